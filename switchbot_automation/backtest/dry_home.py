@@ -79,7 +79,9 @@ class DryHome:
     ) -> None:
         few = narrowed(settings, concerned(settings, zone))
         zones = {
-            name: replace(each, observe_only=False) for name, each in few.zones.items()
+            # Nothing was recorded of how cold it was outdoors.
+            name: replace(each, observe_only=False, outdoor_device_id="")
+            for name, each in few.zones.items()
         }
         self._given = replace(few, zones=zones)
         self._shown = shown

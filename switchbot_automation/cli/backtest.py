@@ -29,6 +29,7 @@ from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.settings.proposal import kept_by_auto
 from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.units import degrees, measure, symbol
 from switchbot_store import StoreConfig, get_history, get_store
 from switchbot_store.backup import list_homes
 
@@ -133,6 +134,7 @@ def backtest(
     with ExitStack() as stack:
         document = _current(settings_file, stack)
         current = parse_settings(document)
+        measure(current.unit)
         wanted = wanted or parse_settings(kept_by_auto(document))
         name = zone or current.default.name
         if name not in current.zones:
@@ -260,7 +262,7 @@ def _print_report(report: BacktestReport, tz: tzinfo) -> None:
     low, high = report.band
     print_table(
         f"{report.zone}, {report.observed_days:.1f} days of readings, "
-        f"band {low:g} to {high:g} °C",
+        f"band {degrees(low)} to {degrees(high)} {symbol()}",
         ("", "current", "candidate"),
         report.rows(),
     )

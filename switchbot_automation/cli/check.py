@@ -31,6 +31,7 @@ from switchbot_automation.settings.findings import Findings, findings
 from switchbot_automation.settings.read import read_settings
 from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.simulation.what_if import what_auto_brings
+from switchbot_automation.units import degrees, measure, symbol
 from switchbot_store.zone_rules import differs_from, zone_rules
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def check_config(
         for warning in found.warnings:
             click.echo(f"{file}: warning: {warning}", err=True)
         if settings is not None:
+            measure(settings.unit)
             _print_zones(settings)
             _print_auto(file, _not_best(settings), change)
     ctx.exit(USAGE if found.errors else 0)
@@ -234,5 +236,9 @@ def _thresholds(zone: ZoneSettings) -> str:
     """Say where the season starts and stops the unit; of `auto`, where either does."""
     seasons = SEASONS if zone.mode == AUTO else (zone.mode,)
     found = [edges_of(replace(zone, mode=season)) for season in seasons]
-    lines = [f"on {each.on:g} °C, off {each.off:g} °C" for each in found if each]
+    lines = [
+        f"on {degrees(each.on)} {symbol()}, off {degrees(each.off)} {symbol()}"
+        for each in found
+        if each
+    ]
     return "\n".join(lines) or "no temperatures"

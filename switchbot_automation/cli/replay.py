@@ -23,6 +23,7 @@ from switchbot_automation.cli.output import (
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import replay as recorded
+from switchbot_automation.units import from_celsius, measure, measured_in, symbol
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -65,7 +66,9 @@ def replay(
     named, left out, and make the exit code 1.
     """
     settings, state = _documents(settings_file, state_file)
-    zone = parse_settings(settings).default.timezone
+    parsed = parse_settings(settings)
+    measure(parsed.unit)
+    zone = parsed.default.timezone
     recording = read_recording(readings)
     for row in recording.bad_rows[:_BAD_ROWS_SHOWN]:
         click.echo(f"{readings}:{row.line}: {row.message}", err=True)
@@ -148,7 +151,7 @@ def _print_changes(changes: list[recorded.DecisionChange], zone: ZoneInfo) -> No
             (
                 f"{change.at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
                 change.zone,
-                f"{change.temperature:.1f} °C",
+                f"{from_celsius(change.temperature, measured_in()):.1f} {symbol()}",
                 change.outcome,
                 change.command or "",
                 "; ".join(reason_text(reason, zone) for reason in change.reasons),

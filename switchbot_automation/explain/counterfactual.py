@@ -259,7 +259,7 @@ class _Search:
             return
 
         def read(to: float) -> _Asked:
-            other = replace(around, outdoor=to)
+            other = replace(around, outdoor=to, outdoor_at=trace.at)
             seen = replace(room, state=supposed(room.state, surroundings=other))
             zones = {**trace.snapshot.zones, first: seen}
             snapshot = replace(trace.snapshot, zones=zones)

@@ -727,6 +727,13 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
         ),
         later("it is too cold outdoors for this compressor to heat"),
     ),
+    ReasonCode.OUTDOOR_UNKNOWN: (
+        later(
+            "nobody has known since {since} whether it is warm enough outdoors for this "
+            "compressor, which may heat from {limit_celsius} °C on"
+        ),
+        later("nobody knows whether it is warm enough outdoors for this compressor"),
+    ),
     ReasonCode.STAGE_WAITS: (
         later("{zone} is not given up yet; this unit joins it from {since} on"),
         later("{zone} keeps the room, so this unit is not needed"),
@@ -1016,6 +1023,10 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.UNIT_AT_CAPACITY: later(
         "the unit runs, and it is not enough for the room"
     ),
+    ReasonCode.SETPOINT_AT_LIMIT: later(
+        "the unit runs at the most that is asked of it beyond its target, and the room "
+        "stays out of its band"
+    ),
     ReasonCode.UNIT_KEPT_OFF: (
         later(
             "the room does not come back into its band, and the unit is "
@@ -1130,6 +1141,18 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "the unit runs and gives all it has, which is not enough: a higher fan speed, "
         "a window that opens earlier or no rest at night may help, else a lower band "
         "or another heater beside it."
+    ),
+    ReasonCode.SETPOINT_AT_LIMIT: later(
+        "the unit runs, and no more is asked of it than 6 K beyond target_temp, at which "
+        "it leaves the room out of its band: another target_temp or control: auto may help."
+    ),
+    ReasonCode.OUTDOOR_TOO_COLD: later(
+        "it is too cold outdoors for the unit, so nothing heats the room: give the zone a "
+        "further heater in its equipment, or another heat_pump_min_outdoor_celsius."
+    ),
+    ReasonCode.OUTDOOR_UNKNOWN: later(
+        "the meter outdoors says nothing, so nobody knows whether it is too cold for the "
+        "unit: see whether it has battery and reaches its hub."
     ),
     ReasonCode.UNIT_KEPT_OFF: later(
         "the room does not come back into its band and the unit rests: the "

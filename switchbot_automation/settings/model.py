@@ -178,7 +178,8 @@ class ZoneSettings:
 
     With `equipment`, `aircon_device_id` is the device of its first entry. Each further
     entry has settings of its own beside: those of a unit whose `lead` is this zone, see
-    `settings.units`; it is `without_unit` where none of them heats or cools. With `sensors`, `meter_device_id` is the first of them. `overlay` says what of these
+    `settings.units`; it is `without_unit` where none of them heats or cools. A unit is
+    `backed_up` where another of its room heats without a compressor. With `sensors`, `meter_device_id` is the first of them. `overlay` says what of these
     is not as the document has it, None where nothing ever is; see `core.overlay`.
     """
 
@@ -228,6 +229,7 @@ class ZoneSettings:
     feels_like: bool = _ZONE["feels_like"]
     lead: str = ""
     without_unit: bool = False
+    backed_up: bool = False
     plausible_min_celsius: float = _ZONE["plausible_min_celsius"]
     plausible_max_celsius: float = _ZONE["plausible_max_celsius"]
     sensor_slew_kelvin: float = _ZONE["sensor_slew_kelvin"]
@@ -342,7 +344,25 @@ class ZoneSettings:
         if not self.commands or self.lead or self.without_unit:
             # What a further unit cannot, another of its room does.
             return ()
-        return tuple(action for action in self.actions if not self.can(action))
+        further = [KINDS[unit.kind] for unit in self.equipment[1:]]
+        missing = tuple(
+            action
+            for action in self.actions
+            if not self.can(action) and not any(kind.can(action) for kind in further)
+        )
+        if self.mode != "auto":
+            return missing
+        # A room with nothing but heaters has no summer, which is no fault of it.
+        return tuple(action for action in missing if self.is_made_to(action))
+
+    def is_made_to(self, action: Action) -> bool:
+        """Tell whether anything in its room is there to do that, set up or not.
+
+        Of a further unit of a room only what that one does itself.
+        """
+        if not self.equipment or self.scenes.get(action) or self.webhooks.get(action):
+            return True
+        return any(KINDS[unit.kind].can(action) for unit in self.equipment)
 
     def can(self, action: Action) -> bool:
         """Tell whether any way is configured to carry an action out."""

@@ -806,7 +806,14 @@ def _merged(top: _Part, part: _Part) -> dict[str, Any]:
             _presume(merged, first)
         else:
             merged |= {"equipment": (), "without_unit": True, "aircon_device_id": ""}
+        merged["backed_up"] = _backed_up(merged["equipment"], first)
     return _completed(merged)
+
+
+def _backed_up(units: Iterable[EquipmentUnit], unit: EquipmentUnit) -> bool:
+    """Tell whether another unit of a room heats without a compressor."""
+    others = [KINDS[each.kind] for each in units if each is not unit]
+    return any(kind.can(Action.WINTER) and kind.cost != "compressor" for kind in others)
 
 
 def _completed(merged: dict[str, Any]) -> dict[str, Any]:
@@ -862,6 +869,7 @@ def _further_units(
             continue
         values = {key: merged[key] for key in merged.keys() - _OF_FIRST_UNIT}
         values |= {"lead": name, "equipment": (unit,), "optimum_start": False}
+        values["backed_up"] = _backed_up(units, unit)
         _presume(values, unit)
         yield f"{name} {number}", _completed(values)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from switchbot_store.backup.archive import (
     Progress,
     Readable,
+    ReadingSource,
     Restored,
     RestorePlan,
     Source,
@@ -25,6 +26,7 @@ __all__ = [
     "HomeRemoved",
     "Progress",
     "Readable",
+    "ReadingSource",
     "RestorePlan",
     "Restored",
     "Source",

@@ -12,27 +12,33 @@ as leases, are left out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from switchbot_store.backup.format import (
     BackedUpDocument,
     BackedUpHour,
+    BackedUpReadingHour,
     BackupReader,
     BackupWriter,
     Counts,
+    Record,
 )
 from switchbot_store.codec import encode
 from switchbot_store.history.model import HistorySample, RowKey
 from switchbot_store.history.present import present
+from switchbot_store.history.readings.model import DeviceReading, checked_reading
 from switchbot_store.instants import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     import os
 
-    from switchbot_store.history.model import HistoryBackend
+    from switchbot_store.history.model import HistoryBackend, HistoryRow
+    from switchbot_store.history.readings.service import DeviceHistory
     from switchbot_store.interface import StoreInterface
     from switchbot_store.model import Document, Entry
 
@@ -88,6 +94,23 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadingSource(Protocol):
+    """What a source may have beside: what devices said."""
+
+    def has_readings(self) -> bool:
+        """Tell whether there is anything of them."""
+        ...
+
+    def readings(self) -> Iterator[DeviceReading]:
+        """Yield every reading of a device, checked."""
+        ...
+
+    def reading_hours(self) -> Iterator[Mapping[str, Any]]:
+        """Yield every hour of devices whose readings are gone, with `HOUR_FIELDS`."""
+        ...
+
+
 class Readable(Protocol):
     """A store, or what else has documents by key.
 
@@ -111,7 +134,7 @@ class Readable(Protocol):
 
 
 class StoreSource:
-    """A store and a history backend, both open.
+    """A store, a history backend, both open, and what devices said.
 
     >>> from switchbot_store import MemoryStore
     >>> from switchbot_store.backup import StoreSource, back_up_source
@@ -120,9 +143,15 @@ class StoreSource:
     ('memory store', 0)
     """
 
-    def __init__(self, store: StoreInterface, history: HistoryBackend | None) -> None:
+    def __init__(
+        self,
+        store: StoreInterface,
+        history: HistoryBackend | None,
+        readings: DeviceHistory | None = None,
+    ) -> None:
         self._store = store
         self._history = history
+        self._readings = readings
         self.description: str = f"{store.status().backend} store" + (
             f", {history.name} history" if history else ""
         )
@@ -164,26 +193,54 @@ class StoreSource:
             )
             after = RowKey(hours[-1].timestamp, hours[-1].zone)
 
+    def has_readings(self) -> bool:
+        """Tell whether a device ever said anything."""
+        said = self._readings
+        return said is not None and any(
+            chain(said.pages(EARLIEST, LATEST), said.hours())
+        )
+
+    def readings(self) -> Iterator[DeviceReading]:
+        """Yield every reading of a device."""
+        if self._readings is None:
+            return
+        for page in self._readings.pages(EARLIEST, LATEST):
+            for row in page:
+                yield checked_reading(DeviceReading(**row))
+
+    def reading_hours(self) -> Iterator[Mapping[str, Any]]:
+        """Yield every hour of devices whose readings are gone."""
+        if self._readings is not None:
+            for page in self._readings.hours():
+                yield from page
+
 
 def back_up(
     store: StoreInterface,
     history: HistoryBackend | None,
     path: str | os.PathLike[str],
     *,
+    readings: DeviceHistory | None = None,
     progress: Progress = _silent,
 ) -> Counts:
     """Write everything to the file at `path`, which appears when it is whole.
 
-    Raises StoreUnavailableError.
+    `readings` are what devices said. Raises StoreUnavailableError.
     """
-    return back_up_source(StoreSource(store, history), path, progress=progress)
+    source = StoreSource(store, history, readings)
+    return back_up_source(source, path, progress=progress)
 
 
 def back_up_source(
     source: Source, path: str | os.PathLike[str], *, progress: Progress = _silent
 ) -> Counts:
     """Write a source to the file at `path`; see `back_up`."""
-    with BackupWriter(path, source=source.description) as writer:
+    said = source if isinstance(source, ReadingSource) else None
+    if said is not None and not said.has_readings():
+        said = None
+    with BackupWriter(
+        path, source=source.description, readings=said is not None
+    ) as writer:
         progress(0.0, "documents")
         for key, entry in source.documents():
             writer.document(key, entry.data, entry.updated_at)
@@ -194,6 +251,11 @@ def back_up_source(
             writer.row(row)
             if number % _PAGE_ROWS == 0 and span:
                 progress(_part(row.timestamp, *span), "history")
+        if said is not None:
+            for each in said.reading_hours():
+                writer.reading_hour(each)
+            for reading in said.readings():
+                writer.reading(reading)
         counts = writer.counts
     progress(1.0, "history")
     return counts
@@ -230,7 +292,9 @@ class RestorePlan:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was written; rows and hours that were there already do not count.
+    """What was written; what was there already does not count.
+
+    `readings` and `reading_hours` are of devices.
 
     >>> from switchbot_store import MemoryStore
     >>> from switchbot_store.backup import back_up, restore
@@ -238,12 +302,14 @@ class Restored:
     >>> store.set("settings", {"mode": "winter"})
     >>> counts = back_up(store, None, "home.backup")
     >>> restore(MemoryStore(), None, "home.backup")
-    Restored(documents=1, rows=0, hours=0)
+    Restored(documents=1, rows=0, hours=0, readings=0, reading_hours=0)
     """
 
     documents: int
     rows: int
     hours: int
+    readings: int = 0
+    reading_hours: int = 0
 
 
 def plan_restore(
@@ -258,7 +324,7 @@ def plan_restore(
     """
     keys: dict[str, list[str]] = {"added": [], "changed": [], "unchanged": []}
     newer = []
-    rows = hours = 0
+    found: Counter[str] = Counter()
     with BackupReader(path) as reader:
         for number, record in enumerate(reader.records()):
             if number % _PAGE_ROWS == 0:
@@ -268,17 +334,15 @@ def plan_restore(
                 keys[_fate(record, entry)].append(record.key)
                 if _is_newer(entry, record):
                     newer.append(record.key)
-            elif isinstance(record, BackedUpHour):
-                hours += 1
             else:
-                rows += 1
+                found[_COUNTED[type(record)]] += 1
         header = reader.header
     progress(1.0, "verifying")
     named = {key for each in keys.values() for key in each}
     return RestorePlan(
         created_at=str(header.get("created_at", "")),
         source=str(header.get("source", "")),
-        counts=Counts(len(named), rows, hours),
+        counts=Counts(len(named), **found),
         kept=sorted(set(store.keys()) - named),
         newer=newer,
         **keys,
@@ -290,6 +354,7 @@ def restore(
     history: HistoryBackend | None,
     path: str | os.PathLike[str],
     *,
+    readings: DeviceHistory | None = None,
     progress: Progress = _silent,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Restored:
@@ -298,12 +363,13 @@ def restore(
     The whole file is verified before anything is written. Documents take the backup's
     content, equal ones are left alone, and so are documents the backup does not have;
     rows and hours are added to those that are there, so that it may be repeated after
-    an interruption. Without `history` those are left out.
+    an interruption. Without `history` those are left out, without `readings` what devices
+    said is.
 
     Raises StoreDataError when the backup is damaged, StoreUnavailableError.
     """
     plan_restore(store, path, progress=lambda part, what: progress(part / 4, what))
-    writing = _Writing(store, history, now)
+    writing = _Writing(store, history, readings, now)
     with BackupReader(path) as reader:
         for record in reader.records():
             if writing.add(record):
@@ -313,7 +379,13 @@ def restore(
     if history is not None and (writing.rows or writing.hours):
         _roll_up(history, now, progress)
     progress(1.0, "done")
-    return Restored(writing.documents, writing.rows, writing.hours)
+    return Restored(
+        writing.documents,
+        writing.rows,
+        writing.hours,
+        writing.readings,
+        writing.reading_hours,
+    )
 
 
 class _Writing:
@@ -323,27 +395,37 @@ class _Writing:
         self,
         store: StoreInterface,
         history: HistoryBackend | None,
+        readings: DeviceHistory | None,
         now: Callable[[], datetime],
     ) -> None:
         self.documents = self.rows = self.hours = 0
+        self.readings = self.reading_hours = 0
         self._store = store
         self._history = history
+        self._readings = readings
         self._now = now
         self._documents: dict[str, Document] = {}
         self._documents_bytes = 0
         self._samples: list[HistorySample] = []
         self._hours: list[Mapping[str, Any]] = []
+        self._said: list[DeviceReading] = []
+        self._said_hours: list[HistoryRow] = []
 
-    def add(self, record: BackedUpDocument | HistorySample | BackedUpHour) -> bool:
+    def add(self, record: Record) -> bool:
         """Take a record; tell whether a batch was written."""
         if isinstance(record, BackedUpDocument):
             self._documents[record.key] = record.data
             self._documents_bytes += len(encode(record.data))
         elif isinstance(record, BackedUpHour):
             self._hours.append(record.values)
+        elif isinstance(record, BackedUpReadingHour):
+            self._said_hours.append(record.values)
+        elif isinstance(record, DeviceReading):
+            self._said.append(record)
         else:
             self._samples.append(record)
-        waiting = max(len(self._samples), len(self._hours))
+        collected = self._samples, self._hours, self._said, self._said_hours
+        waiting = max(map(len, collected))
         if waiting < _WRITE_ROWS and self._documents_bytes < _TOGETHER_BYTES:
             return False
         self.flush()
@@ -365,8 +447,23 @@ class _Writing:
                 self.hours += self._history.add_frozen_hours(self._hours)
             if self._samples:
                 self.rows += self._history.write(self._samples, now=self._now())
+        if self._readings is not None and (self._said or self._said_hours):
+            new = self._readings.take_back(self._said, self._said_hours)
+            self.readings, self.reading_hours = (
+                self.readings + new[0],
+                self.reading_hours + new[1],
+            )
         self._documents, self._documents_bytes = {}, 0
         self._samples, self._hours = [], []
+        self._said, self._said_hours = [], []
+
+
+_COUNTED: Final[Mapping[type, str]] = {
+    HistorySample: "rows",
+    BackedUpHour: "hours",
+    DeviceReading: "readings",
+    BackedUpReadingHour: "reading_hours",
+}
 
 
 def _roll_up(

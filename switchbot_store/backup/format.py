@@ -6,11 +6,16 @@
     {"document": {"key": ..., "updated_at": ..., "data": {...}}}
     {"row": {"timestamp": ..., "zone": ..., "temperature": ..., ...}}
     {"hour": {...}}
+    {"reading": {"timestamp": ..., "device_id": ..., "attribute": ..., "value": ...}}
+    {"reading_hour": {...}}
     {"end": {"documents": 2, "rows": 1051200, "hours": 0}, "sha256": ...}
 
 ``zcat`` shows it and any language reads it. `hour` is an hour of the rollup whose rows
 are gone. ``sha256`` is that of everything before the last line, uncompressed. A file
 without its last line is no backup, so that half of one is never taken for a whole.
+
+What devices said (`reading`, and `reading_hour` where retention deleted it) makes it a file of
+version 2; one without is of version 1, as before, and read by older programs.
 
 Writing and reading take the memory of one line.
 """
@@ -21,11 +26,12 @@ import gzip
 import hashlib
 import os
 import zlib
+from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeAlias
 
 import orjson
 
@@ -45,17 +51,24 @@ from switchbot_store.files.durable import (
 from switchbot_store.history.frozen import frozen_hour
 from switchbot_store.history.ingest import codec
 from switchbot_store.history.ingest.samples import normalised
+from switchbot_store.history.model import HistorySample
+from switchbot_store.history.readings.model import (
+    READING_FIELDS,
+    DeviceReading,
+    checked_hour,
+    checked_reading,
+)
 from switchbot_store.instants import EARLIEST, LATEST, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
-    from switchbot_store.history.model import HistorySample
+    from switchbot_store.history.model import HistoryRow
     from switchbot_store.model import Document
 
 FORMAT: Final = "switchbot_store backup"
-VERSION: Final = 1
+VERSION: Final = 2
 _MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 """A document has 16 MB at most; what is longer than this is no backup of ours."""
 _COMPRESSION: Final = 6
@@ -63,11 +76,21 @@ _COMPRESSION: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many of each a backup holds."""
+    """How many of each a backup holds; `readings` and their hours are of devices."""
 
     documents: int = 0
     rows: int = 0
     hours: int = 0
+    readings: int = 0
+    reading_hours: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """Return them by name, those of devices where there are any."""
+        return {
+            name: count
+            for name, count in asdict(self).items()
+            if count or not name.startswith("reading")
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +109,43 @@ class BackedUpHour:
     values: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class BackedUpReadingHour:
+    """An hour of what a device said whose readings are gone, with `HOUR_FIELDS`."""
+
+    values: HistoryRow
+
+
+Record: TypeAlias = (
+    BackedUpDocument
+    | HistorySample
+    | BackedUpHour
+    | DeviceReading
+    | BackedUpReadingHour
+)
+"""What a backup is made of."""
+
+
 class BackupWriter:
     """Writes a backup; a context manager.
 
     The file appears at `path`, durable and whole, when the `with` block ends well, and
-    not at all when it does not. `source` says in words what was backed up. Raises
-    StoreUnavailableError for what the operating system refuses.
+    not at all when it does not. `source` says in words what was backed up; `readings`
+    whether it has any of devices. Raises StoreUnavailableError for what the operating
+    system refuses.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, source: str) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, source: str, readings: bool = False
+    ) -> None:
         self.path: str = os.fspath(path)
         self._source = source
+        self._version = VERSION if readings else 1
         self._temporary = ""
         self._file: BinaryIO | None = None
         self._lines: gzip.GzipFile | None = None
         self._digest = hashlib.sha256()
-        self._counts = {"documents": 0, "rows": 0, "hours": 0}
+        self._counts: Counter[str] = Counter()
 
     @property
     def counts(self) -> Counts:
@@ -120,7 +164,7 @@ class BackupWriter:
             )
         header = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": self._version,
             "created_at": datetime.now(UTC),
             "source": self._source,
         }
@@ -149,6 +193,17 @@ class BackupWriter:
         self._write({"hour": values})
         self._counts["hours"] += 1
 
+    def reading(self, reading: DeviceReading) -> None:
+        """Add what a device said, checked."""
+        values = {name: getattr(reading, name) for name in READING_FIELDS}
+        self._write({"reading": values})
+        self._counts["readings"] += 1
+
+    def reading_hour(self, values: Mapping[str, Any]) -> None:
+        """Add an hour of a device without readings."""
+        self._write({"reading_hour": dict(values)})
+        self._counts["reading_hours"] += 1
+
     def __exit__(
         self,
         exc_type: type[BaseException] | None,
@@ -168,7 +223,7 @@ class BackupWriter:
 
     def _finish(self) -> None:
         digest = self._digest.hexdigest()
-        self._write({"end": asdict(self.counts), "sha256": digest})
+        self._write({"end": self.counts.as_dict(), "sha256": digest})
         assert self._lines is not None  # noqa: S101 - for the type checker
         assert self._file is not None  # noqa: S101 - likewise
         with wrapped_os_errors(f"cannot write {self.path}"):
@@ -225,14 +280,14 @@ class BackupReader:
         """How many bytes of the file were read, out of `size`."""
         return self._file.tell() if self._file else 0
 
-    def records(self) -> Iterator[BackedUpDocument | HistorySample | BackedUpHour]:
+    def records(self) -> Iterator[Record]:
         """Yield everything in the backup's order, checked one by one.
 
         The checksum is compared at the end: who must not act on a damaged file reads
         it once to the end before.
         """
         digest = hashlib.sha256()
-        counts = {"documents": 0, "rows": 0, "hours": 0}
+        counts: Counter[str] = Counter()
         lines = self._lines()
         digest.update(next(lines, b""))
         end: Mapping[str, Any] | None = None
@@ -255,7 +310,8 @@ class BackupReader:
             yield read
         if end is None:
             raise self._damaged("it has no end: its making was interrupted")
-        if end.get("sha256") != digest.hexdigest() or end["end"] != counts:
+        found = Counts(**counts).as_dict()
+        if end.get("sha256") != digest.hexdigest() or end["end"] != found:
             raise self._damaged("its checksum does not match")
 
     def _lines(self) -> Iterator[bytes]:
@@ -276,7 +332,7 @@ class BackupReader:
         header = self._parsed(line, 1)
         if header.get("format") != FORMAT:
             raise StoreDataError(f"{self.path} is no backup of this program")
-        if header.get("version") != VERSION:
+        if header.get("version") not in range(1, VERSION + 1):
             raise StoreDataError(
                 f"{self.path} is a backup of version {header.get('version')}, this"
                 f" program knows {VERSION}: upgrade the program"
@@ -314,9 +370,21 @@ def _hour(body: dict[str, Any]) -> BackedUpHour:
     return BackedUpHour(frozen_hour(body))
 
 
-_KINDS: Final[
-    Mapping[
-        str,
-        Callable[[dict[str, Any]], BackedUpDocument | HistorySample | BackedUpHour],
-    ]
-] = {"document": _document, "row": _row, "hour": _hour}
+def _reading(body: dict[str, Any]) -> DeviceReading:
+    return checked_reading(
+        DeviceReading(**{**body, "timestamp": parse_instant(body["timestamp"])})
+    )
+
+
+def _reading_hour(body: dict[str, Any]) -> BackedUpReadingHour:
+    at = parse_instant(body["timestamp"])
+    return BackedUpReadingHour(checked_hour({**body, "timestamp": at}))
+
+
+_KINDS: Final[Mapping[str, Callable[[dict[str, Any]], Record]]] = {
+    "document": _document,
+    "row": _row,
+    "hour": _hour,
+    "reading": _reading,
+    "reading_hour": _reading_hour,
+}

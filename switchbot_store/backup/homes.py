@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from switchbot_store.backup.format import Counts
     from switchbot_store.history.model import HistoryBackend
+    from switchbot_store.history.readings.service import DeviceHistory
     from switchbot_store.history.service import HistoryService
     from switchbot_store.interface import StoreInterface
 
@@ -55,15 +56,19 @@ def export_home(
     history: HistoryBackend | None,
     home: str,
     path: str | os.PathLike[str],
+    *,
+    readings: DeviceHistory | None = None,
 ) -> Counts:
     """Write the documents and the history of one home to a backup at `path`.
 
     It is a backup with bare names. Another home that it is restored into takes the
     settings and the history; its engine refuses the state, which says whose it is, until
-    its key ``home`` is changed. What the engine keeps for itself is not in the file. Raises StoreUnavailableError.
+    its key ``home`` is changed. `readings` are the whole ones of devices. What the engine
+    keeps for itself is not in the file. Raises StoreUnavailableError.
     """
     rows = None if history is None else HomeBackend(history, home)
-    return back_up(HomeStore(store, home), rows, path)
+    said = None if readings is None else readings.of_home(home)
+    return back_up(HomeStore(store, home), rows, path, readings=said)
 
 
 def delete_home(

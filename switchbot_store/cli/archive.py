@@ -53,7 +53,8 @@ def backup(file: Path, as_json: bool) -> None:
         counts = _back_up(config, file, progress)
     warn_of_waiting(config)
     if as_json:
-        print_json({"file": str(file), "bytes": file.stat().st_size, **asdict(counts)})
+        size = file.stat().st_size
+        print_json({"file": str(file), "bytes": size, **asdict(counts)})
     else:
         click.echo(f"{file}: {in_words(counts)}, {file.stat().st_size:,} bytes")
 
@@ -84,16 +85,23 @@ def restore(file: Path, dry_run: bool, yes: bool, as_json: bool) -> None:
     with (
         opening.documents(config) as store,
         opening.history(config) as rows,
+        opening.readings(config) as said,
         progress_bar() as progress,
     ):
-        done = restore_backup(store, rows, file, progress=progress)
+        done = restore_backup(store, rows, file, readings=said, progress=progress)
     if as_json:
         print_json({"dry_run": False, **asdict(plan), "restored": asdict(done)})
         return
     written = counted(done.documents, "document")
+    said = ""
+    if plan.counts.readings or plan.counts.reading_hours:
+        said = (
+            f", {counted(done.readings, 'reading')} and"
+            f" {counted(done.reading_hours, 'hour')} of devices"
+        )
     click.echo(
         f"Restored: {written}, {counted(done.rows, 'row')} and"
-        f" {counted(done.hours, 'hour')} of history that were not there"
+        f" {counted(done.hours, 'hour')} of history{said} that were not there"
     )
 
 
@@ -112,7 +120,11 @@ def back_up_as_it_is(look: Inspection, file: Path, progress: Progress) -> Counts
 def in_words(counts: Counts) -> str:
     """Return what a backup holds."""
     words = f"{counted(counts.documents, 'document')}, {counted(counts.rows, 'row')}"
-    return f"{words}, {counted(counts.hours, 'hour')} without rows"
+    words = f"{words}, {counted(counts.hours, 'hour')} without rows"
+    if not (counts.readings or counts.reading_hours):
+        return words
+    said, summed = counted(counts.readings, "reading"), counts.reading_hours
+    return f"{words}, {said} of devices, {counted(summed, 'hour')} without readings"
 
 
 def warn_of_waiting(config: StoreConfig) -> None:
@@ -134,8 +146,12 @@ def _back_up(config: StoreConfig, file: Path, progress: Progress) -> Counts:
             counts = back_up_as_it_is(look, file, progress)
             if counts is not None:
                 return counts
-    with opening.documents(config) as store, opening.history(config) as rows:
-        return back_up(store, rows, file, progress=progress)
+    with (
+        opening.documents(config) as store,
+        opening.history(config) as rows,
+        opening.readings_there(config) as said,
+    ):
+        return back_up(store, rows, file, readings=said, progress=progress)
 
 
 def _show(plan: RestorePlan) -> None:
@@ -151,5 +167,7 @@ def _show(plan: RestorePlan) -> None:
             ("the store's own, which stay", ", ".join(plan.kept) or "none"),
             ("rows of history", f"{counts.rows:,}"),
             ("hours without rows", f"{counts.hours:,}"),
+            ("readings of devices", f"{counts.readings:,}"),
+            ("hours without readings", f"{counts.reading_hours:,}"),
         ),
     )

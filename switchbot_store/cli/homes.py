@@ -58,8 +58,12 @@ def export(home: str, file: Path, as_json: bool) -> None:
     It is a backup: `switchbot-store --home OTHER restore FILE` brings it back.
     """
     config = StoreConfig.from_env().whole
-    with opening.documents(config) as store, opening.history(config) as rows:
-        counts = export_home(store, rows, checked_home(home), file)
+    with (
+        opening.documents(config) as store,
+        opening.history(config) as rows,
+        opening.readings_there(config) as said,
+    ):
+        counts = export_home(store, rows, checked_home(home), file, readings=said)
     warn_of_waiting(config)
     if as_json:
         print_json({"file": str(file), "home": home, **asdict(counts)})

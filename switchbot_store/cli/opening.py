@@ -10,7 +10,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from switchbot_store.errors import StoreConfigError
-from switchbot_store.factory import SPILL_NAME, get_store, make_backend
+from switchbot_store.factory import (
+    READINGS_NAME,
+    SPILL_NAME,
+    get_store,
+    make_backend,
+    make_readings,
+)
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.history.ingest.spill import waiting_rows
 from switchbot_store.homes import HomeStore, prefix_of
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     from switchbot_store.config import StoreConfig
     from switchbot_store.doctor import Inspection
     from switchbot_store.history.model import HistoryBackend
+    from switchbot_store.history.readings.service import DeviceHistory
     from switchbot_store.interface import StoreInterface
     from switchbot_store.postgres.store import PostgresStore
 
@@ -73,6 +80,24 @@ def history(config: StoreConfig) -> Iterator[HistoryBackend]:
         yield backend
     finally:
         backend.close()
+
+
+@contextmanager
+def readings(config: StoreConfig) -> Iterator[DeviceHistory]:
+    """Give what devices said; the place opens, and a file is made, once it is written."""
+    with make_readings(config) as found:
+        yield found
+
+
+@contextmanager
+def readings_there(config: StoreConfig) -> Iterator[DeviceHistory | None]:
+    """Give what devices said, None where no file has any."""
+    files = config.backend not in ("postgres", "memory")
+    if files and not (config.directory / READINGS_NAME).exists():
+        yield None
+        return
+    with readings(config) as found:
+        yield found
 
 
 def postgres(config: StoreConfig) -> PostgresStore:

@@ -22,6 +22,11 @@ from switchbot_store.history.ingest.codec import COLUMNS
 from switchbot_store.history.ingest.samples import DistinctTimestamps, normalised
 from switchbot_store.history.model import HistorySample, in_utc
 from switchbot_store.history.postgres.rows_sql import LATEST as LATEST_ROWS
+from switchbot_store.history.readings.model import (
+    DeviceReading,
+    checked_hour,
+    checked_reading,
+)
 from switchbot_store.instants import (
     EARLIEST,
     LATEST,
@@ -89,6 +94,12 @@ COPY (SELECT to_jsonb(h)::text FROM state_history h
 _HOURS: Final = """
 COPY (SELECT to_jsonb(h)::text FROM state_history_hourly h
       WHERE frozen ORDER BY bucket) TO STDOUT
+"""
+_READINGS: Final = """
+COPY (SELECT to_jsonb(r)::text FROM device_readings r ORDER BY "timestamp") TO STDOUT
+"""
+_READING_HOURS: Final = """
+COPY (SELECT to_jsonb(h)::text FROM device_readings_hourly h ORDER BY bucket) TO STDOUT
 """
 _SPAN: Final = b"""
 SELECT (extract(epoch FROM min("timestamp")) * 1000000)::bigint,
@@ -279,12 +290,44 @@ class Snapshot:
             except StoreDataError:
                 self.left_out += 1
 
+    def has_readings(self) -> bool:
+        """Tell whether a device ever said anything."""
+        return any(
+            _has_table(self._connection, table)
+            and fetch(
+                self._connection, b"SELECT 1 FROM " + table.encode() + b" LIMIT 1", ()
+            )
+            for table in ("device_readings", "device_readings_hourly")
+        )
+
+    def readings(self) -> Iterator[DeviceReading]:
+        """Yield every reading of a device."""
+        if not _has_table(self._connection, "device_readings"):
+            return
+        for (text,) in self._copied(_READINGS):
+            yield checked_reading(_read(orjson.loads(text)))
+
+    def reading_hours(self) -> Iterator[Mapping[str, Any]]:
+        """Yield every hour of devices whose readings are gone."""
+        if not _has_table(self._connection, "device_readings_hourly"):
+            return
+        for (text,) in self._copied(_READING_HOURS):
+            values = orjson.loads(text)
+            at = datetime.fromisoformat(values["bucket"])
+            yield checked_hour({**values, "timestamp": at})
+
     def _copied(self, statement: Any) -> Iterator[tuple[str, ...]]:
         with (
             self._connection.cursor() as cursor,
             cursor.copy(statement) as copy,
         ):
             yield from copy.rows()
+
+
+def _read(values: dict[str, Any]) -> DeviceReading:
+    value = values["word"] if values["number"] is None else values["number"]
+    at = datetime.fromisoformat(values["timestamp"])
+    return DeviceReading(at, values["device_id"], values["attribute"], value)
 
 
 def _adopted(values: dict[str, Any], distinct: DistinctTimestamps) -> HistorySample:

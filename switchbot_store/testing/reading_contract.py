@@ -175,6 +175,32 @@ class ReadingContract:
                 (60, 29.5 + 60 * number) for number in range(4)
             ]
 
+    def test_hours_without_readings_move_to_another_place(
+        self, place: ReadingBackend
+    ) -> None:
+        """Page by page, of the devices that are asked for, and each once."""
+        place.write([_said(0, 600), _said(20, 900), _said(61, 400)])
+        place.write([_said(5, "open", attribute="openState")])
+        place.write([_said(5, 1.5, device="home/D2")])
+        place.purge(_at(120), limit=1000)
+        after, found = None, []
+        while page := place.all_hours(after=after, limit=1):
+            (hour,) = page
+            after = ReadingKey(hour.timestamp, hour.device_id, hour.attribute)
+            found.append(hour)
+        assert found == place.all_hours()
+        assert len(found) == 4
+        (other,) = place.all_hours(prefix="home/")
+        assert (other.device_id, other.mean, other.count) == ("home/D2", 1.5, 1)
+        assert place.add_hours(found) == 0
+        for device in ("C1", "home/D2"):
+            place.delete_device(device)
+        # Of an hour that has readings of its own they tell.
+        place.write([_said(7, 1.0, device="home/D2")])
+        assert place.add_hours(found) == 3
+        assert place.all_hours(prefix="home/") == []
+        assert [each for each in found if each != other] == place.all_hours()
+
     def test_a_device_is_deleted_for_good(self, place: ReadingBackend) -> None:
         """With its hours, and no other's."""
         place.write([_said(0, 1), _said(61, 2), _said(0, 5, device="C11")])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.overshoot import (
     Run,
+    is_at_end,
     is_at_limit,
     learn_softening,
     softened,
@@ -321,7 +322,19 @@ def spent(zone: ZoneSettings, state: ZoneState) -> bool:
         return False
     if zone.modulates:
         return learned.steering.full_seconds > 0.0
-    return is_at_limit(aim, learned.softening)
+    return is_at_end(aim, learned.softening)
+
+
+def asked_the_most(zone: ZoneSettings, state: ZoneState) -> bool:
+    """Tell whether the unit runs at the most that is asked beyond the profile's setpoint.
+
+    It may well have more to give.
+    """
+    learned, aim = state.learned, aim_of(zone)
+    if learned is None or aim is None or zone.modulates:
+        return False
+    most, end = is_at_limit(aim, learned.softening), is_at_end(aim, learned.softening)
+    return state.compressor_running and most and not end
 
 
 def too_weak(aim: Aim, state: ZoneState, setpoint: float) -> bool:

@@ -138,11 +138,17 @@ def softened(aim: Aim, softening: Softening) -> float:
 
 
 def is_at_limit(aim: Aim, softening: Softening) -> bool:
-    """Tell whether no more can be asked for than is."""
+    """Tell whether no more may be asked for than is."""
     if softening.kelvin(heating=aim.heating) >= 0.0:
         return False
     more = softening.by(-aim.step, heating=aim.heating)
     return softened(aim, more) == softened(aim, softening)
+
+
+def is_at_end(aim: Aim, softening: Softening) -> bool:
+    """Tell whether a unit is asked for all that any takes."""
+    end = HIGHEST_SETPOINT if aim.heating else LOWEST_SETPOINT
+    return is_at_limit(aim, softening) and softened(aim, softening) == end
 
 
 def learn_softening(

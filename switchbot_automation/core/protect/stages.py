@@ -3,7 +3,7 @@
 The first unit keeps the room. One after it is needed in two cases only. It *joins* when
 those before it run and the room stays out of its band all the same, and leaves in the
 middle of the band. It *takes over* while the unit before it must not run, since it is too
-cold outdoors for a heat pump, or cannot, since it takes no command or does not do what it
+cold outdoors for a heat pump or nobody knows how cold, or cannot, since it takes no command or does not do what it
 is told. Level-triggered, as everything that is decided: what a unit does now is all the
 memory there is, so a restart changes nothing.
 """
@@ -14,7 +14,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from switchbot_automation.core.state.around import as_of_room, outdoor_of
+from switchbot_automation.core.state.around import (
+    OUTDOOR_LASTS,
+    as_of_room,
+    outdoor_of,
+)
 from switchbot_automation.core.state.unit import season_action
 from switchbot_automation.model import (
     Action,
@@ -51,29 +55,66 @@ class Stage(NamedTuple):
 
 
 def locked_out(zone: ZoneSettings, state: ZoneState, now: datetime) -> Reason | None:
-    """Return why a zone's compressor must not heat at this temperature outdoors."""
+    """Return why a zone's compressor must not heat at this temperature outdoors.
+
+    Where nobody knows it another unit heats in its place. A room that has no other goes by
+    what was heard last, since it may have been the cold that silenced the meter; one that
+    was warm enough is heated, since a cold room is the greater harm.
+    """
     limit = zone.heat_pump_min_outdoor_celsius
     if limit is None or zone.kind.cost != "compressor":
         return None
+    heats = state.compressor_running and state.action is Action.WINTER
+    least = limit if heats else limit + _RELEASE_KELVIN
     outdoor = outdoor_of(state.surroundings, now)
     if outdoor is None:
-        return None
-    heats = state.compressor_running and state.action is Action.WINTER
-    if outdoor >= (limit if heats else limit + _RELEASE_KELVIN):
+        unknown = outdoor_unknown(zone, state, now)
+        around = state.surroundings
+        last = around.outdoor if around is not None else None
+        cold = last is not None and last < least
+        return unknown if zone.backed_up or cold else None
+    if outdoor >= least:
         return None
     detail = {"outdoor_celsius": outdoor, "limit_celsius": limit}
     return Reason(ReasonCode.OUTDOOR_TOO_COLD, detail)
 
 
+def outdoor_unknown(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> Reason | None:
+    """Return that nobody knows how cold it is outdoors, None where it need not be known.
+
+    Its `since` is missing where nobody ever knew.
+    """
+    limit = zone.heat_pump_min_outdoor_celsius
+    if limit is None or not zone.outdoor_device_id or zone.mode == "summer":
+        return None
+    around = state.surroundings
+    if outdoor_of(around, now) is not None:
+        return None
+    detail: dict[str, object] = {"limit_celsius": limit}
+    if around is not None and around.outdoor_at is not None:
+        since = around.outdoor_at + OUTDOOR_LASTS
+        detail |= {"since": since.isoformat(), "last_celsius": around.outdoor}
+    return Reason(ReasonCode.OUTDOOR_UNKNOWN, detail)
+
+
 def within_outdoor_limit(
     zone: ZoneSettings, state: ZoneState, decided: ZoneDecision, now: datetime
 ) -> ZoneDecision:
-    """Return a decision without the heating that it is too cold outdoors for."""
+    """Return a decision without the heating that it is too cold outdoors for.
+
+    A unit that heats although nobody knows whether it should says so.
+    """
     if zone.heat_pump_min_outdoor_celsius is None:
         return decided
     if decided.emergency or decided.action is Action.OFF:
         return decided
     why = locked_out(zone, state, now)
+    heats = state.compressor_running or decided.action is Action.WINTER
+    if why is None and heats and zone.kind.cost == "compressor":
+        said = outdoor_unknown(zone, state, now)
+        return _with_reason(decided, said) if said is not None else decided
     if why is None:
         return decided
     reasons = (*decided.reasons, why)
@@ -90,6 +131,10 @@ def within_outdoor_limit(
     return ZoneDecision(
         zone.name, Outcome.NO_ACTION, reasons=reasons, look_at=decided.look_at
     )
+
+
+def _with_reason(decided: ZoneDecision, why: Reason) -> ZoneDecision:
+    return replace(decided, reasons=(*decided.reasons, why))
 
 
 def stage_of(

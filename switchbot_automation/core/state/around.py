@@ -60,7 +60,8 @@ _DOOR_STATUS = {0: True, 1: False}
 
 OUTDOOR_SECONDS: Final = 900.0
 """How often a meter outdoors is asked, where it does not tell by itself."""
-_OUTDOOR_LASTS = timedelta(hours=3)
+OUTDOOR_LASTS: Final = timedelta(hours=3)
+"""For how long what was heard of it counts."""
 _OUTDOOR_KELVIN = 0.2
 # No weather is beyond; a meter that says so is broken or lies in the sun.
 _COLDEST_OUTDOORS, _WARMEST_OUTDOORS = -60.0, 60.0
@@ -94,7 +95,7 @@ def outdoor_of(around: Surroundings | None, now: datetime) -> float | None:
     """Return the temperature outdoors in degrees Celsius, None while nobody knows it."""
     if around is None or around.outdoor is None or around.outdoor_at is None:
         return None
-    return around.outdoor if now - around.outdoor_at <= _OUTDOOR_LASTS else None
+    return around.outdoor if now - around.outdoor_at <= OUTDOOR_LASTS else None
 
 
 def shown_by(fields: Mapping[str, Any], *, opening: bool) -> bool | None:

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from switchbot_automation.core.control.band import edges_of, spent
+from switchbot_automation.core.control.band import asked_the_most, edges_of, spent
 from switchbot_automation.core.pace import is_stale, too_old
+from switchbot_automation.core.protect.stages import locked_out, outdoor_unknown
+from switchbot_automation.core.state.around import OUTDOOR_LASTS
 from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.meter import TOO_OLD, doubts_of_meters
 from switchbot_automation.core.state.refusals import READ, is_for_good
+from switchbot_automation.core.state.unit import season_action
 from switchbot_automation.core.state.zone import (
     KEPT_RECOVERIES,
     Excursion,
@@ -229,7 +232,7 @@ def _standing(
     out = keeping.excursion
     if out is None:
         return _as(keeping, "kept", (ReasonCode.WITHIN_BAND,), now)
-    return _of_excursion(out, edges, facts.unit, facts.runs)
+    return _of_excursion(zone, state, out, facts, now)
 
 
 def _as(
@@ -250,6 +253,9 @@ def _left_alone(
     if zone.lead or zone.without_unit:
         # Whether the room is kept its first unit tells.
         return "off", ReasonCode.STAGE_WAITS
+    if not zone.is_made_to(season_action(zone)):
+        # A heater has no summer.
+        return "off", ReasonCode.STAGE_CANNOT
     if in_window(zone.time_windows, now, zone.timezone) is None:
         windows = bool(zone.time_windows)
         return "off", ReasonCode.OUTSIDE_WINDOWS if windows else ReasonCode.NO_WINDOWS
@@ -289,16 +295,21 @@ def _last_good(state: ZoneState) -> datetime | None:
     return None if record is None else record.good_at or record.since
 
 
-def _of_excursion(out: Excursion, edges: Edges, unit: _Unit, runs: bool) -> RoomHealth:
-    near = out.low is edges.heating
-    codes = [ReasonCode.ROOM_OUT_OF_BAND]
-    if not near and not runs:
+def _of_excursion(
+    zone: ZoneSettings, state: ZoneState, out: Excursion, facts: _Facts, now: datetime
+) -> RoomHealth:
+    near = facts.edges is None or out.low is facts.edges.heating
+    codes, unit = [ReasonCode.ROOM_OUT_OF_BAND], facts.unit
+    if not near and not facts.runs:
         # The sun, people or the night did it, which nothing here can undo.
         return RoomHealth("recovering", out.since, (ReasonCode.ROOM_BEYOND_REACH,))
     if out.lost is None:
         return RoomHealth("recovering", out.since, tuple(codes))
-    if not runs:
-        codes.append(ReasonCode.UNIT_KEPT_OFF)
+    if not facts.runs:
+        locked = locked_out(zone, state, now) if out.low else None
+        codes.append(locked.code if locked else ReasonCode.UNIT_KEPT_OFF)
+    elif near and not unit.unsure and asked_the_most(zone, state):
+        codes.append(ReasonCode.SETPOINT_AT_LIMIT)
     elif near and unit.shown:
         codes.append(ReasonCode.UNIT_AT_CAPACITY)
     else:
@@ -358,7 +369,7 @@ def _troubles(
     codes = []
     acts = not zone.observe_only
     refusal = _refused(state) if keeping.failed else None
-    if zone.without_way:
+    if any(zone.is_made_to(action) for action in zone.without_way):
         codes.append(ReasonCode.NO_RUNG_CONFIGURED)
     elif acts and refusal is not None:
         codes.append(refusal.code)
@@ -372,7 +383,7 @@ def _troubles(
     blind = _blind_for(zone, keeping, facts, now)
     if blind is not None:
         codes.append(blind)
-    codes.extend(_doubted(zone, state, now))
+    codes.extend(_doubted(zone, state, keeping, now))
     if found.status == "paused" and _never_ends(zone, state, found, now):
         codes.append(ReasonCode.PAUSE_TOO_LONG)
     if found.status == "not_kept":
@@ -415,12 +426,33 @@ def doubted_meters(
     }
 
 
-def _doubted(zone: ZoneSettings, state: ZoneState, now: datetime) -> list[ReasonCode]:
+def _doubted(
+    zone: ZoneSettings, state: ZoneState, keeping: Keeping, now: datetime
+) -> list[ReasonCode]:
+    outdoors = []
+    if _outdoor_unknown(zone, state, keeping, now) is not None:
+        outdoors.append(ReasonCode.OUTDOOR_UNKNOWN)
     doubts = doubted_meters(zone, state, now)
     if len(zone.meters) > 1:
-        return [ReasonCode.METER_DOUBTED] if doubts else []
+        return [ReasonCode.METER_DOUBTED, *outdoors] if doubts else outdoors
     jumped = ReasonCode.TEMPERATURE_JUMPED
-    return [jumped for why, _since in doubts.values() if why is jumped]
+    return [*(jumped for why, _at in doubts.values() if why is jumped), *outdoors]
+
+
+def _outdoor_unknown(
+    zone: ZoneSettings, state: ZoneState, keeping: Keeping, now: datetime
+) -> datetime | None:
+    """Return since when it is unknown how cold it is outdoors, None while it need not be.
+
+    What was never heard is waited for first: a host may tell it later than it starts.
+    """
+    if zone.lead or zone.observe_only or outdoor_unknown(zone, state, now) is None:
+        return None
+    around = state.surroundings
+    if around is not None and around.outdoor_at is not None:
+        return around.outdoor_at + OUTDOOR_LASTS
+    since = keeping.since
+    return since if since is not None and now - since >= _DOUBT_COUNTS else None
 
 
 def _never_ends(
@@ -517,6 +549,7 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
         or (evidence is not None and evidence.doubt)
         or (check is not None and check.given_up)
         or len(zone.meters) != 1
+        or outdoor_unknown(zone, state, now) is not None
         or too_old(zone, state, now)
     )
     if matters or temperature is None:
@@ -762,6 +795,8 @@ def _trouble_since(
     keeping: Keeping,
     room: RoomHealth,
     kind: ReasonCode,
+    *,
+    now: datetime,
 ) -> datetime | None:
     if kind in _OF_COMMANDS:
         return keeping.failed_since
@@ -769,6 +804,8 @@ def _trouble_since(
         return keeping.unsure_since
     if kind is keeping.blind_why:
         return keeping.blind_since
+    if kind is ReasonCode.OUTDOOR_UNKNOWN:
+        return _outdoor_unknown(zone, state, keeping, now)
     if kind in (ReasonCode.METER_DOUBTED, ReasonCode.TEMPERATURE_JUMPED):
         doubts = doubts_of_meters(zone, state).values()
         return min((since for _why, since in doubts if since), default=None)
@@ -810,7 +847,7 @@ def news_of(
             if keeping.well_since is None:
                 return state, None
             return state._replace(keeping=keeping._replace(well_since=None)), None
-        since = _trouble_since(zone, state, keeping, room, kind) or now
+        since = _trouble_since(zone, state, keeping, room, kind, now=now) or now
         notice = Notice(kind, since)
         kept = keeping._replace(told=(*keeping.told, notice), well_since=None)
         return state._replace(keeping=kept), News(zone.name, kind, since, room)

@@ -38,6 +38,7 @@ from switchbot_automation.rules.definition.values import (
     text,
 )
 from switchbot_automation.schedule.sun import SUNRISE, SUNSET
+from switchbot_automation.units import degrees, symbol
 from switchbot_automation.urls import SecretName, check_webhook_url, named_secret
 from switchbot_automation.wording import shown
 
@@ -349,14 +350,15 @@ def _zone_setting(
                 path=["parameter"],
             )
         return actions.SetPreset(zone, "" if value == "none" else value)
-    wide = (
-        f"expected {_COLDEST_CELSIUS:g} to {_WARMEST_CELSIUS:g} °C, got {shown(value)}"
-    )
+    ends = f"{degrees(_COLDEST_CELSIUS)} to {degrees(_WARMEST_CELSIUS)} {symbol()}"
     try:
         celsius = number(value)
     except vol.Invalid:
+        wide = f"expected {ends}, got {shown(value)}"
         raise vol.Invalid(wide, path=["parameter"]) from None
     if not _COLDEST_CELSIUS <= celsius <= _WARMEST_CELSIUS:
+        # As it was typed.
+        wide = f"expected {ends}, got {degrees(celsius)}"
         raise vol.Invalid(wide, path=["parameter"])
     return actions.SetTemperature(zone, celsius)
 

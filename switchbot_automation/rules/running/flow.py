@@ -212,7 +212,11 @@ def _wait(
         return Flow(_heard(run, block, replace(home, event=None), now), waits=True)
     over = replace(run, wait=None, heard=None, due_at=None, look_at=None)
     if run.heard is not None:
-        told = {key: run.heard[key] for key in ("trigger", "value") if key in run.heard}
+        told = {
+            key: run.heard[key]
+            for key in ("trigger", "of", "value")
+            if key in run.heard
+        }
         return Flow(after(_said(over, step, now, completed=True, **told)))
     if run.due_at is not None and now < run.due_at:
         return Flow(run, waits=True)

@@ -29,6 +29,7 @@ from switchbot_automation.rules.definition.model import MAX_PER_HOUR
 from switchbot_automation.rules.running.account import checked_parameter
 from switchbot_automation.rules.running.budget import Budget, check_affordable
 from switchbot_automation.settings.secrets import masked
+from switchbot_automation.units import SYMBOLS, degrees, from_celsius
 from switchbot_automation.urls import mask_url
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ _SCENE_ID = re.compile(
 )
 _LONGEST_PARAMETER = 200
 _ROUNDED_KELVIN = 0.01
+# How a cause names what it looked at, see `Subject`.
+_OF_TEMPERATURE = "temperature of "
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +202,11 @@ class RunContext:
         kelvin = celsius - (profile.min_temp + profile.max_temp) / 2.0
         aimed = profile.shifted(kelvin)
         middle = (aimed.min_temp + aimed.max_temp) / 2.0
+        unit = self.settings.unit
         if abs(middle - celsius) > _ROUNDED_KELVIN:
             raise RuleActionError(
-                f"a band around {celsius:g} °C lies beyond what the settings allow"
+                f"a band around {degrees(celsius, unit)} {SYMBOLS[unit]} lies beyond"
+                " what the settings allow"
             )
         what = {
             "zone": zone,
@@ -334,13 +339,25 @@ class RunContext:
                 " has one that can be used here"
             )
         notifier = notifier or self.services.notifier
-        words = {**self.cause, "rule": self.rule}
+        words = {**_as_read(self.cause, self.settings.unit), "rule": self.rule}
         text = Template(message).safe_substitute(words)
         if not self.dry_run:
             self._spend(calls=False)
             async with asyncio.timeout(SENDING_SECONDS):
                 await notifier.notify(text, title=title)
         return {"message": _short(text)}
+
+
+def _as_read(cause: Mapping[str, Any], unit: str) -> dict[str, Any]:
+    """Return what set a rule off with its temperatures in the unit that people read."""
+    words = dict(cause)
+    if not str(words.get("of", "")).startswith(_OF_TEMPERATURE):
+        return words
+    for name in ("value", "from", "to"):
+        value = words.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            words[name] = from_celsius(float(value), unit)
+    return words
 
 
 def failure(error: BaseException) -> str:

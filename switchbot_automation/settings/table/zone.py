@@ -310,7 +310,8 @@ DEVICES: tuple[SettingSpec, ...] = (
         Kind.NUMBER,
         "Below this outdoors no compressor of the zone heats, but against frost, until it"
         " is 1 K warmer; the next unit takes over. Needs `outdoor_device_id`; where that"
-        " is silent for 3 h nothing is locked. Absent: no such limit.",
+        " is silent for 3 h a unit without a compressor takes over; with none in the room"
+        " its last word counts. Absent: no such limit.",
         bounds=(-40, 20),
         unit="°C",
     ),

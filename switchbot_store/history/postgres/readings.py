@@ -12,6 +12,7 @@ from switchbot_store.deadlines import limited
 from switchbot_store.history.model import HistoryRow, hour_of, in_utc
 from switchbot_store.history.readings.model import (
     BUCKET_FIELDS,
+    HOUR_FIELDS,
     READING_FIELDS,
     ReadingBackend,
     ReadingKey,
@@ -53,6 +54,25 @@ FROM device_readings_hourly
 WHERE device_id = %(device_id)s AND attribute = %(attribute)s
     AND bucket >= %(start)s AND bucket < %(end)s
 ORDER BY bucket
+"""
+_ALL_HOURS: Final = """
+SELECT bucket, device_id, attribute, count, numbers, mean, least, greatest, word
+FROM device_readings_hourly
+WHERE starts_with(device_id, %(prefix)s) AND (device_id, attribute, bucket)
+    > (%(after_device)s, %(after_attribute)s, %(after)s)
+ORDER BY device_id, attribute, bucket LIMIT %(limit)s
+"""
+_ADD_HOURS: Final = """
+INSERT INTO device_readings_hourly
+    (bucket, device_id, attribute, count, numbers, mean, least, greatest, word)
+SELECT "timestamp", device_id, attribute, count, numbers, mean, least, greatest, word
+FROM jsonb_to_recordset(%(hours)s::jsonb) AS h ("timestamp" timestamptz, device_id text,
+    attribute text, count bigint, numbers bigint, mean double precision,
+    least double precision, greatest double precision, word text)
+WHERE NOT EXISTS (SELECT FROM device_readings r WHERE r.device_id = h.device_id
+    AND r.attribute = h.attribute AND r."timestamp" >= h."timestamp"
+    AND r."timestamp" < h."timestamp" + interval '1 hour')
+ON CONFLICT DO NOTHING
 """
 _LATEST: Final = """
 SELECT DISTINCT ON (device_id, attribute) "timestamp", device_id, attribute, number, word
@@ -201,6 +221,35 @@ class PostgresReadings(ReadingBackend):
         }
         return self._asked(_HOURS, values, BUCKET_FIELDS)
 
+    def all_hours(
+        self,
+        *,
+        prefix: str = "",
+        after: ReadingKey | None = None,
+        limit: int | None = None,
+    ) -> list[HistoryRow]:
+        """Return all hours without readings; see `ReadingBackend.all_hours`."""
+        values = {
+            "prefix": prefix,
+            "after": _BEFORE_ALL if after is None else after.timestamp,
+            "after_device": "" if after is None else after.device_id,
+            "after_attribute": "" if after is None else after.attribute,
+            "limit": limit,
+        }
+        return [
+            HistoryRow(zip(HOUR_FIELDS, (in_utc(at), *rest), strict=True))
+            for at, *rest in self._fetched(_ALL_HOURS, values)
+        ]
+
+    def add_hours(self, hours: Sequence[HistoryRow]) -> int:
+        """Add hours in one statement; see `ReadingBackend.add_hours`."""
+        if not hours:
+            return 0
+        values = {"hours": orjson.dumps([dict(each) for each in hours]).decode()}
+        return self._connections.call(
+            lambda connection: connection.execute(_ADD_HOURS, values).rowcount
+        ).value
+
     def latest(self, *, prefix: str = "") -> list[HistoryRow]:
         """Return the newest readings; see `ReadingBackend.latest`."""
         found = self._asked(_LATEST, {"prefix": prefix}, READING_FIELDS)
@@ -236,15 +285,22 @@ class PostgresReadings(ReadingBackend):
         timeout = limited(self._read_timeout_seconds)
         return self._connections.call(work, timeout_seconds=timeout).value
 
-    def _asked(
-        self, statement: LiteralString, values: dict[str, Any], names: Sequence[str]
-    ) -> list[HistoryRow]:
+    def _fetched(
+        self, statement: LiteralString, values: dict[str, Any]
+    ) -> list[tuple[Any, ...]]:
         def fetch_rows(connection: Connection) -> list[tuple[Any, ...]]:
             with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
                 return cursor.execute(statement, values).fetchall()
 
+        return self._reading(fetch_rows)
+
+    def _asked(
+        self, statement: LiteralString, values: dict[str, Any], names: Sequence[str]
+    ) -> list[HistoryRow]:
         rows = []
-        for at, device_id, attribute, number, word, *rest in self._reading(fetch_rows):
+        for at, device_id, attribute, number, word, *rest in self._fetched(
+            statement, values
+        ):
             value = word if number is None else number
             found = (in_utc(at), device_id, attribute, value, *rest)
             rows.append(HistoryRow(zip(names, found, strict=True)))

@@ -10,17 +10,16 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_store.codec import validate_key
 from switchbot_store.errors import StoreDataError
+from switchbot_store.history.model import HistoryRow, hour_of
 from switchbot_store.instants import checked_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
-
-    from switchbot_store.history.model import HistoryRow
 
 READING_FIELDS: Final = ("timestamp", "device_id", "attribute", "value")
 BUCKET_FIELDS: Final = (
@@ -31,6 +30,17 @@ BUCKET_FIELDS: Final = (
     "min_value",
     "max_value",
     "count",
+)
+HOUR_FIELDS: Final = (
+    "timestamp",
+    "device_id",
+    "attribute",
+    "count",
+    "numbers",
+    "mean",
+    "least",
+    "greatest",
+    "word",
 )
 _LONGEST_WORD: Final = 200
 _LONGEST_NAME: Final = 100
@@ -91,6 +101,33 @@ def checked_reading(reading: DeviceReading) -> DeviceReading:
     else:
         kept = _number(value)
     return DeviceReading(timestamp, device_id, attribute, kept)
+
+
+def checked_hour(values: Mapping[str, Any]) -> HistoryRow:
+    """Return an hour whose readings are gone, with `HOUR_FIELDS`, as every place keeps it.
+
+    Raises StoreDataError.
+    """
+    count, numbers, word = (values.get(each) for each in ("count", "numbers", "word"))
+    for name, whole in (("count", count), ("numbers", numbers)):
+        if isinstance(whole, bool) or not isinstance(whole, int) or whole < 0:
+            raise StoreDataError("a count, 0 or more", path=name)
+    named = [values.get(each) for each in ("mean", "least", "greatest")]
+    for name, each in zip(("mean", "least", "greatest"), named, strict=True):
+        if each is not None and (isinstance(each, bool | str)):
+            raise StoreDataError("a number, or null", path=name)
+    # Its names are held as those of a reading are.
+    shown = named[0] if word is None and named[0] is not None else word or ""
+    told = DeviceReading(
+        values["timestamp"], values["device_id"], values["attribute"], shown
+    )
+    kept = checked_reading(told)
+    if kept.timestamp != hour_of(kept.timestamp):
+        raise StoreDataError("a whole hour", path="timestamp")
+    mean, least, greatest = (None if each is None else _number(each) for each in named)
+    found = (kept.timestamp, kept.device_id, kept.attribute, count, numbers, mean)
+    given = (*found, least, greatest, word)
+    return HistoryRow(zip(HOUR_FIELDS, given, strict=True))
 
 
 def _number(value: float) -> float:
@@ -157,6 +194,26 @@ class ReadingBackend(ABC):
         """Return the hours in ``[start, end)`` whose readings were deleted, ascending.
 
         With `BUCKET_FIELDS`; the timestamp is the hour's.
+        """
+
+    @abstractmethod
+    def all_hours(
+        self,
+        *,
+        prefix: str = "",
+        after: ReadingKey | None = None,
+        limit: int | None = None,
+    ) -> list[HistoryRow]:
+        """Return hours whose readings were deleted, of devices whose ids begin so.
+
+        With `HOUR_FIELDS`, in an order of the place's own, beyond `after`.
+        """
+
+    @abstractmethod
+    def add_hours(self, hours: Sequence[HistoryRow]) -> int:
+        """Add hours with `HOUR_FIELDS`, all or none; return how many were new.
+
+        One that is there, or of which there are readings, is left as it is.
         """
 
     @abstractmethod

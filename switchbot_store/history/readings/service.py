@@ -6,11 +6,12 @@ import logging
 import threading
 import time
 from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from switchbot_store.errors import StoreConfigError, StoreDataError, StoreError
-from switchbot_store.history.model import HistoryResult, HistoryRow, hour_of
+from switchbot_store.history.model import HOUR, HistoryResult, HistoryRow, hour_of
 from switchbot_store.history.query.buckets import (
     check_shape,
     checked_range,
@@ -29,7 +30,7 @@ from switchbot_store.homes import checked_home
 from switchbot_store.instants import EARLIEST, LATEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from switchbot_store.history.model import BucketPlan
@@ -378,6 +379,60 @@ class DeviceHistory:
             raise StoreConfigError("csv or jsonl", variable="format")
         pages = self.pages(start, end, device_id=device_id, attribute=attribute)
         return write_pages(pages, target, READING_FIELDS, name, spreadsheet=spreadsheet)
+
+    def hours(self) -> Iterator[list[HistoryRow]]:
+        """Yield the hours whose readings retention deleted, in pages."""
+        after = None
+        while hours := self.backend.all_hours(
+            prefix=self._prefix, after=after, limit=_PAGE_ROWS
+        ):
+            last = hours[-1]
+            after = ReadingKey(last.timestamp, last.device_id, last.attribute)
+            yield self._bare(hours)
+
+    def take_back(
+        self, readings: Sequence[DeviceReading], hours: Sequence[HistoryRow]
+    ) -> tuple[int, int]:
+        """Add what a backup has of readings and hours; return how many were new of each.
+
+        What is there already is left, and so is what an hour without readings has in it.
+        """
+        named_hours = [
+            HistoryRow({**each, "device_id": self._prefix + each["device_id"]})
+            for each in hours
+        ]
+        new_hours = self.backend.add_hours(named_hours) if named_hours else 0
+        placed = [replace(r, device_id=self._prefix + r.device_id) for r in readings]
+        summed = self._summed(placed)
+        new = self.backend.write(
+            [
+                each
+                for each in placed
+                if (each.device_id, each.attribute, hour_of(each.timestamp))
+                not in summed
+            ]
+        )
+        return new, new_hours
+
+    def _summed(
+        self, readings: Sequence[DeviceReading]
+    ) -> set[tuple[str, str, datetime]]:
+        """Return the hours without readings that readings would fall into."""
+        times: dict[tuple[str, str], list[datetime]] = {}
+        for each in readings:
+            times.setdefault((each.device_id, each.attribute), []).append(
+                each.timestamp
+            )
+        return {
+            (device_id, attribute, row.timestamp)
+            for (device_id, attribute), at in times.items()
+            for row in self.backend.hours(
+                hour_of(min(at)),
+                max(at) + HOUR,
+                device_id=device_id,
+                attribute=attribute,
+            )
+        }
 
     def cleanup(self) -> int:
         """Delete readings older than the retention, and keep their hours; return how many.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_store.history.model import HistoryRow, hour_of
 from switchbot_store.history.readings.model import (
     BUCKET_FIELDS,
+    HOUR_FIELDS,
     READING_FIELDS,
     DeviceReading,
     ReadingBackend,
@@ -62,6 +63,21 @@ FROM device_readings_hourly
 WHERE device_id = :device_id AND attribute = :attribute
     AND bucket >= :start AND bucket < :end
 ORDER BY bucket
+"""
+_ALL_HOURS: Final = """
+SELECT bucket, device_id, attribute, count, numbers, mean, least, greatest, word
+FROM device_readings_hourly
+WHERE substr(device_id, 1, length(:prefix)) = :prefix
+    AND (device_id, attribute, bucket) > (:after_device, :after_attribute, :after)
+ORDER BY device_id, attribute, bucket LIMIT :limit
+"""
+_ADD_HOUR: Final = """
+INSERT INTO device_readings_hourly
+    (bucket, device_id, attribute, count, numbers, mean, least, greatest, word)
+SELECT :bucket, :device_id, :attribute, :count, :numbers, :mean, :least, :greatest, :word
+WHERE NOT EXISTS (SELECT 1 FROM device_readings WHERE device_id = :device_id
+    AND attribute = :attribute AND timestamp >= :bucket AND timestamp < :bucket + :hour)
+ON CONFLICT DO NOTHING
 """
 _LATEST: Final = """
 SELECT max(timestamp), device_id, attribute, coalesce(number, word) FROM device_readings
@@ -192,6 +208,37 @@ class SqliteReadings(ReadingBackend):
         }
         with self._file.session() as connection:
             return _named(connection.execute(_HOURS, values), BUCKET_FIELDS)
+
+    def all_hours(
+        self,
+        *,
+        prefix: str = "",
+        after: ReadingKey | None = None,
+        limit: int | None = None,
+    ) -> list[HistoryRow]:
+        """Return all hours without readings; see `ReadingBackend.all_hours`."""
+        values = {
+            "prefix": prefix,
+            "after": _BEFORE_ALL if after is None else _micros(after.timestamp),
+            "after_device": "" if after is None else after.device_id,
+            "after_attribute": "" if after is None else after.attribute,
+            "limit": -1 if limit is None else limit,
+        }
+        with self._file.session() as connection:
+            return _named(connection.execute(_ALL_HOURS, values), HOUR_FIELDS)
+
+    def add_hours(self, hours: Sequence[HistoryRow]) -> int:
+        """Add hours in one transaction; see `ReadingBackend.add_hours`."""
+        with self._file.transaction() as connection:
+            before = connection.total_changes
+            connection.executemany(
+                _ADD_HOUR,
+                [
+                    {**each, "bucket": _micros(each.timestamp), "hour": _HOUR}
+                    for each in hours
+                ],
+            )
+            return connection.total_changes - before
 
     def latest(self, *, prefix: str = "") -> list[HistoryRow]:
         """Return the newest readings; see `ReadingBackend.latest`."""

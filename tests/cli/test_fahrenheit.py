@@ -1,0 +1,50 @@
+"""A home in degrees Fahrenheit is told so by check-config, replay and backtest."""
+
+import json
+
+import pytest
+
+from switchbot_automation.simulation import default_settings
+
+HOME = default_settings("winter") | {
+    "unit": "fahrenheit",
+    "winter": {"min_temp": 68, "max_temp": 72, "target_temp": 70, "fan_speed": 3},
+    "summer": {"min_temp": 74, "max_temp": 79, "target_temp": 76, "fan_speed": 3},
+    "hysteresis_celsius": 0.0,
+}
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps(HOME))
+    return path
+
+
+def test_check_config_says_where_it_turns_on_and_off(invoke, file):
+    result = invoke("check-config", file)
+    assert result.exit_code == 0, result.output + result.stderr
+    assert "on 68 °F, off 72 °F" in result.stdout
+    assert "°C" not in result.stdout
+
+
+def test_replay_tells_the_room_and_why(invoke, file, tmp_path):
+    readings = tmp_path / "readings.csv"
+    rows = [f"2026-01-12T08:{minute:02}:00Z,{t},40" for minute, t in ((0, 21), (9, 19))]
+    readings.write_text("\n".join(["timestamp,temperature_c,humidity_pct", *rows, ""]))
+    result = invoke("replay", readings, "--settings", file)
+    assert result.exit_code == 0, result.output + result.stderr
+    assert "66.2 °F" in result.stdout
+    assert "°C" not in result.stdout
+
+
+def test_backtest_names_the_band(invoke, file, tmp_path):
+    readings = tmp_path / "readings.csv"
+    rows = [
+        f"2026-01-{12 + minute // 1440:02}T{minute // 60 % 24:02}:{minute % 60:02}:00Z,21,40"
+        for minute in range(0, 4 * 1440, 30)
+    ]
+    readings.write_text("\n".join(["timestamp,temperature_c,humidity_pct", *rows, ""]))
+    result = invoke("backtest", file, "--settings", file, "--readings", readings)
+    assert result.exit_code == 0, result.output + result.stderr
+    assert "band 68 to 72 °F" in result.stdout

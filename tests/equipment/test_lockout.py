@@ -1,0 +1,252 @@
+"""A compressor that must not heat: how cold it is outdoors, known or not, and what is said."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from switchbot_automation.core.control.overshoot import Softening
+from switchbot_automation.core.protect.stages import locked_out, within_outdoor_limit
+from switchbot_automation.core.state.kept import after_look, room_health
+from switchbot_automation.core.state.zone import (
+    Excursion,
+    Keeping,
+    Learned,
+    Surroundings,
+    ZoneState,
+)
+from switchbot_automation.explain.words import advice_words
+from switchbot_automation.model import (
+    Action,
+    Outcome,
+    Power,
+    ReasonCode,
+    ZoneDecision,
+)
+from switchbot_automation.settings.findings import home_errors
+from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.simulation import Fault
+from tests.equipment.homes import (
+    AIRCON,
+    COLD,
+    DEVICE,
+    OUTDOORS,
+    SECOND,
+    STARTS,
+    Home,
+    roomed,
+)
+
+HEATER = {"kind": "heater", "device_id": DEVICE}
+OTHER = {"kind": "aircon", "device_id": "02-202008110034-14"}
+NOW = STARTS["winter"].replace(hour=12)
+LIMIT = -5.0
+
+
+def units(*equipment, **more):
+    more = {"outdoor_device_id": OUTDOORS} | more
+    document = roomed(*equipment, heat_pump_min_outdoor_celsius=LIMIT, **more)
+    return tuple(parse_settings(document).zones.values())
+
+
+def silent(last, *, hours=4.0, heats=False):
+    """Nobody has heard for so long how cold it is; `last` was said then."""
+    at = None if last is None else NOW - timedelta(hours=hours)
+    around = Surroundings(outdoor=last, outdoor_at=at)
+    if not heats:
+        return ZoneState(power=Power.OFF, surroundings=around)
+    return ZoneState(
+        power=Power.ON,
+        action=Action.WINTER,
+        compressor_started_at=NOW - timedelta(hours=5),
+        surroundings=around,
+    )
+
+
+# --- who heats where nobody knows -------------------------------------------------------
+
+
+@pytest.mark.parametrize("last", [None, -20.0, 10.0])
+@pytest.mark.parametrize("heats", [False, True])
+def test_another_unit_heats_where_nobody_knows(last, heats):
+    pump, panel = units(AIRCON, HEATER)
+    why = locked_out(pump, silent(last, heats=heats), NOW)
+    assert why is not None
+    assert why.code is ReasonCode.OUTDOOR_UNKNOWN
+    assert locked_out(panel, silent(last), NOW) is None
+    # In whatever order they stand.
+    assert locked_out(units(HEATER, AIRCON)[1], silent(last), NOW) is not None
+
+
+@pytest.mark.parametrize(
+    ("last", "heats", "locked"),
+    [
+        # The cold may well be what silenced the meter.
+        (-5.1, True, True),
+        (-4.1, False, True),
+        (-4.0, False, False),
+        (-5.0, True, False),
+        (None, False, False),
+    ],
+)
+@pytest.mark.parametrize("equipment", [(AIRCON,), (AIRCON, OTHER)])
+def test_a_room_of_compressors_goes_by_what_was_heard_last(
+    last, heats, locked, equipment
+):
+    for pump in units(*equipment):
+        assert pump.backed_up is False
+        assert (locked_out(pump, silent(last, heats=heats), NOW) is not None) is locked
+
+
+def test_what_heats_all_the_same_says_so():
+    pump = units(AIRCON)[0]
+    heat = ZoneDecision("default", Outcome.WINTER_ON, Action.WINTER)
+    said = within_outdoor_limit(pump, silent(3.0), heat, NOW)
+    assert (said.action, said.reasons[-1].code) == (
+        Action.WINTER,
+        ReasonCode.OUTDOOR_UNKNOWN,
+    )
+    assert said.reasons[-1].detail == {
+        "limit_celsius": LIMIT,
+        "since": (NOW - timedelta(hours=1)).isoformat(),
+        "last_celsius": 3.0,
+    }
+    rests = ZoneDecision("default", Outcome.NO_ACTION)
+    assert within_outdoor_limit(pump, silent(3.0), rests, NOW) == rests
+
+
+def test_three_hours_are_no_silence_and_summer_asks_nothing():
+    pump = units(AIRCON, HEATER)[0]
+    assert locked_out(pump, silent(3.0, hours=3.0), NOW) is None
+    summer = units(AIRCON, HEATER, mode="summer")[0]
+    assert locked_out(summer, silent(None), NOW) is None
+
+
+def test_without_a_meter_outdoors_nothing_is_locked():
+    pump = units(AIRCON, HEATER, outdoor_device_id="")[0]
+    assert locked_out(pump, silent(None), NOW) is None
+
+
+# --- what the room's health says --------------------------------------------------------
+
+
+def lost(state):
+    """The room has been too cold for hours."""
+    since = NOW - timedelta(hours=8)
+    out = Excursion(since, low=True, furthest=3.0, turned=17.0, moved_at=since)
+    keeping = Keeping(status="not_kept", since=since, excursion=out._replace(lost=17.0))
+    return state._replace(keeping=keeping, last_temperature=17.0)
+
+
+def test_a_lone_unit_that_is_locked_out_says_so_and_not_that_it_is_kept_off():
+    pump = units(AIRCON)[0]
+    around = Surroundings(outdoor=-9.0, outdoor_at=NOW)
+    room = room_health(pump, lost(silent(None)._replace(surroundings=around)), NOW)
+    assert room.status == "not_kept"
+    assert room.advice is ReasonCode.OUTDOOR_TOO_COLD
+    assert "equipment" in advice_words(room.advice)
+    warm = Surroundings(outdoor=9.0, outdoor_at=NOW)
+    room = room_health(pump, lost(silent(None)._replace(surroundings=warm)), NOW)
+    assert room.advice is ReasonCode.UNIT_KEPT_OFF
+
+
+def test_what_is_unknown_of_the_outdoors_is_advised_also_while_the_room_is_kept():
+    pump = units(AIRCON, HEATER)[0]
+    state = silent(3.0)._replace(
+        keeping=Keeping(status="kept", since=NOW), last_temperature=20.5
+    )
+    room = room_health(pump, state, NOW)
+    assert (room.status, room.advice) == ("kept", ReasonCode.OUTDOOR_UNKNOWN)
+    assert after_look(pump, state, None, NOW).tells
+    heard = state._replace(surroundings=Surroundings(outdoor=3.0, outdoor_at=NOW))
+    assert room_health(pump, heard, NOW).advice is None
+
+
+def test_what_was_never_heard_is_waited_for_before_it_is_told():
+    pump = units(AIRCON, HEATER)[0]
+    begun = silent(None)._replace(last_temperature=20.5)
+    for minutes, advice in ((9, None), (10, ReasonCode.OUTDOOR_UNKNOWN)):
+        since = NOW - timedelta(minutes=minutes)
+        state = begun._replace(keeping=Keeping(status="kept", since=since))
+        assert room_health(pump, state, NOW).advice is advice
+
+
+def test_a_unit_that_is_asked_no_more_is_not_said_to_give_all_it_has():
+    document = roomed(AIRCON) | {"control": "switch"}
+    zone = parse_settings(document).default
+    running = lost(silent(None, heats=True))
+
+    def health(softening, profile=zone):
+        state = running._replace(learned=Learned(softening=softening))
+        return room_health(profile, state, NOW).advice
+
+    assert health(Softening(heating=-6.0)) is ReasonCode.SETPOINT_AT_LIMIT
+    assert health(Softening(heating=-5.0)) is ReasonCode.ROOM_DOES_NOT_FOLLOW
+    # Asked for all that a unit takes, it gives all it has.
+    winter = {"min_temp": 24.0, "max_temp": 26.0, "target_temp": 25.0}
+    hot = parse_settings(document | {"winter": winter}).default
+    assert health(Softening(heating=-6.0), hot) is ReasonCode.UNIT_AT_CAPACITY
+
+
+# --- a room that has no summer ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("equipment", [(HEATER,), (HEATER, AIRCON), (AIRCON, HEATER)])
+def test_what_heats_alone_is_no_fault_in_mode_auto(equipment):
+    zone = parse_settings(roomed(*equipment, mode="auto")).default
+    assert zone.without_way == ()
+
+
+def test_a_mode_that_nothing_in_the_room_can_do_is_said_by_check_config():
+    document = roomed(HEATER, mode="summer")
+    settings = parse_settings(document)
+    assert settings.default.without_way == (Action.SUMMER,)
+    found = list(home_errors(document, settings))
+    assert any("change `mode`" in str(each) for each in found)
+
+
+def test_a_way_that_somebody_forgot_is_a_fault():
+    document = roomed() | {"mode": "auto", "aircon_scenes": {"winter": "S1"}}
+    document |= {"cascade": ["scene"]}
+    zone = parse_settings({k: v for k, v in document.items() if k != "equipment"})
+    assert zone.default.without_way == (Action.SUMMER, Action.OFF)
+
+
+async def test_a_heater_alone_is_well_in_summer():
+    summer = {"min_temp": 21.0, "max_temp": 22.0, "target_temp": 21.5}
+    home = Home(roomed(HEATER, mode="auto", summer=summer), season="summer")
+    await home.live(30)
+    assert home.house.air > 22.5
+    room = (await home.engine.health())["zones"]["default"]["room"]
+    assert (room["status"], room["reasons"]) == ("off", ["stage_cannot"])
+    assert room["advice"] == ""
+
+
+# --- in a house -------------------------------------------------------------------------
+
+
+async def test_a_meter_outdoors_that_dies_is_told_of_and_the_panel_takes_over():
+    home = Home(
+        roomed(
+            AIRCON,
+            HEATER,
+            heat_pump_min_outdoor_celsius=-30,
+            outdoor_device_id=OUTDOORS,
+        ),
+        climate=COLD,
+    )
+    await home.live(4)
+    assert "outdoor_unknown" not in home.said["default"]
+    with home.cloud.faults.inject(Fault.DEVICE_ERROR, device_id=OUTDOORS):
+        await home.live(5)
+    assert "outdoor_unknown" in home.said["default"]
+    assert "stage_takes_over" in home.said[SECOND]
+    assert not home.unit(AIRCON["device_id"]).settings.power
+    room = (await home.engine.health())["zones"]["default"]["room"]
+    assert "battery" in room["advice"]
+    assert "outdoor_unknown" in room["reasons"]
+    await home.live(2)
+    room = (await home.engine.health())["zones"]["default"]["room"]
+    assert "outdoor_unknown" not in room["reasons"]
+    assert home.house.air > 15.0
