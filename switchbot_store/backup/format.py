@@ -46,6 +46,7 @@ from switchbot_store.history.frozen import frozen_hour
 from switchbot_store.history.ingest import codec
 from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.instants import EARLIEST, LATEST, parse_instant
+from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -111,7 +112,7 @@ class BackupWriter:
     def __enter__(self) -> Self:
         self._temporary = temporary_name(self.path)
         with wrapped_os_errors(f"cannot write {self.path}"):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS
             # Settings hold webhook addresses, which are secrets.
             descriptor = os.open(self._temporary, flags, 0o600)
             self._file = os.fdopen(descriptor, "wb")

@@ -41,6 +41,7 @@ from switchbot_store.files.lines import LineFile, read_lines
 from switchbot_store.files.names import stem_of
 from switchbot_store.instants import stored_instant
 from switchbot_store.model import Entry
+from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -389,7 +390,7 @@ class Mirror:
         for name in (_CURRENT, _MARKED):
             path = self._place / name
             if not path.exists():
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | OPEN_FLAGS, 0o600))
                 sync_directory(str(self._place))
 
     def _trim_recent(self) -> None:
