@@ -10,7 +10,7 @@ import sys
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {blocked!r}:
-            raise ImportError(f"{{name}} is blocked")
+            raise ModuleNotFoundError(f"{{name}} is blocked", name=name)
 sys.meta_path.insert(0, Refuse())
 {statement}
 print(*sorted(m for m in sys.modules if m.partition(".")[0] in {reported!r}))
@@ -52,6 +52,17 @@ def test_a_local_store_works_where_no_database_driver_is_installed(use, tmp_path
     statement += "    store.set('settings', {'a': 1})\n"
     statement += "    assert store.get('settings') == {'a': 1}"
     modules_after(statement, blocked={"psycopg", "psycopg_pool"})
+
+
+def test_a_contract_without_its_library_says_what_to_install():
+    statement = """import switchbot_store.testing as testing
+try:
+    testing.StoreContract
+except ModuleNotFoundError as error:
+    assert "switchbot-automation[contracts]" in str(error), error
+else:
+    raise AssertionError"""
+    modules_after(statement, blocked={"hypothesis"})
 
 
 def test_importing_the_engine_does_not_import_what_only_some_users_need():

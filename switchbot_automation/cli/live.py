@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 from contextlib import asynccontextmanager, closing
@@ -56,6 +55,7 @@ from switchbot_store import (
     get_history,
     get_store,
 )
+from switchbot_store.portable import OPEN_FLAGS, lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -288,9 +288,9 @@ class OnlyRun:
         descriptor = None
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS
             descriptor = os.open(self._path, flags, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(descriptor)
             os.ftruncate(descriptor, 0)
             os.write(descriptor, str(os.getpid()).encode())
         except BlockingIOError:

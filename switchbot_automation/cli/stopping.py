@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from switchbot_automation.cli.output import INTERRUPTED, OK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 # A closed terminal hangs up; that must cost no row of the history either.
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_HANG_UP = getattr(signal, "SIGHUP", None)  # not on Windows
+_SIGNALS = tuple(filter(None, (signal.SIGINT, signal.SIGTERM, _HANG_UP)))
 
 
 @contextmanager
@@ -47,18 +48,41 @@ def stop_requested() -> Iterator[asyncio.Future[int]]:
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[int] = loop.create_future()
     # `nohup` has the hang-up ignored on purpose.
-    nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    numbers = [each for each in _SIGNALS if not (nohup and each == signal.SIGHUP)]
+    nohup = _HANG_UP and signal.getsignal(_HANG_UP) == signal.SIG_IGN
+    numbers = [each for each in _SIGNALS if not (nohup and each == _HANG_UP)]
 
     def requested(number: signal.Signals) -> None:
         if not stop.done():
             stop.set_result(INTERRUPTED if number == signal.SIGINT else OK)
-        loop.remove_signal_handler(signal.SIGINT)
+        release(signal.SIGINT)
 
-    for number in numbers:
-        loop.add_signal_handler(number, requested, number)
+    release = _listen(loop, numbers, requested)
     try:
         yield stop
     finally:
         for number in numbers:
-            loop.remove_signal_handler(number)
+            release(number)
+
+
+def _listen(
+    loop: asyncio.AbstractEventLoop,
+    numbers: Iterable[signal.Signals],
+    requested: Callable[[signal.Signals], None],
+) -> Callable[[signal.Signals], object]:
+    """Have the loop told of signals; return what gives one back to who had it."""
+    try:
+        for number in numbers:
+            loop.add_signal_handler(number, requested, number)
+    except NotImplementedError:
+        # Windows' loop takes none; the interpreter does, between two steps of its own.
+        before = {
+            number: signal.signal(
+                number,
+                lambda number, _frame: loop.call_soon_threadsafe(
+                    requested, signal.Signals(number)
+                ),
+            )
+            for number in numbers
+        }
+        return lambda number: signal.signal(number, before[number])
+    return loop.remove_signal_handler

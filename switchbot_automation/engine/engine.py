@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from zlib import crc32
 
 from switchbot_automation.clock import SystemClock
-from switchbot_automation.cloud.events.events import RefusedWebhook
+from switchbot_automation.cloud.events.events import CHANGE_REPORT, RefusedWebhook
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import Note
@@ -54,6 +55,7 @@ from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.instants import stored_instant
 from switchbot_automation.languages import AUTO as LANGUAGE_AUTO
 from switchbot_automation.model import (
+    PLUGIN_PREFIX,
     ManualAction,
     ReasonCode,
     TickReport,
@@ -735,6 +737,29 @@ class AutomationEngine:
         elif self._took(event, zones):
             self._parts.agenda.bring_forward()
         return event
+
+    async def heard(
+        self, sensor: str, fields: Mapping[str, Any]
+    ) -> WebhookEvent | RefusedWebhook:
+        """Take what a plug-in's sensor says by itself; as `handle_webhook` takes events.
+
+        `sensor` is its name among the settings' `plugins`, `fields` are what its `read`
+        would return now, of which those that changed are enough. It goes on being read
+        when it is due: what is said saves the wait, and no reading.
+
+            await engine.heard("lounge window", {"openState": "open"})
+        """
+        return await self.handle_webhook(
+            {
+                "eventType": CHANGE_REPORT,
+                "context": {
+                    **fields,
+                    "deviceMac": f"{PLUGIN_PREFIX}{sensor}",
+                    # Rounded up: what is told after a reading is not older than it.
+                    "timeOfSample": math.ceil(self.clock.now().timestamp() * 1000),
+                },
+            }
+        )
 
     def events_missed(self) -> None:
         """Know that events may have been lost: what they left unsaid counts for nothing.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -206,5 +205,9 @@ async def _connected(
 
 def _files() -> int:
     """Return how many files and sockets this process may have open."""
+    try:
+        import resource  # noqa: PLC0415 - absent on Windows
+    except ImportError:
+        return MOST_STRANGERS * 4
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return soft if soft != resource.RLIM_INFINITY else MOST_STRANGERS * 4

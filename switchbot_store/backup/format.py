@@ -59,6 +59,7 @@ from switchbot_store.history.readings.model import (
     checked_reading,
 )
 from switchbot_store.instants import EARLIEST, LATEST, parse_instant
+from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -155,7 +156,7 @@ class BackupWriter:
     def __enter__(self) -> Self:
         self._temporary = temporary_name(self.path)
         with wrapped_os_errors(f"cannot write {self.path}"):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS
             # Settings hold webhook addresses, which are secrets.
             descriptor = os.open(self._temporary, flags, 0o600)
             self._file = os.fdopen(descriptor, "wb")

@@ -16,7 +16,6 @@ still reaches the primary.
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 import threading
@@ -41,6 +40,7 @@ from switchbot_store.files.durable import (
 from switchbot_store.files.lines import LineFile, take_lines
 from switchbot_store.handover import PendingWrite
 from switchbot_store.instants import EARLIEST, stored_instant
+from switchbot_store.portable import OPEN_FLAGS, lock, unlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -273,7 +273,7 @@ class Journal:
             if descriptor is not None:
                 try:
                     # Not by closing alone: a child forked meanwhile has a copy.
-                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+                    unlock(descriptor)
                 finally:
                     os.close(descriptor)
 
@@ -283,9 +283,9 @@ class Journal:
             make_directory(directory_of(self._lock_path))
             descriptor = _opened_lock(self._lock_path)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(descriptor)
             except BlockingIOError:
-                owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+                owner = os.read(descriptor, 20).decode(errors="replace").strip()
                 os.close(descriptor)
                 return f"process {owner or 'unknown'}"
             except BaseException:
@@ -294,7 +294,7 @@ class Journal:
             self._lock_descriptor = descriptor
             with suppress(OSError):  # a full disk; who asks is told "unknown"
                 os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+                os.write(descriptor, b"%d\n" % os.getpid())
         _OPEN.add(self)
         return ""
 
@@ -358,11 +358,11 @@ class _Live:
 
 def _opened_lock(path: str) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return os.open(path, os.O_RDWR | os.O_CREAT | OPEN_FLAGS, 0o600)
     except OSError as error:
         if error.errno != errno.EROFS:
             raise
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(path, os.O_RDONLY | OPEN_FLAGS)
 
 
 def read_pending(directory: str | Path) -> dict[str, PendingWrite]:
@@ -480,4 +480,5 @@ def _leave_all_to_parent() -> None:
         journal.leave_to_parent()
 
 
-os.register_at_fork(after_in_child=_leave_all_to_parent)
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(after_in_child=_leave_all_to_parent)

@@ -11,7 +11,6 @@ Operating-system errors leave as `StoreUnavailableError` with the `OSError` as c
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 import threading
@@ -21,13 +20,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.errors import SlowConnectionError, StoreUnavailableError
 from switchbot_store.instants import EARLIEST, from_microseconds
+from switchbot_store.portable import OPEN_FLAGS, lock, unlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
 TEMPORARY_SUFFIX: Final = ".tmp"
-_READING: Final = os.O_RDONLY | os.O_CLOEXEC
+_READING: Final = os.O_RDONLY | OPEN_FLAGS
 _NEW_FILE_MODE: Final = 0o600
 """Settings hold webhook addresses, which are secrets."""
 _LOCK_FILE_MODE: Final = 0o644
@@ -115,7 +115,7 @@ def write_temporary(
     a copy that a power cut may cost. `data` may come in parts, never all in memory.
     """
     temporary = temporary_name(path)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS
     descriptor = os.open(temporary, flags, _NEW_FILE_MODE)
     try:
         try:
@@ -195,7 +195,9 @@ def directory_of(path: str) -> str:
 
 def sync_directory(directory: str) -> None:
     """Make the directory's names durable. Raises OSError."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows opens no directory; its file system keeps a journal of names
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | OPEN_FLAGS)
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -219,7 +221,7 @@ def make_directory(directory: str) -> None:
 
 
 class DirectoryLock:
-    """A short exclusive lock between processes and threads: flock on one file.
+    """A short exclusive lock between processes and threads: on one file.
 
     The kernel frees it when the holder dies. `path` is the lock file; it stays.
     """
@@ -253,7 +255,7 @@ class DirectoryLock:
                     yield
                 finally:
                     # Not by closing alone: a child forked meanwhile has a copy.
-                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+                    unlock(descriptor)
             finally:
                 os.close(descriptor)
         finally:
@@ -266,7 +268,7 @@ class DirectoryLock:
         return self._threads
 
     def _opened(self, *, writing: bool) -> int | None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS
         try:
             return os.open(self.path, flags, _LOCK_FILE_MODE)
         except (FileNotFoundError, NotADirectoryError):
@@ -278,7 +280,7 @@ class DirectoryLock:
             # Another user's lock file, or a read-only file system. What can be read
             # can be locked; where there is no lock file there is no writer.
             with suppress(OSError):
-                return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+                return os.open(self.path, os.O_RDONLY | OPEN_FLAGS)
             if writing:
                 raise
         return None
@@ -287,7 +289,7 @@ class DirectoryLock:
         pause = None
         while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(descriptor)
             except BlockingIOError:
                 if time.monotonic() >= give_up_at:
                     raise self._too_slow("process") from None
@@ -304,6 +306,8 @@ class DirectoryLock:
 
 
 def _imitate(descriptor: int, like: os.stat_result) -> None:
+    if not hasattr(os, "fchown"):
+        return  # Windows hands rights down from the directory
     own = os.geteuid(), os.getegid()
     if own != (like.st_uid, like.st_gid):
         with suppress(OSError):

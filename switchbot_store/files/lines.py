@@ -23,12 +23,13 @@ from switchbot_store.files.durable import (
     wrapped_os_errors,
     write_durably,
 )
+from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _LOGGER = logging.getLogger(__name__)
-_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+_FLAGS: Final = os.O_RDWR | os.O_APPEND | OPEN_FLAGS
 _PREFIX_LENGTH: Final = 9
 _BUFFER_BYTES: Final = 256 * 1024
 

@@ -51,6 +51,8 @@ def owner_advice(path: str | os.PathLike[str]) -> str:
     effective = os.access in os.supports_effective_ids
     if os.access(place, os.R_OK | os.W_OK, effective_ids=effective):
         return ""
+    if not hasattr(os, "geteuid"):
+        return ""  # on Windows rights are not a matter of one owner
     owner, mine = place.stat().st_uid, os.geteuid()
     if owner == mine:
         return ""

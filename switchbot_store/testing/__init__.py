@@ -1,7 +1,8 @@
 """Contract suites, doubles and a real PostgreSQL for tests.
 
-Names load on first use, so that a JSON-only project needs no database driver and a
-pytest plugin can name this package without importing it all.
+The suites need the extra `contracts`, the rest the extra `testing`. Names load on first
+use, so that a JSON-only project needs no database driver and a pytest plugin can name
+this package without importing it all.
 """
 
 from __future__ import annotations
@@ -39,4 +40,13 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        raise ModuleNotFoundError(
+            f"{name} makes its examples up with Hypothesis:"
+            " pip install 'switchbot-automation[contracts]'",
+            name=error.name,
+        ) from error

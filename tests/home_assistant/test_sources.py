@@ -1,5 +1,7 @@
 """Entities of Home Assistant as a room's meter, opening and presence."""
 
+import asyncio
+
 import pytest
 from custom_components.switchbot_automation import async_remove_config_entry_device
 from custom_components.switchbot_automation.sources import (
@@ -9,8 +11,11 @@ from custom_components.switchbot_automation.sources import (
     sources_of,
     with_sources,
 )
+from homeassistant.core import callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.entity_platform import async_get_platforms
+from homeassistant.helpers.event import async_track_state_change_event
 
 from switchbot_automation.errors import PluginError
 
@@ -122,6 +127,90 @@ async def test_a_room_is_kept_by_what_a_person_chose(hass, home, entry, cloud):
     await home.engine.run_once(trigger="manual")
     health = await home.health()
     assert METER in health["zones"]["default"]["last_error"]
+
+
+async def shows(hass, entity_id, wanted, change):
+    """Change something, and wait until an entity shows what is wanted, asking nobody."""
+    seen = asyncio.Event()
+
+    def look(event):
+        if wanted(event.data["new_state"]):
+            seen.set()
+
+    end = async_track_state_change_event(hass, [entity_id], callback(look))
+    change()
+    await seen.wait()
+    end()
+
+
+@pytest.fixture
+async def watched(hass, home):
+    """The room with an entity as its window, whose ticks come from the scheduler alone."""
+    hass.states.async_set(WINDOW, "off", {"device_class": "window"})
+    document = with_sources(
+        (await home.engine.stored_settings()).data, "default", {"openings": [WINDOW]}
+    )
+    document["openings"] |= {"pause_after_seconds": 0, "poll_interval_seconds": 86400}
+    await home.engine.apply_settings(document)
+    await home.engine.run_once(trigger="settings")
+    await hass.async_block_till_done()
+    return home
+
+
+async def test_a_window_is_heard_at_once_and_shown_without_being_asked(hass, watched):
+    await shows(
+        hass,
+        "sensor.living_room_last_decision",
+        lambda state: "opening_open" in state.attributes["codes"],
+        lambda: hass.states.async_set(WINDOW, "on", {"device_class": "window"}),
+    )
+    # What says nothing is no news.
+    hass.states.async_set(WINDOW, "unavailable", {"device_class": "window"})
+    await hass.async_block_till_done()
+
+
+async def test_what_the_settings_no_longer_name_is_not_heard(hass, watched):
+    document = dict((await watched.engine.stored_settings()).data)
+    del document["openings"], document["plugins"]
+    await watched.engine.apply_settings(document)
+    await watched.engine.run_once(trigger="settings")
+    await hass.async_block_till_done()
+    heard = []
+    end = watched.engine.subscribe(
+        lambda event: heard.append(event) if event.kind == "webhook" else None
+    )
+    hass.states.async_set(WINDOW, "on", {"device_class": "window"})
+    await hass.async_block_till_done()
+    assert heard == []
+    end()
+
+
+async def test_a_thermometer_that_crosses_the_band_is_heard_at_once(hass, home):
+    hass.states.async_set(METER, "21.0", CELSIUS)
+    document = with_sources(
+        (await home.engine.stored_settings()).data, "default", {"meter": METER}
+    )
+    await home.engine.apply_settings({**document, "poll_interval_seconds": 3600})
+    await home.engine.run_once(trigger="settings")
+    home.show()
+    assert home.data.zones["default"]["temperature"] == 21.0
+    await shows(
+        hass,
+        "climate.living_room",
+        lambda state: state.attributes["current_temperature"] == 25.0,
+        lambda: hass.states.async_set(METER, "25.0", CELSIUS),
+    )
+
+
+async def test_no_entity_is_polled(hass, home):
+    platforms = async_get_platforms(hass, "switchbot_automation")
+    entities = [each for one in platforms for each in one.entities.values()]
+    assert {each.entity_id.partition(".")[0] for each in entities} == {
+        "climate",
+        "sensor",
+    }
+    assert [each for each in entities if each.should_poll] == []
+    assert home.update_interval is None
 
 
 @pytest.fixture

@@ -169,6 +169,7 @@ async def an_engine_on_anything(cloud: CloudApi, clock: Clock) -> datetime:
         assert_type(report, TickReport)
         await engine.act("default", "off")
         await engine.handle_webhook({"eventType": "changeReport", "context": {}})
+        await engine.heard("window", {"openState": "open"})
         unsubscribe = engine.subscribe(lambda event: None)
         unsubscribe()
         return engine.next_wakeup

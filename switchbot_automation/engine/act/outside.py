@@ -54,13 +54,14 @@ async def secret_of(value: str) -> str:
     return found
 
 
+_NOT_WAITING: Final[int] = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _TO_VARIABLE: Final = str.maketrans("-.", "__")
 
 
 def _in_file(path: str, name: str) -> str | None:
     try:
         # Not waiting: in place of a file there may be a pipe that nobody writes to.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | _NOT_WAITING)
         with os.fdopen(handle, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode) or mode & _OTHERS:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -211,6 +212,8 @@ def may_be_sending(intent: Intent) -> bool | None:
         return True
     if int(pid) == os.getpid():
         return intent.id in SENDING
+    if sys.platform == "win32":
+        return None  # where there is no signal 0: this would end it
     try:
         os.kill(int(pid), 0)
     except (ProcessLookupError, OverflowError):

@@ -30,7 +30,7 @@ from switchbot_automation.core.state.said import (
     unit_told,
 )
 from switchbot_automation.core.state.wishes import wish_in_force
-from switchbot_automation.model import Power
+from switchbot_automation.model import PLUGIN_PREFIX, Power
 from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
@@ -198,7 +198,9 @@ class Pushes:
                 line.unit = None
             return
         line.contradicted = 0
-        line.agreed += not line.counted
+        # What asking saves is calls; a plug-in's sensor costs none, and may fall silent.
+        if not device_id.startswith(PLUGIN_PREFIX):
+            line.agreed += not line.counted
         line.counted = True
         line.heard_at = line.asked_at
 

@@ -14,6 +14,7 @@ from switchbot_store.errors import HistoryError, StoreDataError
 from switchbot_store.files.durable import make_directory
 from switchbot_store.history.ingest.codec import as_dict, load
 from switchbot_store.history.ingest.samples import normalised
+from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +125,7 @@ class Quarantine:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | OPEN_FLAGS
     return os.fdopen(os.open(path, flags, 0o600), "ab")
 
 

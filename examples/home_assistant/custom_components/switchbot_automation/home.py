@@ -18,17 +18,18 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from switchbot_automation import AutomationEngine, SchedulerService, WebhookSender
 from switchbot_automation.cloud.catalog.catalog import device_types
+from switchbot_automation.engine.events import SettingsApplied
 from switchbot_automation.errors import CloudError, EngineClosedError
 from switchbot_automation.model import DeviceList
 from switchbot_automation.plugins import registry
-from switchbot_store import HistoryService, JsonStore, SqliteHistory
+from switchbot_store import HistoryService, JsonStore, SqliteHistory, StoreError
 from switchbot_store.zone_rules import differs_from, zone_rules
 
 from .account import WatchedAccount, connect, devices_of
 from .const import CONF_SETTINGS, DOMAIN, HIGHEST, LOWEST
 from .issues import ACCOUNT_UNKNOWN, PUSH_TAKEN, Issues, Trouble, troubles_of
 from .push import Push, is_wanted
-from .sources import provide
+from .sources import Hearing, provide
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Home(DataUpdateCoordinator[Picture]):
         self._showing: asyncio.Handle | None = None
         self._issues = Issues(hass, entry)
         self.push = Push(hass, entry, self.account.client)
+        self._hearing = Hearing(hass, entry)
         self._looking = asyncio.Lock()
         # Whether the account has none of the devices that the entry was made with.
         self._stranger = False
@@ -99,6 +101,8 @@ class Home(DataUpdateCoordinator[Picture]):
             )
         )
         self.engine.show_in_health("push", self.push.report)
+        await self._follow_entities()
+        enter.callback(self._hearing.stop)
         await self.engine.run_once(trigger="start")
         self.data = self._picture()
         enter.callback(self.engine.subscribe(self._hear))
@@ -122,8 +126,24 @@ class Home(DataUpdateCoordinator[Picture]):
         """End the ticks and close; stopping twice is fine."""
         await self._stack.aclose()
 
+    async def _follow_entities(self) -> None:
+        """Hear the entities that the settings have now. Raises StoreError."""
+        stored = await self.engine.stored_settings()
+        self._hearing.follow(stored.data, self.engine)
+
+    async def _follow_again(self) -> None:
+        try:
+            await self._follow_entities()
+        except (EngineClosedError, StoreError) as error:
+            # Those before are heard on; every entity is read when it is due.
+            _LOGGER.debug("the entities of new settings are not heard: %s", error)
+
     @callback
-    def _hear(self, _event: object) -> None:
+    def _hear(self, event: object) -> None:
+        if isinstance(event, SettingsApplied):
+            self.entry.async_create_task(
+                self.hass, self._follow_again(), f"{DOMAIN} entities"
+            )
         # A tick tells several things; they are shown once, when it is over.
         if self._showing is None:
             self._showing = self.hass.loop.call_later(0.05, self.show)

@@ -7,12 +7,15 @@ settings name as they name any other, and which costs no call to the cloud.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import voluptuous as vol
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import (
     ATTR_DEVICE_CLASS,
     ATTR_UNIT_OF_MEASUREMENT,
@@ -20,15 +23,25 @@ from homeassistant.const import (
     STATE_UNKNOWN,
     UnitOfTemperature,
 )
-from homeassistant.core import HomeAssistant, State
+from homeassistant.core import (
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    State,
+    callback,
+)
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util import dt as dt_util
 from homeassistant.util.unit_conversion import TemperatureConverter
 
-from switchbot_automation.errors import PluginError
+from switchbot_automation import AutomationEngine
+from switchbot_automation.errors import EngineClosedError, PluginError
 from switchbot_automation.plugins import API_VERSION, Plugin, registry
 
-from .const import CONF_METER, CONF_OPENINGS, CONF_PRESENCE, CONF_PRESET
+from .const import CONF_METER, CONF_OPENINGS, CONF_PRESENCE, CONF_PRESET, DOMAIN
+
+_LOGGER = logging.getLogger(__name__)
 
 NAME = "home_assistant"
 PREFIX = "plugin:"
@@ -149,9 +162,75 @@ def _entities(document: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def _parts_of(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the entities' part of the `plugins`, without what the engine sets aside."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, part in (document.get("plugins") or {}).items():
+        if part.get("sensor") == NAME:
+            with suppress(vol.Invalid):
+                found[name] = SCHEMA({k: v for k, v in part.items() if k != "sensor"})
+    return found
+
+
 def _of(section: Mapping[str, Any] | None, entities: Mapping[str, str]) -> list[str]:
     sensors = (section or {}).get("sensors", ())
     return [entities[each] for each in sensors if each in entities]
+
+
+class Hearing:
+    """Has the engine hear what entities say, as soon as Home Assistant knows it.
+
+    They are read besides when that is due, so that nothing depends on an event.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        self._hass = hass
+        self._entry = entry
+        self._parts: dict[str, Mapping[str, Any]] = {}
+        self._stop: Callable[[], None] | None = None
+
+    @callback
+    def follow(self, document: Mapping[str, Any], engine: AutomationEngine) -> None:
+        """Listen to the entities of a settings document, and to no others any more."""
+        parts = _parts_of(document)
+        if parts == self._parts:
+            return
+        self.stop()
+        self._parts = parts
+        sensors: dict[str, dict[str, EntitySensor]] = {}
+        for name, config in parts.items():
+            sensor = EntitySensor(self._hass, config)
+            for key in ("entity_id", "humidity_entity_id"):
+                if key in config:
+                    sensors.setdefault(config[key], {})[name] = sensor
+
+        @callback
+        def hear(event: Event[EventStateChangedData]) -> None:
+            for name, sensor in sensors[event.data["entity_id"]].items():
+                self._entry.async_create_task(
+                    self._hass, _tell(engine, name, sensor), f"{DOMAIN} {name}"
+                )
+
+        if sensors:
+            self._stop = async_track_state_change_event(self._hass, sensors, hear)
+
+    @callback
+    def stop(self) -> None:
+        """Listen no more."""
+        self._parts = {}
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+
+
+async def _tell(engine: AutomationEngine, name: str, sensor: EntitySensor) -> None:
+    try:
+        await engine.heard(name, await sensor.read())
+    except PluginError as error:
+        # What says nothing is no news; that it is silent is seen when it is read.
+        _LOGGER.debug("%s", error)
+    except EngineClosedError:
+        return  # it was unloaded meanwhile
 
 
 class EntitySensor:
