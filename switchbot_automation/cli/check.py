@@ -28,6 +28,7 @@ from switchbot_automation.rules.running.account_check import account_problems
 from switchbot_automation.settings.account import account_findings
 from switchbot_automation.settings.checks import unheard_notices
 from switchbot_automation.settings.findings import Findings, findings
+from switchbot_automation.settings.proposal import not_kept_by_auto
 from switchbot_automation.settings.read import read_settings
 from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.simulation.what_if import what_auto_brings
@@ -90,7 +91,7 @@ def check_config(
         if with_account:
             found = _with_account(document, found)
     settings = None if found.errors else found.settings
-    asks = settings is not None and with_auto and _not_best(settings)
+    asks = settings is not None and with_auto and not_kept_by_auto(settings)
     change = _what_if(document) if asks else None
     if as_json:
         brought = {"auto": change.to_dict()} if change else {}
@@ -111,17 +112,8 @@ def check_config(
             click.echo(f"{file}: warning: {warning}", err=True)
         if settings is not None:
             _print_zones(settings)
-            _print_auto(file, _not_best(settings), change)
+            _print_auto(file, not_kept_by_auto(settings), change)
     ctx.exit(USAGE if found.errors else 0)
-
-
-def _not_best(settings: Settings) -> list[str]:
-    """Return the zones that are kept, and otherwise than `control: auto` would."""
-    return [
-        zone.name
-        for zone in settings.zones.values()
-        if zone.automation_enabled and zone.control != "auto" and zone.aircon_device_id
-    ]
 
 
 def _what_if(document: Mapping[str, Any]) -> Brought:
@@ -140,6 +132,7 @@ def _print_auto(file: Path, zones: list[str], change: Brought | None) -> None:
         )
     if change is None:
         return
+    click.echo(change.words())
     now, auto = change.now, change.auto
     rows = (
         ("out of band, % of the windows", "percent_out_of_band", 1),

@@ -101,6 +101,7 @@ ROUTES: Final = (
     ),
     Route("GET", "/api/settings", settings.read, answers={200: "Settings"}),
     Route("GET", "/api/settings/table", settings.table, answers={200: "SettingsTable"}),
+    Route("GET", "/api/settings/auto", settings.auto, answers={200: "KeptByAuto"}),
     Route(
         "PUT",
         "/api/settings",

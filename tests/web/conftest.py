@@ -118,6 +118,27 @@ async def pictured(tmp_path):
 
 
 @pytest.fixture
+async def loosely_kept(tmp_path):
+    """A room that was kept for some days as a person's first settings would."""
+    settings = {
+        **deepcopy(SETTINGS),
+        "hysteresis_celsius": 1.0,
+        "poll_interval_seconds": 900,
+        "webhooks": {"winter": HOOK},
+    }
+    del settings["zones"]["office"]
+    clock = SimulatedClock(MONDAY)
+    history = HistoryService(
+        SqliteHistory(tmp_path / "history.sqlite"), now=clock.now, batch_size=500
+    )
+    lived = LivedHome(history, clock, settings)
+    with history:
+        async with lived.engine:
+            await lived.live(80)
+            yield lived
+
+
+@pytest.fixture
 async def bare():
     """The same home before its first tick, without a history."""
     lived = LivedHome(None, SimulatedClock(MONDAY))

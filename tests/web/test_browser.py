@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from switchbot_automation.settings.proposal import kept_by_auto
 from tests.web.conftest import WIDE
 
 pytestmark = pytest.mark.browser
@@ -586,6 +587,35 @@ async def test_a_schedule_is_drawn_looked_at_saved_and_undone(pictured, open_pag
 def pictured_windows(settings):
     zone = settings["zones"]["living room"]
     return zone.get("time_windows", settings.get("time_windows"))
+
+
+async def test_better_control_is_offered_taken_with_one_press_and_undone(
+    loosely_kept, open_page
+):
+    before = loosely_kept.store.get("settings")
+    async with loosely_kept.serve() as url, open_page(url) as page:
+        await drawn(page)
+        offer = page.get_by_role("region", name="The rooms can be kept better")
+        await offer.wait_for()
+        assert "% less out of band" in await offer.inner_text()
+        assert await violations(page) == []
+        await offer.get_by_role("button", name="See what changes").click()
+        await page.locator("#review-save:enabled").wait_for()
+        assert "% less out of band" in await page.locator("#review-told").inner_text()
+        await page.keyboard.press("Escape")
+        await offer.get_by_role("button", name="Change to it").click()
+        await page.get_by_role("button", name="Undo").wait_for()
+        assert loosely_kept.store.get("settings") == kept_by_auto(before)
+        assert await offer.is_hidden()
+        await page.get_by_role("button", name="Undo").click()
+        await page.get_by_text("The settings are as they were").wait_for()
+        assert loosely_kept.store.get("settings") == before
+        await offer.wait_for()
+        await offer.get_by_role("button", name="Leave it").click()
+        await page.reload()
+        async with page.expect_response("**/api/settings/auto"):
+            await drawn(page)
+        assert await offer.is_hidden()
 
 
 async def test_every_setting_is_found_by_its_meaning_and_changed(pictured, open_page):

@@ -23,6 +23,7 @@ ASKED = {
     "/api/devices/{device}/history": "?attribute=temperature",
     "/api/upkeep": "",
     "/api/settings": "",
+    "/api/settings/auto": "",
     "/api/settings/table": "",
     "/api/openapi.json": "",
     "/healthz": "",

@@ -292,6 +292,13 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         dry_run=_BOOLEAN,
         summary=_maybe({"type": "object"}),
         no_summary=_maybe(_TEXT),
+        text=_maybe(_TEXT),
+    ),
+    "KeptByAuto": _object(
+        zones=_list(_TEXT),
+        settings=_maybe({"type": "object"}),
+        better=_BOOLEAN,
+        change=_maybe(_ref("SettingsChange")),
     ),
     "Health": _object(
         status={"enum": ["ok", "degraded", "error"]},
