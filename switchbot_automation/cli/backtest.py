@@ -26,8 +26,8 @@ from switchbot_automation.cli.replay import read_recording
 from switchbot_automation.cli.simulate import check_plot
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.errors import UnknownZoneError
-from switchbot_automation.instants import parse_instant
 from switchbot_automation.explain.brought import of_backtest, recorded_words
+from switchbot_automation.instants import parse_instant
 from switchbot_automation.settings.proposal import kept_by_auto
 from switchbot_automation.settings.read import parse_settings
 from switchbot_store import StoreConfig, get_history, get_store
