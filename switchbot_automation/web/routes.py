@@ -50,6 +50,13 @@ ROUTES: Final = (
     ),
     Route(
         "GET",
+        f"{_ZONE}/beside",
+        past.beside,
+        query=("hours", "start", "end", "points"),
+        answers={200: "Beside"},
+    ),
+    Route(
+        "GET",
         f"{_ZONE}/history.csv",
         past.rows_as_csv,
         query=("hours", "start", "end"),

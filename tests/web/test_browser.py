@@ -395,6 +395,33 @@ async def test_rooms_and_humidity_are_drawn_together_and_read_as_a_table(
         assert await violations(page) == []
 
 
+async def test_outdoors_and_power_are_drawn_and_read_as_a_table(measured, open_page):
+    async with measured.serve() as url, open_page(url) as page:
+        await drawn(page)
+        await page.get_by_role("button", name="Office", exact=True).click()
+        await page.get_by_role("heading", name="Temperature, Office").wait_for()
+        await page.locator("summary", has_text="Also show").click()
+        for name in ("Outdoors", "Power"):
+            await page.get_by_label(name, exact=True).check()
+        await page.locator("#chart .outdoor").first.wait_for()
+        await page.locator("#chart .watts").first.wait_for()
+        legend = await page.locator("#legend").inner_text()
+        assert {"outdoors", "power"} <= set(legend.splitlines())
+        await page.locator("#look-at").fill("10")
+        said = await page.locator("#looked-at").inner_text()
+        assert "outdoors" in said
+        assert " W" in said
+        await page.get_by_text("The chart as a table").click()
+        heads = await page.locator("#table-head th").all_inner_texts()
+        assert heads == ["Time", "Temperature", "Outdoors", "Power", "Unit on"]
+        assert await violations(page) == []
+        # The other room names neither: nothing is asked or drawn for it.
+        await page.get_by_role("button", name="Living room", exact=True).click()
+        await page.get_by_role("heading", name="Temperature, Living room").wait_for()
+        await page.locator("#chart .watts").wait_for(state="detached")
+        assert await page.get_by_label("Power", exact=True).count() == 0
+
+
 async def test_why_is_told_at_any_instant_of_the_chart(pictured, open_page):
     async with pictured.serve() as url, open_page(url) as page:
         await drawn(page)

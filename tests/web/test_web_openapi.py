@@ -19,6 +19,7 @@ ASKED = {
     "/api/zones/{zone}/explain": "",
     "/api/zones/{zone}/history": "?points=20",
     "/api/zones/{zone}/decisions": "",
+    "/api/zones/{zone}/beside": "",
     "/api/zones/{zone}/days": "",
     "/api/devices/{device}/history": "?attribute=temperature",
     "/api/upkeep": "",
