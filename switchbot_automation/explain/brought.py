@@ -20,7 +20,7 @@ class Sides(NamedTuple):
     then: float
 
 
-class Brought(NamedTuple):
+class SameDays(NamedTuple):
     """The same days under two settings, in what a person asks of them.
 
     `out_of_band` is in percent of the time, `calls` and `starts` are those of all `days`,
@@ -61,10 +61,10 @@ _SAME_PERCENT: Final = 0.5
 _SAME_KWH: Final = 0.05
 
 
-def of_backtest(report: BacktestReport) -> Brought:
+def of_backtest(report: BacktestReport) -> SameDays:
     """Return what a backtest found, candidate against current."""
     now, then = report.current, report.candidate
-    return Brought(
+    return SameDays(
         days=report.observed_days,
         out_of_band=Sides(100 - now.percent_in_band, 100 - then.percent_in_band),
         calls=Sides(now.api_calls, then.api_calls),
@@ -73,10 +73,10 @@ def of_backtest(report: BacktestReport) -> Brought:
     )
 
 
-def recorded_words(brought: Brought) -> str:
+def recorded_words(brought: SameDays) -> str:
     """Say what the days that were recorded would have been.
 
-    >>> week = Brought(7, Sides(12.5, 0.5), Sides(2400, 1960), Sides(60, 61), Sides(50, 50))
+    >>> week = SameDays(7, Sides(12.5, 0.5), Sides(2400, 1960), Sides(60, 61), Sides(50, 50))
     >>> recorded_words(week)
     'The same 7 days: 96 % less out of band, 440 calls fewer, one start more.'
     """
@@ -87,10 +87,10 @@ def recorded_words(brought: Brought) -> str:
     )
 
 
-def simulated_words(brought: Brought) -> str:
+def simulated_words(brought: SameDays) -> str:
     """Say what simulated days were; the house is none of a person's.
 
-    >>> days = Brought(3, Sides(4, 0), Sides(900, 900), Sides(30, 12), Sides(20, 21.5))
+    >>> days = SameDays(3, Sides(4, 0), Sides(900, 900), Sides(30, 12), Sides(20, 21.5))
     >>> print(simulated_words(days))  # doctest: +NORMALIZE_WHITESPACE
     The same 3 days in a simulated house: never out of band, now 4.0 % of the time,
     18 starts fewer, 1.5 kWh more.
@@ -102,7 +102,7 @@ def simulated_words(brought: Brought) -> str:
     )
 
 
-def _parts(brought: Brought) -> Iterator[str]:
+def _parts(brought: SameDays) -> Iterator[str]:
     yield _band_words(brought.out_of_band)
     for sides, words in ((brought.calls, _CALLS), (brought.starts, _STARTS)):
         count = round(sides.then - sides.now)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.explain.brought import Brought as Sentence
-from switchbot_automation.explain.brought import Sides, simulated_words
+from switchbot_automation.explain.brought import SameDays, Sides, simulated_words
 from switchbot_automation.settings.proposal import kept_by_auto
 from switchbot_automation.simulation.run import simulate
 
@@ -35,7 +34,7 @@ class Brought:
         """Say it in one sentence, in the language that is spoken."""
         now, auto, days = self.now, self.auto, self.now.days
         return simulated_words(
-            Sentence(
+            SameDays(
                 days=days,
                 out_of_band=Sides(now.percent_out_of_band, auto.percent_out_of_band),
                 calls=Sides(

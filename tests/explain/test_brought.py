@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from switchbot_automation.explain.brought import (
-    Brought,
+    SameDays,
     Sides,
     recorded_words,
     simulated_words,
@@ -16,7 +16,7 @@ SAME = Sides(1, 1)
 
 
 def _week(out_of_band=SAME, calls=SAME, starts=SAME, kwh=SAME):
-    return recorded_words(Brought(7, Sides(*out_of_band), calls, starts, kwh))
+    return recorded_words(SameDays(7, Sides(*out_of_band), calls, starts, kwh))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_differs_is_told_and_what_does_not_is_left_out(figure, now, then, t
 
 @pytest.mark.parametrize("language", [each for each in LANGUAGES if each != "en"])
 def test_no_english_is_left_in_another_language(language):
-    figures = Brought(3, Sides(2, 1), Sides(1, 9), Sides(9, 1), Sides(1, 2))
+    figures = SameDays(3, Sides(2, 1), Sides(1, 9), Sides(9, 1), Sides(1, 2))
     with speaking(language):
         told = (recorded_words(figures), simulated_words(figures))
     for words in told:
