@@ -242,7 +242,7 @@ def traps(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Ask the page 10,000 times what its OpenAPI document allows, then live a hostile week.
 
-    `nox -s fuzz -- --requests 100000 --seed 7`; what it prints are the counts.
+    `nox -s fuzz -- --requests 100000 --minutes 30 --seed 7`; what it prints are the counts.
     """
     install(session, "test", "fuzz")
     session.run("python", "tests/web/fuzz.py", *session.posargs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.languages import later
+
 if TYPE_CHECKING:
     from array import array
     from datetime import datetime
@@ -141,12 +143,12 @@ class BacktestReport:
 
 
 _ROWS = (
-    ("outside the band, in windows", "degree_minutes", "{:,.0f} K min"),
-    ("in the band, in windows", "percent_in_band", "{:.1f} %"),
-    ("compressor starts", "starts", "{:,}"),
-    ("running", "on_hours", "{:,.1f} h"),
-    ("energy, estimated", "energy_kwh", "{:,.1f} kWh"),
-    ("API calls", "api_calls", "{:,}"),
-    ("commands", "commands", "{:,}"),
-    ("fail-safe events", "fail_safe_events", "{:,}"),
+    (later("outside the band, in windows"), "degree_minutes", "{:,.0f} K min"),
+    (later("in the band, in windows"), "percent_in_band", "{:.1f} %"),
+    (later("compressor starts"), "starts", "{:,}"),
+    (later("running"), "on_hours", "{:,.1f} h"),
+    (later("energy, estimated"), "energy_kwh", "{:,.1f} kWh"),
+    (later("API calls"), "api_calls", "{:,}"),
+    (later("commands"), "commands", "{:,}"),
+    (later("fail-safe events"), "fail_safe_events", "{:,}"),
 )

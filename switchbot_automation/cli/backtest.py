@@ -26,10 +26,12 @@ from switchbot_automation.cli.replay import read_recording
 from switchbot_automation.cli.simulate import check_plot
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.explain.brought import of_backtest, recorded_words
 from switchbot_automation.instants import parse_instant
+from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.proposal import kept_by_auto
 from switchbot_automation.settings.read import parse_settings
-from switchbot_automation.units import degrees, measure, symbol
+from switchbot_automation.units import measure
 from switchbot_store import StoreConfig, get_history, get_store
 from switchbot_store.backup import list_homes
 
@@ -118,10 +120,10 @@ def backtest(
     if homes is not None:
         if zone or settings_file or readings_file or plot_file:
             raise Misuse(
-                "--homes goes with --from, --to, --workers and --cluster alone"
+                _("--homes goes with --from, --to, --workers and --cluster alone")
             )
         if candidate is None:
-            raise Misuse("--homes asks for a CANDIDATE")
+            raise Misuse(_("--homes asks for a CANDIDATE"))
         span = _range(start_text, end_text, UTC, None)
         document = load_document(candidate)
         parse_settings(document)
@@ -145,7 +147,7 @@ def backtest(
         history: Any = readings
         if history is None:
             history = stack.enter_context(closing(get_history()))
-        advance = stack.enter_context(progress_bar("Backtesting"))
+        advance = stack.enter_context(progress_bar(_("Backtesting")))
         stack.enter_context(interruptible())
         report = what_if(
             history, current, wanted, start, end, zone=name, on_progress=advance
@@ -178,7 +180,7 @@ def _backtest_homes(
         with get_store(StoreConfig.from_env().whole) as store:
             names = list_homes(store)
     with (
-        progress_bar("Backtesting") as advance,
+        progress_bar(_("Backtesting")) as advance,
         interruptible(),
         spreading(workers, cluster) as spread,
     ):
@@ -195,8 +197,8 @@ def _backtest_homes(
         print_json({"homes": len(found), **sides, "reports": found})
         return
     print_table(
-        f"{len(reports)} of {len(found)} homes",
-        ("", "current", "candidate"),
+        _("{homes} of {all} homes", homes=len(reports), all=len(found)),
+        ("", _("current"), _("candidate")),
         [
             (
                 name.replace("_", " "),
@@ -216,16 +218,23 @@ def _current(path: Path | None, stack: ExitStack) -> dict[str, Any]:
     store = stack.enter_context(get_store())
     document = store.get(_SETTINGS_KEY)
     if not document:
-        raise Misuse("the store holds no settings; name the current ones by --settings")
+        raise Misuse(
+            _("the store holds no settings; name the current ones by --settings")
+        )
     return dict(document)
 
 
 def _readings(path: Path) -> Sequence[RecordedReading]:
     recording = read_recording(path)
     if recording.bad_rows:
-        click.echo(f"{path}: {len(recording.bad_rows)} rows were left out", err=True)
+        words = _(
+            "{path}: {count} rows were left out",
+            path=path,
+            count=len(recording.bad_rows),
+        )
+        click.echo(words, err=True)
     if not recording.readings:
-        raise click.ClickException(f"{path}: no row could be read")
+        raise click.ClickException(_("{path}: no row could be read", path=path))
     return recording.readings
 
 
@@ -243,7 +252,7 @@ def _range(
         end = end or datetime.now(UTC)
         start = start or end - _MONTH
     if start >= end:
-        raise Misuse("--from must be before --to")
+        raise Misuse(_("--from must be before --to"))
     return start, end
 
 
@@ -254,18 +263,29 @@ def _instant(text: str | None, tz: tzinfo, option: str) -> datetime | None:
         return parse_instant(text, timezone=tz)
     except ValueError as error:
         raise Misuse(
-            f"{option}: {error}; expected a date or ISO 8601, as 2026-01-31"
+            _(
+                "{option}: {error}; expected a date or ISO 8601, as 2026-01-31",
+                option=option,
+                error=error,
+            )
         ) from None
 
 
 def _print_report(report: BacktestReport, tz: tzinfo) -> None:
     low, high = report.band
     print_table(
-        f"{report.zone}, {report.observed_days:.1f} days of readings, "
-        f"band {degrees(low)} to {degrees(high)} {symbol()}",
-        ("", "current", "candidate"),
-        report.rows(),
+        _(
+            "{zone}, {days:.1f} days of readings,"
+            " band {low_celsius:g} to {high_celsius:g} °C",
+            zone=report.zone,
+            days=float(report.observed_days),
+            low_celsius=float(low),
+            high_celsius=float(high),
+        ),
+        ("", _("current"), _("candidate")),
+        ((_(name), *figures) for name, *figures in report.rows()),
     )
+    click.echo(recorded_words(of_backtest(report)))
     for line in report_lines(report, tz):
         click.echo(line)
 
@@ -275,27 +295,41 @@ def report_lines(report: BacktestReport, tz: tzinfo) -> list[str]:
     lines = []
     if report.unit_inferred:
         lines.append(
-            "The readings do not say what the air conditioner did; it is taken to have "
-            "followed the current settings."
+            _(
+                "The readings do not say what the air conditioner did; it is taken to have "
+                "followed the current settings."
+            )
         )
     if report.unrecorded_zones:
-        names = ", ".join(report.unrecorded_zones)
         lines.append(
-            f"Nothing was recorded of {names}, with which {report.zone} shares an outdoor "
-            "unit; it is taken to ask for nothing."
+            _(
+                "Nothing was recorded of {zones}, with which {zone} shares an outdoor "
+                "unit; it is taken to ask for nothing.",
+                zones=", ".join(report.unrecorded_zones),
+                zone=report.zone,
+            )
         )
     if report.first_divergence is None or report.model is None:
-        lines.append("The two never decide differently on these readings.")
+        lines.append(_("The two never decide differently on these readings."))
         return lines
     model, at = report.model, report.first_divergence.astimezone(tz)
     lines.append(
-        f"They first differ at {at:%Y-%m-%d %H:%M}; until then these are the recorded "
-        "readings, from then on a room model."
+        _(
+            "They first differ at {instant}; until then these are the recorded "
+            "readings, from then on a room model.",
+            instant=at.strftime("%Y-%m-%d %H:%M"),
+        )
     )
     lines.append(
-        f"On {model.held_out_days:.1f} days it was not fitted to, the model was wrong by "
-        f"{model.error_kelvin:.2f} K half an hour ahead and {model.error_hour_kelvin:.2f}"
-        f" K an hour ahead ({model.error_without_unit_kelvin:.2f} K without the unit)."
+        _(
+            "On {days:.1f} days it was not fitted to, the model was wrong by {half:.2f} K "
+            "half an hour ahead and {hour:.2f} K an hour ahead ({without:.2f} K without "
+            "the unit).",
+            days=float(model.held_out_days),
+            half=float(model.error_kelvin),
+            hour=float(model.error_hour_kelvin),
+            without=float(model.error_without_unit_kelvin),
+        )
     )
     return lines
 
@@ -305,4 +339,4 @@ def _plot(report: BacktestReport, path: Path, tz: tzinfo, *, quiet: bool) -> Non
         draw_backtest(report, path, tz)
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror}") from error
-    click.echo(f"Drawn: {path}", err=quiet)
+    click.echo(_("Drawn: {path}", path=path), err=quiet)

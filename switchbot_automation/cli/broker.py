@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from switchbot_automation.cli.output import Misuse
+from switchbot_automation.languages import translated as _
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -41,7 +42,7 @@ def wants_push() -> bool:
     if word in _OFF:
         return False
     if word != _BY_MQTT:
-        raise Misuse(f"{PUSH} is mqtt or off, not {word!r}")
+        raise Misuse(_("{name} is mqtt or off, not {word!r}", name=PUSH, word=word))
     _demand_extra(PUSH)
     return True
 
@@ -64,7 +65,9 @@ def own_broker() -> BrokerAddress | None:
     except ValueError:
         url, host, port = urlsplit(""), None, None
     if not host or url.scheme not in _PORTS or url.path.strip("/") or url.query:
-        raise Misuse(f"{URL} is mqtt://user:password@host:port or mqtts://...")
+        raise Misuse(
+            _("{name} is mqtt://user:password@host:port or mqtts://...", name=URL)
+        )
     return BrokerAddress(
         host,
         port or _PORTS[url.scheme],
@@ -80,16 +83,20 @@ def _own_tls() -> ssl.SSLContext:
         os.environ.get(name) or None for name in (AUTHORITY, CERTIFICATE, KEY)
     )
     if key and not certificate:
-        raise Misuse(f"{KEY} is given without {CERTIFICATE}")
+        raise Misuse(_("{name} is given without {other}", name=KEY, other=CERTIFICATE))
     try:
         context = ssl.create_default_context(cafile=authority)
         if certificate:
             context.load_cert_chain(certificate, key)
     except (OSError, ValueError) as error:
+        names = f"{AUTHORITY}, {CERTIFICATE}, {KEY}"
         what = getattr(error, "reason", None) or getattr(error, "strerror", None)
         raise Misuse(
-            f"{AUTHORITY}, {CERTIFICATE} and {KEY} are PEM files:"
-            f" {what or type(error).__name__}"
+            _(
+                "{names} are PEM files: {what}",
+                names=names,
+                what=what or type(error).__name__,
+            )
         ) from error
     return context
 
@@ -106,7 +113,13 @@ def topics_of(home: str | None) -> Topics:
     prefix = os.environ.get(PREFIX) or DEFAULT_PREFIX
     for name, value in ((TOPIC, base), (PREFIX, prefix)):
         if set(value) & set("#+\0") or value.startswith(("/", "$")) or value[-1] == "/":
-            raise Misuse(f"{name} is the beginning of topics, such as {DEFAULT_BASE}")
+            raise Misuse(
+                _(
+                    "{name} is the beginning of topics, such as {example}",
+                    name=name,
+                    example=DEFAULT_BASE,
+                )
+            )
     return Topics(base, prefix, home)
 
 
@@ -129,8 +142,10 @@ def _demand_extra(variable: str) -> None:
         if (error.name or "").partition(".")[0] not in _LIBRARIES:
             raise
         raise Misuse(
-            f"{variable} needs the extra `mqtt`: "
-            "pip install 'switchbot-automation[mqtt]'"
+            _(
+                "{name} needs the extra `mqtt`: pip install 'switchbot-automation[mqtt]'",
+                name=variable,
+            )
         ) from error
 
 

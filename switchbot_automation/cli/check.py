@@ -24,14 +24,16 @@ from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.errors import CloudError, SettingsError
+from switchbot_automation.languages import translated as _
 from switchbot_automation.rules.running.account_check import account_problems
 from switchbot_automation.settings.account import account_findings
 from switchbot_automation.settings.checks import unheard_notices
 from switchbot_automation.settings.findings import Findings, findings
+from switchbot_automation.settings.proposal import not_kept_by_auto
 from switchbot_automation.settings.read import read_settings
 from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.simulation.what_if import what_auto_brings
-from switchbot_automation.units import degrees, measure, symbol
+from switchbot_automation.units import measure
 from switchbot_store.zone_rules import differs_from, zone_rules
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ def check_config(
         if with_account:
             found = _with_account(document, found)
     settings = None if found.errors else found.settings
-    asks = settings is not None and with_auto and _not_best(settings)
+    asks = settings is not None and with_auto and not_kept_by_auto(settings)
     change = _what_if(document) if asks else None
     if as_json:
         brought = {"auto": change.to_dict()} if change else {}
@@ -109,50 +111,51 @@ def check_config(
         for error in found.errors:
             click.echo(f"{file}: {error}", err=True)
         for warning in found.warnings:
-            click.echo(f"{file}: warning: {warning}", err=True)
+            told = _("warning: {problem}", problem=warning)
+            click.echo(f"{file}: {told}", err=True)
         if settings is not None:
             measure(settings.unit)
             _print_zones(settings)
-            _print_auto(file, _not_best(settings), change)
+            _print_auto(file, not_kept_by_auto(settings), change)
     ctx.exit(USAGE if found.errors else 0)
-
-
-def _not_best(settings: Settings) -> list[str]:
-    """Return the zones that are kept, and otherwise than `control: auto` would."""
-    return [
-        zone.name
-        for zone in settings.zones.values()
-        if zone.automation_enabled and zone.control != "auto" and zone.aircon_device_id
-    ]
 
 
 def _what_if(document: Mapping[str, Any]) -> Brought:
     mode = document.get("mode")
     season = mode if mode in SEASONS else SEASONS[0]
-    with progress_bar("Simulating") as _:
+    with progress_bar(_("Simulating")):
         return asyncio.run(what_auto_brings(document, season=season))
 
 
 def _print_auto(file: Path, zones: list[str], change: Brought | None) -> None:
     """Say what `control: auto` would bring, or how to find out."""
     if change is None and zones:
+        command = f"switchbot-automation check-config {file} --what-if"
         click.echo(
-            f"Not kept by control: auto: {', '.join(zones)}. What that would bring says:"
-            f" switchbot-automation check-config {file} --what-if"
+            _(
+                "Not kept by control: auto: {zones}. What that would bring says: {command}",
+                zones=", ".join(zones),
+                command=command,
+            )
         )
     if change is None:
         return
+    click.echo(change.words())
     now, auto = change.now, change.auto
     rows = (
-        ("out of band, % of the windows", "percent_out_of_band", 1),
-        ("starts a day", "starts_per_day", 1),
-        ("commands a day", "commands_per_day", 1),
-        ("API calls a day", "api_calls_per_day", 0),
-        ("kWh a day", "kwh_per_day", 1),
+        (_("out of band, % of the windows"), "percent_out_of_band", 1),
+        (_("starts a day"), "starts_per_day", 1),
+        (_("commands a day"), "commands_per_day", 1),
+        (_("API calls a day"), "api_calls_per_day", 0),
+        (_("kWh a day"), "kwh_per_day", 1),
     )
     print_table(
-        f"{now.days:g} days of {now.season} in a simulated house",
-        ("", "now", "control: auto"),
+        _(
+            "{days:g} days of {season} in a simulated house",
+            days=now.days,
+            season=now.season,
+        ),
+        ("", _("now"), _("control: auto")),
         (
             (words, f"{getattr(now, name):.{n}f}", f"{getattr(auto, name):.{n}f}")
             for words, name, n in rows
@@ -199,7 +202,7 @@ def _with_account(document: Mapping[str, Any], found: Findings) -> Findings:
 def _about_rules(found: Findings, listed: DeviceList) -> Iterator[SettingsError]:
     rules = found.settings.rules if found.settings is not None else ()
     for index, rule in enumerate(rules):
-        for _, problem in account_problems((rule,), listed):
+        for _id, problem in account_problems((rule,), listed):
             yield SettingsError(f"{rule.id}: {problem}", path=f"rules[{index}]")
 
 
@@ -213,21 +216,28 @@ def _as_json(found: list[SettingsError]) -> list[dict[str, str]]:
 
 def _print_zones(settings: Settings) -> None:
     print_table(
-        "The settings can be used",
-        ("zone", "automation", "season", "on and off at", "windows", "sent by"),
+        _("The settings can be used"),
+        (
+            _("zone"),
+            _("automation"),
+            _("season"),
+            _("on and off at"),
+            _("windows"),
+            _("sent by"),
+        ),
         (_row(zone) for zone in settings.zones.values()),
     )
-    click.echo(f"Rules of the timezones: {zone_rules()}")
+    click.echo(_("Rules of the timezones: {rules}", rules=zone_rules()))
 
 
 def _row(zone: ZoneSettings) -> tuple[str, ...]:
     windows = ", ".join(f"{w.start:%H:%M}-{w.end:%H:%M}" for w in zone.time_windows)
     return (
         zone.name,
-        "on" if zone.automation_enabled else "off",
+        _("on") if zone.automation_enabled else _("off"),
         zone.mode,
         _thresholds(zone),
-        f"{windows} {zone.timezone}" if windows else "none: it never acts",
+        f"{windows} {zone.timezone}" if windows else _("none: it never acts"),
         ", ".join(zone.cascade),
     )
 
@@ -237,8 +247,12 @@ def _thresholds(zone: ZoneSettings) -> str:
     seasons = SEASONS if zone.mode == AUTO else (zone.mode,)
     found = [edges_of(replace(zone, mode=season)) for season in seasons]
     lines = [
-        f"on {degrees(each.on)} {symbol()}, off {degrees(each.off)} {symbol()}"
+        _(
+            "on {on_celsius:g} °C, off {off_celsius:g} °C",
+            on_celsius=float(each.on),
+            off_celsius=float(each.off),
+        )
         for each in found
         if each
     ]
-    return "\n".join(lines) or "no temperatures"
+    return "\n".join(lines) or _("no temperatures")

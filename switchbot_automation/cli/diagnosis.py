@@ -21,17 +21,20 @@ from switchbot_automation.cli.output import (
     print_table,
 )
 from switchbot_automation.cli.targets import CUT_OFF, NOTHING_LISTED, is_cut_off
+from switchbot_automation.engine.act.outside import secret_of
 from switchbot_automation.errors import (
     AuthError,
     BrokerError,
     ClockSkewError,
     CloudError,
+    WebhookError,
 )
 from switchbot_automation.explain.words import word_of
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.account import account_findings
 from switchbot_automation.settings.findings import findings
 from switchbot_automation.settings.read import read_settings
+from switchbot_automation.settings.secrets import places_of_secrets
 from switchbot_automation.urls import mask_url
 from switchbot_store import StoreConfig, StoreError, get_store
 from switchbot_store.cli.dotenv_file import env_file
@@ -167,12 +170,40 @@ async def _of_account(
     for finding in _quota(client, found["state"].data if found else {}):
         yield finding
     if found:
-        for finding in _settings(found["settings"].data, listed, scenes):
+        document = found["settings"].data
+        about = (
+            *_settings(document, listed, scenes),
+            *await secret_findings(document),
+        )
+        for finding in about:
             yield finding
     async for finding in _webhook(client):
         yield finding
     async for finding in _push(client):
         yield finding
+
+
+async def secret_findings(document: Mapping[str, Any]) -> list[SetupFinding]:
+    """Look whether every secret that a document names is there, and which it holds."""
+    places = places_of_secrets(document)
+    found = []
+    for path, name in places.outside.items():
+        try:
+            await secret_of(name)
+        except WebhookError as error:
+            advice = _("write it into {path}", path=env_file())
+            found.append(SetupFinding("secrets", "problem", f"{path}: {error}", advice))
+    if places.outside and not found:
+        words = _("all {count} lie outside", count=len(places.outside))
+        found.append(SetupFinding("secrets", "ok", words))
+    if places.inside:
+        words = _("in the settings: {paths}", paths=", ".join(places.inside))
+        advice = _(
+            'write {"secret": "NAME"} in their place, and each into .env as'
+            " SWITCHBOT_SECRET_NAME"
+        )
+        found.append(SetupFinding("secrets", "warning", words, advice))
+    return found
 
 
 def _quota(client: SwitchBotClient, state: Mapping[str, Any]) -> Iterator[SetupFinding]:

@@ -31,7 +31,10 @@ from switchbot_automation.cli.output import (
 from switchbot_automation.cli.page import TOKEN
 from switchbot_automation.cli.targets import NOTHING_LISTED
 from switchbot_automation.errors import AuthError, SettingsError
+from switchbot_automation.explain.trace import reasons_as_json
+from switchbot_automation.explain.words import sentence
 from switchbot_automation.languages import translated as _
+from switchbot_automation.model import ReasonCode
 from switchbot_automation.settings.account import account_findings
 from switchbot_automation.settings.findings import findings
 from switchbot_automation.settings.proposal import (
@@ -500,7 +503,20 @@ async def _dry_tick(
                 "outcome": str(decision.outcome),
                 "temperature": engine.zone_overview(decision.zone)["temperature"],
                 "reasons": [str(reason.code) for reason in decision.reasons],
-                "text": (await engine.explain(decision.zone)).text.splitlines()[0],
+                "text": sentence(
+                    decision.zone,
+                    str(decision.outcome),
+                    # That nothing is sent is this tick's doing, and not the settings'.
+                    reasons_as_json(
+                        tuple(
+                            each
+                            for each in decision.reasons
+                            if each.code is not ReasonCode.OBSERVE_ONLY
+                        )
+                    ),
+                    engine.zone_in_force(decision.zone).timezone,
+                    engine.clock.now(),
+                ),
             }
             for decision in report.decisions
         ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from switchbot_automation.languages import translated as _
 from switchbot_automation.web import serve
 
 if TYPE_CHECKING:
@@ -36,9 +37,11 @@ def address_of(
     """Read ``HOST:PORT``, ``:PORT`` or ``PORT``; without a host, this machine alone."""
     if value is None:
         return None
-    host, _, port = value.rpartition(":")
+    host, _colon, port = value.rpartition(":")
     if not (port.isascii() and port.isdigit() and int(port) <= _LAST_PORT):
-        raise click.BadParameter(f"{value!r} is not HOST:PORT, such as 127.0.0.1:8080")
+        raise click.BadParameter(
+            _("{value!r} is not HOST:PORT, such as 127.0.0.1:8080", value=value)
+        )
     return Address(host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))
 
 

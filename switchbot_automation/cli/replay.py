@@ -21,6 +21,7 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.stopping import interruptible
+from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import replay as recorded
 from switchbot_automation.units import from_celsius, measure, measured_in, symbol
@@ -74,20 +75,28 @@ def replay(
         click.echo(f"{readings}:{row.line}: {row.message}", err=True)
     if len(recording.bad_rows) > _BAD_ROWS_SHOWN:
         more = len(recording.bad_rows) - _BAD_ROWS_SHOWN
-        click.echo(f"... and {more} more rows", err=True)
+        click.echo(_("... and {more} more rows", more=more), err=True)
     if not recording.readings:
-        raise click.ClickException(f"{readings}: no row could be read")
+        raise click.ClickException(_("{path}: no row could be read", path=readings))
     with interruptible():
         changes = asyncio.run(_replay(recording, settings, state, as_json=as_json))
     if not as_json:
         _print_changes(changes, zone)
         click.echo(
-            f"{len(recording.readings)} readings, {len(changes)} changes of decision, "
-            f"{sum(change.command is not None for change in changes)} commands"
+            _(
+                "{readings} readings, {changes} changes of decision, {commands} commands",
+                readings=len(recording.readings),
+                changes=len(changes),
+                commands=sum(change.command is not None for change in changes),
+            )
         )
     if recording.bad_rows:
         raise click.ClickException(
-            f"{readings}: {len(recording.bad_rows)} rows were left out"
+            _(
+                "{path}: {count} rows were left out",
+                path=readings,
+                count=len(recording.bad_rows),
+            )
         )
 
 
@@ -145,8 +154,8 @@ async def _replay(
 
 def _print_changes(changes: list[recorded.DecisionChange], zone: ZoneInfo) -> None:
     print_table(
-        f"Changes of decision (times in {zone.key})",
-        ("at", "zone", "room", "decided", "command", "because"),
+        _("Changes of decision (times in {timezone})", timezone=zone.key),
+        (_("at"), _("zone"), _("room"), _("decided"), _("command"), _("because")),
         (
             (
                 f"{change.at.astimezone(zone):%Y-%m-%d %H:%M:%S}",

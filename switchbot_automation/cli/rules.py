@@ -23,6 +23,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import translated as _
 from switchbot_automation.rules.definition.model import every_step
 from switchbot_automation.rules.running.account_check import account_problems
 from switchbot_automation.rules.running.memory import Memory
@@ -84,7 +85,11 @@ def check(ctx: click.Context, file: Path | None, account: bool, as_json: bool) -
         for error in errors:
             click.echo(error["message"], err=True)
     else:
-        print_table("Rules", ("rule", "when", "if", "then", "mode"), map(_row, found))
+        print_table(
+            _("Rules"),
+            (_("rule"), _("when"), _("if"), _("then"), _("mode")),
+            map(_row, found),
+        )
     ctx.exit(USAGE if errors else OK)
 
 
@@ -135,7 +140,7 @@ def trace(rule: str | None, last: int, as_json: bool) -> None:
         print_json([dict(each) for each in newest])
         return
     if not newest:
-        click.echo("nothing was triggered yet")
+        click.echo(_("nothing was triggered yet"))
     for each in newest:
         for line in _told(each):
             click.echo(line)
@@ -154,7 +159,13 @@ def _known_rule(store: StoreInterface, memory: Memory, rule: str) -> None:
         return
     known = [each.id for each in settings.rules]
     if rule not in known and all(each.get("rule") != rule for each in memory.traces):
-        raise Misuse(f"no rule {rule!r}; there are {', '.join(known) or 'none'}")
+        raise Misuse(
+            _(
+                "no rule {rule!r}; there are {known}",
+                rule=rule,
+                known=", ".join(known) or _("none"),
+            )
+        )
 
 
 async def _run(

@@ -18,6 +18,8 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cloud.events.account import release_webhook, take_webhook
 from switchbot_automation.errors import WebhookConflictError
+from switchbot_automation.languages import later
+from switchbot_automation.languages import translated as _
 from switchbot_automation.urls import mask_url
 
 if TYPE_CHECKING:
@@ -60,11 +62,13 @@ def query(ctx: click.Context, show: bool, as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif not found:
-        click.echo("there is no webhook")
+        click.echo(_("there is no webhook"))
     for each in () if as_json else found:
-        state = "enabled" if each["enabled"] else "switched off"
-        since = f" since {each['created_at']}" if each["created_at"] else ""
-        click.echo(f"{each['url']} {state}{since}")
+        state = _("enabled") if each["enabled"] else _("switched off")
+        told = f"{each['url']} {state}"
+        if each["created_at"]:
+            told = _("{what} since {instant}", what=told, instant=each["created_at"])
+        click.echo(told)
     ctx.exit(OK if found else FAILURE)
 
 
@@ -126,7 +130,7 @@ def update(url: str, enable: bool, as_json: bool) -> None:
 def delete(url: str | None, anyone_s: bool, as_json: bool) -> None:
     """Delete the webhook of URL; with --any, whatever is there."""
     if (url is None) is not anyone_s:
-        raise Misuse("give either a URL or --any")
+        raise Misuse(_("give either a URL or --any"))
 
     async def answer(client: SwitchBotClient) -> str:
         if url is not None:
@@ -141,10 +145,11 @@ def delete(url: str | None, anyone_s: bool, as_json: bool) -> None:
 
 def _usable(url: str) -> None:
     if mask_url(url) == "…" or not url.startswith(("http://", "https://")):
-        raise Misuse("expected a full URL, https://host/path")
+        raise Misuse(_("expected a full URL, https://host/path"))
     if url.startswith("http://"):
         click.echo(
-            "warning: over http anybody on the way can read and forge events", err=True
+            _("warning: over http anybody on the way can read and forge events"),
+            err=True,
         )
 
 
@@ -152,17 +157,19 @@ def _say(result: str, url: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"result": result, "url": mask_url(url) if url else None})
     else:
-        click.echo(_SENTENCES[result])
+        click.echo(_(_SENTENCES[result]))
 
 
 _SENTENCES = {
-    "created": "events are posted there from now on",
-    "replaced": "events are posted there from now on, and to the other URL no more",
-    "enabled": "the webhook is switched on",
-    "disabled": "the webhook is switched off",
-    "unchanged": "events are posted there already",
-    "deleted": "the webhook is deleted",
-    "none": "there was no webhook",
+    "created": later("events are posted there from now on"),
+    "replaced": later(
+        "events are posted there from now on, and to the other URL no more"
+    ),
+    "enabled": later("the webhook is switched on"),
+    "disabled": later("the webhook is switched off"),
+    "unchanged": later("events are posted there already"),
+    "deleted": later("the webhook is deleted"),
+    "none": later("there was no webhook"),
 }
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.cloud.catalog.catalog import DeviceType
     from switchbot_automation.model import Device, DeviceList
+    from switchbot_automation.settings.model import Settings
 
 SEASONS: Final = ("auto", "winter", "summer")
 
@@ -268,6 +269,23 @@ def kept_by_auto(document: Mapping[str, Any]) -> dict[str, Any]:
             for name, zone in zones.items()
         }
     return changed | {"control": "auto"}
+
+
+def not_kept_by_auto(settings: Settings) -> list[str]:
+    """Return the zones that are kept, and otherwise than `control: auto` would.
+
+    >>> from switchbot_automation.settings import parse_settings
+    >>> from switchbot_automation.simulation import default_settings
+    >>> not_kept_by_auto(parse_settings(default_settings()))
+    ['default']
+    >>> not_kept_by_auto(parse_settings(kept_by_auto(default_settings())))
+    []
+    """
+    return [
+        zone.name
+        for zone in settings.zones.values()
+        if zone.automation_enabled and zone.control != "auto" and zone.aircon_device_id
+    ]
 
 
 def _devices_of(room: ProposedRoom) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from switchbot_automation.urls import mask_url
+from switchbot_automation.urls import SecretName, mask_url, named_secret
 from switchbot_store.secrets import has_url, is_secret_name, is_url_name
 
 if TYPE_CHECKING:
@@ -106,6 +106,61 @@ def _copied(value: Any, hidden: _Hidden, mask: Any) -> Any:
         return [_copied(each, hidden, mask) for each in value]
     shown = mask(value, hidden)
     return value if shown is None else shown
+
+
+class SecretPlaces(NamedTuple):
+    """Where a document's secrets lie.
+
+    `inside` are the paths of those that stand in it though they might lie outside,
+    `outside` the names of those that do, by path.
+    """
+
+    inside: tuple[str, ...]
+    outside: dict[str, SecretName]
+
+
+# Where `{"secret": "NAME"}` may stand: all of a webhook's, and these keys' values.
+_HOOKS: Final = frozenset({"webhooks", "ifttt_webhooks"})
+_MAY_BE_NAMED: Final = frozenset({"url", "token"})
+
+
+def places_of_secrets(document: Any) -> SecretPlaces:
+    """Return where the secrets of a document lie. Names that are none are left out.
+
+    >>> hooks = {"winter": "https://example.com/key", "off": {"secret": "boiler_off"}}
+    >>> places_of_secrets({"webhooks": hooks})
+    SecretPlaces(inside=('webhooks.winter',), outside={'webhooks.off': 'secret:boiler_off'})
+    """
+    outside = dict(_named(document, ""))
+    inside = [
+        leaf.path
+        for leaf in _leaves(document, "", _Hidden.PLAIN)
+        if _mask(leaf.value, leaf.hidden) is not None
+        and leaf.path.rpartition(".")[0] not in outside
+    ]
+    may = [path for path in inside if _may_be_named(path.split("."))]
+    return SecretPlaces(tuple(may), outside)
+
+
+def _may_be_named(keys: list[str]) -> bool:
+    return keys[-1] in _MAY_BE_NAMED or not _HOOKS.isdisjoint(keys[:-1])
+
+
+def _named(value: Any, path: str) -> Iterator[tuple[str, SecretName]]:
+    if isinstance(value, list | tuple):
+        for index, each in enumerate(value):
+            yield from _named(each, f"{path}[{index}]")
+    if not isinstance(value, Mapping):
+        return
+    try:
+        name = named_secret(value)
+    except ValueError:
+        name = None
+    if name is not None:
+        yield path, name
+        return
+    for key, each in value.items():
+        yield from _named(each, f"{path}.{key}" if path else str(key))
 
 
 class SecretMaskError(ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.explain.brought import SameDays, Sides, simulated_words
 from switchbot_automation.settings.proposal import kept_by_auto
 from switchbot_automation.simulation.run import simulate
 
@@ -23,7 +24,26 @@ class Brought:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
-        return {"now": self.now.to_dict(), "auto": self.auto.to_dict()}
+        return {
+            "now": self.now.to_dict(),
+            "auto": self.auto.to_dict(),
+            "text": self.words(),
+        }
+
+    def words(self) -> str:
+        """Say it in one sentence, in the language that is spoken."""
+        now, auto, days = self.now, self.auto, self.now.days
+        return simulated_words(
+            SameDays(
+                days=days,
+                out_of_band=Sides(now.percent_out_of_band, auto.percent_out_of_band),
+                calls=Sides(
+                    now.api_calls_per_day * days, auto.api_calls_per_day * days
+                ),
+                starts=Sides(now.starts_per_day * days, auto.starts_per_day * days),
+                kwh=Sides(now.kwh_per_day * days, auto.kwh_per_day * days),
+            )
+        )
 
 
 async def what_auto_brings(

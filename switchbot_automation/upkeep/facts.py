@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 _PERCENT: Final = 100.0
 _WATT_MINUTES: Final = 60.0
 _ENERGY: Final = ("usedElectricity", "switch1UsedElectricity", "switch2UsedElectricity")
-_POWER: Final = ("weight", "power", "switch1Power", "switch2Power")
+POWER: Final = ("weight", "power", "switch1Power", "switch2Power")
+"""What devices call the watts that they draw."""
+
 # What nobody draws a chart of: it does not change, or is no reading.
 _DULL: Final = frozenset(
     {
@@ -26,7 +28,7 @@ _DULL: Final = frozenset(
     }
 )
 _LONGEST_WORD: Final = 60
-_METERED: Final = frozenset({*_ENERGY, *_POWER})
+_METERED: Final = frozenset({*_ENERGY, *POWER})
 _UPKEEP: Final = _METERED | {"battery", "filterElement"}
 
 
@@ -68,7 +70,7 @@ def facts_of(values: Mapping[str, Any]) -> Facts:
         used if used is not None and used >= 0 else None,
         life if life is not None and life > 0 else None,
         _sum(values, _ENERGY, 1 / _WATT_MINUTES) if metered else None,
-        _sum(values, _POWER, 1.0) if metered else None,
+        _sum(values, POWER, 1.0) if metered else None,
     )
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
+from switchbot_automation.web.shared import Shared
 from switchbot_automation.web.strangers import Strangers
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.scheduler import SchedulerService
     from switchbot_automation.web.credentials import Credentials, Sessions
     from switchbot_automation.web.live import Live
-    from switchbot_automation.web.shared import Shared
     from switchbot_store import ThreadedHistory
 
 BODY_BYTES: Final = 64 * 1024
 SETTINGS_BYTES: Final = 1024 * 1024
+_TRIED_SECONDS: Final = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Site:
     """One application's parts.
 
     `heavy` keeps what costs seconds to one at a time, `explaining` what costs a tenth.
+    `tried` has what was tried on the history for the page's own sake, for a day.
     """
 
     engine: AutomationEngine
@@ -51,6 +53,7 @@ class Site:
     body_seconds: float
     live: Live
     shared: Shared
+    tried: Shared = field(default_factory=lambda: Shared(_TRIED_SECONDS))
     strangers: Strangers = field(default_factory=Strangers)
     heavy: asyncio.Lock = field(default_factory=asyncio.Lock)
     explaining: asyncio.Lock = field(default_factory=asyncio.Lock)

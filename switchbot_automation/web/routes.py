@@ -50,6 +50,13 @@ ROUTES: Final = (
     ),
     Route(
         "GET",
+        f"{_ZONE}/beside",
+        past.beside,
+        query=("hours", "start", "end", "points"),
+        answers={200: "Beside"},
+    ),
+    Route(
+        "GET",
         f"{_ZONE}/history.csv",
         past.rows_as_csv,
         query=("hours", "start", "end"),
@@ -101,6 +108,7 @@ ROUTES: Final = (
     ),
     Route("GET", "/api/settings", settings.read, answers={200: "Settings"}),
     Route("GET", "/api/settings/table", settings.table, answers={200: "SettingsTable"}),
+    Route("GET", "/api/settings/auto", settings.auto, answers={200: "KeptByAuto"}),
     Route(
         "PUT",
         "/api/settings",

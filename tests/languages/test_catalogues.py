@@ -166,7 +166,7 @@ def test_the_scripts_have_what_they_say(language, template):
             assert words[each.id]
 
 
-# Commands that a person sees daily, and what says why.
+# Commands of a person at home, and what they share.
 _DAILY = [
     "status",
     "readings",
@@ -178,6 +178,18 @@ _DAILY = [
     "account",
     "watch",
     "send",
+    "act",
+    "settings",
+    "service",
+    "page",
+    "check",
+    "backtest",
+    "replay",
+    "rules",
+    "webhook",
+    "broker",
+    "progress",
+    "stopping",
 ]
 
 

@@ -18,7 +18,14 @@ from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES
 from switchbot_automation.testing import run_for
 from switchbot_automation.web import serve
-from switchbot_store import HistoryService, MemoryStore, SqliteHistory
+from switchbot_store import (
+    DeviceHistory,
+    DeviceReading,
+    HistoryService,
+    MemoryStore,
+    SqliteHistory,
+    SqliteReadings,
+)
 
 MONDAY = datetime(2026, 1, 12, 0, tzinfo=UTC)
 TOKEN = "a-token-of-the-tests-0123456789"
@@ -114,6 +121,56 @@ async def pictured(tmp_path):
             await lived.live(43)
             await lived.engine.act("bedroom", "off", timedelta(hours=3))
             await lived.live(0.2)
+            yield lived
+
+
+@pytest.fixture
+async def loosely_kept(tmp_path):
+    """A room that was kept for some days as a person's first settings would."""
+    settings = {
+        **deepcopy(SETTINGS),
+        "hysteresis_celsius": 1.0,
+        "poll_interval_seconds": 900,
+        "webhooks": {"winter": HOOK},
+    }
+    del settings["zones"]["office"]
+    clock = SimulatedClock(MONDAY)
+    history = HistoryService(
+        SqliteHistory(tmp_path / "history.sqlite"), now=clock.now, batch_size=500
+    )
+    lived = LivedHome(history, clock, settings)
+    with history:
+        async with lived.engine:
+            await lived.live(80)
+            yield lived
+
+
+OUTDOORS, PLUG = "D40E84863006", "6055F92BCC46"
+
+
+@pytest.fixture
+async def measured():
+    """A room with a meter outdoors and a plug, for some hours of a winter's day."""
+    settings = deepcopy(SETTINGS)
+    settings["zones"]["office"] |= {
+        "outdoor_device_id": OUTDOORS,
+        "power_meter_device_id": PLUG,
+    }
+    clock = SimulatedClock(MONDAY + timedelta(hours=3))
+    readings = DeviceHistory(
+        SqliteReadings(":memory:"), now=clock.now, monotonic=clock.monotonic
+    )
+    history = HistoryService(
+        SqliteHistory(":memory:"), now=clock.now, readings=readings
+    )
+    lived = LivedHome(history, clock, settings)
+    for minutes in range(0, 300, 10):
+        at = clock.now() + timedelta(minutes=minutes)
+        readings.record(DeviceReading(at, PLUG, "weight", 300.0 + minutes))
+        readings.record(DeviceReading(at, OUTDOORS, "temperature", 2 + minutes / 100))
+    with history:
+        async with lived.engine:
+            await lived.live(5)
             yield lived
 
 

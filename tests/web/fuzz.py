@@ -2,7 +2,8 @@
 
 A lived home is served on loopback, and schemathesis makes requests from the OpenAPI
 document until there were as many as wanted. Every answer of 500 and more is a failure;
-503 is none where the document promises it. `--requests N`, `--seed N`, `--json`.
+503 is none where the document promises it. `--requests N`, `--minutes N` (whichever is
+over first), `--seed N`, `--json`.
 """
 
 from __future__ import annotations
@@ -90,9 +91,10 @@ async def lived(directory: Path) -> AsyncIterator[LivedHome]:
             yield home
 
 
-async def fuzz(requests: int, seed: int) -> dict[str, Any]:
-    """Ask until there were so many requests, and tell how it went."""
+async def fuzz(requests: int, seed: int, minutes: float) -> dict[str, Any]:
+    """Ask until there were so many requests or minutes, and tell how it went."""
     began = perf_counter()
+    ends = began + minutes * 60
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         config = directory / "schemathesis.toml"
@@ -106,10 +108,14 @@ async def fuzz(requests: int, seed: int) -> dict[str, Any]:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
             try:
-                while counted.statuses.total() < requests and not counted.failed:
+                while (
+                    counted.statuses.total() < requests
+                    and perf_counter() < ends
+                    and not counted.failed
+                ):
                     before = counted.statuses.total()
-                    await one_run(url, config, seed)
-                    if counted.statuses.total() - before < _EXAMPLES:
+                    ended = await one_run(url, config, seed, ends - perf_counter())
+                    if ended and counted.statuses.total() - before < _EXAMPLES:
                         raise RuntimeError("schemathesis asks nothing; see above")
                     seed += 1
                     home.clock.advance(600)
@@ -124,7 +130,8 @@ async def fuzz(requests: int, seed: int) -> dict[str, Any]:
     }
 
 
-async def one_run(url: str, config: Path, seed: int) -> None:
+async def one_run(url: str, config: Path, seed: int, seconds: float) -> bool:
+    """Let schemathesis ask until it has no more or the time is over; whether it ended."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)),
         *("run", f"{url}/api/openapi.json", "--url", url),
@@ -136,19 +143,26 @@ async def one_run(url: str, config: Path, seed: int) -> None:
         stderr=asyncio.subprocess.STDOUT,
         cwd=config.parent,  # it leaves a folder behind
     )
-    out, _ = await process.communicate()
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), max(1.0, seconds))
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return False
     if process.returncode:
         print(out.decode(errors="replace")[-4000:], file=sys.stderr)
+    return True
 
 
 def main() -> int:
     """Fuzz, and return 1 where an answer was a failure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="one object")
     options = parser.parse_args()
-    found = asyncio.run(fuzz(options.requests, options.seed))
+    found = asyncio.run(fuzz(options.requests, options.seed, options.minutes))
     if options.json:
         print(json.dumps(found))
     else:

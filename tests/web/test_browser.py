@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from switchbot_automation.settings.proposal import kept_by_auto
 from tests.web.conftest import WIDE
 
 pytestmark = pytest.mark.browser
@@ -394,6 +395,33 @@ async def test_rooms_and_humidity_are_drawn_together_and_read_as_a_table(
         assert await violations(page) == []
 
 
+async def test_outdoors_and_power_are_drawn_and_read_as_a_table(measured, open_page):
+    async with measured.serve() as url, open_page(url) as page:
+        await drawn(page)
+        await page.get_by_role("button", name="Office", exact=True).click()
+        await page.get_by_role("heading", name="Temperature, Office").wait_for()
+        await page.locator("summary", has_text="Also show").click()
+        for name in ("Outdoors", "Power"):
+            await page.get_by_label(name, exact=True).check()
+        await page.locator("#chart .outdoor").first.wait_for()
+        await page.locator("#chart .watts").first.wait_for()
+        legend = await page.locator("#legend").inner_text()
+        assert {"outdoors", "power"} <= set(legend.splitlines())
+        await page.locator("#look-at").fill("10")
+        said = await page.locator("#looked-at").inner_text()
+        assert "outdoors" in said
+        assert " W" in said
+        await page.get_by_text("The chart as a table").click()
+        heads = await page.locator("#table-head th").all_inner_texts()
+        assert heads == ["Time", "Temperature", "Outdoors", "Power", "Unit on"]
+        assert await violations(page) == []
+        # The other room names neither: nothing is asked or drawn for it.
+        await page.get_by_role("button", name="Living room", exact=True).click()
+        await page.get_by_role("heading", name="Temperature, Living room").wait_for()
+        await page.locator("#chart .watts").wait_for(state="detached")
+        assert await page.get_by_label("Power", exact=True).count() == 0
+
+
 async def test_why_is_told_at_any_instant_of_the_chart(pictured, open_page):
     async with pictured.serve() as url, open_page(url) as page:
         await drawn(page)
@@ -586,6 +614,35 @@ async def test_a_schedule_is_drawn_looked_at_saved_and_undone(pictured, open_pag
 def pictured_windows(settings):
     zone = settings["zones"]["living room"]
     return zone.get("time_windows", settings.get("time_windows"))
+
+
+async def test_better_control_is_offered_taken_with_one_press_and_undone(
+    loosely_kept, open_page
+):
+    before = loosely_kept.store.get("settings")
+    async with loosely_kept.serve() as url, open_page(url) as page:
+        await drawn(page)
+        offer = page.get_by_role("region", name="The rooms can be kept better")
+        await offer.wait_for()
+        assert "% less out of band" in await offer.inner_text()
+        assert await violations(page) == []
+        await offer.get_by_role("button", name="See what changes").click()
+        await page.locator("#review-save:enabled").wait_for()
+        assert "% less out of band" in await page.locator("#review-told").inner_text()
+        await page.keyboard.press("Escape")
+        await offer.get_by_role("button", name="Change to it").click()
+        await page.get_by_role("button", name="Undo").wait_for()
+        assert loosely_kept.store.get("settings") == kept_by_auto(before)
+        assert await offer.is_hidden()
+        await page.get_by_role("button", name="Undo").click()
+        await page.get_by_text("The settings are as they were").wait_for()
+        assert loosely_kept.store.get("settings") == before
+        await offer.wait_for()
+        await offer.get_by_role("button", name="Leave it").click()
+        await page.reload()
+        async with page.expect_response("**/api/settings/auto"):
+            await drawn(page)
+        assert await offer.is_hidden()
 
 
 async def test_every_setting_is_found_by_its_meaning_and_changed(pictured, open_page):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.state.zone import Intent, PendingManual, PendingRepeat
+from switchbot_automation.languages import translated as _
 from switchbot_automation.model import COLDEST, WARMEST, Action, CommandStatus
 
 if TYPE_CHECKING:
@@ -74,8 +75,14 @@ def bands_wished(
     """
     if not COLDEST <= low < high <= WARMEST:
         raise ValueError(
-            f"a band from {low:g} to {high:g} °C; wanted are two temperatures from "
-            f"{COLDEST:g} to {WARMEST:g}, the lower one first"
+            _(
+                "a band from {low:g} to {high:g} °C; wanted are two temperatures from "
+                "{coldest_celsius:g} to {warmest_celsius:g}, the lower one first",
+                low=float(low),
+                high=float(high),
+                coldest_celsius=COLDEST,
+                warmest_celsius=WARMEST,
+            )
         )
     if zone.mode != AUTO:
         _width(zone, zone.mode)
@@ -83,18 +90,38 @@ def bands_wished(
     winter = (low, low + _width(zone, "winter"))
     summer = (high - _width(zone, "summer"), high)
     if winter[1] > summer[0]:
-        least = winter[1] - low + high - summer[0]
         raise ValueError(
-            f"from {low:g} to {high:g} °C heating and cooling would meet: leave at "
-            f"least {least:g} K between them"
+            _(
+                "from {low:g} to {high:g} °C heating and cooling would meet: leave at "
+                "least {least:g} K between them",
+                low=float(low),
+                high=float(high),
+                least=least_width(zone),
+            )
         )
     return {"winter": winter, "summer": summer}
+
+
+def least_width(zone: ZoneSettings) -> float:
+    """Return how far apart in kelvin the two temperatures of a wish have to be.
+
+    `zone` is as its settings say. 0 where one season alone is kept, or has temperatures.
+    """
+    if zone.mode != AUTO or zone.winter is None or zone.summer is None:
+        return 0.0
+    return _width(zone, "winter") + _width(zone, "summer")
 
 
 def _width(zone: ZoneSettings, season: str) -> float:
     profile = zone.summer if season == "summer" else zone.winter
     if profile is None:
-        raise ValueError(f"zone {zone.name} has no temperatures for {season}")
+        raise ValueError(
+            _(
+                "zone {zone} has no temperatures for {season}",
+                zone=zone.name,
+                season=season,
+            )
+        )
     return profile.max_temp - profile.min_temp
 
 

@@ -20,6 +20,7 @@ from switchbot_automation.core.state.wishes import (
 from switchbot_automation.core.state.zone import Wish
 from switchbot_automation.core.step import not_yet
 from switchbot_automation.instants import FOR_EVER, LATEST, checked_instant
+from switchbot_automation.languages import translated as _
 from switchbot_automation.model import (
     Action,
     Command,
@@ -161,11 +162,21 @@ def wish_for_person(
     """
     if not zone.automation_enabled:
         raise ValueError(
-            f"the automation of zone {zone.name} is off; switch it on, or say on or off"
+            _(
+                "the automation of zone {zone} is off; switch it on, or say on or off",
+                zone=zone.name,
+            )
         )
     if preset is not None and preset not in zone.presets:
-        known = ", ".join(zone.presets) or "none"
-        raise ValueError(f"zone {zone.name} has no preset {preset!r}; it has {known}")
+        known = ", ".join(zone.presets) or _("none")
+        raise ValueError(
+            _(
+                "zone {zone} has no preset {preset!r}; it has {known}",
+                zone=zone.name,
+                preset=preset,
+                known=known,
+            )
+        )
     end = end_of_hold("until_next_change" if until is None else until, zone, now)
     if end is None:
         raise ValueError("until when: expected a duration, an instant or permanent")
@@ -264,11 +275,11 @@ def _end(hold: timedelta | datetime | float, now: datetime) -> datetime:
         except ValueError as error:
             raise ValueError(f"hold: {error}; for good is 'permanent'") from None
         if until <= now:
-            raise ValueError(f"hold: {hold.isoformat()} is past")
+            raise ValueError(_("hold: {instant} is past", instant=hold.isoformat()))
         return until
     seconds: object = hold.total_seconds() if isinstance(hold, timedelta) else hold
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise ValueError(f"hold: expected a duration or an instant, got {hold!r}")  # noqa: TRY004 - ValueError is what every hold that says nothing raises
     if not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:  # NaN too
-        raise ValueError("hold: the duration must be positive, at most ten years")
+        raise ValueError(_("hold: the duration must be positive, at most ten years"))
     return now + timedelta(seconds=seconds)

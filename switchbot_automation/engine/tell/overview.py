@@ -9,9 +9,10 @@ from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.state.around import outdoor_of
 from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_automation.core.state.wishes import wish_in_force
+from switchbot_automation.core.state.wishes import least_width, wish_in_force
 from switchbot_automation.engine.tell.health import room_as_json
 from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.trace import reasons_as_json
@@ -109,6 +110,7 @@ def _zone(
         "band": {"low": aim.low, "high": aim.high} if aim else None,
         "target": aim.asked if aim else None,
         "wanted": _wanted(as_set, zone),
+        "least_width": least_width(as_set),
         "hysteresis": zone.hysteresis_celsius,
         "windows": [_window(each) for each in as_set.time_windows],
         "in_window": _window(window) if window else None,
@@ -117,6 +119,15 @@ def _zone(
         ),
         "temperature": state.last_temperature,
         "humidity": state.last_humidity,
+        "outdoor": outdoor_of(state.surroundings, now),
+        "beside": [
+            name
+            for name, device in (
+                ("outdoor", zone.outdoor_device_id),
+                ("power", zone.power_meter_device_id),
+            )
+            if device
+        ],
         "read_at": instant_or_none(state.last_read_at),
         "stale": bool(zone.meters) and is_stale(zone, state, now),
         "power": str(state.power),

@@ -17,6 +17,7 @@ from switchbot_automation.explain.rows import Decisions, told_at
 from switchbot_automation.instants import parse_instant, zulu
 from switchbot_automation.languages import spoken
 from switchbot_automation.units import CELSIUS, from_celsius
+from switchbot_automation.upkeep.facts import POWER
 from switchbot_automation.web.api.encoding import in_words
 from switchbot_automation.web.delivery import as_known_json
 from switchbot_automation.web.request import (
@@ -40,6 +41,7 @@ _MOST_POINTS = 2000
 _MOST_DECISIONS = 200
 _FIELDS = ("temperature", "humidity", "assumed_aircon_power", "last_temperature_stale")
 _EXPORTED = ("temperature", "humidity", "assumed_aircon_power", "last_action")
+_OUTDOORS: Final = ("temperature",)
 _DAY = 24.0
 _DECIDED_HOURS = 14 * _DAY
 _EXPORTED_HOURS = 31 * _DAY
@@ -168,6 +170,55 @@ def _as_columns(chart: dict[str, Any]) -> dict[str, Any]:
         if any(value is not None for value in values):
             columns[name] = values
     return chart | {"origin": rows[0]["timestamp"], "columns": columns}
+
+
+async def beside(request: web.Request) -> web.Response:
+    """Return what was beside a room: the temperature outdoors, and watts of its unit.
+
+    Both from the devices that its settings name, in at most `points` each; empty where
+    none is named or nothing was recorded.
+    """
+    site = site_of(request)
+    zone = site.engine.zone_in_force(request.match_info["zone"])
+    points = int(number_of(request, "points", 288, 1, _MOST_POINTS))
+    asked = instant_of(request, "start"), instant_of(request, "end")
+    hours = number_of(request, "hours", _DAY, 0.1, _LONGEST_HOURS)
+
+    async def ask() -> dict[str, Any]:
+        end = asked[1] or site.engine.clock.now()
+        start = asked[0] or end - timedelta(hours=hours)
+        _check_range(start, end, _LONGEST_HOURS)
+        answer: dict[str, Any] = {
+            "zone": zone.name,
+            "start": zulu(start),
+            "end": zulu(end),
+            "bucket_seconds": None,
+        }
+        wanted = (
+            ("outdoor", "temperature", zone.outdoor_device_id, _OUTDOORS),
+            ("power", "watts", zone.power_meter_device_id, POWER),
+        )
+        for name, key, device, attributes in wanted:
+            answer[name] = []
+            if site.history is None or not device:
+                continue
+            for attribute in attributes:
+                found = await site.history.query_readings(
+                    start, end, device, attribute, points=points
+                )
+                told = [
+                    {"at": zulu(row["timestamp"]), key: round(row["value"], 2)}
+                    for row in found.rows
+                    if isinstance(row["value"], int | float)
+                ]
+                if told:
+                    answer |= {name: told, "bucket_seconds": found.bucket_seconds}
+                    break
+        return answer
+
+    key = ("beside", zone.name, points, *asked, hours)
+    found, unavailable = await site.shared.get_or_last(key, ask)
+    return as_known_json(request, found | {"unavailable": unavailable})
 
 
 async def rows_as_csv(request: web.Request) -> web.Response:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.explain.brought import of_backtest, recorded_words
 from switchbot_automation.languages import translated
 from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
-from switchbot_automation.settings import settings_table
+from switchbot_automation.settings import parse_settings, settings_table
+from switchbot_automation.settings.proposal import kept_by_auto, not_kept_by_auto
 from switchbot_automation.settings.secrets import MASKS, SecretMaskError
 from switchbot_automation.web.request import (
     SETTINGS_BYTES,
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from aiohttp import web
+
+    from switchbot_automation.engine.configure import SettingsChange
 
 _TRUE = frozenset({"1", "true", "yes", ""})
 
@@ -83,7 +87,7 @@ async def replace(request: web.Request) -> web.Response:
             document, revision=entry.revision if revision is None else revision
         )
         after = await site.engine.stored_settings()
-        return as_json(change.to_dict(), headers={"ETag": _etag(after.revision)})
+        return as_json(_told(change), headers={"ETag": _etag(after.revision)})
     if site.heavy.locked():
         raise RequestRefusedError(
             429,
@@ -95,7 +99,51 @@ async def replace(request: web.Request) -> web.Response:
         change = await site.engine.apply_settings(
             document, dry_run=True, revision=revision
         )
-    return as_json(change.to_dict(), headers={"ETag": _etag(entry.revision)})
+    return as_json(_told(change), headers={"ETag": _etag(entry.revision)})
+
+
+def _told(change: SettingsChange) -> dict[str, Any]:
+    """Return a change as JSON, what a dry run found in words too."""
+    found = change.summary
+    told = None if found is None else recorded_words(of_backtest(found))
+    return change.to_dict() | {"text": told}
+
+
+async def auto(request: web.Request) -> web.Response:
+    """Return what keeping every zone by `control: auto` would bring, and those settings.
+
+    `zones` are those that are kept otherwise: none, and there is nothing to change.
+    `better`: the days that were recorded say that rooms would be kept no worse; false
+    also while there are too few of them. Found once a day for a document, in `text` in the language that is asked for.
+    """
+    site = site_of(request)
+    entry = await site.engine.stored_settings()
+    answer: dict[str, Any] = {"zones": [], "settings": None, "better": False}
+    try:
+        zones = not_kept_by_auto(parse_settings(entry.data))
+    except SettingsError:
+        zones = []  # what cannot be used is told of elsewhere
+    if not zones:
+        return as_json(answer | {"change": None})
+    document = kept_by_auto(entry.data)
+
+    async def ask() -> SettingsChange:
+        # Once a day for a document: nobody who tries a change waits behind it.
+        return await site.engine.apply_settings(document, dry_run=True)
+
+    day = site.engine.clock.now().date()
+    change = await site.tried.get((entry.revision, day), ask)
+    found = change.summary
+    sides = None if found is None else of_backtest(found).out_of_band
+    answer |= {
+        "zones": zones,
+        "settings": MASKS.masked(document),
+        "better": sides is not None and sides.then <= sides.now,
+    }
+    return as_json(
+        answer | {"change": _told(change)},
+        headers={"ETag": _etag(entry.revision)},
+    )
 
 
 def _refuse_more_hosts(

@@ -74,8 +74,14 @@ function bandsOf({ bands, history, start, end }) {
   });
 }
 
-// `rooms` are [{ zone, history }], the one that was chosen first.
-export function draw(holder, { rooms, bands, marks, humidity }) {
+const POWER_HEIGHT = 46;
+
+// What is beside a room, as points in time.
+const besideOf = (rows, key) => rows.map((row) => ({ at: Date.parse(row.at), middle: Date.parse(row.at), value: row[key] }));
+
+// `rooms` are [{ zone, history }], the one that was chosen first; `beside` is what was
+// outdoors and drawn by its unit, each a list that may be empty.
+export function draw(holder, { rooms, bands, marks, humidity, beside }) {
   const [{ zone, history }] = rooms;
   const width = Math.max(280, Math.round(holder.clientWidth || 640));
   const height = width < 500 ? 220 : 330;
@@ -86,6 +92,9 @@ export function draw(holder, { rooms, bands, marks, humidity }) {
   const wanted = bandsOf({ bands, history, start, end });
   const values = lines.flatMap(({ points }) => points.filter((point) => point.temperature !== null).flatMap((point) => [point.low, point.high]));
   values.push(...wanted.flatMap(({ low, high }) => [low, high]));
+  const outdoors = besideOf(beside.outdoor, "temperature");
+  const drawn = besideOf(beside.power, "watts");
+  values.push(...outdoors.map((point) => point.value));
   if (!values.length) values.push(18, 24);
   const bottom = Math.min(...values) - 0.4;
   const top = Math.max(...values) + 0.4;
@@ -113,6 +122,10 @@ export function draw(holder, { rooms, bands, marks, humidity }) {
     svg.append(element("rect", { x: x(from), y: ribbon, width: Math.max(1, x(until) - x(from)), height: EDGE.ribbon, class: zone.season === "summer" ? "on cool" : "on" }));
   }
   if (damp.length) drawHumidity(svg, damp, { x, bucket, right, plotBottom });
+  if (drawn.length) drawPower(svg, drawn, { x, bucket, right, plotBottom });
+  for (const run of unbroken(outdoors, bucket)) {
+    svg.append(element("polyline", { points: run.map((point) => `${x(point.middle)},${y(point.value)}`).join(" "), class: "outdoor" }));
+  }
   lines.reverse().forEach(({ points }, back) => {
     const index = lines.length - 1 - back;
     for (const run of unbroken(points.filter((point) => point.temperature !== null), bucket)) {
@@ -147,10 +160,16 @@ export function draw(holder, { rooms, bands, marks, humidity }) {
     return Math.min(end, Math.max(start, start + ((share - EDGE.left) / (right - EDGE.left)) * (end - start)));
   };
   const nearest = (points, at) => points.reduce((best, each) => (!best || Math.abs(each.middle - at) < Math.abs(best.middle - at) ? each : best), null);
+  // Outdoors and watts at an instant; null where nobody measured near it.
+  const besideAt = (at) => [outdoors, drawn].map((points) => {
+    const there = nearest(points, at);
+    return there && Math.abs(there.middle - at) <= Math.max(bucket, 3600e3) ? there.value : null;
+  });
 
   return {
     points: known,
     lines,
+    besideAt,
     timeAt,
     // Move the cursor to a point and say what it shows.
     look(index) {
@@ -167,6 +186,9 @@ export function draw(holder, { rooms, bands, marks, humidity }) {
         const there = nearest(points.filter((each) => each.temperature !== null), point.middle);
         if (there && Math.abs(there.middle - point.middle) <= Math.max(bucket, 3600e3)) said.push(_("{room} {temperature} °C", { room: titleOf(other.name), temperature: degrees(there.temperature) }));
       }
+      const [outside, watts] = besideAt(point.middle);
+      if (outside !== null) said.push(_("outdoors {temperature} °C", { temperature: degrees(outside) }));
+      if (watts !== null) said.push(_("{watts} W", { watts: number(watts, 0) }));
       const mark = shownMarks.filter((each) => Math.abs(x(each.at) - at) <= MARK_PIXELS).at(-1);
       return said.join("; ") + (mark ? `. ${markWords(mark, zone)}` : "");
     },
@@ -212,6 +234,18 @@ function drawHumidity(svg, damp, { x, bucket, right, plotBottom }) {
   for (const run of unbroken(damp, bucket)) {
     svg.append(element("polyline", { points: run.map((point) => `${x(point.middle)},${y(point.humidity)}`).join(" "), class: "damp" }));
   }
+}
+
+// Watts, as an area at the foot of the chart with a scale of its own.
+function drawPower(svg, drawn, { x, bucket, right, plotBottom }) {
+  const most = Math.max(1, ...drawn.map((point) => point.value));
+  const y = (value) => plotBottom - (Math.max(0, value) / most) * POWER_HEIGHT;
+  for (const run of unbroken(drawn, bucket)) {
+    const edge = run.map((point) => `${x(point.middle)},${y(point.value)}`);
+    const [first, last] = [x(run[0].middle), x(run.at(-1).middle)];
+    svg.append(element("polygon", { points: [`${first},${plotBottom}`, ...edge, `${last},${plotBottom}`].join(" "), class: "watts" }));
+  }
+  svg.append(element("text", { x: right - 4, y: plotBottom - POWER_HEIGHT - 4, "text-anchor": "end", class: "tick" }, _("at most {watts} W", { watts: number(most, 0) })));
 }
 
 function drawTimes(svg, x, start, end, timeZone, { ribbon, height, right }) {

@@ -2,6 +2,7 @@
 import { ask, pathOf, sending } from "./api.js";
 import { gauge } from "./chart.js";
 import { _, language } from "./language.js";
+import { showOffer } from "./offer.js";
 import { showPast } from "./past.js";
 import { say } from "./said.js";
 import { openSettings } from "./settings.js";
@@ -307,4 +308,4 @@ setInterval(async () => {
   connect.source.close();
   connect();
 }, 60000);
-refresh().then(connect);
+refresh().then(connect).then(() => home?.zones.length && showOffer(home.read_only));

@@ -4,7 +4,7 @@ import { ask, pathOf } from "./api.js";
 import { draw, lineClass } from "./chart.js";
 import { _, dates } from "./language.js";
 import { say } from "./said.js";
-import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, outcome, plain, statusWord, titleOf } from "./words.js";
+import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, number, outcome, plain, statusWord, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const HOUR = 3600e3;
@@ -102,11 +102,15 @@ function showChoices() {
   get("csv").href = `${pathOf(zone.name)}/history.csv?${range}`;
   get("csv").setAttribute("aria-label", _("CSV of {room}", { room: titleOf(zone.name) }));
   const others = home.zones.filter((each) => each.name !== zone.name);
-  const wanted = JSON.stringify([zone.name, others.map((each) => each.name)]);
+  const wanted = JSON.stringify([zone.name, zone.beside, others.map((each) => each.name)]);
   if (showChoices.shown === wanted) return;
   showChoices.shown = wanted;
   const boxes = others.map((each) => choice(titleOf(each.name), beside.has(each.name), (on) => (on ? beside.add(each.name) : beside.delete(each.name))));
-  get("beside").replaceChildren(...boxes, choice(_("Humidity"), showChoices.humidity ?? false, (on) => (showChoices.humidity = on)));
+  const more = (key, text) => choice(text, showChoices[key] ?? false, (on) => (showChoices[key] = on));
+  boxes.push(more("humidity", _("Humidity")));
+  if (zone.beside.includes("outdoor")) boxes.push(more("outdoor", _("Outdoors")));
+  if (zone.beside.includes("power")) boxes.push(more("power", _("Power")));
+  get("beside").replaceChildren(...boxes);
 }
 
 function choice(text, on, set) {
@@ -136,15 +140,18 @@ async function show() {
   if (!same) listed = LISTED;
   show.kind = kind;
   try {
-    const [told, ...histories] = await Promise.all([
+    const wanted = zone.beside.filter((key) => showChoices[key]);
+    const [told, near, ...histories] = await Promise.all([
       ask(`${pathOf(zone.name)}/decisions?${range(decidedFrom)}&limit=${MOST_DECISIONS}`),
+      wanted.length ? ask(`${pathOf(zone.name)}/beside?${range(start)}&points=${points}`) : {},
       ...rooms.map((each) => ask(`${pathOf(each.name)}/history?${range(start)}&points=${points}&shape=columns`)),
     ]);
     // Somebody has gone on meanwhile.
     if (asked !== show.asked) return;
     const drawn = rooms.map((each, index) => ({ zone: each, history: histories[index] }));
     const { bands } = told;
-    show.last = { rooms: drawn, bands, marks: told.decisions.map((made) => ({ at: Date.parse(made.since), made })) };
+    const besides = Object.fromEntries(["outdoor", "power"].map((key) => [key, (wanted.includes(key) && near[key]) || []]));
+    show.last = { rooms: drawn, beside: besides, bands, marks: told.decisions.map((made) => ({ at: Date.parse(made.since), made })) };
     redraw(true);
     const late = histories.find((each) => each.unavailable);
     if (late) say(_("The history does not answer now; this is what was known at {at}.", { at: dayAndClock(late.end, zone.timezone) }));
@@ -184,11 +191,13 @@ function lookAt(index) {
 }
 
 function showLegend() {
-  const { rooms, bands, marks } = show.last;
+  const { rooms, bands, marks, beside: near } = show.last;
   const entries = rooms.length > 1
     ? rooms.map((each, index) => [lineClass(index), titleOf(each.zone.name)])
     : [[lineClass(0), _("temperature")]];
   if (showChoices.humidity) entries.push(["of-damp", _("humidity")]);
+  if (near.outdoor.length) entries.push(["of-outdoor", _("outdoors")]);
+  if (near.power.length) entries.push(["of-watts", _("power")]);
   entries.push(["of-band", bands.length ? _("wanted") : _("wanted, as set now")], ["of-on", _("unit on")]);
   if (marks.length) entries.push(["of-mark", _("something was sent")]);
   get("legend").replaceChildren(...entries.map(([className, textContent]) => Object.assign(document.createElement("li"), { className, textContent })));
@@ -205,8 +214,9 @@ function line(cells) {
 function showTable() {
   const { lines } = chart;
   const damp = showChoices.humidity;
+  const { outdoor, power } = show.last.beside;
   const named = lines.length > 1;
-  const heads = [_("Time"), ...lines.map((each) => (named ? titleOf(each.zone.name) : _("Temperature"))), ...(damp ? [_("Humidity")] : []), _("Unit on")];
+  const heads = [_("Time"), ...lines.map((each) => (named ? titleOf(each.zone.name) : _("Temperature"))), ...(damp ? [_("Humidity")] : []), ...(outdoor.length ? [_("Outdoors")] : []), ...(power.length ? [_("Power")] : []), _("Unit on")];
   get("table-head").replaceChildren(line(heads.map((text) => cell("th", text, { scope: "col" }))));
   // A row an hour is what a person reads; the chart has them all.
   const every = Math.max(1, Math.round(chart.points.length / 24));
@@ -215,6 +225,9 @@ function showTable() {
     temperatures[0] = point.temperature;
     const cells = [dayAndClock(point.at, zone.timezone), ...temperatures.map((value) => `${degrees(value)} ${SYMBOL}`)];
     if (damp) cells.push(point.humidity === null ? "–" : `${Math.round(point.humidity)} %`);
+    const [outside, watts] = chart.besideAt(point.middle);
+    if (outdoor.length) cells.push(`${degrees(outside)} ${SYMBOL}`);
+    if (power.length) cells.push(watts === null ? "–" : _("{watts} W", { watts: number(watts, 0) }));
     cells.push(point.on ? duration(point.on) : "–");
     return line(cells.map((text) => cell("td", text)));
   });

@@ -7,12 +7,12 @@ import { number, titleOf } from "./words.js";
 const get = (id) => document.getElementById(id);
 const shown = (value) => (value === undefined || value === null ? _("not set") : JSON.stringify(value));
 
-// Let `edit` change a copy of the document; resolve to whether it was saved.
+// Let `edit` change a copy of the document, or give another; resolve to whether it was saved.
 export async function change(title, edit) {
   try {
     const { body: before, etag } = await answered("api/settings");
-    const after = structuredClone(before);
-    edit(after);
+    const copy = structuredClone(before);
+    const after = edit(copy) ?? copy;
     const review = get("review");
     get("review-title").textContent = title;
     get("review-changes").replaceChildren();
@@ -23,17 +23,25 @@ export async function change(title, edit) {
     review.showModal();
     tryOut(after, review);
     if (!(await decided)) return false;
-    const saved = await answered("api/settings", sending("PUT", after, { "If-Match": etag }));
-    say(_("{change}: saved.", { change: title }), async () => {
-      await answered("api/settings", sending("PUT", before, { "If-Match": saved.etag }));
-      say(_("The settings are as they were."));
-    });
+    await save(title, before, after, etag);
     return true;
   } catch (error) {
     if (get("review").open) get("review").close("");
     say(error.status === 412 || error.status === 409 ? _("Somebody else changed the settings meanwhile; look again.") : error.message);
     return false;
   }
+}
+
+// Put a document in place of the one of `etag`; one press puts that one back.
+export async function save(title, before, after, etag) {
+  const saved = await answered("api/settings", sending("PUT", after, { "If-Match": etag }));
+  const told = () => dispatchEvent(new Event("settings-saved"));
+  told();
+  say(_("{change}: saved.", { change: title }), async () => {
+    await answered("api/settings", sending("PUT", before, { "If-Match": saved.etag }));
+    say(_("The settings are as they were."));
+    told();
+  });
 }
 
 async function tryOut(document_, review) {
@@ -46,7 +54,7 @@ async function tryOut(document_, review) {
       return row;
     });
     get("review-changes").replaceChildren(...rows);
-    get("review-told").textContent = rows.length ? summaryWords(told) : _("Nothing would change.");
+    get("review-told").textContent = rows.length ? [told.text, summaryWords(told)].filter(Boolean).join(" ") : _("Nothing would change.");
     get("review-save").disabled = !rows.length;
     if (review.open) get("review-save").focus();
   } catch (error) {
@@ -54,7 +62,7 @@ async function tryOut(document_, review) {
   }
 }
 
-export function summaryWords({ summary, no_summary: why }) {
+function summaryWords({ summary, no_summary: why }) {
   if (!summary) return why ? _("What it would have meant cannot be told: {why}", { why }) : "";
   const { current, candidate, observed_days: days } = summary;
   const parts = [];

@@ -2,8 +2,8 @@
 // is put into the page's unit here, and what goes out back, so that nobody else has to care.
 const fahrenheit = document.documentElement.dataset.unit === "fahrenheit";
 export const SYMBOL = fahrenheit ? "°F" : "°C";
-const DEGREES = new Set(["temperature", "min_temperature", "max_temperature", "low", "high", "target"]);
-const KELVIN = new Set(["hysteresis"]);
+const DEGREES = new Set(["temperature", "min_temperature", "max_temperature", "low", "high", "target", "outdoor"]);
+const KELVIN = new Set(["hysteresis", "least_width"]);
 const hundredths = (value) => Math.round(value * 100) / 100;
 
 export const fromCelsius = (value) => (fahrenheit ? hundredths(value * 1.8 + 32) : value);

@@ -106,7 +106,7 @@ export function openChange(zone, zones, send) {
   field("mode").onchange = () => preview();
   const { low, high } = zone.wanted ?? { low: fromCelsius(20), high: fromCelsius(22) };
   // With both seasons there have to be some degrees between heating and cooling.
-  const gap = zone.mode === "auto" ? 3 : STEP;
+  const gap = Math.max(STEP, Math.ceil(zone.least_width / STEP) * STEP);
   const set = (name, value) => {
     field(name).value = field(`${name}-handle`).value = Math.min(WARMEST, Math.max(COLDEST, value));
   };

@@ -46,9 +46,7 @@ class TestJsonStore:
 
     # Each further one leaves four times as much to look at: 13,000 trees, then 56,000.
     @pytest.mark.parametrize("writes", [2, pytest.param(3, marks=pytest.mark.slow)])
-    def test_a_set_of_many_is_all_or_nothing(
-        self, disk, places, ledger, check, writes
-    ):
+    def test_a_set_of_many_is_all_or_nothing(self, disk, places, ledger, check, writes):
         recorded = places[0]
         with disk.recording(), JsonStore(recorded / "config") as store:
             for number in range(writes):
