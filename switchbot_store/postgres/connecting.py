@@ -431,10 +431,10 @@ def _in_time(work: Callable[[], T], expires_at: float) -> T:
 
     try:
         threading.Thread(target=run, name="store name lookup", daemon=True).start()
-    except RuntimeError as error:
+    except RuntimeError as failure:
         raise _NotConnectedError(
-            StoreUnavailableError(f"no connection to PostgreSQL: {error}")
-        ) from error
+            StoreUnavailableError(f"no connection to PostgreSQL: {failure}")
+        ) from failure
     try:
         value, error = answers.get(timeout=max(0.001, expires_at - time.monotonic()))
     except queue.Empty:

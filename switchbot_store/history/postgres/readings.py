@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 import orjson
 from psycopg.rows import tuple_row
 
-from switchbot_store.deadlines import limited
 from switchbot_store.history.model import HistoryRow, hour_of, in_utc
+from switchbot_store.history.postgres.place import PostgresPlace
 from switchbot_store.history.readings.model import (
     BUCKET_FIELDS,
     HOUR_FIELDS,
@@ -17,20 +17,15 @@ from switchbot_store.history.readings.model import (
     ReadingBackend,
     ReadingKey,
 )
-from switchbot_store.postgres.connections import Connections
-from switchbot_store.postgres.migrations import migrate_history, migrate_in_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import psycopg
-    from psycopg_pool import ConnectionPool
 
     from switchbot_store.history.readings.model import DeviceReading
 
     Connection = psycopg.Connection[Any]
-
-T = TypeVar("T")
 
 _INSERT: Final = """
 INSERT INTO device_readings (device_id, attribute, "timestamp", number, word)
@@ -122,10 +117,10 @@ WHERE d.device_id = r.device_id AND d.attribute = r.attribute
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
-class PostgresReadings(ReadingBackend):
+class PostgresReadings(PostgresPlace, ReadingBackend):
     """Readings in `device_readings`, the hours of deleted ones in `device_readings_hourly`.
 
-    The arguments are those of `PostgresHistory`. Opening migrates the schema.
+    The arguments are those of `PostgresPlace`. Opening migrates the schema.
 
     `database_url` is one as ``postgresql://user@localhost/home``:
 
@@ -140,42 +135,6 @@ class PostgresReadings(ReadingBackend):
     """
 
     name = "postgres"
-
-    def __init__(
-        self,
-        conninfo: str | None = None,
-        *,
-        pool: ConnectionPool[Any] | None = None,
-        pooler: bool | None = None,
-        max_size: int = 1,
-        timeout_seconds: float = 5.0,
-        connect_timeout_seconds: float = 15.0,
-        read_timeout_seconds: float = 30.0,
-    ) -> None:
-        self._read_timeout_seconds = read_timeout_seconds
-        self._make_connections: Callable[[], Connections] = lambda: Connections(
-            conninfo,
-            pool=pool,
-            prepare=migrate_history,
-            schema_work=migrate_in_steps,
-            pooler=pooler,
-            max_size=max_size,
-            timeout_seconds=timeout_seconds,
-            connect_timeout_seconds=connect_timeout_seconds,
-        )
-        self._connections = self._make_connections()
-
-    def __repr__(self) -> str:
-        return f"<PostgresReadings {self._connections.description}>"
-
-    def open(self) -> None:
-        """Connect and bring the schema up to date."""
-        self._connections.open()
-
-    def close(self) -> None:
-        """Close the connections made here; a pool handed in stays as it is."""
-        connections, self._connections = self._connections, self._make_connections()
-        connections.close()
 
     def write(self, readings: Sequence[DeviceReading]) -> int:
         """Add readings in one statement; see `ReadingBackend.write`."""
@@ -280,10 +239,6 @@ class PostgresReadings(ReadingBackend):
         """Delete exactly these; see `ReadingBackend.discard`."""
         values = {"readings": _document(readings)}
         self._connections.call(lambda connection: connection.execute(_DISCARD, values))
-
-    def _reading(self, work: Callable[[Connection], T]) -> T:
-        timeout = limited(self._read_timeout_seconds)
-        return self._connections.call(work, timeout_seconds=timeout).value
 
     def _fetched(
         self, statement: LiteralString, values: dict[str, Any]

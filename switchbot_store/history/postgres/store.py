@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
-from math import inf
+from functools import cached_property
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 import orjson
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 
-from switchbot_store.deadlines import limited
 from switchbot_store.errors import SlowConnectionError, StoreDataError
 from switchbot_store.history import frozen
 from switchbot_store.history.ingest.codec import as_dict
@@ -34,21 +33,16 @@ from switchbot_store.history.postgres import buckets_sql as bucket_sql
 from switchbot_store.history.postgres import rollup_sql
 from switchbot_store.history.postgres import rows_sql as sql
 from switchbot_store.history.postgres.copy_text import copy_lines
+from switchbot_store.history.postgres.place import PostgresPlace
 from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
-from switchbot_store.postgres.connections import Connections
-from switchbot_store.postgres.migrations import migrate_history, migrate_in_steps
 from switchbot_store.postgres.statements import beginning
 from switchbot_store.postgres.wire import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-
-    from psycopg_pool import ConnectionPool
+    from collections.abc import Collection, Mapping, Sequence
 
     Connection = psycopg.Connection[Any]
-
-T = TypeVar("T")
 
 _LOGGER = logging.getLogger(__name__)
 _MEASURED: Final = ("temperature", "humidity")
@@ -63,19 +57,14 @@ _RECOMPUTED_HOURS: Final = 2
 _DELETED_AT_ONCE: Final = 10_000
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
 _INSERT_LATE: Final = sql.INSERT_LATE.encode()
-_SECONDS_PER_DAY: Final = 0.03
 _REFUSED: Final = (psycopg.IntegrityError, psycopg.errors.RaiseException)
 """A constraint or trigger that somebody added says no: this row's fault."""
 
 
-class PostgresHistory(HistoryBackend):
+class PostgresHistory(PostgresPlace, HistoryBackend):
     """Rows in `state_history`, hours in `state_history_hourly`.
 
-    `conninfo`, `pool`, `pooler` and the timeouts are those of `PostgresStore`; a read
-    has 0.03 s more for each day that it spans, up to `read_timeout_seconds`, which a
-    step of upkeep has. Opening migrates the schema and adopts a dashboard's table, which
-    goes on beside until it is done: meanwhile calls raise StoreUnavailableError saying
-    how far it is, and `close` stops it to be gone on with.
+    The arguments, and what opening does, are those of `PostgresPlace`.
 
     `database_url` is one as ``postgresql://user@localhost/home``:
 
@@ -90,44 +79,14 @@ class PostgresHistory(HistoryBackend):
 
     name = "postgres"
 
-    def __init__(
-        self,
-        conninfo: str | None = None,
-        *,
-        pool: ConnectionPool[Any] | None = None,
-        pooler: bool | None = None,
-        max_size: int = 2,
-        timeout_seconds: float = 5.0,
-        connect_timeout_seconds: float = 15.0,
-        read_timeout_seconds: float = 30.0,
-    ) -> None:
-        self._read_timeout_seconds = read_timeout_seconds
-        self._write_timeout_seconds = timeout_seconds
-        self._make_connections: Callable[[], Connections] = lambda: Connections(
-            conninfo,
-            pool=pool,
-            prepare=migrate_history,
-            schema_work=migrate_in_steps,
-            pooler=pooler,
-            max_size=max_size,
-            timeout_seconds=timeout_seconds,
-            connect_timeout_seconds=connect_timeout_seconds,
-        )
-        self._connections = self._make_connections()
-        self._left_out: set[tuple[str, str]] = set()
-        self._step_size = StepSize()
+    @cached_property
+    def _left_out(self) -> set[tuple[str, str]]:
+        """Columns of zones whose unusable numbers were told of."""
+        return set()
 
-    def __repr__(self) -> str:
-        return f"<PostgresHistory {self._connections.description}>"
-
-    def open(self) -> None:
-        """Connect and bring the schema up to date; see `PostgresStore.open`."""
-        self._connections.open()
-
-    def close(self) -> None:
-        """Close the connections made here; a pool handed in stays as it is."""
-        connections, self._connections = self._connections, self._make_connections()
-        connections.close()
+    @cached_property
+    def _step_size(self) -> StepSize:
+        return StepSize()
 
     def write(self, samples: Sequence[HistorySample], *, now: datetime) -> int:
         """Add the rows; see `HistoryBackend.write`.
@@ -400,19 +359,6 @@ class PostgresHistory(HistoryBackend):
                 return count
 
         return self._reading(add)
-
-    def _reading(
-        self,
-        work: Callable[[Connection], T],
-        *,
-        span: timedelta | None = None,
-        at_most: float = inf,
-    ) -> T:
-        timeout = min(self._read_timeout_seconds, at_most)
-        if span is not None:  # a silent server must not hold up who asks for little
-            grown = max(0, span.days) * _SECONDS_PER_DAY
-            timeout = min(timeout, self._write_timeout_seconds + grown)
-        return self._connections.call(work, timeout_seconds=limited(timeout)).value
 
     def _recorded(self, statement: LiteralString, **values: object) -> list[HistoryRow]:
         rows = self._named(statement, values, sql.READ_COLUMNS)

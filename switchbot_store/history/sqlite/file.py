@@ -55,6 +55,7 @@ class SqliteFile:
     opens its own connection. One that is damaged is refused, or, if `renewable`, kept
     beside as evidence and begun anew.
 
+    A file without anything, as one that was made and never written, is one without rows.
     What cannot be written, on a read-only disk or as another user's, is read; `refusal`
     then says why, and every transaction tries anew whether it can be written by now. A new
     file is its owner's alone, as are the directories made for it. With `looking` a file is
@@ -246,6 +247,9 @@ class SqliteFile:
         try:
             if uri:
                 self._check_version(connection)
+                if _is_empty(connection):
+                    connection.close()
+                    return self._connected(":memory:")
             else:
                 self._prepare_patiently(connection)
                 if self._renewable:
@@ -394,6 +398,11 @@ def _statements(script: str) -> Iterator[str]:
             if part.strip():
                 yield statement
             statement = ""
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    """Tell whether the file has nothing in it: whoever writes first prepares it."""
+    return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
 
 
 def _check(connection: sqlite3.Connection) -> None:

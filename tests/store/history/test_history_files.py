@@ -161,6 +161,25 @@ class TestReadOnly:
 
 
 class TestDamage:
+    @pytest.mark.parametrize("content", [b"", b"\0"])
+    def test_a_file_that_was_made_and_never_written_has_no_rows(
+        self, tmp_path, content
+    ):
+        """A host that mounts a single file makes it; whoever looks leaves it so."""
+        path = tmp_path / "history.sqlite3"
+        path.write_bytes(content)
+        looking = SqliteHistory(path, looking=True)
+        assert looking.latest(1) == []
+        looking.close()
+        assert path.read_bytes() == content
+        backend = SqliteHistory(path)
+        noon = datetime(2026, 1, 12, 12, tzinfo=UTC)
+        assert backend.write([HistorySample(noon)], now=noon) == 1
+        backend.close()
+        again = SqliteHistory(path, looking=True)
+        assert len(again.latest(1)) == 1
+        again.close()
+
     def test_a_malformed_file_is_an_error_with_the_way_out(self, tmp_path):
         path = tmp_path / "history.sqlite3"
         path.write_bytes(b"no database at all" * 1000)
