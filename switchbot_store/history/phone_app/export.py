@@ -230,10 +230,6 @@ class AppExport:
             known[rest] = reading
         return moment, reading
 
-    def _data_lines(self, file: IO[str]) -> Iterator[tuple[int, str]]:
-        for first, lines in self._line_blocks(file):
-            yield from self._sound_lines(first, lines)
-
     def _sound_lines(self, first: int, lines: list[str]) -> Iterator[tuple[int, str]]:
         for number, line in enumerate(lines, first):
             if len(line) >= _LINE_LIMIT:
@@ -294,16 +290,19 @@ class AppExport:
             )
 
     def _dates(self, file: IO[str]) -> Iterator[str]:
-        """Yield the date of every line that has one, also below another header."""
+        """Yield the date of every line that may need an order, below another header too."""
         columns = self._columns
-        for _, line in self._data_lines(file):
-            cells = split_line(line, self._delimiter)
-            try:
-                cells = _whole(cells, columns)
-            except ValueError:
-                columns = _header_within(cells) or columns
-                continue
-            yield cells[columns.time]
+        for first, lines in self._line_blocks(file):
+            if columns.time == 0 and "".join([line[:4] for line in lines]).isdecimal():
+                continue  # the year comes first in all of them
+            for _, line in self._sound_lines(first, lines):
+                cells = split_line(line, self._delimiter)
+                try:
+                    cells = _whole(cells, columns)
+                except ValueError:
+                    columns = _header_within(cells) or columns
+                    continue
+                yield cells[columns.time]
 
 
 def _blocks(chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
