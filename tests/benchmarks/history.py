@@ -185,7 +185,9 @@ def _app_import(
     name = f"import of {rows} lines of the app's CSV"
     return [
         Figure(name, imported / copied, "x copy", 1.5),
-        Figure("a line of the app's CSV read and converted", read / rows * 1e6, "us", 1.5),
+        Figure(
+            "a line of the app's CSV read and converted", read / rows * 1e6, "us", 1.5
+        ),
         Figure(name, imported, "s"),
     ]
 
