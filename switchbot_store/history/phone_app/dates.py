@@ -82,6 +82,23 @@ def parse_moment(text: str, order: DateOrder | None = None) -> datetime:
     return _parse_slowly(text, order)
 
 
+def common_moments(texts: list[str]) -> list[datetime] | None:
+    """Return what `parse_moment` does of each, None unless all have a common form."""
+    if len(min(texts, key=len, default="")) < _SHORTEST:
+        return None
+    signs = {text[4] for text in texts}
+    if signs == {"/"}:
+        texts = [text.replace("/", "-") for text in texts]
+    elif signs != {"-"}:
+        return None
+    try:
+        moments = list(map(datetime.fromisoformat, texts))
+        first, last = min(moments), max(moments)
+    except (ValueError, TypeError):  # with an offset and without are not compared
+        return None
+    return moments if first.year >= _FIRST_YEAR and last.year <= _LAST_YEAR else None
+
+
 def needs_order(text: str) -> bool:
     """Tell whether the text reads as 03/08/2025 does: the day or the month first."""
     if text[:4].isdecimal():

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from operator import sub
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
 Row = tuple[datetime, Any]
@@ -27,6 +28,7 @@ places."""
 _TELLING_STEPS: Final = 5
 """How many of them tell whether a file begins with its oldest row."""
 _DAY: Final = timedelta(days=1)
+_LONGEST_CHUNK: Final = timedelta(days=60)
 _NONE: Final = timedelta()
 
 
@@ -58,31 +60,73 @@ class LocalTime:
         self._steps_on = self._steps_back = 0
         self._slack_on = self._slack_back = _NONE
 
-    def placed(self, rows: Iterator[Row]) -> Iterator[Row]:
+    def placed(self, chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
         """Yield the rows with their instants in UTC in place of the wall clock."""
         run: list[Row] = []
         before: datetime | None = None
-        for row in rows:
-            moment = row[0]
-            if moment.tzinfo is None and self._plain_from <= moment < self._plain_until:
-                instant = self._plain_instant + (moment - self._plain_from)
-            elif self._is_repeated(moment):
-                run.append(row)
-                if len(run) >= _MAX_RUN:
-                    yield from self._resolved(run, before, None)
-                    run, before = [], None
+        for chunk in chunks:
+            instants = None if run else self._all_plain(chunk)
+            if instants is not None:
+                self._learn_of_steps(
+                    instants if before is None else [before, *instants]
+                )
+                before = instants[-1]
+                readings = [reading for _, reading in chunk]
+                yield list(zip(instants, readings, strict=True))
                 continue
-            else:
+            rows: list[Row] = []
+            for row in chunk:
+                moment = row[0]
+                if self._is_repeated(moment):
+                    run.append(row)
+                    if len(run) >= _MAX_RUN:
+                        rows += self._resolved(run, before, None)
+                        run, before = [], None
+                    continue
                 instant = self._instant(moment)
-            if run:
-                yield from self._resolved(run, before, instant)
-                run = []
-            elif before is not None:
-                self._learn_of_step(instant - before)
-            before = instant
-            yield instant, row[1]
+                if run:
+                    rows += self._resolved(run, before, instant)
+                    run = []
+                elif before is not None:
+                    self._learn_of_steps([before, instant])
+                before = instant
+                rows.append((instant, row[1]))
+            if rows:
+                yield rows
         if run:
-            yield from self._resolved(run, before, None)
+            yield self._resolved(run, before, None)
+
+    def _all_plain(self, chunk: list[Row]) -> list[datetime] | None:
+        """Return the instants of rows between which no clock was changed, else None."""
+        moments = [moment for moment, _ in chunk]
+        try:
+            first, last = min(moments), max(moments)
+        except TypeError:
+            return None  # some know their offset, others do not
+        if first.tzinfo is not None:
+            return None
+        if not self._is_plain(first):
+            self._look_at(first)
+        while self._is_plain(first) and not self._is_plain(last):
+            if last - first > _LONGEST_CHUNK or not self._look_further():
+                return None
+        if not self._is_plain(first):
+            return None
+        start, instant = self._plain_from, self._plain_instant
+        return [instant + (moment - start) for moment in moments]
+
+    def _is_plain(self, moment: datetime) -> bool:
+        return self._plain_from <= moment < self._plain_until
+
+    def _look_further(self) -> bool:
+        """Take the next day to the plain ones; False where its offset is another."""
+        start, until = self._plain_from, self._plain_until
+        offset = start.replace(tzinfo=UTC) - self._plain_instant
+        for each in (until, until + _DAY):
+            if {self._offset_at(each, fold) for fold in (0, 1)} != {offset}:
+                return False
+        self._plain_until = until + _DAY
+        return True
 
     def _look_at(self, moment: datetime) -> None:
         """Learn the offset of a wall-clock day, if it has but one."""
@@ -105,9 +149,9 @@ class LocalTime:
     def _is_repeated(self, moment: datetime) -> bool:
         if moment.tzinfo is not None:
             return False
-        if not self._plain_from <= moment < self._plain_until:
+        if not self._is_plain(moment):
             self._look_at(moment)
-        if self._plain_from <= moment < self._plain_until:
+        if self._is_plain(moment):
             return False
         return self._offset_at(moment, 0) > self._offset_at(moment, 1)
 
@@ -125,15 +169,19 @@ class LocalTime:
         date = moment.date().isoformat()
         return self.changes.setdefault((date, kind), ClockChange(date, kind))
 
-    def _learn_of_step(self, step: timedelta) -> None:
-        if step > _NONE:
-            self._steps_on += 1
-            if self._slack_on < step <= _DISORDER:
-                self._slack_on = step
-        elif step < _NONE:
-            self._steps_back += 1
-            if self._slack_back < -step <= _DISORDER:
-                self._slack_back = -step
+    def _learn_of_steps(self, instants: Sequence[datetime]) -> None:
+        steps = list(map(sub, instants[1:], instants))
+        if not steps:
+            return
+        if min(steps) > _NONE:  # as nearly always
+            on, back = steps, []
+        else:
+            on = [step for step in steps if step > _NONE]
+            back = [-step for step in steps if step < _NONE]
+        self._steps_on += len(on)
+        self._steps_back += len(back)
+        self._slack_on = max(self._slack_on, _longest_little(on))
+        self._slack_back = max(self._slack_back, _longest_little(back))
 
     def _resolved(
         self, run: list[Row], before: datetime | None, after: datetime | None
@@ -177,6 +225,14 @@ class LocalTime:
             return (before or midst) <= (after or midst)
         steps = [later - earlier for earlier, later in pairwise(moments)]
         return sum((step > _NONE) - (step < _NONE) for step in steps) >= 0
+
+
+def _longest_little(steps: list[timedelta]) -> timedelta:
+    """Return the longest of them that may be disorder."""
+    longest = max(steps, default=_NONE)
+    if longest <= _DISORDER:
+        return longest
+    return max((step for step in steps if step <= _DISORDER), default=_NONE)
 
 
 def _split(

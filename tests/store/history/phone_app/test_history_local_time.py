@@ -40,7 +40,16 @@ def wall(instants, zone):
 
 
 def placed(rows, zone):
-    return [moment for moment, _ in LocalTime(zone).placed(iter(rows))]
+    """Place rows that come one by one, and see that together they lie the same."""
+
+    def of(size):
+        chunks = [rows[place : place + size] for place in range(0, len(rows), size)]
+        return [row for found in LocalTime(zone).placed(chunks) for row in found]
+
+    answer = of(1)
+    for size in (2, 7, 500):
+        assert of(size) == answer
+    return [moment for moment, _ in answer]
 
 
 def across(change, minutes):
@@ -152,7 +161,7 @@ def test_a_row_written_many_times_does_not_tell_which_way_the_file_goes():
 def test_what_was_placed_by_order_is_reported():
     local = LocalTime(PARIS)
     truth = [OCTOBER + number * MINUTE for number in range(-60, 110)]
-    list(local.placed(iter(wall(truth, PARIS))))
+    list(local.placed([wall(truth, PARIS)]))
     (change,) = local.changes.values()
     assert change == ClockChange("2025-10-26", "repeated", 60, 50)
 
@@ -160,7 +169,7 @@ def test_what_was_placed_by_order_is_reported():
 def test_a_time_that_the_clock_skipped_is_before_the_change():
     local = LocalTime(PARIS)
     naive = datetime(2025, 3, 30, 2, 30)  # noqa: DTZ001 - the wall clock
-    ((moment, _),) = local.placed(iter([(naive, None)]))
+    (((moment, _),),) = local.placed([[(naive, None)]])
     assert moment == datetime(2025, 3, 30, 1, 30, tzinfo=UTC)
     (change,) = local.changes.values()
     assert change == ClockChange("2025-03-30", "skipped", 1, 0)
