@@ -121,7 +121,7 @@ def sow(homes: tuple[str, ...], spread: float, shards: int, as_json: bool) -> No
 )
 @click.option(
     "--concurrency",
-    default=8,
+    default=32,
     show_default=True,
     type=click.IntRange(1, 256),
     help="How many homes are visited at the same time.",

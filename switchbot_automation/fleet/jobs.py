@@ -101,7 +101,7 @@ class GatheredJobs(JobManager):
 
     def __init__(self, connector: BaseConnector) -> None:
         super().__init__(connector)
-        self.room = 1
+        self.room: int = 1
         self._worker: int | None = None
         self._taken: deque[Job] = deque()
         self._at_work: set[int] = set()

@@ -1,4 +1,4 @@
-"""Settings that were read once: to read them again is a quarter of a visit's work."""
+"""Settings that were read once: to read them again is a tenth of a visit's work."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class FleetQueue:
                 configure=_one_statement_each,
             )
         )
-        self.jobs = GatheredJobs(self.app.connector)
+        self.jobs: GatheredJobs = GatheredJobs(self.app.connector)
         self.app.job_manager = self.jobs
         self._tick: Task[..., Any, Any] = self.app.task(name=TICK)(self._run_tick)
         self._errand: Task[..., Any, Any] = self.app.task(name=ERRAND)(self._run_errand)

@@ -480,7 +480,7 @@ def main() -> None:
     parser.add_argument("--cloud", nargs=2)
     parser.add_argument("--homes", type=int, default=100)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--concurrency", type=int, default=8)
+    parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--warm", type=float)

@@ -38,4 +38,6 @@ INSERT INTO state_history_rollup (through) VALUES ('-infinity')
 ON CONFLICT (singleton) DO NOTHING;
 INSERT INTO state_history_parts
 SELECT part, through FROM state_history_rollup, generate_series(0, 15) AS part
-ON CONFLICT (part) DO NOTHING;
+-- Where the other tables were dropped and are made anew, what is here says nothing.
+ON CONFLICT (part) DO UPDATE
+    SET through = least(state_history_parts.through, excluded.through);

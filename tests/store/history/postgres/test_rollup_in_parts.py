@@ -150,6 +150,22 @@ def test_tables_that_were_made_anew_are_rolled_up_from_the_beginning(
     assert len(hours(database_url)) == len(ZONES)
 
 
+def test_tables_that_were_dropped_beside_those_of_parts_lose_no_hour(
+    rows, database_url
+):
+    all_rolled_up(rows)
+    rows.close()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "DROP TABLE state_history, state_history_hourly, state_history_late,"
+            " state_history_rollup, state_history_blocks, switchbot_store_migrations"
+        )
+    rows.open()
+    record(rows, ZONES)
+    all_rolled_up(rows)
+    assert hours(database_url) == dict.fromkeys(((zone, NOON) for zone in ZONES), 3)
+
+
 def test_a_zone_that_is_deleted_waits_for_who_is_at_it_and_stays_deleted(
     rows, database_url
 ):
