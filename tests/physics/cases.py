@@ -118,9 +118,9 @@ _LIVED_IN = (
             ("golden", "winter"),
             ("san francisco", "winter"),
             ("tampa", "summer"),
-            ("chicago", "summer"),
         )
     ),
+    ("room", "chicago", "summer"),
     *(
         (kind, place, "winter")
         for kind in ("floor", "panel")

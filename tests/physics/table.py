@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.physics.cases import PhysicsCase
 
 OURS = "auto"
-_BOUND, _PI = "hindsight", "PI, 1 h lead"
+_PI = "PI, 1 h lead"
 HEADER = (
     "case                          who            out of band  degree    kWh  starts"
     " commands  calls  goals\n"
@@ -66,10 +66,13 @@ def run(job: Job) -> Figures:
 def goals_missed(case: PhysicsCase, found: dict[str, Figures]) -> list[str]:
     """Name the goals that were missed: those of a hard case, and the energy.
 
-    Who leaves the room colder takes less, so PI counts where it kept the room as well.
+    The bound is whoever is out the least. Hindsight mostly; where the sun heats, who leaves
+    the unit on all day answers for that too. Who leaves the room colder takes less, so PI
+    counts where it kept the room as well.
     """
     ours, pi = found[OURS], found[_PI]
-    names = missed(case, ours, found[_BOUND])
+    bound = least_out(each for who, each in found.items() if who != OURS)
+    names = missed(case, ours, bound)
     kept = pi.percent_out <= max(case.most, ours.percent_out)
     if kept and round(ours.kwh, 2) > round(pi.kwh, 2):
         names.append("energy")
