@@ -101,13 +101,9 @@ class DryLife:
         self._kinds = array("b")
         self._on_seconds = self._energy = 0.0
         self._minutes = self._in_band = self._degree_minutes = 0.0
-        self._nominal = self._setpoint_usual()
+        self._nominal = recording.usual_setpoint
         nothing = array("d")
         self.course: Course = Course(nothing, array("d"), array("d"))
-
-    def _setpoint_usual(self) -> float | None:
-        known = sorted(each for each in self._recording.setpoints if each == each)  # noqa: PLR0124 - NaN differs from itself
-        return known[len(known) // 2] if known else None
 
     @property
     def wakes_at(self) -> float:

@@ -92,6 +92,12 @@ class ZoneRecording:
         return known > 0.5 * len(self.unit)
 
     @property
+    def usual_setpoint(self) -> float | None:
+        """The setpoint that was in the middle of all told, None where none was."""
+        known = sorted(each for each in self.setpoints if each == each)  # noqa: PLR0124 - NaN differs from itself
+        return known[len(known) // 2] if known else None
+
+    @property
     def resolution(self) -> float:
         """The meter's step in kelvin: 0.1, or 0.01 where hundredths were seen."""
         few = self.temperatures[:1000]
@@ -162,13 +168,15 @@ class Grid:
     """The recording in equal steps: means of the time between readings.
 
     `temperatures` is NaN within gaps. `heat` and `cool` are the shares of each step that
-    the unit ran.
+    the unit ran; `shifts` by how many kelvin its setpoint was not the usual one, 0 where
+    nobody knows.
     """
 
     start: float
     temperatures: array[float]
     heat: array[float]
     cool: array[float]
+    shifts: array[float]
 
     def __len__(self) -> int:
         return len(self.temperatures)
@@ -185,12 +193,17 @@ def gridded(recording: ZoneRecording) -> Grid:
         array("d", [nan]) * count,
         array("d", [0.0]) * count,
         array("d", [0.0]) * count,
+        array("d", [0.0]) * count,
     )
+    usual = recording.usual_setpoint
     left = 0
     for step in range(count):
         at = start + step * GRID_SECONDS
         while times[left + 1] < at if left + 1 < len(times) else False:
             left += 1
+        told = recording.setpoints[left]
+        if usual is not None and told == told:  # noqa: PLR0124 - NaN differs from itself
+            grid.shifts[step] = told - usual
         right = min(left + 1, len(times) - 1)
         gap = times[right] - times[left]
         if gap <= HOLD_SECONDS:

@@ -204,7 +204,8 @@ def recorded_effects(model: RoomModel, grid: Grid) -> list[array[float]]:
             for step, share in enumerate(shares):
                 if share:
                     room = grid.temperatures[step]
-                    driven[step] += share * p * effect.share(room, 0.0)
+                    shown = effect.share(room, grid.shifts[step])
+                    driven[step] += share * p * shown
         found.append(filtered(driven, tau))
     return found
 
@@ -274,8 +275,10 @@ class _Fit:
             shares: Sequence[float] = grid.heat if unit == HEAT else grid.cool
             if effect.throttles:
                 shares = [
-                    share * effect.share(room, 0.0) if share else 0.0
-                    for share, room in zip(shares, grid.temperatures, strict=True)
+                    share * effect.share(room, shift) if share else 0.0
+                    for share, room, shift in zip(
+                        shares, grid.temperatures, grid.shifts, strict=True
+                    )
                 ]
             columns += [filtered(shares, tau) for tau in self.taus]
         return columns + fitting.harmonics

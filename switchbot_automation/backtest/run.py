@@ -222,7 +222,9 @@ def _check_known(model: RoomModel, runs: list[DryLife]) -> None:
         if zone.steers and not model.effects[season].throttles:
             raise BacktestError(
                 "this history does not show how the unit answers to its setpoint, "
-                "which control: modulate lives by"
+                f"which control: {zone.control} lives by; what is missing are hours in "
+                "which the unit ran on with the room near its setpoint, as control: auto "
+                "lets it"
             )
 
 

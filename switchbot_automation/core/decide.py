@@ -26,6 +26,7 @@ from switchbot_automation.core.control.band import (
 )
 from switchbot_automation.core.control.proportional import proportioned
 from switchbot_automation.core.control.switch import steered, switched
+from switchbot_automation.core.control.warm_up import LONGEST_FORESEEN
 from switchbot_automation.core.pace import counted_from
 from switchbot_automation.core.protect.groups import arbitrate
 from switchbot_automation.core.protect.limits import limited
@@ -35,6 +36,7 @@ from switchbot_automation.core.protect.stages import (
     beside,
     late_for,
     stage_of,
+    storing,
     within_outdoor_limit,
 )
 from switchbot_automation.core.state.around import as_of_room
@@ -193,10 +195,14 @@ def _decide_in_turn(
         waits = ReasonCode.OPTIMUM_START_WAITS
         early = next((why for why in of_first.reasons if why.code is waits), None)
     outside = free.reasons[0].code not in _ACTS
-    ahead = ahead_of(before[0][0], now) if early is not None and outside else None
-    if outside and ahead is None:
-        return free
     stage = stage_of(zone, seen.state, before, now)
+    ahead = ahead_of(before[0][0], now) if outside else None
+    if early is None and ahead is not None and stage.alone:
+        # What works in the place of another has a pace of its own.
+        early = _begins_alone(seen, ahead, now)
+        begin = early is not None
+    if outside and (ahead is None or early is None):
+        return free
     if early is not None and ahead is not None:
         early = replace(early, code=ReasonCode.OPTIMUM_START)
         if not stage.alone:
@@ -212,9 +218,30 @@ def _decide_in_turn(
     if not stage.works:
         return paused(zone, seen.state, (free.reasons[0], stage.reason))
     if stage.alone:
+        if zone.proportions:
+            free = _decide_alone(storing(zone), seen, now)
         return replace(free, reasons=(*free.reasons, stage.reason))
     decided = _decide_alone(beside(zone), seen, now)
     return replace(decided, reasons=(*decided.reasons, stage.reason))
+
+
+def _begins_alone(seen: ZoneSnapshot, ahead: Ahead, now: datetime) -> Reason | None:
+    """Return why a unit begins now for a window, by what was learned of itself."""
+    temperature = seen.reading.temperature
+    if temperature is None:
+        return None
+    planned = plan(
+        ahead.aim,
+        seen.state,
+        temperature,
+        now,
+        ahead.opens,
+        since=now,
+        longest=LONGEST_FORESEEN,
+    )
+    if not planned.begin:
+        return None
+    return Reason(ReasonCode.OPTIMUM_START, planned.detail(ahead.opens))
 
 
 def _brought_up_beside(

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from switchbot_automation.core.ahead import after_begin, ahead_of, goal_of
 from switchbot_automation.core.control.band import (
     after_observation,
+    helps_lately,
     with_setpoint,
 )
 from switchbot_automation.core.control.season import AUTO
@@ -523,15 +524,26 @@ def _read(
             if reading is None or kept.temperature is not None:
                 reading = kept
         else:
-            reading, states[name] = _taught(zone, before, reading, now)
+            helped = any(
+                helps_lately(states[unit], now) for unit in settings.units.get(name, ())
+            )
+            reading, states[name] = _taught(zone, before, reading, now, helped=helped)
         readings[name] = reading
     return readings, at
 
 
 def _taught(
-    zone: ZoneSettings, before: ZoneState, reading: Reading, now: datetime
+    zone: ZoneSettings,
+    before: ZoneState,
+    reading: Reading,
+    now: datetime,
+    *,
+    helped: bool = False,
 ) -> tuple[Reading, ZoneState]:
-    """Return a reading as far as it is believed, and the state that learned from it."""
+    """Return a reading as far as it is believed, and the state that learned from it.
+
+    `helped`: another unit of the room works, or did a moment ago.
+    """
     record = before.sensing
     if reading.problem is not ReasonCode.NO_METER:
         reading, record = believed(zone, record, reading, now)
@@ -541,7 +553,7 @@ def _taught(
     ahead = ahead_of(zone, now) if zone.optimum_start else None
     if zone.learns:
         goal = goal_of(ahead, state) if ahead else None
-        state = after_observation(zone, state, now, goal=goal)
+        state = after_observation(zone, state, now, goal=goal, helped=helped)
     if zone.optimum_start:
         state = after_begin(zone, state, ahead, now)
     return reading, state

@@ -424,8 +424,8 @@ class _Writing:
             self._said.append(record)
         else:
             self._samples.append(record)
-        collected = self._samples, self._hours, self._said, self._said_hours
-        waiting = max(map(len, collected))
+        waiting = max(len(self._samples), len(self._hours))
+        waiting = max(waiting, len(self._said), len(self._said_hours))
         if waiting < _WRITE_ROWS and self._documents_bytes < _TOGETHER_BYTES:
             return False
         self.flush()

@@ -93,15 +93,15 @@ def restore(file: Path, dry_run: bool, yes: bool, as_json: bool) -> None:
         print_json({"dry_run": False, **asdict(plan), "restored": asdict(done)})
         return
     written = counted(done.documents, "document")
-    said = ""
+    of_devices = ""
     if plan.counts.readings or plan.counts.reading_hours:
-        said = (
+        of_devices = (
             f", {counted(done.readings, 'reading')} and"
             f" {counted(done.reading_hours, 'hour')} of devices"
         )
     click.echo(
         f"Restored: {written}, {counted(done.rows, 'row')} and"
-        f" {counted(done.hours, 'hour')} of history{said} that were not there"
+        f" {counted(done.hours, 'hour')} of history{of_devices} that were not there"
     )
 
 

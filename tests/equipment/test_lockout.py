@@ -6,9 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from switchbot_automation.core.control.band import after_observation, helps_lately
 from switchbot_automation.core.control.overshoot import Softening
+from switchbot_automation.core.control.warm_up import Pace, Paces, WarmUp
+from switchbot_automation.core.decide import decide
+from switchbot_automation.core.home import Snapshot, ZoneSnapshot
 from switchbot_automation.core.protect.stages import locked_out, within_outdoor_limit
 from switchbot_automation.core.state.kept import after_look, room_health
+from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.zone import (
     Excursion,
     Keeping,
@@ -250,3 +255,86 @@ async def test_a_meter_outdoors_that_dies_is_told_of_and_the_panel_takes_over():
     room = (await home.engine.health())["zones"]["default"]["room"]
     assert "outdoor_unknown" not in room["reasons"]
     assert home.house.air > 15.0
+
+
+# --- brought up for a window in place of another ----------------------------------------
+
+
+OPENS = NOW.replace(hour=21)
+
+
+def decided(pace, hours, *, outdoor=-20.0, temperature=17.0):
+    """What both units do so many hours before a window, a kelvin taking `pace` seconds."""
+    windows = [{"days": list(range(7)), "start": "21:00", "end": "23:30"}]
+    document = roomed(
+        AIRCON,
+        HEATER,
+        heat_pump_min_outdoor_celsius=LIMIT,
+        outdoor_device_id=OUTDOORS,
+        time_windows=windows,
+        timezone="UTC",
+    )
+    settings = parse_settings(document)
+    now = OPENS - timedelta(hours=hours)
+    around = Surroundings(outdoor=outdoor, outdoor_at=now)
+    warm_up = WarmUp(heating=Paces(Pace(pace, 0.0, 9)), walls=20.0)
+    state = ZoneState(
+        power=Power.OFF,
+        last_temperature=temperature,
+        surroundings=around,
+        learned=Learned(warm_up=warm_up),
+    )
+    # What the heat pump knows of itself says nothing of the panel.
+    quick = WarmUp(heating=Paces(Pace(60.0, 0.0, 9)), walls=20.0)
+    first = state._replace(learned=Learned(warm_up=quick))
+    reading = Reading(temperature, received_at=now)
+    snapshot = Snapshot(
+        {
+            "default": ZoneSnapshot(reading, first),
+            SECOND: ZoneSnapshot(reading, state),
+        }
+    )
+    return {each.zone: each for each in decide(snapshot, settings, now).zones}
+
+
+@pytest.mark.parametrize(
+    ("pace", "hours", "begins"),
+    [(7000.0, 5.0, True), (7000.0, 8.0, False), (1200.0, 5.0, False)],
+)
+def test_what_takes_over_begins_as_early_as_it_needs_itself(pace, hours, begins):
+    both = decided(pace, hours)
+    assert both["default"].action is None
+    assert (both[SECOND].action is Action.WINTER) is begins
+    if begins:
+        assert both[SECOND].reasons[0].code is ReasonCode.OPTIMUM_START
+
+
+def test_where_the_first_may_heat_it_is_its_pace_that_counts():
+    both = decided(7000.0, 5.0, outdoor=5.0)
+    assert {each.action for each in both.values()} == {None}
+
+
+def test_a_room_in_doubt_is_not_begun_for_by_a_blind_unit():
+    assert decided(7000.0, 5.0, temperature=None)[SECOND].action is None
+
+
+@pytest.mark.parametrize("helped", [False, True])
+def test_what_another_unit_does_to_the_room_teaches_nothing_of_this_one(helped):
+    pump = units(AIRCON, HEATER)[0]
+    state = ZoneState(power=Power.OFF)
+    for minutes in range(0, 181, 30):
+        at = NOW + timedelta(minutes=minutes)
+        state = state._replace(last_temperature=17.0 + minutes / 60.0)
+        state = after_observation(pump, state, at, helped=helped)
+    room = state.learned.warm_up.heated_room
+    assert (room.rest > 2.0) is not helped
+
+
+def test_a_unit_helps_until_its_heat_is_no_more_felt():
+    stopped = ZoneState(
+        power=Power.OFF, compressor_stopped_at=NOW - timedelta(minutes=39)
+    )
+    assert helps_lately(stopped, NOW)
+    assert not helps_lately(stopped, NOW + timedelta(minutes=1))
+    assert not helps_lately(ZoneState(power=Power.OFF), NOW)
+    assert helps_lately(silent(None, heats=True), NOW)

@@ -51,6 +51,8 @@ _RESPONDS = timedelta(minutes=7)
 # kelvin more than its own sensor may read otherwise.
 _AT_FULL = 5.0
 _SHORTLY = timedelta(hours=3)
+# A reading may be so late, and the span before it so long.
+_HELPED = timedelta(minutes=40)
 # Within this a living meter says something else while the unit works.
 _MOVES_WITHIN = timedelta(minutes=40)
 # What is said where a temperature meets a threshold, by whether the unit heats.
@@ -154,11 +156,17 @@ def with_setpoint(zone: ZoneSettings, setpoint: float) -> ZoneSettings:
 
 
 def after_observation(
-    zone: ZoneSettings, state: ZoneState, now: datetime, *, goal: float | None = None
+    zone: ZoneSettings,
+    state: ZoneState,
+    now: datetime,
+    *,
+    goal: float | None = None,
+    helped: bool = False,
 ) -> ZoneState:
     """Return the state with what this reading taught.
 
     `goal`: where the room is brought for a later window, None where its own band counts.
+    `helped`: another unit of the room works, so it shows nothing of this one's power.
     """
     temperature = state.last_temperature
     if temperature is None or state.last_temperature_stale:
@@ -175,7 +183,7 @@ def after_observation(
         felt = learned.warm_up.felt(air, goal, elapsed, heating=aim.heating)
         if zone.optimum_start:
             begin = before[0] if before else now
-            room = _lived(zone, aim, learned, state, (begin, now))
+            room = _lived(zone, aim, learned, state, (begin, now), helped=helped)
             felt = felt.having_lived(room, heating=aim.heating)
         learned = replace(learned, warm_up=felt)
     if aim is not None and goal is not None and not state.uncertain:
@@ -202,17 +210,27 @@ def after_observation(
     return with_learned(state, learned)
 
 
+def helps_lately(state: ZoneState, now: datetime) -> bool:
+    """Tell whether another unit's work shows in what its room does at `now`."""
+    if state.compressor_running:
+        return True
+    stopped = state.compressor_stopped_at
+    return stopped is not None and now - stopped < _HELPED
+
+
 def _lived(
     zone: ZoneSettings,
     aim: Aim,
     learned: Learned,
     state: ZoneState,
     span: tuple[datetime, datetime],
+    *,
+    helped: bool,
 ) -> TwoNodes:
     """Return the room's model after the reading that ends a span."""
     room = learned.warm_up.room(heating=aim.heating)
     x = aim.sign * (state.last_temperature or 0.0)
-    gave = _gave(zone, aim, learned, state, span)
+    gave = None if helped else _gave(zone, aim, learned, state, span)
     return room.after(span[1].timestamp(), x, gave)
 
 
@@ -353,6 +371,8 @@ def advise(
     """Return what modulating asks for."""
     learned = state.learned or Learned()
     seen = _situation(zone, learned, state, temperature, now)
+    # Who names `modulate` is served as ever.
+    seen = replace(seen, hurries=zone.control == "auto")
     if _running_since(zone, state) is None:
         seen = replace(seen, running=False, setpoint=None)
     return steer(aim, learned.steering, seen)
@@ -366,6 +386,7 @@ def plan(
     opens: datetime,
     *,
     since: datetime | None,
+    longest: timedelta | None = None,
 ) -> Plan:
     """Return when to begin for the window that opens then; see `plan_start`."""
     learned = state.learned or Learned()
@@ -385,6 +406,7 @@ def plan(
         now=now,
         since=since,
         opens=opens,
+        longest=longest,
     )
 
 

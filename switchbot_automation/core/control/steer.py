@@ -61,6 +61,8 @@ _LOOK_LATEST_OFF = 1500.0
 # How slowly a room may be assumed to drift at most, in kelvin an hour: people come home
 # and cook, whether its unit runs or rests.
 _DRIFT = 1.5
+# From so far outside its band a room is brought up a step stronger.
+_LONG_WAY, _FAR_OFF = 1.0, 2.5
 CAUTION_MOST = 0.6
 
 
@@ -213,7 +215,7 @@ class Situation:
     the last half hour, `least` is the one conditioned least, `most` the one conditioned
     most, `level` their median.
     `spared`: another start today is to be avoided. `suspect`: the meter has stood still
-    for so long that it may be dead.
+    for so long that it may be dead. `hurries`: a long way is begun a step stronger.
     """
 
     temperature: float
@@ -226,6 +228,7 @@ class Situation:
     spared: bool = False
     suspect: bool = False
     most: float | None = None
+    hurries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +290,10 @@ def _untold(
     if early or overruns(aim, x):
         return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
     look = _look(min(x - aim.near, aim.far - x), _DRIFT, _LOOK_LATEST)
-    return _advice(aim, steering, floor, "setpoint_unknown", look)
+    # A room that would be in its band a step lower, too, is told to come down that step.
+    spare = x - aim.step >= aim.wake
+    wanted = floor - aim.step if spare else floor
+    return _advice(aim, steering, wanted, "setpoint_unknown", look)
 
 
 def _resting(aim: Aim, steering: Steering, seen: Situation, x: float) -> Advice:
@@ -295,9 +301,24 @@ def _resting(aim: Aim, steering: Steering, seen: Situation, x: float) -> Advice:
     if is_needed(aim, seen):
         wanted = aim.near + aim.inside + aim.offset(steering)
         setpoint = _up(aim, wanted - _TOO_WEAK)
+        if seen.hurries and _is_long_way(aim, steering, x, setpoint):
+            setpoint += aim.step
         return _advice(aim, steering, setpoint, "needed", _LOOK_SOONEST)
     look = _look(x - aim.wake, max(_DRIFT, -1.5 * slope), _LOOK_LATEST_OFF)
     return _advice(aim, steering, None, "holds_without", look)
+
+
+def _is_long_way(aim: Aim, steering: Steering, x: float, setpoint: float) -> bool:
+    """Tell whether a cold room is begun a step stronger, since its band bears that.
+
+    Its walls take more at first, and its unit defrosts the most then. Only of a unit that
+    reads its own warm air by far: the harder it works, the further the room stays behind.
+    """
+    offset = steering.offset(heating=aim.heating)
+    if offset is None or offset < _FAR_OFF or x > aim.near - _LONG_WAY:
+        return False
+    settles = setpoint + aim.step - offset
+    return settles <= aim.far - _FAR_EDGE
 
 
 def is_needed(aim: Aim, seen: Situation) -> bool:

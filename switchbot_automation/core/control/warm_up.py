@@ -348,6 +348,7 @@ def plan_start(
     since: datetime | None = None,
     outdoor: float | None = None,
     foreseen: Foreseen | None = None,
+    longest: timedelta | None = None,
 ) -> Plan:
     """Say whether to begin now for a window that opens at `opens`.
 
@@ -355,7 +356,8 @@ def plan_start(
     in kelvin an hour. `since` is when it had that `temperature`, by default now: from
     there the next reading is counted, or it would be put off each time this is asked.
     `foreseen` is what the room's model says of the seconds it takes, None while it knows
-    nothing: the longer of the two counts, since a room that is late is cold.
+    nothing: the longer of the two counts, since a room that is late is cold. `longest` is how
+    early it may begin by its pace, by default as long as a usual unit may need.
     """
     since = since or now
     sign = 1.0 if heating else -1.0
@@ -368,7 +370,8 @@ def plan_start(
     depth = warm_up.depth(goal, heating=heating)
     per_kelvin = warm_up.paces(heating=heating).seconds(way, depth) / way
     per_kelvin *= _outdoor_factor(goal, outdoor)
-    longest = EARLIEST if _place(depth) else _EARLIEST_NEAR
+    if longest is None:
+        longest = EARLIEST if _place(depth) else _EARLIEST_NEAR
     lead = _lead(missing, per_kelvin, longest)
     seconds, short = foreseen or (0.0, 0.0)
     if lead > 0.0 or left <= seconds:

@@ -308,6 +308,18 @@ def beside(zone: ZoneSettings) -> ZoneSettings:
     )
 
 
+def storing(zone: ZoneSettings) -> ZoneSettings:
+    """Return a unit's settings as it works in the place of another: in the upper half.
+
+    It may not hold the room through a cold night by itself, so it stores what it can.
+    """
+    return replace(
+        zone,
+        winter=_nearer(zone.winter, heating=False),
+        summer=_nearer(zone.summer, heating=True),
+    )
+
+
 def _nearer(profile: Profile | None, *, heating: bool) -> Profile | None:
     if profile is None or profile.min_temp > profile.max_temp:
         return profile

