@@ -7,7 +7,6 @@ import { showPast } from "./past.js";
 import { say } from "./said.js";
 import { openSettings } from "./settings.js";
 import { told } from "./unit.js";
-import { showUpkeep } from "./upkeep.js";
 import { openChange, showDial, wayBack, wishWords } from "./wants.js";
 import { showWeek } from "./week.js";
 import { action, because, clock, dateAndClock, dayAndClock, degrees, levelWord, number, outcome, roomWord, state, statusWord, titleOf } from "./words.js";
@@ -238,6 +237,8 @@ function openHold(name) {
 get("upkeep-part").addEventListener("toggle", async (event) => {
   if (!event.target.open) return;
   try {
+    // Few open it, so nobody waits for it.
+    const { showUpkeep } = await import("./upkeep.js");
     await showUpkeep(Boolean(home?.read_only));
   } catch (error) {
     say(error.message);
