@@ -386,3 +386,52 @@ def build(session: nox.Session) -> None:
     """Build the wheel and the source distribution into dist/."""
     session.install("build")
     session.run("python", "-m", "build", "--outdir", str(Path("dist")))
+
+
+def notes_of(version: str) -> str:
+    """Return what the changelog says of a version, else of what is unreleased.
+
+    Raises ValueError where it says nothing.
+    """
+    sections = Path("CHANGELOG.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    said = {
+        head.split()[0]: text for head, _, text in (s.partition("\n") for s in sections)
+    }
+    found = said.get(version) or said.get("Unreleased") or ""
+    if not found.strip():
+        raise ValueError(f"CHANGELOG.md says nothing of {version}")
+    return found.strip() + "\n"
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Make what a release consists of, into dist/release; it uploads nothing.
+
+    Wheel and source, checked as PyPI shows them; an SBOM (CycloneDX) of what the wheel
+    brings where nothing else is installed; the notes out of the changelog.
+    """
+    version = PROJECT["project"]["version"]
+    place = Path("dist", "release")
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    try:
+        (place / "notes.md").write_text(notes_of(version), encoding="utf-8")
+    except ValueError as error:
+        session.error(str(error))
+    session.install("build", "pip", "twine", "cyclonedx-bom>=7,<8")
+    session.run("python", "-m", "build", "--outdir", str(place))
+    (wheel,) = place.glob("*.whl")
+    session.run(
+        "twine", "check", "--strict", str(wheel), *map(str, place.glob("*.tar.gz"))
+    )
+    clean = Path(session.create_tmp()).resolve() / "clean"
+    shutil.rmtree(clean, ignore_errors=True)
+    session.run("python", "-m", "venv", "--without-pip", str(clean))
+    python = str(clean / "bin" / "python")
+    session.run("python", "-m", "pip", "--python", python, "install", "-q", str(wheel))
+    session.run(
+        *("cyclonedx-py", "environment", "--pyproject", "pyproject.toml"),
+        *("--output-reproducible", "--of", "JSON"),
+        *("--output-file", str(place / f"switchbot-automation-{version}.cdx.json")),
+        python,
+    )
