@@ -61,7 +61,8 @@ def test_a_far_instant_of_what_is_stored_loses_no_document(at):
     documents = {}
     assert _apply(documents, line)
     assert documents["k"].updated_at is None
-    write = _write_of({"key": "k", "data": {"n": 1}, "base": "", "at": at.isoformat()})
+    written = {"key": "k", "base": "", "at": at.isoformat()}
+    write = _write_of(written, b'{"n":1}')
     assert (write.key, write.encoded) == ("k", b'{"n":1}')
 
 
