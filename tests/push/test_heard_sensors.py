@@ -115,3 +115,31 @@ async def test_however_often_it_was_right_it_goes_on_being_read(room, sensors):
     await room.tick(after=120)
     assert sensors["lounge"].reads == reads + 1
     assert room.state["last_temperature_stale"]
+
+
+async def test_a_rule_waits_for_what_a_sensor_says(house, sensors):
+    rule = {
+        "id": "aired",
+        "triggers": {
+            "trigger": "state",
+            "device": WINDOW,
+            "attribute": "openState",
+            "to": "open",
+        },
+        "actions": {"action": "command", "zone": "default", "command": "on"},
+    }
+    house.configure(
+        meter_device_id=METER,
+        plugins={name: {"sensor": f"host-{name}"} for name in sensors},
+        rules=[rule],
+    )
+    await house.tick()
+    await house.engine.heard("window", {"openState": "close"})
+    assert not (await house.tick()).commands
+    house.clock.advance(10)
+    await house.engine.heard("window", {"openState": "open"})
+    assert is_wanted(house)
+    (command,) = (await house.tick()).commands
+    assert [(each.code, each.detail["rule"]) for each in command.reasons] == [
+        ("rule", "aired")
+    ]
