@@ -96,7 +96,16 @@ class Source(Protocol):
 
 @runtime_checkable
 class ReadingSource(Protocol):
-    """What a source may have beside: what devices said."""
+    """What a source may have beside: what devices said.
+
+    >>> from switchbot_store.backup import ReadingSource
+    >>> class Nothing:
+    ...     def has_readings(self): return False
+    ...     def readings(self): return iter(())
+    ...     def reading_hours(self): return iter(())
+    >>> isinstance(Nothing(), ReadingSource)
+    True
+    """
 
     def has_readings(self) -> bool:
         """Tell whether there is anything of them."""

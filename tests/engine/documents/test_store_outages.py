@@ -3,7 +3,6 @@
 import errno
 import os
 
-from switchbot_automation.engine.documents import settings_life
 from switchbot_store import FailoverStore, MemoryStore, StoreUnavailableError
 
 
@@ -182,13 +181,14 @@ async def test_settings_that_were_never_good_mean_no_command(house):
 
 async def test_settings_are_parsed_once_a_revision(house, monkeypatch):
     parsed = []
-    parse = settings_life.parse_settings
+    life = house.engine._documents.life
+    parse = life.parse
 
     def counting(document):
         parsed.append(document)
         return parse(document)
 
-    monkeypatch.setattr(settings_life, "parse_settings", counting)
+    monkeypatch.setattr(life, "parse", counting)
     for _tick in range(5):
         await house.tick(21.0, after=60)
     assert len(parsed) == 1
