@@ -12,14 +12,14 @@ import socket
 import ssl
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import aiomqtt
 
 from switchbot_automation.errors import BrokerError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
 __all__ = ["BrokerAddress", "Link", "Message", "linked"]
 
@@ -33,6 +33,8 @@ _FAILURE: Final = 0x80
 _KEEP_ALIVE_SECONDS: Final = 60
 
 _LOGGER = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 
 class Message(NamedTuple):
@@ -85,7 +87,7 @@ class Link:
                     fault="forbidden",
                 )
             with _told(self._address):
-                granted = await asked
+                granted = await _apart(asked)
         finally:
             await _ended(asked)
         if any(_code(each) >= _FAILURE for each in granted):
@@ -97,8 +99,10 @@ class Link:
     async def publish(self, message: Message, qos: int = 1) -> None:
         """Send a message; returns when the broker has it."""
         with _told(self._address):
-            await self._client.publish(
-                message.topic, message.payload, qos=qos, retain=message.retained
+            await _apart(
+                self._client.publish(
+                    message.topic, message.payload, qos=qos, retain=message.retained
+                )
             )
 
     async def next_message(self) -> Message:
@@ -120,6 +124,21 @@ class Link:
         """Wait for nothing any more."""
         if self._next is not None:
             await _ended(self._next)
+
+
+async def _apart(work: Awaitable[_T]) -> _T:
+    """Await what the library does, and be cancelled whenever somebody cancels.
+
+    It waits by `asyncio.wait_for`, which before Python 3.12 forgets a cancel that comes in
+    the moment of the answer (python/cpython#86296): whoever ends a bridge would wait for
+    ever. Awaited directly, that forgetting would be ours.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((task,))
+    finally:
+        await _ended(task)
+    return task.result()
 
 
 async def _ended(task: asyncio.Future[Any]) -> None:
@@ -182,7 +201,7 @@ async def linked(
         await link.close()
         # How it ended was raised where it was noticed.
         with suppress(aiomqtt.MqttError):
-            await client.__aexit__(None, None, None)
+            await _apart(client.__aexit__(None, None, None))
 
 
 class _told:  # noqa: N801 - reads as a word of a `with`
