@@ -317,7 +317,7 @@ async def test_below_its_limit_the_second_takes_over_and_gives_back():
     assert {"stage_takes_over", "stage_waits"} <= home.said[SECOND]
     heated = {each.zone for each in sent if each.action == "winter"}
     assert heated == {"default", SECOND}
-    # Both are on at one hand-over alone: the heater that had just begun ends its pulse.
+    # Seen of both at once: ten minutes, at the one hand-over back to the first.
     assert sum(both) <= 6
     assert most_starts_in_an_hour(home.unit().switches) <= 6
     assert home.house.air > 15.0

@@ -3,9 +3,9 @@
 The first unit keeps the room. One after it is needed in two cases only. It *joins* when
 those before it run and the room stays out of its band all the same, and leaves in the
 middle of the band. It *takes over* while the unit before it must not run, since it is too
-cold outdoors for a heat pump or nobody knows how cold, or cannot, since it takes no command or does not do what it
-is told. Level-triggered, as everything that is decided: what a unit does now is all the
-memory there is, so a restart changes nothing.
+cold outdoors for a heat pump or nobody knows how cold it is, or cannot, since it takes no
+command or does not do what it is told. Level-triggered, as everything that is decided: what
+a unit does now is all the memory there is, so a restart changes nothing.
 """
 
 from __future__ import annotations
