@@ -29,6 +29,7 @@ ON_EVERY_SERVER = (
     "tests/store/postgres",
     "tests/store/failover",
     "tests/store/history",
+    "tests/store/ops",
 )
 IN_EVERY_WAY = (
     "tests/store/test_store_contract.py",
@@ -182,7 +183,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("server", [nox.param(version, id=version) for version in SERVERS])
 def servers(session: nox.Session, server: str) -> None:
-    """Hold store, failover and history on a PostgreSQL, and in each way to reach it.
+    """Hold store, failover, history and ops on a PostgreSQL, and in each way to reach it.
 
     `nox -s "servers(18)"` takes one version. The ways are through PgBouncer, which the
     system brings, and at two hosts, one of them promoted; the hostile role is a test.

@@ -26,8 +26,10 @@ OPTIONS = {
     "jit": "off",
 }
 SYSTEM = Path("/usr/lib/postgresql")
-# A session that chooses a server by its variable gets that one, any other all there are.
+# A session that chooses a server by its variable gets that one, as `nox -s servers` does
+# for each version in turn; the system's is asked beside only what needs its extensions.
 BINARIES = [find_postgres_binaries()]
+NEEDS_EXTENSIONS = {"test_workload"}
 if not os.environ.get("SWITCHBOT_TEST_PG_BIN"):
     BINARIES += sorted(path for path in SYSTEM.glob("1[4-9]/bin") if path.is_dir())
 
@@ -36,11 +38,19 @@ def _named(binaries):
     return f"system-{binaries.parent.name}" if SYSTEM in binaries.parents else "wheel"
 
 
-@pytest.fixture(
-    scope="session", params=BINARIES, ids=[_named(path) for path in BINARIES]
-)
+def pytest_generate_tests(metafunc):
+    if "server" in metafunc.fixturenames:
+        everywhere = metafunc.module.__name__.rpartition(".")[2] in NEEDS_EXTENSIONS
+        binaries = BINARIES if everywhere else BINARIES[:1]
+        ids = [_named(path) for path in binaries]
+        metafunc.parametrize(
+            "server", binaries, ids=ids, indirect=True, scope="session"
+        )
+
+
+@pytest.fixture(scope="session")
 def server(request):
-    """Each PostgreSQL there is, with settings that make ages come soon."""
+    """A PostgreSQL with settings that make ages come soon."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SWITCHBOT_TEST_PG_BIN", str(request.param))
         options = dict(OPTIONS)
