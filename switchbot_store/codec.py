@@ -46,7 +46,6 @@ _EXACT: Final = (
     | orjson.OPT_PASSTHROUGH_DATETIME
 )
 _INDENTED: Final = _EXACT | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-_ALWAYS_FINE: Final = frozenset((str, bool, type(None)))
 _CONTAINERS: Final = (dict, list)
 _PLAIN_NAME: Final = re.compile(r"[^\W\d]\w*")
 
@@ -91,21 +90,23 @@ def encode(data: Document, *, indent: bool = False) -> bytes:
         raise StoreDataError(f"a document is a dict, not {type(data).__name__}")
     try:
         # First, since it refuses cycles: the check below may then walk freely.
-        encoded = orjson.dumps(data, option=_EXACT)
+        encoded = orjson.dumps(data, option=_INDENTED if indent else _EXACT)
     except (TypeError, RecursionError) as error:
         raise _first_problem(data, str(error)) from error
-    # A NUL is written \u0000, and so is the harmless text "\\u0000": look closer.
-    if not _all_exact(data) or b"\\u0000" in encoded:
+    # A NUL is written \u0000, and so is the harmless text "\\u0000": look closer. Most
+    # documents have no backslash at all, which is found out much sooner.
+    if not _all_exact(data) or (b"\\" in encoded and b"\\u0000" in encoded):
         problem = next(_problems(data), None)
         if problem is not None:
             raise problem
-    if len(encoded) > MAX_DOCUMENT_BYTES:
+    size = len(encoded)
+    if indent and size > MAX_DOCUMENT_BYTES:
+        size = len(orjson.dumps(data, option=_EXACT))
+    if size > MAX_DOCUMENT_BYTES:
         raise StoreDataError(
             f"a document has at most {MAX_DOCUMENT_BYTES} bytes as JSON,"
-            f" this one {len(encoded)}"
+            f" this one {size}"
         )
-    if indent:
-        encoded = orjson.dumps(data, option=_INDENTED)
     return _to_size(encoded)
 
 
@@ -266,24 +267,26 @@ def _all_exact(data: Document) -> bool:
 
     The caller made sure that there is no cycle.
     """
+    # Documents have many small containers: one plain loop with the commonest kinds first
+    # takes half the time of what judges a container at once and then looks closer.
+    highest, lowest = _INT_LIMIT - 1, -_INT_LIMIT
+    limit, negative_limit = _FLOAT_LIMIT, -_FLOAT_LIMIT
     containers: list[Any] = [data]
+    found = containers.append
     for container in containers:  # which grows meanwhile
-        values = container.values() if type(container) is dict else container
-        if _ALWAYS_FINE.issuperset(map(type, values)):
-            continue  # as most of them: a loop in Python takes five times as long
-        for value in values:
+        for value in container.values() if type(container) is dict else container:
             kind = type(value)
-            if kind in _ALWAYS_FINE:
+            if kind is str:
                 continue
-            if kind is float:
-                if not -_FLOAT_LIMIT < value < _FLOAT_LIMIT:  # NaN too
-                    return False
-            elif kind is int:
-                if not -_INT_LIMIT <= value < _INT_LIMIT:
+            if kind is int:
+                if not lowest <= value <= highest:
                     return False
             elif kind is dict or kind is list:
-                containers.append(value)
-            else:
+                found(value)
+            elif kind is float:
+                if not negative_limit < value < limit:  # NaN too
+                    return False
+            elif value is not None and kind is not bool:
                 return False
     return True
 

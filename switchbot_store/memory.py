@@ -12,6 +12,7 @@ from switchbot_store.codec import decode, encode, is_internal, validate_key
 from switchbot_store.errors import StoreClosedError, StoreConflictError
 from switchbot_store.interface import StoreInterface
 from switchbot_store.model import Document, Entry, StoreStatus, UnreadEntry
+from switchbot_store.sorted_keys import SortedKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,6 +47,7 @@ class MemoryStore(StoreInterface):
         self._now = now
         self._lock = threading.Lock()
         self._documents: dict[str, _Stored] = {}
+        self._keys = SortedKeys()
         self._writes = 0
         self._closed = False
 
@@ -114,19 +116,20 @@ class MemoryStore(StoreInterface):
         key = validate_key(key)
         with self._lock:
             self._check_open()
+            self._keys.discard(key)
             return self._documents.pop(key, None) is not None
 
     def keys(self) -> list[str]:
         """Return the sorted keys, without the internal ones."""
         with self._lock:
             self._check_open()
-            return sorted(key for key in self._documents if not is_internal(key))
+            return [key for key in self._keys.beginning("") if not is_internal(key)]
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys that begin with `prefix`, the internal ones too."""
         with self._lock:
             self._check_open()
-            return sorted(key for key in self._documents if key.startswith(prefix))
+            return self._keys.beginning(prefix)
 
     def health_check(self) -> bool:
         """Tell whether the store is still open."""
@@ -146,6 +149,7 @@ class MemoryStore(StoreInterface):
         with self._lock:
             self._closed = True
             self._documents.clear()
+            self._keys = SortedKeys()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -155,6 +159,8 @@ class MemoryStore(StoreInterface):
         # Counted over the whole store: a key deleted and set again is a new revision.
         self._writes += 1
         revision = f"{self._writes:x}"
+        if key not in self._documents:
+            self._keys.add(key)
         self._documents[key] = _Stored(encoded, revision, self._now())
         return revision
 

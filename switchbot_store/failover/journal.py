@@ -41,9 +41,10 @@ from switchbot_store.files.lines import LineFile, take_lines
 from switchbot_store.handover import PendingWrite
 from switchbot_store.instants import EARLIEST, stored_instant
 from switchbot_store.portable import OPEN_FLAGS, lock, unlock
+from switchbot_store.sorted_keys import SortedKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".journal"
@@ -102,6 +103,10 @@ class Journal:
     def count(self) -> int:
         """How many acknowledged writes are pending."""
         return self._live.count
+
+    def keys_with(self, prefix: str) -> list[str]:
+        """Return the sorted keys of pending writes that begin so."""
+        return self._live.keys.beginning(prefix)
 
     def open(self) -> str:
         """Take the directory's lock and read what an earlier process left.
@@ -319,6 +324,7 @@ class Journal:
     def _remove(self, write: PendingWrite) -> None:
         del self.pending[write.key]
         self._live.leave(write)
+        self._live.keys.discard(write.key)
 
     def _compact(self) -> None:
         self._file.replace(_line_of([write]) for write in list(self.pending.values()))
@@ -338,15 +344,20 @@ class Journal:
 
 
 class _Live:
-    """How much is pending, counted as it comes and goes: there may be very much."""
+    """What is pending, known as it comes and goes: there may be very much."""
 
-    def __init__(self, writes: Iterable[PendingWrite] = ()) -> None:
+    def __init__(self, writes: Collection[PendingWrite] = ()) -> None:
         self.count = 0
         self.size = 0
+        self.keys = SortedKeys(write.key for write in writes)
         for write in writes:
-            self.enter(write)
+            self._count(write)
 
     def enter(self, write: PendingWrite) -> None:
+        self._count(write)
+        self.keys.add(write.key)
+
+    def _count(self, write: PendingWrite) -> None:
         self.count += write.count
         self.size += len(write.encoded or b"")
 

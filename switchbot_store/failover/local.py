@@ -253,18 +253,26 @@ class LocalCopy:
 
     def keys(self) -> list[str]:
         """Return the sorted keys, without the internal ones."""
-        return sorted(key for key in self._found() if not is_internal(key))
+        return [key for key in self.keys_with("") if not is_internal(key)]
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys that begin with `prefix`, the internal ones too."""
-        return sorted(key for key in self._found() if key.startswith(prefix))
-
-    def _found(self) -> set[str]:
         self._look()
-        found = set(self.mirror.keys() or self._plain.keys_with(""))
-        for key, write in list(self._writes().items()):
+        # In this order: what leaves the journal is in the mirror before.
+        writes = self._writes_with(prefix)
+        place = self._plain if self.mirror.empty else self.mirror
+        found = set(place.keys_with(prefix))
+        for key, write in writes.items():
             (found.discard if write.encoded is None else found.add)(key)
-        return found
+        return sorted(found)
+
+    def _writes_with(self, prefix: str) -> dict[str, PendingWrite]:
+        if self.held:
+            keys = self.journal.keys_with(prefix)
+            pending = self.journal.pending
+            return {key: write for key in keys if (write := pending.get(key))}
+        elsewhere = self._elsewhere
+        return {key: elsewhere[key] for key in elsewhere if key.startswith(prefix)}
 
     def left_over(self) -> list[str]:
         """Return the sorted keys that are in force here and missing in the primary.

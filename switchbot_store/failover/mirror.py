@@ -45,6 +45,7 @@ from switchbot_store.files.lines import LineFile, read_lines
 from switchbot_store.files.names import stem_of
 from switchbot_store.instants import stored_instant
 from switchbot_store.model import Entry
+from switchbot_store.sorted_keys import SortedKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -105,6 +106,7 @@ class Mirror:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._documents: dict[str, Mirrored] = {}
+        self._keys = SortedKeys()
         self._number = 0
         self._dirty: set[str] = set()
         self._missing_until = 0
@@ -146,7 +148,7 @@ class Mirror:
             numbers = (each.number for each in documents.values())
             self._number = max(self._number, max(numbers, default=0))
             if not self._had_files:
-                self._documents = self._with_seen(documents)
+                self._have(self._with_seen(documents))
             self._had_files = True
             for key, document in self._documents.items():
                 if not document.number:
@@ -190,7 +192,10 @@ class Mirror:
         self.identity = self.identity or read_identity(self._place.parent)
         with self._lock:
             if not self._held:
-                self._documents = self._with_seen(documents)
+                self._have(self._with_seen(documents))
+
+    def _have(self, documents: dict[str, Mirrored]) -> None:
+        self._documents, self._keys = documents, SortedKeys(documents)
 
     def _with_seen(self, documents: dict[str, Mirrored]) -> dict[str, Mirrored]:
         """Return what the files have with what was seen without them, the newer of each."""
@@ -237,6 +242,10 @@ class Mirror:
     def keys(self) -> list[str]:
         """Return all keys."""
         return list(self._documents)
+
+    def keys_with(self, prefix: str) -> list[str]:
+        """Return the sorted keys that begin so."""
+        return self._keys.beginning(prefix)
 
     def put(self, key: str, document: Mirrored | None) -> None:
         """Keep what the primary has now; None for nothing."""
@@ -366,6 +375,7 @@ class Mirror:
                     self._gone[key] = known.encoded
                 self._number += 1
                 del self._documents[key]
+                self._keys.discard(key)
                 lines.append(orjson.dumps({"key": key, "number": self._number}))
                 self._dirty.add(key)
                 continue
@@ -375,6 +385,8 @@ class Mirror:
                 number = self._number if self._held else 0
                 document = document._replace(number=number, origin=seen_in)  # noqa: PLW2901 - the same, numbered
                 self._documents[key] = document
+                if known is None:
+                    self._keys.add(key)
                 lines.append(_content(key, document))
             else:
                 continue

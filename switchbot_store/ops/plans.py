@@ -264,6 +264,8 @@ def plan_of(session: Session, sql: str, *, analyze: bool = False) -> dict[str, A
     """
     options = "FORMAT JSON" + (", ANALYZE, BUFFERS" if analyze else "")
     count = parameters_in(sql)
+    if analyze:
+        session.compile_as_given()
     with telling(), session.attempt():
         if not count:
             return _explained(session, f"EXPLAIN ({options}) {sql}")

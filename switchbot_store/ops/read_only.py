@@ -128,6 +128,7 @@ def execute_sql(
             columns = checked(session, parts)
             if columns is not None:
                 check_plan(session, parts.text)
+            session.compile_as_given()
             found = (
                 _shown(session, parts.text, max_bytes)
                 if columns is None

@@ -36,12 +36,19 @@ TIMEOUT_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 2.0
 """For the server to say itself that time is up, before the watchdog hangs up."""
 
+# Without jit: to compile what is asked of the catalogue, or only planned, takes up to
+# seconds, many times what it then takes to run.
 _SETTLED: Final = """
 SELECT pg_catalog.set_config(name, value, true)
 FROM (VALUES ('statement_timeout', %s), ('datestyle', 'ISO, MDY'),
     ('intervalstyle', 'postgres'), ('bytea_output', 'hex'), ('extra_float_digits', '1'),
-    ('lock_timeout', '3s')
+    ('lock_timeout', '3s'), ('jit', 'off')
 ) AS wanted (name, value)
+"""
+# As server, database, role and connection string have it: sessions of a store have it off.
+_JIT_AS_GIVEN: Final = """
+SELECT pg_catalog.set_config('jit', s.reset_val, true) FROM pg_catalog.pg_settings s
+WHERE s.name OPERATOR(pg_catalog.=) 'jit'
 """
 _FIRST_OWN: Final = """
 SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catalog',
@@ -90,6 +97,13 @@ class Session:
         """Let what fails within be undone alone, so that the rest can go on."""
         with self.connection.transaction():
             yield
+
+    def compile_as_given(self) -> None:
+        """Let the server compile statements where it would: for one of somebody's.
+
+        How long that takes is then what it takes them.
+        """
+        self.rows(_JIT_AS_GIVEN)
 
     @property
     def standby(self) -> bool:

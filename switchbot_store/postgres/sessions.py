@@ -48,6 +48,8 @@ _WANTED: Final[Mapping[str, str]] = {
     "transform_null_equals": "off",
     "quote_all_identifiers": "off",
     "row_security": "on",
+    # Compiling a chart of many rows takes longer than it can save, seconds the first time.
+    "jit": "off",
 }
 # Where pg_catalog is not named it comes first; named, it may come after a schema whose
 # functions then stand for the server's own. Tables are made in the first schema, which

@@ -17,6 +17,7 @@ GROUPS = {
     "failover": "the journal, its replay, the watchdog, hours awake",
     "ticks": "a tick's time by part, statements a tick",
     "zones": "a tick of very many zones",
+    "client": "a call of the cloud's client, over aiohttp alone",
     "crowd": "1,000 zones on files, their API, and 500 who listen",
     "commands": "many commands in a tick, a silent cloud, a person's OFF meanwhile",
     "memory": "peak memory of a running engine",

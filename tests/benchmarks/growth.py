@@ -25,12 +25,17 @@ from measuring import Figure, interleave
 from stores import document
 
 from switchbot_store import (
+    FailoverStore,
     HistorySample,
     HistoryService,
+    HomeStore,
     JsonStore,
+    MemoryStore,
     PostgresHistory,
     SqliteHistory,
+    StoreUnavailableError,
 )
+from switchbot_store.codec import encode
 from switchbot_store.testing import PostgresServer
 
 if TYPE_CHECKING:
@@ -53,7 +58,9 @@ def measure(*, quick: bool) -> list[Figure]:
         place = Path(directory)
         return [
             *_get(place / "get"),
+            *_encoding(),
             *_set(place / "set", 5 if quick else 15),
+            *_keys(place / "keys"),
             *_pending(place / "pending", 10_000 if quick else 100_000),
             *_row_sizes(place / "rows", 5_000 if quick else 20_000),
             *_charts(place / "charts", 60 if quick else 365),
@@ -116,6 +123,80 @@ def _get(place: Path) -> list[Figure]:
         Figure("JsonStore get of 1 KB, CPU", ours / there, "x sqlite3", 1.2),
         Figure("... exponent from 10 to 100 KB", _exponent(larger, large), "", 1.1),
     ]
+
+
+def _encoding() -> list[Figure]:
+    """Measure what a set asks of the processor: to check and to encode the document."""
+    ours, alone = {}, {}
+    for size in (1_000, 100_000, 1_000_000):
+        data = _sized(size)
+        times = max(1, 100_000 // size)
+        ours[size] = _cpu(lambda d=data: encode(d, indent=True), times, 15)
+        alone[size] = _cpu(
+            lambda d=data: orjson.dumps(d, option=orjson.OPT_INDENT_2), times, 15
+        )
+    return [
+        Figure("check and encode 1 KB, CPU", ours[1_000] * 1e6, "us"),
+        Figure("check and encode 1 MB, CPU", ours[1_000_000] * 1e3, "ms"),
+        Figure(
+            "check and encode 1 MB, CPU",
+            ours[1_000_000] / alone[1_000_000],
+            "x orjson",
+        ),
+        Figure(
+            "... exponent from 100 KB to 1 MB",
+            _exponent(ours[100_000], ours[1_000_000]),
+            "",
+            1.1,
+        ),
+    ]
+
+
+class _Away(MemoryStore):
+    """A database that can be gone."""
+
+    away = False
+
+    def keys_with(self, prefix: str) -> list[str]:
+        if self.away:
+            raise StoreUnavailableError("it is away")
+        return super().keys_with(prefix)
+
+    def health_check(self) -> bool:
+        return not self.away
+
+
+def _keys(place: Path) -> list[Figure]:
+    """Measure how a home finds its keys beside 100 homes and beside 1,000."""
+    taken: dict[str, list[float]] = {}
+    for homes in (100, 1_000):
+        documents = {
+            f"homes/{home}/{name}": {}
+            for home in range(homes)
+            for name in ("settings", "state", "state/bedroom")
+        }
+        primary = _Away()
+        beside = FailoverStore(primary, place / f"beside{homes}", background=False)
+        with MemoryStore() as memory, beside, JsonStore(place / str(homes)) as files:
+            for store in (memory, beside, files):
+                store.set_many(documents)
+            primary.away = True
+            for name, store in (
+                ("MemoryStore", memory),
+                ("FailoverStore, its database away", beside),
+                ("JsonStore", files),
+            ):
+                home = HomeStore(store, "42")
+                seconds = _cpu(lambda home=home: home.keys_with(""), 20)
+                taken.setdefault(name, []).append(seconds)
+            primary.away = False
+    figures = []
+    for name, (few, many) in taken.items():
+        figures += [
+            Figure(f"keys of one home of 1,000, {name}, CPU", many * 1e6, "us"),
+            Figure("... exponent from 100 homes", _exponent(few, many), "", 0.2),
+        ]
+    return figures
 
 
 def _bare(path: Path, data: bytes) -> None:

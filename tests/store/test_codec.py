@@ -7,8 +7,14 @@ import logging
 import sys
 import tracemalloc
 from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
 
+import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from switchbot_store import (
     HistorySample,
@@ -148,3 +154,67 @@ def test_what_is_kept_of_a_document_takes_no_more_memory_than_it_is_long(indent)
     finally:
         tracemalloc.stop()
     assert (after - before) / len(kept) < 1.1 * length
+
+
+class Words(StrEnum):
+    WARM = "warm"
+
+
+SCALARS = st.sampled_from(
+    [
+        *(None, True, 0, -(2**63), 2**63 - 1, 1.5, -0.0, 9.9e15, -9.9e15, 5e-324),
+        *("", "a", "\\u0000", 'a"\\b', "grün"),
+    ]
+)
+ODD = st.sampled_from(
+    [
+        *(2**63, 2**64 - 1, 2**64, -(2**63) - 1, 1e16, -1e16, 1.7e308),
+        *(float("nan"), float("inf"), float("-inf"), "\0", "a\ud800"),
+        *((), (1, 2), b"a", {1}, Words.WARM, UUID(int=1), AT, Decimal(1)),
+        orjson.Fragment(b"{}"),
+    ]
+)
+
+
+def nested_in(value):
+    """Return a document that has the value somewhere, among others that are fine."""
+    fine = st.recursive(
+        SCALARS,
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.text("ab", max_size=2), inner, max_size=3)
+        ),
+        max_leaves=8,
+    )
+    return st.recursive(
+        value,
+        lambda inner: (
+            st.tuples(fine, inner, fine).map(list)
+            | st.builds(lambda one, two: {"a": one, "b": two, "c": one}, fine, inner)
+        ),
+        max_leaves=4,
+    ).map(lambda within: {"x": within})
+
+
+@settings(max_examples=150, deadline=None)
+@given(document=nested_in(SCALARS), indent=st.booleans())
+def test_what_fits_is_written_and_comes_back(document, indent):
+    assert decode(encode(document, indent=indent), key="a") == document
+
+
+@settings(max_examples=150, deadline=None)
+@given(document=nested_in(ODD), indent=st.booleans())
+def test_what_does_not_come_back_equal_is_refused_wherever_it_is(document, indent):
+    with pytest.raises(StoreDataError):
+        encode(document, indent=indent)
+
+
+def test_indenting_makes_no_document_too_long(monkeypatch):
+    document = {"a": [[1, 2], [3, 4]]}
+    limit = len(encode(document))
+    monkeypatch.setattr("switchbot_store.codec.MAX_DOCUMENT_BYTES", limit)
+    assert len(encode(document, indent=True)) > limit
+    monkeypatch.setattr("switchbot_store.codec.MAX_DOCUMENT_BYTES", limit - 1)
+    for indent in (False, True):
+        with pytest.raises(StoreDataError, match=f"this one {limit}"):
+            encode(document, indent=indent)

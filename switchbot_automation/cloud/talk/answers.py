@@ -85,7 +85,10 @@ _UNSUPPORTED = ("command is not supported", "not support")
 _LASTING_FAULT = ("cannot read propert", "expressionattributevalues")
 
 # Production was seen to send only X-RateLimit-Remaining; the rest are known variants.
-_RATE_LIMIT_PREFIXES = ("x-ratelimit-", "x-rate-limit-", "ratelimit-")
+_LIMIT, _REMAINING = (
+    tuple(prefix + name for prefix in ("x-ratelimit-", "x-rate-limit-", "ratelimit-"))
+    for name in ("limit", "remaining")
+)
 _LEADING_NUMBER = re.compile(r"\s*([0-9]{1,9})\b")
 
 _DEVICE_KEYS = frozenset(
@@ -120,6 +123,15 @@ class CloudAnswer:
     body: Any
     is_json: bool
     limits: Limits
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is a plain success (code 100): no device has a code of its own in it."""
+        return (
+            self.status == HTTPStatus.OK
+            and self.status_code == SUCCESS
+            and not (isinstance(self.body, dict) and "items" in self.body)
+        )
 
     @property
     def is_bare_190(self) -> bool:
@@ -409,15 +421,17 @@ def read_limits(headers: Mapping[str, str]) -> Limits:
 
 def _limits(headers: Mapping[str, str]) -> Limits:
     return Limits(
-        _rate_limit_number(headers, "limit"),
-        _rate_limit_number(headers, "remaining"),
+        _rate_limit_number(headers, _LIMIT),
+        _rate_limit_number(headers, _REMAINING),
         headers.get("date"),
     )
 
 
-def _rate_limit_number(headers: Mapping[str, str], name: str) -> int | None:
-    for prefix in _RATE_LIMIT_PREFIXES:
-        found = _LEADING_NUMBER.match(headers.get(prefix + name, ""))
+def _rate_limit_number(
+    headers: Mapping[str, str], names: tuple[str, ...]
+) -> int | None:
+    for name in names:
+        found = _LEADING_NUMBER.match(headers[name]) if name in headers else None
         if found:
             return int(found.group(1))
     return None

@@ -14,8 +14,8 @@ import hmac
 import logging
 import random as random_module
 import uuid
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -385,7 +385,7 @@ class SwitchBotClient:
         except AuthError:
             if self._iot_headers:
                 raise
-            good = await self._carry_out(replace(call, headers=_IOT_SOURCE))
+            good = await self._carry_out(call._replace(headers=_IOT_SOURCE))
             self._iot_headers = _IOT_SOURCE
             return good.body
 
@@ -465,14 +465,16 @@ class SwitchBotClient:
         said, resets_at = quota.learn(answer.limits, day=spent.day, now=now)
         if call.empty_190_is_none and answer.is_bare_190:
             return _Good(None, now)
-        circumstances = Circumstances(
-            what=call.what,
-            now=now,
-            quota_empty=spent.was_empty if said is None else said == 0,
-            resets_at=resets_at,
-            private=(self._token, self._secret, headers["sign"], *call.private),
-        )
-        failure = find_failure(answer, circumstances)
+        failure = None
+        if not answer.is_good:
+            circumstances = Circumstances(
+                what=call.what,
+                now=now,
+                quota_empty=spent.was_empty if said is None else said == 0,
+                resets_at=resets_at,
+                private=(self._token, self._secret, headers["sign"], *call.private),
+            )
+            failure = find_failure(answer, circumstances)
         if failure is None:
             if said is None:
                 quota.accepted(day=spent.day, now=now)
@@ -571,8 +573,10 @@ def _always() -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class _Call(NamedTuple):
     """What is to be asked.
 
     `path` follows ``/v1.1/`` and is quoted already; `iot` names the other host that one
@@ -592,7 +596,7 @@ class _Call:
     private: tuple[str, ...] = ()
     empty_190_is_none: bool = False
     iot: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = _NO_HEADERS
 
 
 def _segment(identifier: str) -> str:
@@ -658,7 +662,7 @@ def _may_repeat(call: _Call, error: CloudError) -> bool:
 def signature(token: str, secret: str, t_ms: int, nonce: str) -> str:
     """Return the base64 signature; `t_ms` is Unix time in milliseconds, UTC."""
     message = f"{token}{t_ms}{nonce}".encode()
-    digest = hmac.new(secret.encode(), message, hashlib.sha256).digest()
+    digest = hmac.digest(secret.encode(), message, "sha256")
     return base64.b64encode(digest).decode("ascii")
 
 

@@ -2,18 +2,22 @@
 
 import psycopg
 import pytest
+from psycopg_pool import ConnectionPool
 
-from switchbot_store import StoreDataError
+from switchbot_store import PostgresStore, StoreDataError
 from switchbot_store.ops import (
     RefusedSqlError,
     analyze_query_indexes,
     analyze_workload_indexes,
+    execute_sql,
     explain_query,
     get_object_details,
     get_top_queries,
     list_objects,
     list_schemas,
 )
+from switchbot_store.ops.plans import plan_of
+from switchbot_store.ops.target import connections_of, read
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +200,40 @@ class TestAdvice:
 
     def test_a_workload_without_statistics_says_how_to_get_them(self, filled):
         assert "pg_stat_statements" in analyze_workload_indexes(filled).how_to
+
+
+class TestCompiling:
+    """What the server would compile takes seconds where nothing but a plan is wanted."""
+
+    @pytest.fixture(params=["on", "off"])
+    def jit(self, request):
+        return request.param
+
+    @pytest.fixture
+    def target(self, filled, jit):
+        return psycopg.conninfo.make_conninfo(filled, options=f"-c jit={jit}")
+
+    def test_looks_and_plans_are_not(self, target):
+        assert read(target, lambda session: session.row("SHOW jit"))["jit"] == "off"
+
+    def test_nor_is_what_a_store_asks(self, target):
+        with PostgresStore(target) as store:
+            found = connections_of(store).call(
+                lambda connection: connection.execute("SHOW jit").fetchone(),
+                timeout_seconds=30,
+            )
+        assert found.value == ("off",)
+
+    def test_a_persons_statement_is_where_the_server_would(self, target, jit):
+        assert execute_sql(target, "SHOW jit").rows == ((jit,),)
+
+    def test_so_is_one_whose_time_is_taken(self, target, jit):
+        text = f"SELECT 1 WHERE current_setting('jit') = '{jit}'"
+        found = read(target, lambda session: plan_of(session, text, analyze=True))
+        assert found["Plan"]["Actual Rows"] == 1
+
+    def test_nothing_of_it_stays_with_a_hosts_connection(self, target, jit):
+        with ConnectionPool(target, min_size=1, max_size=1) as pool:
+            read(pool, lambda session: plan_of(session, "SELECT FROM readings"))
+            with pool.connection() as connection:
+                assert connection.execute("SHOW jit").fetchone() == (jit,)
