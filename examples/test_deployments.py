@@ -375,6 +375,10 @@ async def test_flasks_reloader(
             "flask_host:create_app",
             "run",
             "--reload",
+            "--extra-files",
+            str(copy),
+            "--exclude-patterns",
+            f"{HERE.parent}:*/lib/python3*",
             "--port",
             "{port}",
         )

@@ -574,7 +574,7 @@ class AutomationEngine:
                 else:
                     await stack.enter_async_context(self._turn())
             if within:
-                # The tick stores what comes of it, so that must not take long.
+                # What else it changes the tick stores, so that must not take long.
                 self._hurries.enter_context(self._parts.observer.hurried())
             now = self._clock.now()
             check_hold(hold, now)
@@ -595,8 +595,13 @@ class AutomationEngine:
                 now=now,
             )
             if not within:
-                # In a tick's midst the intent has it; what came of it the tick stores.
                 await self._documents.save_wish(zone, self._parts.quota.to_document())
+            else:
+                # The rest the tick stores; what a person is answered is stored before.
+                room = found.lead or zone
+                units = (room, *settings.units.get(room, ())) if quick else ()
+                for name in dict.fromkeys((zone, *units)):
+                    await self._parts.commander.keep(name)
             self._parts.announcer.tell(now, (command,))
             if command.blocked_until is not None:
                 self._parts.agenda.bring_forward(command.blocked_until)

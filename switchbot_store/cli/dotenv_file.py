@@ -25,8 +25,12 @@ _OTHERS: Final = 0o077
 
 
 def env_file() -> Path:
-    """Return where the file is, or would be."""
-    return Path(os.environ.get(VARIABLE) or DEFAULT_FILE).expanduser()
+    """Return where the file is, or would be. Raises Misuse where its ~ is nobody's."""
+    path = Path(os.environ.get(VARIABLE) or DEFAULT_FILE)
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise Misuse(f"{VARIABLE} is {path}: {error}; write the whole path") from error
 
 
 def load_env_file() -> None:

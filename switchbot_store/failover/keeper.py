@@ -167,6 +167,28 @@ class Attempts:
                 self.last_error = error
 
 
+class _Refusal:
+    """What a first contact is refused with: raised by who waits, told where nobody does."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._waited_for = True
+        self._error: Exception | None = None
+
+    def is_waited_for(self, error: Exception) -> bool:
+        """Leave the error to whoever waits; return False where nobody does any more."""
+        with self._turn:
+            self._error = error
+            return self._waited_for
+
+    def raise_or_leave(self) -> None:
+        """Raise what came by now; wait no longer."""
+        with self._turn:
+            self._waited_for = False
+        if self._error is not None:
+            raise self._error
+
+
 _LOGGER = logging.getLogger(__name__)
 _ROUNDS: Final = 20
 _LAST_ROUND_SECONDS: Final = 1.0
@@ -236,29 +258,28 @@ class Keeper:
         mistake in its code as it is; StoreUnavailableError where the system has no
         thread left.
         """
-        refused: list[Exception] = []
+        refusal = _Refusal()
         met = threading.Event()
 
         def meet() -> None:
             try:
                 self._recover()
             except (StoreConfigError, MigrationError, StoreClosedError) as error:
-                refused.append(error)
-                self.degrade(error)
+                if not refusal.is_waited_for(error):
+                    self.degrade(error)
             except StoreError as error:
                 self.degrade(error)
             except OSError as error:
                 self.degrade(StoreUnavailableError(f"the primary failed: {error!r}"))
-            except Exception as error:  # noqa: BLE001 - it is raised below
-                refused.append(error)
-                self._mistook(error)
+            except Exception as error:  # noqa: BLE001 - it is raised, or told as one
+                if not refusal.is_waited_for(error):
+                    self._mistook(error)
             finally:
                 met.set()
 
         _begin(threading.Thread(target=meet, name="store first contact", daemon=True))
         met.wait(patience_seconds)
-        if refused:
-            raise refused[0]
+        refusal.raise_or_leave()
         if not met.is_set():
             self.degrade(StoreUnavailableError("the primary did not answer yet"))
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_SECONDS: Final = 10.0
+START_SECONDS: Final = 60.0
+"""Until the process has its parser; on a busy machine that takes longer than to parse."""
 MAX_MEMORY_BYTES: Final = 1_000_000_000
 _LENGTH_BYTES: Final = 8
 _PROGRAM: Final = "from switchbot_store.ops.parsing import serve; serve()"
@@ -116,13 +118,23 @@ class _Parser:
         if self._process is not None and self._process.poll() is not None:
             self._end(self._process)
         if self._process is None:
-            self._process = subprocess.Popen(  # noqa: S603 - this Python and its own words
+            self._process = process = subprocess.Popen(  # noqa: S603 - this Python and its own words
                 [sys.executable, "-P", "-c", _PROGRAM],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
+            try:
+                _received(process.stdout, START_SECONDS)
+            except (OSError, EOFError):
+                self._end(process)
+                raise RefusedSqlError(
+                    "PostgreSQL's parser could not be started; try again"
+                ) from None
+            except BaseException:
+                self._end(process)
+                raise
         return self._process
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
@@ -204,6 +216,9 @@ def serve() -> None:
         most = (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES)
         resource.setrlimit(resource.RLIMIT_AS, most)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(StoreConfigError):  # which each question is answered with
+        validation.parameters_of("SELECT 1")
+    _send(sys.stdout.buffer, b"ready")
     while True:
         try:
             question = orjson.loads(_received(sys.stdin.buffer, None))

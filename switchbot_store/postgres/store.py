@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 
-from switchbot_store.codec import decode_of_others, encode, is_internal, validate_key
+from switchbot_store.codec import (
+    MAX_KEY_LENGTH,
+    decode_of_others,
+    encode,
+    is_internal,
+    validate_key,
+)
 from switchbot_store.errors import (
     StoreConflictError,
     StoreDataError,
@@ -27,7 +33,7 @@ from switchbot_store.postgres.replay import replayed
 from switchbot_store.postgres.wire import Row, fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from psycopg_pool import ConnectionPool
 
@@ -72,6 +78,7 @@ class PostgresStore(StoreInterface):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.monotonic = monotonic
+        self._unusable_keys = 0
         self._connections = Connections(
             conninfo,
             pool=pool,
@@ -246,20 +253,37 @@ class PostgresStore(StoreInterface):
         """Return the sorted keys, without the internal ones."""
         rows = self._execute(statements.KEYS).value
         # Sorted here: the database's collation may be any.
-        kinds = (_text(row[0]) for row in rows)
+        kinds = self._usable(_text(row[0]) for row in rows)
         return sorted(kind for kind in kinds if not is_internal(kind))
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys that begin with `prefix`, the internal ones too."""
         pattern = statements.beginning(prefix).encode()
         rows = self._execute(statements.KEYS_WITH, pattern).value
-        return sorted(_text(row[0]) for row in rows)
+        return sorted(self._usable(_text(row[0]) for row in rows))
 
     def revisions(self) -> dict[str, str]:
         """Return the revision of each key that `keys` lists."""
         rows = self._execute(statements.REVISIONS).value
-        pairs = ((_text(kind), _text(revision)) for kind, revision in rows)
-        return {key: each for key, each in pairs if not is_internal(key)}
+        found = {_text(kind): _text(revision) for kind, revision in rows}
+        return {key: found[key] for key in self._usable(found) if not is_internal(key)}
+
+    def _usable(self, kinds: Iterable[str]) -> Iterator[str]:
+        """Give the keys that a document of ours can have; others may have left any."""
+        unusable = 0
+        for kind in kinds:
+            if 1 <= len(kind) <= MAX_KEY_LENGTH:
+                yield kind
+            else:
+                unusable += 1
+        if unusable > self._unusable_keys:
+            _LOGGER.warning(
+                "json_store holds %d documents under keys that are empty or longer than"
+                " %d characters; they are left out",
+                unusable,
+                MAX_KEY_LENGTH,
+            )
+            self._unusable_keys = unusable
 
     def health_check(self) -> bool:
         """Tell whether the server would commit a write now."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -32,6 +33,8 @@ SSL_MODES: Final = (
 )
 ENCRYPTED: Final = ("require", "verify-ca", "verify-full")
 _LAST_PORT: Final = 65535
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "passfile")
 
 # What surrounds a URL where it was copied: a command, an assignment, quotes, a driver.
 _WRAPPED: Final = re.compile(r"(?:psql\s+|(?:export\s+)?[A-Z][A-Z0-9_]*\s*=\s*|jdbc:)")
@@ -158,6 +161,13 @@ def parameters_from(text: str, *, variable: str) -> dict[str, str]:
     Raises StoreConfigError naming `variable` and the parameter at fault.
     """
     text = _unwrapped(text)
+    if "\0" in text or "%00" in text:
+        # libpq would take what is in front of it, silently.
+        raise StoreConfigError(
+            f"{variable} has a NUL in it, which PostgreSQL takes nowhere; it was"
+            " probably copied with it",
+            variable=variable,
+        )
     if _SCHEME.match(text):
         parameters = _from_url(text, variable)
     elif _ANY_SCHEME.match(text):
@@ -171,11 +181,27 @@ def parameters_from(text: str, *, variable: str) -> dict[str, str]:
     _check(parameters, variable)
     # What is left of it says what is so without it, and poolers refuse even that.
     parameters.pop("replication", None)
-    return parameters
+    return parameters | _at_home(parameters, variable)
+
+
+def _at_home(parameters: Mapping[str, str], variable: str) -> dict[str, str]:
+    """Return the files that are named from somebody's home, by their whole paths.
+
+    No shell reads what is in a URL, and libpq takes the ~ for a directory's name.
+    """
+    named = {name: parameters.get(name, "") for name in _FILES}
+    found: dict[str, str] = {}
+    for name, text in named.items():
+        if text.startswith("~"):
+            try:
+                found[name] = str(Path(text).expanduser())
+            except RuntimeError:
+                raise _refused(name, "a file by its whole path", variable) from None
+    return found
 
 
 def _unwrapped(text: str) -> str:
-    text = text.strip()
+    text = text.strip().lstrip(_BYTE_ORDER_MARK)
     while True:
         inner = text
         if inner[:1] in {'"', "'"} and inner[-1:] == inner[:1]:

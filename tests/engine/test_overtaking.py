@@ -7,6 +7,7 @@ import pytest
 
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.errors import CloudTimeoutError
+from switchbot_store import StoreUnavailableError
 from tests.engine.conftest import WINTER_ROOM, House, PretendCloud
 
 AT_ONCE = 8
@@ -140,8 +141,11 @@ async def test_a_persons_off_overtakes_all_that_is_not_on_the_wire(action):
     assert command.status == "accepted"
     assert len(cloud.on_wire) == AT_ONCE + 1  # its own, and nobody's in between
     assert not tick.done()
-    # Its hold and its intent outlive a crash that comes now.
-    assert house.store.get("state/z19")["hold_until"]
+    # What was answered outlives a crash that comes now, and others see it.
+    state = house.store.get("state/z19")
+    assert state["assumed_aircon_power"] == "off"
+    assert state["hold_until"]
+    assert not state.get("command_intent")
     cloud.open_all()
     report = await tick
     assert (unit(19), "setAll") not in cloud.on_wire
@@ -161,6 +165,7 @@ async def test_an_off_of_what_is_on_the_wire_goes_at_once_and_once_more():
     await cloud.until(lambda: cloud.now == 3)
     cloud.open(unit(1), "turnOff")
     assert (await house.engine.act("z01", "off")).status == "accepted"
+    assert house.store.get("state/z01")["assumed_aircon_power"] == "off"
     cloud.open_all()
     await tick
     # Nobody knows which of the two the unit heard last.
@@ -203,6 +208,71 @@ async def test_an_off_that_came_while_the_tick_read_its_documents_overtakes_it_t
     cloud.open_all()
     await tick
     assert (unit(19), "setAll") not in cloud.on_wire
+
+
+class SlowToStore:
+    """A store whose compare_and_set is carried out and answered later, when it is let."""
+
+    def __init__(self, store, key):
+        self._store, self._key = store, key
+        self.waits, self.go_on = asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def compare_and_set(self, key, document, revision):
+        revision = await self._store.compare_and_set(key, document, revision)
+        if key == self._key and not self.waits.is_set():
+            self.waits.set()
+            await self.go_on.wait()
+        return revision
+
+
+async def test_what_a_tick_learned_while_an_intent_was_written_is_kept():
+    house = street(20)
+    cloud = house.cloud
+    store = SlowToStore(house.engine.store, "state/z19")
+    engine = AutomationEngine(cloud, store, clock=house.clock)
+    tick = asyncio.ensure_future(engine.run_once())
+    await cloud.until(lambda: cloud.now == AT_ONCE)
+    cloud.open(unit(19), "turnOff")
+    off = asyncio.ensure_future(engine.act("z19", "off"))
+    await store.waits.wait()
+    states = engine._documents.states
+    states["z19"] = states["z19"]._replace(error_count=7)
+    store.go_on.set()
+    assert (await off).status == "accepted"
+    assert states["z19"].error_count == 7
+    assert house.store.get("state/z19")["error_count"] == 7
+    cloud.open_all()
+    await tick
+    assert house.store.get("state/z19")["assumed_aircon_power"] == "off"
+
+
+async def test_a_store_that_fails_after_an_off_that_overtook_gets_it_with_the_tick():
+    house = street(20)
+    cloud = house.cloud
+
+    class Away(SlowToStore):
+        writes = 0
+
+        async def compare_and_set(self, key, document, revision):
+            self.writes += key == self._key
+            if key == self._key and self.writes == 2:
+                raise StoreUnavailableError("away for a moment")
+            return await self._store.compare_and_set(key, document, revision)
+
+    store = Away(house.engine.store, "state/z19")
+    engine = AutomationEngine(cloud, store, clock=house.clock)
+    tick = asyncio.ensure_future(engine.run_once())
+    await cloud.until(lambda: cloud.now == AT_ONCE)
+    cloud.open(unit(19), "turnOff")
+    assert (await engine.act("z19", "off")).status == "accepted"
+    assert store.writes == 2
+    assert house.store.get("state/z19")["command_intent"]
+    cloud.open_all()
+    await tick
+    assert house.store.get("state/z19")["assumed_aircon_power"] == "off"
 
 
 async def test_a_silent_cloud_is_told_once_and_the_rest_waits_for_the_next_tick():

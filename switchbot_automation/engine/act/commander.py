@@ -190,6 +190,11 @@ class Commander:
                 blocked = self._held_back(order, now)
             return blocked
 
+    async def keep(self, zone: str) -> None:
+        """Store what is known of a zone, beside a tick that may be about to command it."""
+        async with self._intending.setdefault(zone, asyncio.Lock()):
+            await self._documents.keep_of(zone)
+
     def _settled(self, order: Order, intent: Intent, sent: Sent) -> Command:
         """Take in what came of an order that was sent."""
         zone, action = order.zone, order.action

@@ -764,7 +764,8 @@ class Documents:
         if book.revision is None or not self.reachable:
             return Recorded.UNAVAILABLE
         for _ in range(_INTENT_ATTEMPTS):
-            intended = intended_in(self.states[zone], intent)
+            before = self.states[zone]
+            intended = intended_in(before, intent)
             document = book.written(intended)
             try:
                 revision = await self._store.compare_and_set(
@@ -782,11 +783,38 @@ class Documents:
             else:
                 book.revision = revision
                 book.stored, book.saved = document, intended
-                self.states[zone] = intended
+                # A tick may have learned something of the zone while it was written.
+                now = self.states[zone]
+                self.states[zone] = (
+                    intended if now is before else intended_in(now, intent)
+                )
                 book.lost, book.commanded = False, True
                 return Recorded.YES
         book.lost = True
         return Recorded.LOST_RACE
+
+    async def keep_of(self, zone: str) -> None:
+        """Write what is known of one zone now, in the midst of a tick.
+
+        Never raises for a store. What could not be written, or only over another writer's
+        word, the tick's own write takes up.
+        """
+        book, state = self.book(zone), self.states[zone]
+        if book.revision is None or book.lost or not self.reachable:
+            return
+        document = book.written(state)
+        if document == book.stored:
+            return
+        try:
+            book.revision = await self._store.compare_and_set(
+                book.key, document, book.revision
+            )
+        except StoreConflictError:
+            return
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+            return
+        book.stored, book.saved = document, state
 
     def commanded(self, zone: str) -> None:
         """Note that a command goes out whose intent could not be recorded."""
@@ -828,6 +856,8 @@ class Documents:
         if not written and not past:
             return
         revisions: Mapping[str, str] = {}
+        # What changes while it is being written is not in it.
+        states = {zone: self.states[zone] for zone in written}
         try:
             await self._save_alone(written)
             if written or past:
@@ -841,7 +871,8 @@ class Documents:
             if side.key in past:
                 side.saved(past[side.key])
         for zone, document in written.items():
-            self._written(zone, document, revisions.get(self._books[zone].key))
+            revision = revisions.get(self._books[zone].key)
+            self._written(zone, document, states[zone], revision)
 
     async def _save_alone(self, written: dict[str, dict[str, Any]]) -> None:
         """Take out and write what others may write too."""
@@ -927,7 +958,7 @@ class Documents:
 
         Without a command the other one's word stands; a command is joined with it.
         """
-        book = self._books[zone]
+        book, ours = self._books[zone], self.states[zone]
         try:
             revision = await self._store.compare_and_set(
                 book.key, document, book.revision or ""
@@ -937,7 +968,7 @@ class Documents:
                 self.states[zone] = book.saved
                 return
         else:
-            self._written(zone, document, revision)
+            self._written(zone, document, ours, revision)
             return
         ours = self.states[zone]
 
@@ -951,15 +982,20 @@ class Documents:
             joined = state.merged_into(found, theirs)
             return self.left.over(joined) if zone == DEFAULT_ZONE else joined
 
-        self._written(zone, await self._store.update(book.key, join), None)
+        joined = await self._store.update(book.key, join)
+        self._written(zone, joined, self.states[zone], None)
 
     def _written(
-        self, zone: str, document: dict[str, Any], revision: str | None
+        self,
+        zone: str,
+        document: dict[str, Any],
+        state: ZoneState,
+        revision: str | None,
     ) -> None:
         if zone == DEFAULT_ZONE:
             self.left.written(document)
         book = self._books[zone]
-        book.stored, book.saved = document, self.states[zone]
+        book.stored, book.saved = document, state
         book.revision = revision
         book.commanded = False
         book.contested = max(0, book.contested - 1)

@@ -147,7 +147,34 @@ NAMES: Final = composed(
     hours=_LEAPS_OF_HOURS,
 )
 """Every zone of which anything is there."""
-NAMES_WITH: Final = "SELECT zone FROM state_history_zones WHERE zone LIKE %(pattern)s"
+NAMES_WITH: Final = """
+WITH RECURSIVE near(zone) AS (
+    (SELECT zone FROM state_history WHERE zone >= %(prefix)s ORDER BY zone LIMIT 1)
+    UNION ALL
+    SELECT (SELECT s.zone FROM state_history s WHERE s.zone > n.zone
+            ORDER BY s.zone LIMIT 1)
+    FROM near n WHERE n.zone LIKE %(pattern)s
+), few(it) AS (
+    SELECT count(*) < 65 FROM (
+        SELECT FROM state_history_zones LIMIT 65) AS noted
+), zones(zone) AS (
+    (SELECT zone FROM state_history WHERE (SELECT it FROM few)
+     ORDER BY zone LIMIT 1)
+    UNION ALL
+    SELECT (SELECT s.zone FROM state_history s WHERE s.zone > z.zone
+            ORDER BY s.zone LIMIT 1)
+    FROM zones z WHERE z.zone IS NOT NULL
+)
+SELECT zone FROM state_history_zones WHERE zone LIKE %(pattern)s
+UNION SELECT zone FROM near WHERE zone LIKE %(pattern)s
+UNION SELECT zone FROM zones WHERE zone LIKE %(pattern)s
+"""
+"""Every zone that begins so.
+
+Those that were noted, and those of writers that note none: where zones are few all are
+looked at, else those that stand together from the prefix on. Where a collation parts such
+names, the rest is known with the next hour that is summarised.
+"""
 NOTE_ALL: Final = composed(
     """
     INSERT INTO state_history_zones

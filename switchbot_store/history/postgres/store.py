@@ -291,7 +291,7 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
 
     def zones(self, prefix: str = "") -> list[str]:
         """Return the names of the zones that begin so; see `HistoryBackend.zones`."""
-        values = {"zone": None, "pattern": beginning(prefix)}
+        values = {"zone": None, "prefix": prefix, "pattern": beginning(prefix)}
         statement = sql.NAMES_WITH if prefix else sql.NAMES
 
         def fetch_names(connection: Connection) -> list[str]:

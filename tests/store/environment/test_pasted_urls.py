@@ -1,5 +1,7 @@
 """URLs as hosters and other programs give them: used, or refused by name."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from hypothesis import example, given
@@ -78,6 +80,15 @@ PLAIN["sslmode"] = "require"
             {"host": "/var/run", "sslmode": None},
         ),
         (f"host={HOST} dbname=db user=u password=pw sslmode=no-verify", {}),
+        (f"\ufeffpostgresql://u:pw@{HOST}/db", {}),
+        (
+            f"postgresql://u:pw@{HOST}/db?sslkey=~/my.key&sslrootcert=./~ca",
+            {"sslkey": str(Path.home() / "my.key"), "sslrootcert": "./~ca"},
+        ),
+        (
+            f"host={HOST} dbname=db user=u password=pw sslcert=~/my.crt",
+            {"sslcert": str(Path.home() / "my.crt")},
+        ),
     ],
 )
 def test_what_others_write_is_used(url, otherwise):
@@ -112,6 +123,7 @@ def test_what_others_write_is_used(url, otherwise):
         ("replication=database", "replication", "ordinary connection"),
         ("hostaddr=10.0.0.1,10.0.0.2", "hostaddr", "as many"),
         ("port=1,2,3", "port", "as many"),
+        ("sslkey=~nobody-of-that-name/my.key", "sslkey", "whole path"),
     ],
 )
 def test_what_never_connects_is_refused_by_name(query, name, form):
@@ -131,6 +143,9 @@ def test_what_never_connects_is_refused_by_name(query, name, form):
         (f"postgresql://u:[YOUR-PASSWORD]@{HOST}/db", "placeholder"),
         (f"postgresql://u:hunter2@{HOST} /db", "%40"),
         (f"postgresql://u:hunter2%FF@{HOST}/db", "%25"),
+        (f"postgresql://u:hunter2%00@{HOST}/db", "NUL"),
+        (f"postgresql://u:hunter2\0@{HOST}/db", "NUL"),
+        (f"host={HOST} password=hunter2\0", "NUL"),
         (f"host={HOST} schema=public password=hunter2", "'schema'"),
         (f"host={HOST} sslmoed=require password=hunter2", "is it sslmode"),
         ("host=a password=hunter2 hunter2=b", "key=value"),

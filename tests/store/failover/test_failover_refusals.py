@@ -7,13 +7,25 @@ import pytest
 
 from switchbot_store import (
     FailoverStore,
+    MigrationError,
     PostgresStore,
     StoreConfig,
     StoreConfigError,
     StoreUnavailableError,
     get_store,
 )
+from switchbot_store.failover import store as failover_store
 from switchbot_store.testing import TcpProxy
+
+REFUSED = (
+    StoreConfigError("the password is refused", variable="POSTGRES_URL"),
+    MigrationError("the database is newer"),
+    TypeError("a mistake in the code"),
+)
+
+
+def raise_(error):
+    raise error
 
 
 class TestRefusals:
@@ -27,6 +39,27 @@ class TestRefusals:
             store.open()
         # and the directory is free for the one that has it right
         make(PostgresStore(server.url())).set("a", {"n": 1})
+
+    @pytest.mark.parametrize("error", REFUSED, ids=lambda each: type(each).__name__)
+    def test_what_a_start_raises_is_not_told_as_an_outage_before(
+        self, flaky, make, monkeypatch, caplog, error
+    ):
+        monkeypatch.setattr(flaky, "open", lambda: raise_(error))
+        with caplog.at_level(logging.DEBUG), pytest.raises(type(error)):
+            make(flaky).open()
+        assert [each.message for each in caplog.records] == []
+
+    @pytest.mark.parametrize("error", REFUSED, ids=lambda each: type(each).__name__)
+    def test_a_refusal_that_comes_after_the_start_is_told(
+        self, flaky, make, monkeypatch, until, error
+    ):
+        answer = threading.Event()
+        monkeypatch.setattr(flaky, "open", lambda: answer.wait() and raise_(error))
+        monkeypatch.setattr(failover_store, "_FIRST_READ_SECONDS", 0.0)
+        store = make(flaky, background=False).open()
+        assert store.status().last_error == "the primary did not answer yet"
+        answer.set()
+        until(lambda: str(error) in (store.status().last_error or ""))
 
     def test_a_password_rotated_while_running_degrades_and_says_so(
         self, postgres_server_factory, on_postgres, until, until_back

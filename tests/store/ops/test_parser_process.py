@@ -45,6 +45,29 @@ def test_one_that_takes_too_long_is_ended(parser, monkeypatch):
     assert parser.poll() is not None
 
 
+def test_the_time_until_it_is_there_is_not_the_statement_s(monkeypatch):
+    parsing._PARSER.close()
+    waited, received = [], parsing._received
+
+    def noted(stream, seconds):
+        waited.append(seconds)
+        return received(stream, seconds)
+
+    monkeypatch.setattr(parsing, "_received", noted)
+    assert judged("SELECT 9").text == "SELECT 9"
+    assert judged("SELECT 10").text == "SELECT 10"
+    assert waited == [parsing.START_SECONDS, parsing.MAX_SECONDS, parsing.MAX_SECONDS]
+
+
+def test_one_that_cannot_be_started_is_said_to_be_so(monkeypatch):
+    parsing._PARSER.close()
+    with monkeypatch.context() as patched:
+        patched.setattr(parsing, "_PROGRAM", "raise SystemExit(1)")
+        with pytest.raises(RefusedSqlError, match="could not be started"):
+            judged("SELECT 11")
+    assert judged("SELECT 12").text == "SELECT 12"
+
+
 def test_many_threads_get_each_its_own_answer():
     found = {}
 

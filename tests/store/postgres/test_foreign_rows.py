@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from switchbot_store import FailoverStore, HistorySample, PostgresHistory, PostgresStore
+from switchbot_store.backup import back_up
 from switchbot_store.history.model import HOUR, BucketPlan
 
 NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
@@ -68,6 +69,28 @@ class TestDocuments:
         beside.execute(row, (moment,))
         assert store.get_entry("a").updated_at is None
         assert store.update("a", lambda _: {"n": 1}) == {"n": 1}
+
+    @pytest.mark.parametrize("key", ["", "k" * 201, "k" * 5000])
+    def test_a_key_that_none_can_have_is_left_out_and_told_once(
+        self, database_url, beside, tmp_path, caplog, key
+    ):
+        row = "INSERT INTO json_store (kind, data) VALUES (%s, '{}')"
+        with FailoverStore(PostgresStore(database_url), tmp_path / "one") as store:
+            store.set("b", {"n": 1})
+            beside.execute(row, (key,))
+            assert store.resync()
+            assert store.keys() == ["b"]
+            assert store.primary.keys_with("") == ["_identity", "b"]
+            assert store.primary.keys_with("b") == ["b"]
+            assert store.get_many(store.keys())["b"].data == {"n": 1}
+            assert store.status().degraded_since is None
+        assert caplog.text.count("they are left out") == 1
+        with FailoverStore(PostgresStore(database_url), tmp_path / "other") as store:
+            assert store.status().degraded_since is None
+            store.set("b", {"n": 2})
+            assert back_up(store, None, tmp_path / "all.zip").documents == 1
+        with PostgresStore(database_url) as store:
+            assert store.get("b") == {"n": 2}
 
 
 class TestHistory:

@@ -125,18 +125,38 @@ def test_a_step_has_some_hundred_zones_and_of_a_single_home_all(rows, database_u
     assert done == 4000
 
 
-def test_zones_that_others_wrote_by_themselves_are_known_with_the_next_hour(
+def test_zones_that_others_wrote_by_themselves_are_known_at_once_and_summarised(
     rows, database_url
 ):
+    written = ["77/hall", "77/attic", "77-x/hall", "7/hall"]
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(
-            "INSERT INTO state_history (zone, timestamp, temperature)"
-            " VALUES ('77/hall', %s, 18.0)",
-            [NOON],
+        connection.cursor().executemany(
+            "INSERT INTO state_history (zone, timestamp, temperature) VALUES (%s, %s, 18)",
+            [(zone, NOON) for zone in written],
         )
+    assert rows.zones("77/") == ["77/attic", "77/hall"]
+    assert rows.zones("7") == sorted({*written, "7/living"})
+    assert rows.zones("78/") == []
+    # Beside many, those that stand together are found without looking at all.
+    record(rows, [f"5{number:04}/living" for number in range(100)])
+    assert rows.zones("77/") == ["77/attic", "77/hall"]
     all_rolled_up(rows)
-    assert rows.zones("77/") == ["77/hall"]
+    assert rows.zones("77/") == ["77/attic", "77/hall"]
     assert ("77/hall", NOON) in hours(database_url)
+
+
+def test_names_that_a_collation_parts_are_found_where_zones_are_few(database_url):
+    """Of `a`, `á` and `b`, one that knows languages puts `á` between the others."""
+    with closing(PostgresHistory(database_url)) as rows:
+        rows.open()
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            for zone in ("a%/x", "A/x", "á/x", "a/y", "a-b/x", "a/", "ab/x"):
+                connection.execute(
+                    "INSERT INTO state_history (zone, timestamp) VALUES (%s, %s)",
+                    [zone, NOON],
+                )
+        assert rows.zones("a/") == ["a/", "a/y"]
+        assert rows.zones("a%") == ["a%/x"]
 
 
 def test_tables_that_were_made_anew_are_rolled_up_from_the_beginning(
