@@ -947,6 +947,8 @@ _SEVERITY = {
             Outcome.COOLDOWN,
             Outcome.FAN_NEUTRAL_ZONE,
             Outcome.TURNED_OFF_OUTSIDE_WINDOW,
+            Outcome.DEVICE_OFF,
+            Outcome.DEVICE_ON,
             Outcome.WINTER_OFF,
             Outcome.SUMMER_OFF,
             Outcome.WINTER_ON,

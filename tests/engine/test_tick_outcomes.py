@@ -4,7 +4,9 @@ import math
 
 import pytest
 
+from switchbot_automation.core.step import overall_outcome
 from switchbot_automation.errors import DeviceOfflineError
+from switchbot_automation.model import Outcome, ZoneDecision
 
 NIGHT_ONLY = [{"days": [0, 1, 2, 3, 4, 5, 6], "start": "22:00", "end": "06:00"}]
 
@@ -286,3 +288,9 @@ async def test_the_gravest_word_of_several_zones_stands_for_the_tick(house):
     assert house.store.get("state/office")["assumed_aircon_power"] == "on"
     assert house.store.get("state/attic")["assumed_aircon_power"] == "unknown"
     assert "last_tick" in house.state
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_a_home_without_a_zone_of_the_defaults_name_says_any_word(outcome):
+    harmless = ZoneDecision("bed", Outcome.DISABLED)
+    assert overall_outcome([harmless, ZoneDecision("bath", outcome)]) == outcome

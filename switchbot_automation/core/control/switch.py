@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 _ON = {Action.WINTER: Outcome.WINTER_ON, Action.SUMMER: Outcome.SUMMER_ON}
 _OFF = {Action.WINTER: Outcome.WINTER_OFF, Action.SUMMER: Outcome.SUMMER_OFF}
+# Within this a plug, a status or the room shows what a unit does of which it is unknown.
+_SHOWS = timedelta(minutes=45)
 
 
 def switched(
@@ -74,7 +76,12 @@ def switched(
     sent = zone if setpoint is None else with_setpoint(zone, setpoint)
     change = None if again else _change(zone, sent, seen.state, on)
     if wanted is None and not again and change is None:
-        return _in_band(zone, seen, reasons, now)
+        wanted = _said_anew(seen, aim, zone, now)
+        if wanted is None:
+            return _in_band(zone, seen, reasons, now)
+        reasons = (*reasons, Reason(ReasonCode.BELIEF_UNCERTAIN))
+        if wanted is Action.OFF:
+            return _off(zone, seen, reasons)
     if change is not None:
         waits = _change_waits(zone, seen.state, change, now)
         if waits is not None:
@@ -96,6 +103,26 @@ def switched(
         if_blocked=None if again or change is not None else Outcome.COOLDOWN,
         setpoint=setpoint,
     )
+
+
+def _said_anew(
+    seen: ZoneSnapshot, aim: Aim, zone: ZoneSettings, now: datetime
+) -> Action | None:
+    """Return what a unit in its band is told of which nobody knows whether it runs.
+
+    None as long as something else may still show it. The band would be left before the
+    rule asked for anything, and until then nobody could say what the unit does. It is
+    told what the rule would want next at the threshold that is nearer.
+    """
+    kept = seen.state.keeping
+    since = kept.unsure_since if kept else None
+    if not seen.state.uncertain or since is None or now - since < _SHOWS:
+        return None
+    edges, temperature = edges_around(aim, zone.hysteresis_celsius), _temperature(seen)
+    until_on = edges.ahead(temperature, running=False)
+    if until_on < edges.ahead(temperature, running=True):
+        return Action.WINTER if aim.heating else Action.SUMMER
+    return Action.OFF
 
 
 def _change(

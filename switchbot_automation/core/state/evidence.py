@@ -44,8 +44,10 @@ _PLUG_LASTS = timedelta(minutes=45)
 _LATELY = timedelta(minutes=20)
 _PLUG_SECONDS, _PLUG_SECONDS_LATELY = 900.0, 300.0
 # An order whose answer was lost is sent again after this, then after thrice as long each
-# time: at once where it was bad luck, and six times in six hours where it is not.
+# time: at once where it was bad luck, and six times in six hours where it is not. A family
+# waits for its heat, so it is not longer than this.
 _UNANSWERED, _UNANSWERED_FACTOR = timedelta(minutes=1), 3
+_UNANSWERED_LONGEST = timedelta(hours=2)
 NONE = Evidence()
 
 
@@ -345,7 +347,7 @@ def repair_waits_until(
         waits.append(recent[-MOST_REPAIRS] + REPAIR_SPAN)
     if repeated and kept.unanswered_at is not None:
         pause = _UNANSWERED * _UNANSWERED_FACTOR ** min(kept.unanswered - 1, 8)
-        waits.append(kept.unanswered_at + min(pause, REPAIR_SPAN))
+        waits.append(kept.unanswered_at + min(pause, _UNANSWERED_LONGEST))
     doubt = kept.doubt
     if doubt is not None and doubt.next_at is not None:
         pressed = again or emergency or doubt.action is not action

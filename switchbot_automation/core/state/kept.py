@@ -81,8 +81,9 @@ _DOUBT_COUNTS = timedelta(minutes=10)
 _STILL_COUNTS = timedelta(hours=1)
 _UNSURE_COUNTS = timedelta(hours=1)
 _FAILS, _FAILS_FOR = 2, timedelta(minutes=10)
-# What was last tried so long ago and is not wanted any more says nothing of today.
-_FAILED_LASTS = timedelta(hours=12)
+# What is wanted is tried again within this; what was not is not wanted any more, and says
+# nothing of today.
+_FAILED_LASTS = timedelta(hours=3)
 # An end that lasts is one.
 _WELL_FOR = timedelta(minutes=10)
 _LONGEST_ERROR = 300
