@@ -1,13 +1,18 @@
 """Keep a room by being on for a share of a cycle: a heater on a plug. Pure.
 
-Time proportional control: at the lower end of the band the heater is always on, at the
-upper end never, and in between for a share of the cycle. So the room settles inside its
-band wherever that share is what it loses, and the heater never works against itself.
-Nothing is remembered beside when the relay last switched. A floor that was found to store
-its heat (see `room_model`) is given longer cycles and looked at less often: it evens them
-out, and the relay is spared.
+Time proportional control: within its band the heater is on for a share of a cycle, below it
+always and above it never. Which share keeps the room low in its band, where that costs the
+least and leaves room for the sun, is what the room's model says (see `room_model`): what the
+heater brings up, and what weather, sun and people take or give, which it goes on learning. So
+whatever the room loses, it settles in the same place, and nothing is summed up that could run
+away. Until the model is known the share falls from all at the lower end to none as far above
+the place as that is below it.
 
-    share_of(20.5, Edges(20.0, 21.0, heating=True))  # 0.5
+Nothing is remembered beside when the relay last switched. A floor that was found to store its
+heat is given longer cycles and looked at less often: it evens them out, and the relay is
+spared.
+
+    share_of(20.25, Edges(20.0, 21.0, heating=True))  # 0.625
 """
 
 from __future__ import annotations
@@ -40,19 +45,22 @@ if TYPE_CHECKING:
 _SHORTEST_SHARE = 0.2
 # The room is looked at so often, whatever the cycle.
 _LOOK, _LOOK_STORED = timedelta(minutes=5), timedelta(minutes=15)
+# Where in its band a heater keeps the room, and within how many of its cycles it is to be
+# there: sooner, and each step of the meter would show in the share.
+_PLACE, _AHEAD_CYCLES = 1.0 / 3.0, 1.2
+_METER_STEP = 0.1
+# A floor, which answers later, is to be so much further inside, within so many hours.
+_PLACE_STORED, _AHEAD_HOURS = 0.45, 1.5
 # A cycle may make the room swing by this share of its band.
-# Where in its band a floor keeps the room, and by when it is to be there.
-_TARGET_SHARE, _AHEAD_HOURS = 0.45, 1.5
 _SWING_SHARE, _LONGEST_CYCLE_HOURS = 0.15, 3.0
 
 
 def share_of(temperature: float, edges: Edges) -> float:
-    """Return for which share of the cycle the heater has to be on, 0.0 to 1.0."""
-    width = edges.off - edges.on
-    if width <= 0.0:
+    """Return for which share of the cycle the heater is on, 0.0 to 1.0, by the band alone."""
+    falls = 2.0 * _PLACE * (edges.off - edges.on)
+    if falls <= 0.0:
         return 1.0 if temperature <= edges.on else 0.0
-    share = (edges.off - temperature) / width
-    return _rounded(share)
+    return _rounded(1.0 - (temperature - edges.on) / falls)
 
 
 def _rounded(share: float) -> float:
@@ -83,7 +91,7 @@ def proportioned(
     share = 1.0
     if not begin:
         share = share_of(temperature, edges_around(aim, 0.0))
-        share = _foreseen(state, aim, share) if cycle > usual else share
+        share = _foreseen(state, aim, share, usual, stores=cycle > usual)
     on = state.power is Power.ON
     ends = _ends(state, share, cycle, on=on)
     wanted = share > 0.0 if ends is None else (on if now < ends else not on)
@@ -116,16 +124,30 @@ def proportioned(
     return replace(decided, look_at=look_at)
 
 
-def _foreseen(state: ZoneState, aim: Aim, share: float) -> float:
-    """Return the share for a floor within its band, by what it will have done in a while.
+def _foreseen(
+    state: ZoneState, aim: Aim, share: float, cycle: timedelta, *, stores: bool
+) -> float:
+    """Return the share within the band by what the room will have done in a while.
 
-    It goes on for hours after it was told otherwise, so where the room is says too little.
+    The given one where nothing is known, or the room is out of its band. A floor (`stores`)
+    goes on for hours after it was told otherwise.
     """
     learned, x = state.learned, aim.sign * (state.last_temperature or 0.0)
     if learned is None or not aim.near < x < aim.far:
         return share
-    target = aim.near + _TARGET_SHARE * (aim.far - aim.near)
-    found = learned.warm_up.heated_room.share_for(x, target, _AHEAD_HOURS)
+    room, width = learned.warm_up.heated_room, aim.far - aim.near
+    hours = cycle / timedelta(hours=1)
+    if stores:
+        place, ahead = _PLACE_STORED * width, _AHEAD_HOURS
+    else:
+        # In a narrow band as low as half a swing of the room allows; half on and half off
+        # it swings by a quarter of what the heater would bring it up in a whole cycle.
+        swing = (room.capacity or 0.0) * hours / 8.0 + _METER_STEP
+        place, ahead = (
+            max(_PLACE * width, min(width / 2.0, swing)),
+            _AHEAD_CYCLES * hours,
+        )
+    found = room.share_for(x, aim.near + place, ahead)
     return share if found is None else _rounded(found)
 
 
