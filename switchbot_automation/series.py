@@ -101,8 +101,9 @@ def _points(
             raise ValueError(
                 f"expected pairs of an instant and a number, entry {number} is none"
             ) from None
-        # A comparison that holds for numbers alone, and for none that is not finite.
-        plain = isinstance(value, int | float) and not isinstance(value, bool)
+        # Anything may come from outside; this holds for finite numbers alone.
+        anything: object = value
+        plain = isinstance(anything, int | float) and not isinstance(anything, bool)
         if not (plain and abs(value) <= _FARTHEST):
             raise ValueError(f"entry {number}: expected a finite number, got {value!r}")
         yield _utc(at, f"entry {number}"), float(value)

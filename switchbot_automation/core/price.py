@@ -14,8 +14,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from switchbot_automation.core.state.zone import PriceLevel
 from switchbot_automation.model import Reason, ReasonCode
 from switchbot_automation.schedule.windows import in_window, next_boundary
 from switchbot_automation.series import Series
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from switchbot_automation.settings.model import (
+        PriceSettings,
         PriceWindow,
         Profile,
         ZoneSettings,
@@ -44,23 +46,8 @@ _NARROWEST_KELVIN = 1.2
 _Span: TypeAlias = "tuple[datetime, datetime, float]"
 
 
-class Level(NamedTuple):
-    """What a price asks for at an instant.
-
-    `stores`: the conditioned end of the band, `coasts`: the other one; neither: the band.
-    `until` is when that changes as far as it is known, aware UTC, `price` the one in force.
-    `dear` is the price of the hours that are stored for, or coasted through.
-    """
-
-    stores: bool
-    coasts: bool
-    price: float
-    dear: float
-    until: datetime
-
-
-def known_price(zone: ZoneSettings, now: datetime) -> Series | None:
-    """Return a zone's prices around an aware instant, None where it has none."""
+def tariff_of(zone: ZoneSettings, now: datetime) -> Series | None:
+    """Return the prices of a zone's tariff around an instant, None where it has none."""
     price = zone.price
     if price is None or not price.windows or price.otherwise is None:
         return None
@@ -83,7 +70,7 @@ def _tariff(
     return Series(tuple(points), ends=ends, issued_at=day)
 
 
-def level_of(series: Series, now: datetime, lead: timedelta) -> Level | None:
+def level_of(series: Series, now: datetime, lead: timedelta) -> PriceLevel | None:
     """Return what prices ask for at an aware instant, None where they ask for nothing.
 
     `lead` is how long before dear hours heat is stored.
@@ -107,16 +94,16 @@ def level_of(series: Series, now: datetime, lead: timedelta) -> Level | None:
     price = here[2]
     inside = next((each for each in blocks if each[0] <= now < each[1]), None)
     if inside is not None:
-        return Level(False, True, price, inside[2], inside[1])  # noqa: FBT003 - a NamedTuple's fields
+        return PriceLevel(False, True, price, inside[2], inside[1])  # noqa: FBT003 - a NamedTuple's fields
     ahead = next((each for each in blocks if each[0] > now), None)
     if ahead is None:
         return None
     begins, _, dear = ahead
     worth = dear - price > _WORTH * abs(mean)
     if begins - now <= lead and worth:
-        return Level(True, False, price, dear, min(begins, here[1]))  # noqa: FBT003
+        return PriceLevel(True, False, price, dear, min(begins, here[1]))  # noqa: FBT003
     until = begins - lead if begins - lead > now else here[1]
-    return Level(False, False, price, dear, until)  # noqa: FBT003
+    return PriceLevel(False, False, price, dear, until)  # noqa: FBT003
 
 
 def _dear_blocks(spans: tuple[_Span, ...], limit: float) -> list[_Span]:
@@ -166,16 +153,39 @@ def _by_hour(spans: tuple[_Span, ...]) -> Iterator[_Span]:
         yield parts[0][0], parts[-1][1], weighed / sum(seconds)
 
 
-def with_price(zone: ZoneSettings, now: datetime) -> ZoneSettings:
+def level_said(
+    price: PriceSettings, series: Series | None, now: datetime
+) -> PriceLevel | None:
+    """Return what a series that somebody said asks for, None while it is not believed.
+
+    Not one that is older than it may be, nor one that says it was made later than now.
+    """
+    if series is None:
+        return None
+    ends = series.issued_at + timedelta(seconds=price.max_age_seconds)
+    if not series.issued_at - _HOUR <= now < ends:
+        return None
+    level = level_of(series, now, price.lead)
+    if level is None:
+        return None
+    return replace(level, until=min(level.until, ends))
+
+
+def with_price(
+    zone: ZoneSettings, said: PriceLevel | None, now: datetime
+) -> ZoneSettings:
     """Return a zone's settings with the part of its band that the price asks for.
 
-    Nothing of a band that is kept for an opening, or too narrow to have two ends.
+    `said` is what a series asked for when it was last looked at. Nothing of a band that is
+    kept for an opening, or too narrow to have two ends.
     """
     price, overlay = zone.price, zone.overlay
     if price is None or overlay is None or overlay.paused_since is not None:
         return zone
-    series = known_price(zone, now)
-    level = level_of(series, now, price.lead) if series is not None else None
+    level = said if price.source and said is not None and now < said.until else None
+    if level is None:
+        series = tariff_of(zone, now)
+        level = level_of(series, now, price.lead) if series is not None else None
     if level is None:
         return zone
     until = level.until

@@ -404,6 +404,7 @@ _AROUND = {
     "opening": later("nothing had been open"),
     "presence": later("somebody had been there"),
     "offsets": later("nothing had moved the band"),
+    "price": later("no price had been known"),
 }
 
 # A reason's template; where it may lack a number, others that need fewer.

@@ -166,11 +166,15 @@ class PriceWindow:
 class PriceSettings:
     """What energy costs, and how much of the band may be used for it; see `core.price`.
 
-    A tariff by the clock: `windows`, and `otherwise` what it costs outside of them.
+    A tariff by the clock: `windows`, and `otherwise` what it costs outside of them. With
+    `source` a series of that name counts instead, while it is known and was issued no
+    more than `max_age_seconds` ago.
     """
 
     windows: tuple[PriceWindow, ...] = _PRICE["windows"]
     otherwise: float | None = None
+    source: str = _PRICE["source"]
+    max_age_seconds: int = _PRICE["max_age_seconds"]
     share: float = _PRICE["share"]
     lead_seconds: int = _PRICE["lead_seconds"]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.overlay import zone_overlaid
-from switchbot_automation.core.price import as_asked, known_price, level_of
+from switchbot_automation.core.price import as_asked, level_of, tariff_of
 from switchbot_automation.core.state.zone import Surroundings, ZoneState
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import ReasonCode
@@ -85,7 +85,7 @@ def test_it_is_looked_at_again_when_the_price_asks_for_something_else():
 def test_the_tariff_is_read_on_the_clock_of_the_zone_on_days_of_a_change_too():
     paris = zone(timezone="Europe/Paris")
     before = datetime(2026, 3, 29, 3, 59, tzinfo=UTC)
-    series = known_price(paris, before)
+    series = tariff_of(paris, before)
     assert series.at(before) == 0.15
     assert series.at(before + timedelta(minutes=1)) == 0.3
 
@@ -98,7 +98,7 @@ def test_of_hours_that_overlap_the_first_count_and_days_are_kept():
         ],
         "otherwise": 3.0,
     }
-    series = known_price(zone(price), MIDNIGHT)
+    series = tariff_of(zone(price), MIDNIGHT)
     day = [series.at(MIDNIGHT + hour * HOUR) for hour in (8, 9, 10, 11, 12)]
     assert day == [3.0, 2.0, 1.0, 2.0, 3.0]
     assert series.at(MIDNIGHT + 34 * HOUR) == 2.0

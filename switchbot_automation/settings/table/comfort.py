@@ -277,6 +277,21 @@ COMFORT: tuple[SettingSpec, ...] = (
         bounds=(-10000, 10000),
     ),
     SettingSpec(
+        "price.source",
+        Kind.NAME,
+        "A series of prices that a plug-in of `plugins` reads or the host tells under this"
+        " name. While it is not known, `price.windows` counts, if there is any.",
+        default="",
+        bounds=(0, 40),
+        unit="characters",
+    ),
+    _seconds(
+        "price.max_age_seconds",
+        129600,
+        (3600, 1209600),
+        "So long after it was issued a series is not believed any more.",
+    ),
+    SettingSpec(
         "price.share",
         Kind.NUMBER,
         "How much of the band is given up at the other end, but never more than leaves"
