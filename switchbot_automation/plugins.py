@@ -17,15 +17,16 @@ sensors    an object with ``async read() -> Mapping``: a status, as a meter's
 actuators  an object with ``async send(command, parameter)``: a zone's unit, which gets
            ``setAll`` with "temperature,mode,fan,on", and ``turnOff``
 offsets    an object with ``kelvin(zone, now) -> float | None``, quick, no I/O
+series     an object with ``async read() -> series.Series``: a price of the hours to come
 ========== ===========================================================================
 
 A sensor that has `hears`, the cloud's id of the very device it listens to, is another way
 to that one: a zone that names the id is answered by it, and the cloud confirms it now and
 then, see `engine/observe/ears.py`.
 
-Factories do no I/O. Sensors, actuators and offsets are named in the settings' `plugins`;
-a zone has them as ``plugin:NAME`` for its meter or air conditioner, an offset as the
-source NAME. One with a `close` is closed when its settings change.
+Factories do no I/O. Sensors, actuators, offsets and series are named in the settings'
+`plugins`; a zone has them as ``plugin:NAME`` for its meter or air conditioner, an offset
+and a series as the source NAME. One with a `close` is closed when its settings change.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ GROUPS: Final = (
     "actuators",
     "offsets",
     "notifiers",
+    "series",
 )
 _PREFIX: Final = "switchbot_automation."
 _BACKENDS: Final = "backends"

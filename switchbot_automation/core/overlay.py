@@ -3,7 +3,7 @@
 First the season that `auto` stands for. Then a preset, chosen by a person for a time, by
 absence, by the window in force or by the zone, in this order; offsets on top of it; the
 band that a person wants for a time, which also opens a window of its own; a pause while
-something is open; and windows that were missed. Computed
+something is open; windows that were missed; and which part of the band the price asks for. Computed
 anew each time from the settings as they stand in the document and from what the state
 knows of the surroundings, so there is nothing to restore afterwards.
 """
@@ -19,6 +19,7 @@ from switchbot_automation.core.control.air import felt_kelvin
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.control.season import AUTO, season_of
 from switchbot_automation.core.control.warm_up import EARLIEST
+from switchbot_automation.core.price import level_said, with_price
 from switchbot_automation.core.protect.safety import may_run
 from switchbot_automation.core.state.around import (
     after_outdoor,
@@ -119,7 +120,8 @@ def zone_overlaid(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSe
     around = state.surroundings or EMPTY
     laid = _laid(base, around, state.wish, now)
     laid = _felt(laid, state)
-    return _looking_ahead(laid, base, around, state.wish, now)
+    laid = _looking_ahead(laid, base, around, state.wish, now)
+    return laid if laid.price is None else with_price(laid, around.price, now)
 
 
 def _felt(zone: ZoneSettings, state: ZoneState) -> ZoneSettings:
@@ -571,6 +573,10 @@ def after_surroundings(
         signs = _with_sign(zone, signs, device_id, said, min(at, now), told=told)
     offsets = _offset_values(zone, around, new, now)
     around = replace(around, signs=signs, offsets=offsets)
+    wanted = zone.price
+    if wanted is not None and wanted.source:
+        said = level_said(wanted, new.series.get(wanted.source), now)
+        around = replace(around, price=said)
     openings = zone.openings
     if (
         openings is not None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.model import Action, Reason
+    from switchbot_automation.series import Series
     from switchbot_automation.settings.model import ZoneSettings
 
 
@@ -163,8 +164,9 @@ class Around(NamedTuple):
     `signs`: what each sensor showed and when, by device id, and whether an event told it
     rather than an answer. `offsets`: what each source
     gave, in kelvin, by source and zone; and whether it was told just now, by a person or
-    a host, rather than asked for.
+    a host, rather than asked for. `series`: what is known of the hours to come, by source.
     """
 
     signs: tuple[tuple[str, Mapping[str, Any], datetime, bool], ...] = ()
     offsets: Mapping[tuple[str, str], tuple[float, bool]] = {}
+    series: Mapping[str, Series] = {}

@@ -15,6 +15,7 @@ from switchbot_automation.engine.configure import Configurator
 from switchbot_automation.engine.documents.leader import Leadership
 from switchbot_automation.engine.observe.around import Survey
 from switchbot_automation.engine.observe.ears import EarsOfEngine
+from switchbot_automation.engine.observe.foretold import Foretold
 from switchbot_automation.engine.observe.gateway import Observer, PluggedCloud
 from switchbot_automation.engine.observe.meters import (
     KnownDevices,
@@ -54,6 +55,7 @@ class Parts(NamedTuple):
     agenda: Agenda
     observer: Observer
     offsets: Offsets
+    foretold: Foretold
     plugged: PluggedCloud
     tick: Tick
     make_rules: Callable[[], Rules]
@@ -111,12 +113,14 @@ def assemble(
     left_units = LeftUnits(documents, observer, commander, clock)
     agenda = Agenda(documents, meters, pushes, listeners, clock)
     offsets = Offsets(agenda.bring_forward)
+    foretold = Foretold(clock, plugged.series_reader, agenda.bring_forward)
     survey = Survey(
         documents,
         observer,
         meters=meters,
         pushes=pushes,
         offsets=offsets,
+        foretold=foretold,
         clock=clock,
     )
     configurator = Configurator(documents, notifiers)
@@ -148,6 +152,7 @@ def assemble(
         agenda=agenda,
         observer=observer,
         offsets=offsets,
+        foretold=foretold,
         plugged=plugged,
         tick=Tick(
             documents,

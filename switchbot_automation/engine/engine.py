@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.definition.context import Notifier
     from switchbot_automation.rules.running.runner import Rules
+    from switchbot_automation.series import Series
     from switchbot_automation.settings.model import Settings, ZoneSettings
     from switchbot_store import AsyncStore, Entry, HistoryService, ThreadedHistory
 
@@ -766,6 +767,19 @@ class AutomationEngine:
             }
         )
 
+    def tell_series(self, source: str, series: Series | None) -> None:
+        """Take a series that the host knows, as prices of the hours to come. No I/O.
+
+        `source` is the name by which zones have it, as their `price.source`; `series` takes
+        the place of what was told before, None says that nothing is known any more. It is
+        kept in memory: after a restart it has to be told again. The next tick is wanted at
+        once. Raises TypeError for what is no `series.Series`.
+
+            engine.tell_series("day-ahead", Series(points, ends=ends, issued_at=now))
+        """
+        self._lifetime.check_open()
+        self._parts.foretold.tell(source, series)
+
     def events_missed(self) -> None:
         """Know that events may have been lost: what they left unsaid counts for nothing.
 
@@ -939,7 +953,9 @@ class AutomationEngine:
         report = await (await installed()).report_beside()
         ears = self._parts.observer.ears
         heard = ears.report() if ears is not None else {}
-        return {**report, "heard": heard} if heard else report
+        series = self._parts.foretold.report(self._clock.now())
+        found = {"heard": heard, "series": series}
+        return {**report, **{name: each for name, each in found.items() if each}}
 
     @property
     def unit(self) -> str:

@@ -362,6 +362,7 @@ class _Search:
             ("opening", "open", "closed", {"signs": closed, "suspected_at": None}),
             ("presence", "nobody", "somebody", {"signs": there}),
             ("offsets", "some", "none", {"offsets": {}}),
+            ("price", "some", "none", {"price": None}),
         ):
             what: dict[str, Any] = changed
             yield from self._state(

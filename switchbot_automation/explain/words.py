@@ -404,6 +404,7 @@ _AROUND = {
     "opening": later("nothing had been open"),
     "presence": later("somebody had been there"),
     "offsets": later("nothing had moved the band"),
+    "price": later("no price had been known"),
 }
 
 # A reason's template; where it may lack a number, others that need fewer.
@@ -436,6 +437,20 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.OFFSET: (
         later("{source} moves the band by {kelvin} K"),
         later("a number from elsewhere moves the band"),
+    ),
+    ReasonCode.PRICE_STORES: (
+        later(
+            "energy costs {price:g} now and {dear:g} soon, so the room is brought to the"
+            " far end of its band until {until}"
+        ),
+        later("energy will be dear, so the room is brought to the far end of its band"),
+    ),
+    ReasonCode.PRICE_COASTS: (
+        later(
+            "energy costs {price:g}, which is dear, so the room is kept at the near end"
+            " of its band until {until}"
+        ),
+        later("energy is dear, so the room is kept at the near end of its band"),
     ),
     ReasonCode.WINDOW_MISSED: (
         later("the window {window} of {day} had begun before anybody looked"),

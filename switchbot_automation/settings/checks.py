@@ -100,6 +100,7 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
                 )
     yield from _edge_problems(merged)
     yield from _air_problems(merged)
+    yield from _price_problems(merged.get("price"))
     ceiling = merged.get("heat_ceiling_celsius")
     heated = merged["winter"].get("max_temp")
     if ceiling and heated is not None and ceiling <= heated:
@@ -107,6 +108,15 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
             f"{ceiling:g} °C is not above winter.max_temp, {degrees(heated)}"
             f" {symbol()}: the room would never be heated to it",
             ("heat_ceiling_celsius",),
+        )
+
+
+def _price_problems(price: Mapping[str, Any] | None) -> Iterator[Problem]:
+    """Check that a tariff says what energy costs at every hour."""
+    if price and price.get("windows") and "otherwise" not in price:
+        yield Problem(
+            "is missing: what energy costs outside of price.windows",
+            ("price", "otherwise"),
         )
 
 

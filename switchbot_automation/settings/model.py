@@ -8,6 +8,7 @@ What a document leaves out, and whoever makes them without one, has the defaults
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
@@ -42,6 +43,7 @@ _PRESENCE = DEFAULTS["presence"]
 _HUMIDITY = DEFAULTS["humidity"]
 _AIR = DEFAULTS["air"]
 _OFFSET = DEFAULTS["offsets[]"]
+_PRICE = DEFAULTS["price"]
 _GROUP = DEFAULTS["groups{}"]
 _NOTIFIER = DEFAULTS["notifiers{}"]
 
@@ -153,6 +155,36 @@ class OffsetInput:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceWindow:
+    """Hours of a tariff, and what energy costs in them."""
+
+    window: TimeWindow
+    price: float
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSettings:
+    """What energy costs, and how much of the band may be used for it; see `core.price`.
+
+    A tariff by the clock: `windows`, and `otherwise` what it costs outside of them. With
+    `source` a series of that name counts instead, while it is known and was issued no
+    more than `max_age_seconds` ago.
+    """
+
+    windows: tuple[PriceWindow, ...] = _PRICE["windows"]
+    otherwise: float | None = None
+    source: str = _PRICE["source"]
+    max_age_seconds: int = _PRICE["max_age_seconds"]
+    share: float = _PRICE["share"]
+    lead_seconds: int = _PRICE["lead_seconds"]
+
+    @property
+    def lead(self) -> timedelta:
+        """How long before dear hours heat is stored."""
+        return timedelta(seconds=self.lead_seconds)
+
+
+@dataclass(frozen=True, slots=True)
 class Humidity:
     """What humidity a room is kept at; percent are relative, None is no such end."""
 
@@ -258,6 +290,7 @@ class ZoneSettings:
     openings: Openings | None = None
     presence: Presence | None = None
     offsets: tuple[OffsetInput, ...] = _ZONE["offsets"]
+    price: PriceSettings | None = None
     latitude: float | None = None
     longitude: float | None = None
     overlay: Overlay | None = None
@@ -412,6 +445,7 @@ class ZoneSettings:
             or self.openings
             or self.presence
             or self.offsets
+            or self.price
             or any(
                 window.preset or window.policy.catch_up != CATCH_UPS[0]
                 for window in self.time_windows
@@ -529,6 +563,8 @@ class Overlay:
     `opened`: nothing is begun for it, since it would have to rest in a moment. `until`:
     when something of this changes by itself, aware UTC, None for never. `ahead`: a later
     window that wants more than the one that is open: when it opens, and the zone of then.
+    `asked`: the profiles of winter and summer whose bands a price has narrowed, None where
+    none has.
     """
 
     base: ZoneSettings
@@ -538,3 +574,4 @@ class Overlay:
     opened: Reason | None = None
     until: datetime | None = None
     ahead: tuple[datetime, ZoneSettings] | None = None
+    asked: tuple[Profile | None, Profile | None] | None = None

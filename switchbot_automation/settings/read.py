@@ -51,6 +51,8 @@ from switchbot_automation.settings.model import (
     Openings,
     Presence,
     Preset,
+    PriceSettings,
+    PriceWindow,
     Profile,
     Sensor,
     Settings,
@@ -169,6 +171,12 @@ def _window(value: dict[str, Any]) -> TimeWindow:
 def _offset(value: dict[str, Any]) -> OffsetInput:
     """Make an offset of its converted values."""
     return OffsetInput(**value)
+
+
+def _price_window(value: dict[str, Any]) -> PriceWindow:
+    """Make hours of a tariff of their converted values."""
+    price = value.pop("price")
+    return PriceWindow(_window({"days": frozenset(range(7)), **value}), price)
 
 
 def _sensor(value: dict[str, Any]) -> Sensor:
@@ -512,6 +520,7 @@ _MAKERS = {
     "sensors": _sensor,
     "equipment": _unit,
     "offsets": _offset,
+    "windows": _price_window,
 }
 
 
@@ -1000,6 +1009,18 @@ def _complete(values: dict[str, Any]) -> None:
         values["air"] = Air(**values["air"])
     if "presence" in values:
         values["presence"] = Presence(**values["presence"])
+    if "price" in values:
+        values["price"] = _price(values["price"], latitude, longitude)
+
+
+def _price(
+    given: Mapping[str, Any], latitude: float | None, longitude: float | None
+) -> PriceSettings:
+    windows = tuple(
+        replace(each, window=_located(each.window, latitude, longitude))
+        for each in given.get("windows", ())
+    )
+    return PriceSettings(**{**given, "windows": windows})
 
 
 def _located(

@@ -17,7 +17,8 @@ Override a fixture to change what is built on it: `switchbot_settings` for other
 `switchbot_home` for another house, `memory_store` for another store.
 
 `EquipmentContract` is what every kind of equipment promises, for whoever brings equipment
-of another make; see `testing.equipment_contract`.
+of another make; see `testing.equipment_contract`. `SeriesContract` is what a source of
+prices of the hours to come promises; see `testing.series_contract`.
 
 Loading this module imports pytest and nothing else: every pytest run of every project
 that has the package installed does.
@@ -42,10 +43,12 @@ if TYPE_CHECKING:
         SimulatedHome,
     )
     from switchbot_automation.testing.equipment_contract import EquipmentContract
+    from switchbot_automation.testing.series_contract import SeriesContract
     from switchbot_store import JsonStore, MemoryStore, PostgresStore
 
 __all__ = [
     "EquipmentContract",
+    "SeriesContract",
     "json_store",
     "memory_store",
     "postgres_store",
@@ -69,6 +72,12 @@ def __getattr__(name: str) -> Any:
         )
 
         return EquipmentContract
+    if name == "SeriesContract":
+        from switchbot_automation.testing.series_contract import (  # noqa: PLC0415 - see the module
+            SeriesContract,
+        )
+
+        return SeriesContract
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
 

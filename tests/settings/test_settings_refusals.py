@@ -60,6 +60,9 @@ def nested(spec, value):
         return {"groups": {"duct": group}}
     if spec.section == "sensors[]":
         return {"sensors": [{"device_id": "METER", spec.key: value}]}
+    if spec.section == "price.windows[]":
+        hours = {"start": "22:00", "end": "06:00", spec.key: value}
+        return {"price": {"windows": [hours], "otherwise": 1}}
     inside, one = {spec.key: value}, spec.section.removesuffix("[]")
     if one in NEEDED:
         entry = NEEDED[one] | inside

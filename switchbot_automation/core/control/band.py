@@ -73,7 +73,17 @@ def aim_of(zone: ZoneSettings) -> Aim | None:
         high=profile.max_temp,
         asked=profile.target_temp,
         step=0.5 if zone.half_degrees else 1.0,
+        width=_whole_width(zone, heating=heating),
     )
+
+
+def _whole_width(zone: ZoneSettings, *, heating: bool) -> float | None:
+    """Return how wide the band is that a price narrowed, None where none has."""
+    if zone.overlay is None or zone.overlay.asked is None:
+        return None
+    winter, summer = zone.overlay.asked
+    asked = winter if heating else summer
+    return None if asked is None else asked.max_temp - asked.min_temp
 
 
 def _usable(zone: ZoneSettings) -> tuple[bool, Profile | None]:

@@ -158,13 +158,17 @@ def _read_trial(value: Any) -> Trial | None:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What the room is wanted to be. Celsius; `asked` is the profile's own setpoint."""
+    """What the room is wanted to be. Celsius; `asked` is the profile's own setpoint.
+
+    `width` is that of the whole band in kelvin, where `low` to `high` is a part of it.
+    """
 
     heating: bool
     low: float
     high: float
     asked: float
     step: float = 1.0
+    width: float | None = None
 
     @property
     def sign(self) -> float:
@@ -184,7 +188,8 @@ class Aim:
     @property
     def inside(self) -> float:
         """How far inside the near edge the room has to settle, in kelvin."""
-        return min(_INSIDE_MOST, _INSIDE_SHARE * (self.far - self.near))
+        width = self.far - self.near if self.width is None else self.width
+        return min(_INSIDE_MOST, _INSIDE_SHARE * width)
 
     @property
     def wake(self) -> float:

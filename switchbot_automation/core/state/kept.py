@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from switchbot_automation.core.control.band import asked_the_most, edges_of, spent
 from switchbot_automation.core.pace import is_stale, too_old
+from switchbot_automation.core.price import as_asked
 from switchbot_automation.core.protect.stages import locked_out, outdoor_unknown
 from switchbot_automation.core.state.around import OUTDOOR_LASTS
 from switchbot_automation.core.state.evidence import unit_belief
@@ -174,7 +175,7 @@ def _facts(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Facts:
         _silent(zone, state, now),
         _unit(zone, state, now),
         # A room that nobody keeps has no band.
-        edges_of(zone) if idle is None else None,
+        edges_of(as_asked(zone)) if idle is None else None,
         state.compressor_running,
     )
 
@@ -464,7 +465,7 @@ def _never_ends(
         return False
     lasts, edges, temperature = (
         now - found.since,
-        edges_of(zone),
+        edges_of(as_asked(zone)),
         state.last_temperature,
     )
     if lasts >= _PAUSE_ENDS or found.reasons[0] is ReasonCode.OPENING_TOO_LONG:
@@ -558,7 +559,7 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     idle = _left_alone(zone, state, now)
     if idle is not None:
         return idle[0] == "off" == keeping.status
-    edges = edges_of(zone)
+    edges = edges_of(as_asked(zone))
     return (
         keeping.status == "kept"
         and edges is not None

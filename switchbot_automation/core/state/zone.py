@@ -580,6 +580,43 @@ class OffsetValue:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceLevel:
+    """What a price asks for, until when: the conditioned end of the band, or the other.
+
+    Neither `stores` nor `coasts`: the whole band. `price` is the one in force, `dear` that
+    of the hours it is stored for or that are coasted through.
+    """
+
+    stores: bool
+    coasts: bool
+    price: float
+    dear: float
+    until: datetime
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        return {
+            "stores": self.stores,
+            "coasts": self.coasts,
+            "price": self.price,
+            "dear": self.dear,
+            "until": encode_instant(self.until),
+        }
+
+    @classmethod
+    def from_document(cls, value: Any) -> PriceLevel | None:
+        """Read a document, however damaged; None where there is none."""
+        if not isinstance(value, dict):
+            return None
+        price, dear = number(value.get("price")), number(value.get("dear"))
+        until = instant(value.get("until"))
+        if price is None or dear is None or until is None:
+            return None
+        stores, coasts = value.get("stores") is True, value.get("coasts") is True
+        return cls(stores, coasts and not stores, price, dear, until)
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What is known around one zone.
 
@@ -588,7 +625,8 @@ class Surroundings:
     `suspected_at` is when there was one; `dip` is the deepest fall that was none, in kelvin,
     as it was at `dip_at`. `joined` and `missed` are the start of the
     occurrence of a window, by its name, that is in force or came too late, as dates.
-    `outdoor` is the temperature outdoors in degrees Celsius, heard at `outdoor_at`.
+    `outdoor` is the temperature outdoors in degrees Celsius, heard at `outdoor_at`. `price`
+    is what a series of prices asks for, None where none is known.
     """
 
     signs: Mapping[str, Sign] = field(default_factory=lambda: _NOTHING)
@@ -601,6 +639,7 @@ class Surroundings:
     missed: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     outdoor: float | None = None
     outdoor_at: datetime | None = None
+    price: PriceLevel | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document, without what is empty."""
@@ -625,6 +664,8 @@ class Surroundings:
         if self.outdoor is not None and self.outdoor_at is not None:
             document["outdoor"] = self.outdoor
             document["outdoor_at"] = encode_instant(self.outdoor_at)
+        if self.price is not None:
+            document["price"] = self.price.to_document()
         return document
 
     @classmethod
@@ -645,6 +686,7 @@ class Surroundings:
             missed=_days(value.get("missed")),
             outdoor=number(value.get("outdoor")),
             outdoor_at=instant(value.get("outdoor_at")),
+            price=PriceLevel.from_document(value.get("price")),
         )
 
     def not_later_than(self, now: datetime) -> Surroundings:

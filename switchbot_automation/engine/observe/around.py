@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.engine.observe.foretold import Foretold
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.engine.observe.meters import Meters
     from switchbot_automation.engine.observe.offsets import Offsets
@@ -39,6 +40,7 @@ class Survey:
         meters: Meters,
         pushes: Pushes,
         offsets: Offsets,
+        foretold: Foretold,
         clock: Clock,
     ) -> None:
         self._documents = documents
@@ -46,6 +48,7 @@ class Survey:
         self._meters = meters
         self._pushes = pushes
         self._offsets = offsets
+        self._foretold = foretold
         self._clock = clock
         self._asked_at: dict[str, float] = {}
         self._asking = asyncio.Semaphore(_AT_ONCE)
@@ -62,7 +65,9 @@ class Survey:
                 if kelvin is not None:
                     offsets[wanted.source, zone.name] = kelvin, told
         self._offsets.taken()
-        return Around(tuple(signs), offsets)
+        sources = {zone.price.source for zone in zones if zone.price} - {""}
+        series = await self._foretold.known(sources) if sources else {}
+        return Around(tuple(signs), offsets, series)
 
     async def _asked(
         self, zones: Iterable[ZoneSettings], now: datetime

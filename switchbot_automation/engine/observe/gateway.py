@@ -624,6 +624,17 @@ class PluggedCloud:
                 end = _nothing
             self._registered[name] = (wanted[name].fingerprint, end)
 
+    def series_reader(self, name: str) -> Callable[[], Awaitable[object]] | None:
+        """Return what reads a plug-in's series, None where `plugins` has none of that name.
+
+        Raises what its factory raises.
+        """
+        part = self._parts.get(name)
+        if part is None or part.group != "series":
+            return None
+        read: Callable[[], Awaitable[object]] = self._part(name, "series").read
+        return read
+
     @property
     def _parts(self) -> Mapping[str, PluginPart]:
         settings = self._documents.life.settings

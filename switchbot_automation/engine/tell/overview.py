@@ -9,6 +9,7 @@ from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.price import as_asked
 from switchbot_automation.core.state.around import outdoor_of
 from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.values import encode_instant
@@ -159,6 +160,7 @@ def _zone(
 
 def _wanted(as_set: ZoneSettings, zone: ZoneSettings) -> dict[str, float] | None:
     """Return the band as `engine.set_temperature` takes it; None without temperatures."""
+    zone = as_asked(zone)
     winter, summer = zone.winter, zone.summer
     if as_set.mode == AUTO:
         if winter is None or summer is None:

@@ -139,6 +139,7 @@ _ASKED_OF: Mapping[str, tuple[str, ...]] = {
     "sensors": ("read",),
     "actuators": ("send",),
     "offsets": ("kelvin",),
+    "series": ("read",),
 }
 
 

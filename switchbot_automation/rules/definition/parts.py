@@ -15,7 +15,12 @@ from switchbot_automation.model import PluginPart
 from switchbot_automation.rules.definition.lookup import fingerprint, part_kind
 from switchbot_automation.wording import shown
 
-_GROUPS = {"sensor": "sensors", "actuator": "actuators", "offset": "offsets"}
+_GROUPS = {
+    "sensor": "sensors",
+    "actuator": "actuators",
+    "offset": "offsets",
+    "series": "series",
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 

@@ -224,4 +224,85 @@ COMFORT: tuple[SettingSpec, ...] = (
         (60, 604800),
         "After so long without a new value it adds nothing.",
     ),
+    SettingSpec(
+        "price",
+        Kind.SECTION,
+        "What energy costs: before dear hours the room is kept at the conditioned end of"
+        " its band, in them at the other, never outside of it. Any currency, or CO2: only"
+        " the relation counts.",
+    ),
+    SettingSpec(
+        "price.windows",
+        Kind.SECTIONS,
+        "A tariff by the clock of `timezone`: hours with a price of their own. Of several"
+        " that overlap the first counts.",
+        default=(),
+        bounds=(0, 50),
+        unit="entries",
+    ),
+    SettingSpec(
+        "price.windows[].days",
+        Kind.DAYS,
+        "Days the hours start on: 0 Monday to 6 Sunday; without it every day.",
+        bounds=(1, 7),
+        unit="entries",
+    ),
+    SettingSpec(
+        "price.windows[].start",
+        Kind.EDGE,
+        "When they start.",
+        bounds=(-720, 720),
+        unit="min from the sun's",
+        required=True,
+    ),
+    SettingSpec(
+        "price.windows[].end",
+        Kind.EDGE,
+        "When they are over; not after `start` means the next day.",
+        bounds=(-720, 720),
+        unit="min from the sun's",
+        required=True,
+    ),
+    SettingSpec(
+        "price.windows[].price",
+        Kind.NUMBER,
+        "What a kWh costs in them.",
+        bounds=(-10000, 10000),
+        required=True,
+    ),
+    SettingSpec(
+        "price.otherwise",
+        Kind.NUMBER,
+        "What a kWh costs outside of `price.windows`.",
+        bounds=(-10000, 10000),
+    ),
+    SettingSpec(
+        "price.source",
+        Kind.NAME,
+        "A series of prices that a plug-in of `plugins` reads or the host tells under this"
+        " name. While it is not known, `price.windows` counts, if there is any.",
+        default="",
+        bounds=(0, 40),
+        unit="characters",
+    ),
+    _seconds(
+        "price.max_age_seconds",
+        129600,
+        (3600, 1209600),
+        "So long after it was issued a series is not believed any more.",
+    ),
+    SettingSpec(
+        "price.share",
+        Kind.NUMBER,
+        "How much of the band is given up at the other end, but never more than leaves"
+        " 1.2 K; 0 moves nothing.",
+        default=0.5,
+        bounds=(0, 0.9),
+    ),
+    _seconds(
+        "price.lead_seconds",
+        7200,
+        (0, 43200),
+        "How long before dear hours heat, or cold, is stored.",
+    ),
 )

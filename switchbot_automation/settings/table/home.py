@@ -87,8 +87,8 @@ HOME: tuple[SettingSpec, ...] = (
     SettingSpec(
         "plugins",
         Kind.PLUGINS,
-        "Sensors, actuators and offsets of plug-ins by a name of one's own; a zone has one"
-        " as `plugin:NAME` for a device id, or as the source of an offset.",
+        "Sensors, actuators, offsets and series of plug-ins by a name of one's own; a zone has one"
+        " as `plugin:NAME` for a device id, or as the source of an offset or a price.",
         bounds=(1, 40),
         unit="characters a name",
         per_zone=False,
