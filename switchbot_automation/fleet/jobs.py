@@ -143,7 +143,7 @@ class GatheredJobs(JobManager):
         super().__init__(connector)
         self.room: int = 1
         self._worker: int | None = None
-        self._leaving = False
+        self._leaving = asyncio.Event()
         self._taken: deque[Job] = deque()
         self._at_work: set[int] = set()
         self._ending = _Together(self._finish)
@@ -181,10 +181,10 @@ class GatheredJobs(JobManager):
         if worker_id != self._worker:
             # What another one has not begun is taken up as if that one had died.
             self._worker = worker_id
-            self._leaving = False
+            self._leaving.clear()
             self._taken.clear()
             self._at_work.clear()
-        if self._leaving:
+        if self._leaving.is_set():
             return None
         if not self._taken:
             rows = await self.connector.execute_query_all_async(
@@ -198,13 +198,13 @@ class GatheredJobs(JobManager):
             )
             self._taken.extend(found)
             self._at_work.update(job.id for job in found if job.id is not None)
-            if self._leaving:  # since the statement went out
+            if self._leaving.is_set():  # since the statement went out
                 await self.let_go()
         return self._taken.popleft() if self._taken else None
 
     async def let_go(self) -> None:
         """Give back what was taken and not begun; the worker of now takes no more."""
-        self._leaving = True
+        self._leaving.set()
         left, self._taken = self._taken, deque()
         await self.again(left)
 
@@ -223,7 +223,7 @@ class GatheredJobs(JobManager):
     async def unregister_worker(self, worker_id: int) -> None:
         """Forget a worker that ends; what it has not come to the end of is given back."""
         if worker_id == self._worker:
-            self._leaving = True
+            self._leaving.set()
             self._taken.clear()
         await self.again(
             await self.list_jobs_async(worker_id=worker_id, status=Status.DOING.value)
@@ -234,7 +234,7 @@ class GatheredJobs(JobManager):
         """Note the end of a job; not of one that was broken off, since its worker ends."""
         assert job.id is not None  # noqa: S101 - it was taken
         self._at_work.discard(job.id)
-        if self._leaving and status is Status.ABORTED:
+        if self._leaving.is_set() and status is Status.ABORTED:
             return
         await self._ending.ask((job, status, delete_job))
 
