@@ -6,6 +6,7 @@
     ├── SettingsError             the settings document is wrong; `path` says where
     ├── UnknownZoneError          no zone of that name; `zone`, `known`
     ├── UnknownHomeError          no settings of a home of that name; `home`
+    ├── QueueVersionError         the queue of a fleet is of another version
     ├── PluginError               a plug-in failed; `plugin`
     ├── EngineClosedError         the engine was closed, or belongs to another process
     ├── RuleActionError           a rule's action was refused before anything was sent
@@ -80,6 +81,13 @@ class UnknownHomeError(AutomationError):
     def __init__(self, home: str) -> None:
         self.home = home
         super().__init__(f"there are no settings of the home {home!r}")
+
+
+class QueueVersionError(AutomationError):
+    """The queue of a fleet is of a version that its workers do not know.
+
+    Nothing was taken from it. The message says what to install or to apply.
+    """
 
 
 class EngineClosedError(AutomationError, RuntimeError):

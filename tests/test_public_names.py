@@ -25,7 +25,8 @@ BadParameterError BrokerError Clock ClockSkewError CloudApi CloudError CloudServ
 CloudTimeoutError Command CommandResult CommandStatus Device DeviceList
 DeviceOfflineError DeviceStatus EngineClosedError EngineThread Explanation
 HubOfflineError ManualAction
-Outcome PluginError QuotaExhaustedError QuotaLedger RateLimitedError Reason ReasonCode
+Outcome PluginError QueueVersionError QuotaExhaustedError QuotaLedger RateLimitedError
+Reason ReasonCode
 Remote RuleActionError Scene SchedulerService SettingsChange SettingsError
 SwitchBotClient SystemClock TickReport UnknownHomeError UnknownZoneError UnsupportedCommandError
 WebhookConflictError WebhookError WebhookSender ZoneDecision backtest parse_settings

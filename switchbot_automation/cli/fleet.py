@@ -21,11 +21,12 @@ from switchbot_automation.cli.output import (
     print_table,
     workers_option,
 )
+from switchbot_automation.cli.page import TOKEN, Address, address_of, tokens
 from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.explain.words import word_of
 from switchbot_automation.languages import later_in, translated_in
 from switchbot_automation.languages import translated as _
-from switchbot_store import StoreConfig, get_store
+from switchbot_store import StoreConfig, ThreadedStore, get_store
 from switchbot_store.backup import list_homes
 
 if TYPE_CHECKING:
@@ -255,6 +256,34 @@ def not_kept(as_json: bool) -> None:
                 click.echo(
                     f"{room['home']}\t{room['zone']}\t{status}\t{since}\t{advice}"
                 )
+
+
+@fleet.command()
+@click.argument("address", metavar="HOST:PORT", callback=address_of)
+@json_option("Print one object with the page's `url` once it listens.")
+@logging_options("info")
+def page(address: Address, as_json: bool) -> None:
+    """Serve a page of all homes by what is wrong with them.
+
+    Who is answered: who has the token in SWITCHBOT_WEB_TOKEN; without it, this machine
+    alone. Behind HTTPS of yours. Nothing can be changed by it.
+    """
+    from switchbot_automation.fleet.page import serve_homes  # noqa: PLC0415 - only for who serves
+
+    async def served() -> None:
+        async with ThreadedStore(get_store(StoreConfig.from_env().whole)) as store:
+            try:
+                async with serve_homes(store, *address, token=tokens()) as url:
+                    if as_json:
+                        print_json({"url": url})
+                    else:
+                        click.echo(_("the homes are at {url}", url=url))
+                    with stop_requested() as stop:
+                        await stop
+            except ValueError as error:
+                raise Misuse(f"{error} ({TOKEN})") from error
+
+    asyncio.run(served())
 
 
 @fleet.command()

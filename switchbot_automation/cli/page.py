@@ -45,6 +45,11 @@ def address_of(
     return Address(host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))
 
 
+def tokens() -> list[str] | None:
+    """Return the page's tokens in the environment, the new one first; None without any."""
+    return [each for each in map(os.environ.get, (TOKEN, OLD_TOKEN)) if each] or None
+
+
 @asynccontextmanager
 async def page_of(
     engine: AutomationEngine, address: Address | None, **options: Any
@@ -61,8 +66,7 @@ async def page_of(
     serving = serve(
         engine,
         *address,
-        token=[each for each in map(os.environ.get, (TOKEN, OLD_TOKEN)) if each]
-        or None,
+        token=tokens(),
         webhook_secret=os.environ.get(WEBHOOK_SECRET) or None,
         webhook_allowed_hosts=os.environ.get(ALLOWED_HOSTS, "")
         .replace(",", " ")

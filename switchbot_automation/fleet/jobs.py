@@ -3,29 +3,66 @@
 Procrastinate asks for one job at a time, and tells of the end of each. With a hundred
 homes a second those statements cost more than the homes. Here as many are taken as the
 worker has room for, by procrastinate's own rule of who may; and what is to be said while
-a statement is on its way goes out with the next one.
+a statement is on its way goes out with the next one. A worker that ends gives back what
+it took and did not come to the end of.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from procrastinate.exceptions import AlreadyEnqueued
-from procrastinate.jobs import Job
+from procrastinate import sql
+from procrastinate.exceptions import (
+    AlreadyEnqueued,
+    ConnectorException,
+    UniqueViolation,
+)
+from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
+
+from switchbot_automation.errors import QueueVersionError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from procrastinate.connector import BaseConnector
-    from procrastinate.jobs import Status
 
 C = TypeVar("C")
 R = TypeVar("R")
 _MOST: Final = 200
 """So many go out in one statement."""
+
+# By these functions procrastinate itself takes and finishes a job: it gives a function
+# whose meaning changes another number. The statements below say what these two say.
+_RULES: Final = {
+    "fetch_job": "procrastinate_fetch_job_v2",
+    "finish_job": "procrastinate_finish_job_v1",
+}
+# What the statements below ask of the table, and the functions that they or the library's
+# own ones call; a row for each that the database lacks.
+_LACKING: Final = """
+SELECT 'the column procrastinate_jobs.' || wanted.name AS lacks
+FROM unnest(%(columns)s::text[]) AS wanted(name)
+WHERE NOT EXISTS (
+    SELECT FROM pg_attribute
+    WHERE attrelid = to_regclass('procrastinate_jobs') AND attname = wanted.name
+        AND NOT attisdropped)
+UNION ALL
+SELECT 'the function ' || wanted.name FROM unnest(%(functions)s::text[]) AS wanted(name)
+WHERE NOT EXISTS (SELECT FROM pg_proc WHERE proname = wanted.name)
+"""
+_COLUMNS: Final = (
+    *("id", "status", "task_name", "priority", "lock", "queueing_lock", "args"),
+    *("scheduled_at", "queue_name", "attempts", "worker_id"),
+)
+_FUNCTIONS: Final = (
+    *_RULES.values(),
+    "procrastinate_defer_jobs_v1",
+    "procrastinate_retry_job_v2",
+)
 
 # Who may be taken is who procrastinate's own function would take, one after the other. Of
 # one lock none is taken twice: the second has the first before it.
@@ -49,14 +86,17 @@ FROM candidates WHERE job.id = candidates.id
 RETURNING job.id, job.status, job.task_name, job.priority, job.lock, job.queueing_lock,
     job.args, job.scheduled_at, job.queue_name, job.attempts, job.worker_id
 """
-# One that others took up meanwhile is theirs to finish.
+# One that others took up meanwhile, or that waits for them, is theirs to finish.
 _FINISH: Final = """
 SELECT procrastinate_finish_job_v1(
     job.id, ended.status::procrastinate_job_status, ended.removed)
-FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(removed)s::boolean[])
-    AS ended(id, status, removed)
-JOIN procrastinate_jobs job ON job.id = ended.id AND job.status IN ('todo', 'doing')
+FROM unnest(%(ids)s::bigint[], %(workers)s::bigint[], %(statuses)s::text[],
+    %(removed)s::boolean[]) AS ended(id, worker, status, removed)
+JOIN procrastinate_jobs job ON job.id = ended.id AND job.status = 'doing'
+    AND (job.worker_id IS NULL OR job.worker_id = ended.worker)
 """
+_REFUSED: Final = "P0001"
+"""What the database says where procrastinate's functions find a job otherwise."""
 
 
 class _Together(Generic[C, R]):
@@ -103,10 +143,36 @@ class GatheredJobs(JobManager):
         super().__init__(connector)
         self.room: int = 1
         self._worker: int | None = None
+        self._leaving = asyncio.Event()
         self._taken: deque[Job] = deque()
         self._at_work: set[int] = set()
         self._ending = _Together(self._finish)
         self._coming = _Together(self.put)
+
+    async def check(self) -> None:
+        """Raise QueueVersionError where procrastinate, or its tables, are other ones."""
+        for name, function in _RULES.items():
+            if f"{function}(" not in sql.queries[name]:
+                raise QueueVersionError(
+                    f"procrastinate {version('procrastinate')} has another rule than"
+                    f" {function} by which jobs are taken and finished: install a"
+                    " version that the extra `fleet` allows"
+                )
+        rows = await self.connector.execute_query_all_async(
+            _LACKING, columns=list(_COLUMNS), functions=list(_FUNCTIONS)
+        )
+        lacking = sorted(row["lacks"] for row in rows)
+        if len(lacking) == len(_COLUMNS) + len(_FUNCTIONS):
+            raise QueueVersionError(
+                "the queue has no tables: `switchbot-automation fleet install` makes them"
+            )
+        if lacking:
+            raise QueueVersionError(
+                f"the queue's tables are another version's, they lack"
+                f" {', '.join(lacking)}: apply the migrations of procrastinate"
+                f" {version('procrastinate')}, `procrastinate schema --migrations-path`"
+                " tells where they are"
+            )
 
     async def fetch_job(
         self, queues: Iterable[str] | None, worker_id: int
@@ -115,8 +181,11 @@ class GatheredJobs(JobManager):
         if worker_id != self._worker:
             # What another one has not begun is taken up as if that one had died.
             self._worker = worker_id
+            self._leaving.clear()
             self._taken.clear()
             self._at_work.clear()
+        if self._leaving.is_set():
+            return None
         if not self._taken:
             rows = await self.connector.execute_query_all_async(
                 _TAKE,
@@ -129,18 +198,51 @@ class GatheredJobs(JobManager):
             )
             self._taken.extend(found)
             self._at_work.update(job.id for job in found if job.id is not None)
+            if self._leaving.is_set():  # since the statement went out
+                await self.let_go()
         return self._taken.popleft() if self._taken else None
 
+    async def let_go(self) -> None:
+        """Give back what was taken and not begun; the worker of now takes no more."""
+        self._leaving.set()
+        left, self._taken = self._taken, deque()
+        await self.again(left)
+
+    async def again(self, jobs: Iterable[Job]) -> None:
+        """Let whoever comes first do these jobs, that were taken already."""
+        for job in jobs:
+            try:
+                await self.retry_job(job)
+            except UniqueViolation:
+                # Another one of its home waits already.
+                await self._ending.ask((job, Status.FAILED, True))
+            except ConnectorException as error:
+                if getattr(error.__cause__, "sqlstate", None) != _REFUSED:
+                    raise  # else others were first
+
+    async def unregister_worker(self, worker_id: int) -> None:
+        """Forget a worker that ends; what it has not come to the end of is given back."""
+        if worker_id == self._worker:
+            self._leaving.set()
+            self._taken.clear()
+        await self.again(
+            await self.list_jobs_async(worker_id=worker_id, status=Status.DOING.value)
+        )
+        await super().unregister_worker(worker_id)
+
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
-        """Note the end of a job."""
+        """Note the end of a job; not of one that was broken off, since its worker ends."""
         assert job.id is not None  # noqa: S101 - it was taken
         self._at_work.discard(job.id)
-        await self._ending.ask((job.id, status, delete_job))
+        if self._leaving.is_set() and status is Status.ABORTED:
+            return
+        await self._ending.ask((job, status, delete_job))
 
-    async def _finish(self, ended: list[tuple[int, Status, bool]]) -> list[None]:
+    async def _finish(self, ended: list[tuple[Job, Status, bool]]) -> list[None]:
         await self.connector.execute_query_all_async(
             _FINISH,
-            ids=[number for number, _, _ in ended],
+            ids=[job.id for job, _, _ in ended],
+            workers=[job.worker_id for job, _, _ in ended],
             statuses=[status.value for _, status, _ in ended],
             removed=[removed for _, _, removed in ended],
         )

@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 _PAGE: Final = 500
 _LATE: Final = timedelta(minutes=3)
 """Three times the longest that a wake-up may be late: nobody visits that home."""
-# The worst first.
 LATE: Final = "late"
-_RANKS: Final = (LATE, "error", "degraded", "ok")
+OK: Final = "ok"
+RANKS: Final = (LATE, "error", "degraded", OK)
+"""What a home may be, the worst first."""
+WRONG: Final = "wrong"
+NOT_KEPT: Final = "not_kept"
+KINDS: Final = (WRONG, *RANKS[:-1], NOT_KEPT)
+"""Homes that want to be looked at: all of them, by what they are, by their rooms."""
 
 
 class HomeSummary(NamedTuple):
@@ -51,7 +56,7 @@ def summary_of(home: str, document: dict[str, Any], now: datetime) -> HomeSummar
     what = document.get("status")
     if wakeup is None or now - wakeup > _LATE:
         what = LATE
-    elif what not in _RANKS:
+    elif what not in RANKS:
         what = "error"
     rooms = document.get("not_kept")
     count = document.get("rooms")
@@ -84,6 +89,72 @@ def summaries(store: StoreInterface, now: datetime) -> Iterator[HomeSummary]:
             yield summary_of(home, entry.data, now)
 
 
+class Survey(NamedTuple):
+    """How all homes fare that were ever visited, and the worst of each kind.
+
+    `counts` are homes by what they are, `rooms` and `rooms_not_kept` all their rooms.
+    `late_seconds` has the quantiles ``p50``, ``p99`` and ``max``. `worst` has under each
+    of `KINDS` the homes of that kind, the worst first and a bounded number of them;
+    `sizes` says how many there are.
+    """
+
+    at: datetime
+    homes: int
+    counts: dict[str, int]
+    rooms: int
+    rooms_not_kept: int
+    late_seconds: dict[str, float | None]
+    worst: dict[str, list[HomeSummary]]
+    sizes: dict[str, int]
+
+
+def survey(store: StoreInterface, now: datetime, *, most: int = 500) -> Survey:
+    """Return how all homes fare; as large for a hundred thousand of them as for one.
+
+    `store` is the whole one; `most` homes of each kind are kept. Raises
+    StoreUnavailableError.
+    """
+    counts: Counter[str] = Counter(dict.fromkeys(RANKS, 0))
+    sizes: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
+    worst: dict[str, list[HomeSummary]] = {kind: [] for kind in KINDS}
+    lateness: list[float] = []
+    rooms = unkept = homes = 0
+    for each in summaries(store, now):
+        homes += 1
+        counts[each.what] += 1
+        lateness.append(each.late_seconds)
+        rooms += each.rooms
+        unkept += len(each.not_kept)
+        for kind in _kinds_of(each):
+            sizes[kind] += 1
+            worst[kind].append(each)
+            if len(worst[kind]) > 2 * most + 100:
+                worst[kind] = sorted(worst[kind], key=_badness)[:most]
+    lateness.sort()
+    return Survey(
+        now,
+        homes,
+        dict(counts),
+        rooms,
+        unkept,
+        {
+            name: _quantile(lateness, share)
+            for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
+        },
+        {kind: sorted(found, key=_badness)[:most] for kind, found in worst.items()},
+        dict(sizes),
+    )
+
+
+def _kinds_of(each: HomeSummary) -> Iterator[str]:
+    if each.what != OK or each.not_kept:
+        yield WRONG
+    if each.what != OK:
+        yield each.what
+    if each.not_kept:
+        yield NOT_KEPT
+
+
 def fleet_overview(
     store: StoreInterface, now: datetime, *, worst: int = 10
 ) -> dict[str, Any]:
@@ -91,32 +162,15 @@ def fleet_overview(
 
     As large for a hundred thousand homes as for one. Raises StoreUnavailableError.
     """
-    counts: Counter[str] = Counter(dict.fromkeys(_RANKS, 0))
-    lateness: list[float] = []
-    rooms = unkept = homes = 0
-    found: list[HomeSummary] = []
-    for each in summaries(store, now):
-        homes += 1
-        counts[each.what] += 1
-        lateness.append(each.late_seconds)
-        rooms += each.rooms
-        unkept += len(each.not_kept)
-        if each.what != "ok":
-            found.append(each)
-            if len(found) > 4 * worst + 100:
-                found = sorted(found, key=_badness)[:worst]
-    lateness.sort()
+    found = survey(store, now, most=worst)
     return {
-        "homes": homes,
+        "homes": found.homes,
         "counts": {
-            **{name: counts[name] for name in _RANKS},
-            "rooms": rooms,
-            "rooms_not_kept": unkept,
+            **found.counts,
+            "rooms": found.rooms,
+            "rooms_not_kept": found.rooms_not_kept,
         },
-        "late_seconds": {
-            name: _quantile(lateness, share)
-            for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
-        },
+        "late_seconds": found.late_seconds,
         "worst": [
             {
                 "home": each.home,
@@ -125,7 +179,8 @@ def fleet_overview(
                 "problem": each.problem,
                 "rooms": [room.get("zone") for room in each.not_kept],
             }
-            for each in sorted(found, key=_badness)[:worst]
+            for each in found.worst[WRONG]
+            if each.what != OK
         ],
     }
 
@@ -141,7 +196,7 @@ def rooms_not_kept(store: StoreInterface, now: datetime) -> Iterator[dict[str, A
 
 
 def _badness(each: HomeSummary) -> tuple[int, str, str]:
-    return _RANKS.index(each.what), each.since or "9999", each.home
+    return RANKS.index(each.what), each.since or "9999", each.home
 
 
 def _quantile(ordered: list[float], share: float) -> float | None:

@@ -10,6 +10,7 @@ once all the same, see `switchbot_automation.fleet.visit`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -18,6 +19,7 @@ from zlib import crc32
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
+from procrastinate.signals import on_stop
 
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.errors import (
@@ -46,6 +48,8 @@ LEASE_SECONDS: Final = 30.0
 _BEAT_SECONDS: Final = LEASE_SECONDS / 6
 _SILENT_SECONDS: Final = LEASE_SECONDS / 2
 _LONGEST_VISIT_SECONDS: Final = 120.0
+GRACE_SECONDS: Final = 8.0
+"""So long visits under way may go on in a worker that ends; containers get 10 s."""
 _RECONNECT_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.05
 """How late a job may be taken, when there was nothing to do."""
@@ -168,36 +172,69 @@ class FleetQueue:
     # --- who works -------------------------------------------------------------------
 
     async def work(
-        self, *, concurrency: int = 8, queues: Sequence[str] | None = None
+        self,
+        *,
+        concurrency: int = 8,
+        queues: Sequence[str] | None = None,
+        grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         """Do what is due until SIGTERM or SIGINT, or until it is cancelled.
 
-        `queues` are the shards that this worker takes, by default all of them.
-        """
-        while True:
-            try:
-                await self._work(concurrency, queues)
-            except ConnectorException as error:
-                # What it had begun is taken up by whoever looks after the silent: under
-                # the new number this worker is another one.
-                _LOGGER.warning("the queue does not answer: %s", error.__cause__)
-                await asyncio.sleep(_RECONNECT_SECONDS)
-            else:
-                return
+        `queues` are the shards that this worker takes, by default all of them. At its end
+        it gives back at once what it had not begun, and after `grace_seconds` what it had
+        begun and not come to the end of.
 
-    async def _work(self, concurrency: int, queues: Sequence[str] | None) -> None:
+        Raises QueueVersionError where procrastinate or its tables are other ones.
+        """
+        stop = asyncio.Event()
+        with on_stop(stop.set):
+            while not stop.is_set():
+                try:
+                    await self.jobs.check()
+                    await self._work(concurrency, queues, grace_seconds, stop)
+                except ConnectorException as error:
+                    # What it had begun is taken up by whoever looks after the silent:
+                    # under the new number this worker is another one.
+                    _LOGGER.warning("the queue does not answer: %s", error.__cause__)
+                # Procrastinate ends a worker by itself whose heartbeat failed once.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), _RECONNECT_SECONDS)
+
+    async def _work(
+        self,
+        concurrency: int,
+        queues: Sequence[str] | None,
+        grace_seconds: float,
+        stop: asyncio.Event,
+    ) -> None:
         self.jobs.room = concurrency
-        await self.app.run_worker_async(
-            queues=[*(self.queues if queues is None else queues), _COMMON],
-            concurrency=concurrency,
-            fetch_job_polling_interval=_POLL_SECONDS,
-            # A worker that is idle looks twenty times a second anyway.
-            listen_notify=False,
-            delete_jobs="always",
-            update_heartbeat_interval=_BEAT_SECONDS,
-            stalled_worker_timeout=_SILENT_SECONDS,
-            shutdown_graceful_timeout=10,
+        working = asyncio.ensure_future(
+            self.app.run_worker_async(
+                queues=[*(self.queues if queues is None else queues), _COMMON],
+                concurrency=concurrency,
+                fetch_job_polling_interval=_POLL_SECONDS,
+                # A worker that is idle looks twenty times a second anyway.
+                listen_notify=False,
+                delete_jobs="always",
+                update_heartbeat_interval=_BEAT_SECONDS,
+                stalled_worker_timeout=_SILENT_SECONDS,
+                shutdown_graceful_timeout=grace_seconds,
+                install_signal_handlers=False,
+            )
         )
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            # To cancel it is procrastinate's way of ending a worker in order.
+            if working.cancel():
+                try:
+                    await self.jobs.let_go()
+                finally:
+                    await asyncio.wait({working})
+        if not working.cancelled():
+            working.result()
 
     async def _run_tick(
         self, home: str, due: str, zones: Sequence[str] = (), failures: int = 0
@@ -304,16 +341,9 @@ class FleetQueue:
         for job in {job.id: job for job in (*silent, *forgotten)}.values():
             _LOGGER.warning("a worker died at %s", job.call_string)
             if job.task_name == _WARDEN:
-                await self._forget(job)
-                continue
-            try:
-                await manager.retry_job(job)
-            except ConnectorException:
-                # Another tick of the home waits already.
-                await self._forget(job)
-
-    async def _forget(self, job: Job) -> None:
-        await self.app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+                await manager.finish_job(job, Status.FAILED, delete_job=True)
+            else:
+                await self.jobs.again([job])
 
 
 async def _one_statement_each(connection: Any) -> None:

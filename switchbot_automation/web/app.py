@@ -11,11 +11,11 @@ from aiohttp import web
 from switchbot_automation.cloud.catalog import catalog
 from switchbot_automation.engine.tell.record import history_of, threaded
 from switchbot_automation.web.api.events import events
-from switchbot_automation.web.credentials import Credentials, Sessions
+from switchbot_automation.web.credentials import Sessions, credentials_of
 from switchbot_automation.web.guard import add_headers, guard
 from switchbot_automation.web.language import in_its_language
 from switchbot_automation.web.live import Live
-from switchbot_automation.web.request import SETTINGS_BYTES, SITE, Site
+from switchbot_automation.web.request import ENTRANCE, SETTINGS_BYTES, SITE, Site
 from switchbot_automation.web.routes import ROUTES
 from switchbot_automation.web.shared import Shared
 from switchbot_store import StoreConfig
@@ -84,7 +84,7 @@ def create_app(
         strict_health = StoreConfig.from_env(said).strict_health_checks
     seen = history_of(engine.home, history)
     own = threaded(seen)
-    credentials = _credentials(token)
+    credentials = credentials_of(token)
     shared = Shared()
     site = Site(
         engine=engine,
@@ -106,7 +106,7 @@ def create_app(
     app = web.Application(
         middlewares=[in_its_language, guard(rights)], client_max_size=SETTINGS_BYTES
     )
-    app[SITE] = site
+    app[SITE] = app[ENTRANCE] = site
     for each in ROUTES:
         app.router.add_route(each.method, each.path, each.handler)
         # Probes ask for the head alone; a stream has no end to be asked for.
@@ -143,9 +143,3 @@ def rotate_token(app: web.Application, *tokens: str) -> None:
 async def _let_listeners_go(app: web.Application) -> None:
     """End the streams, which the server would wait for."""
     app[SITE].live.stop()
-
-
-def _credentials(token: str | Sequence[str] | None) -> Credentials | None:
-    if token is None:
-        return None
-    return Credentials(token) if isinstance(token, str) else Credentials(*token)

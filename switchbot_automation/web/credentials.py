@@ -21,7 +21,7 @@ from switchbot_automation.cloud.events.events import same_secret
 from switchbot_store import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from aiohttp import web
 
@@ -111,6 +111,13 @@ class Credentials:
         expires = int(self._now()) + SESSION_SECONDS
         body = f"{expires}.{secrets.token_urlsafe(12)}"
         return f"{body}.{_signature(self._keys[0], body)}"
+
+
+def credentials_of(token: str | Sequence[str] | None) -> Credentials | None:
+    """Return what checks one token or several, None where none is asked for."""
+    if token is None:
+        return None
+    return Credentials(token) if isinstance(token, str) else Credentials(*token)
 
 
 def _signature(key: bytes, body: str) -> str:

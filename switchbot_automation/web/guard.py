@@ -16,7 +16,7 @@ from aiohttp import web
 
 from switchbot_automation.errors import AutomationError, SettingsError, UnknownZoneError
 from switchbot_automation.web.delivery import deliver
-from switchbot_automation.web.request import RequestRefusedError, refusal, site_of
+from switchbot_automation.web.request import RequestRefusedError, entrance_of, refusal
 from switchbot_automation.web.strangers import STRANGER
 from switchbot_store import (
     StoreConfigError,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler, Middleware
 
-    from switchbot_automation.web.request import Site
+    from switchbot_automation.web.request import Entrance
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def _is_loopback(address: str) -> bool:
     return bool((mapped or found).is_loopback)
 
 
-def who_asks(site: Site, request: web.Request) -> Who:
+def who_asks(site: Entrance, request: web.Request) -> Who:
     """Return how the request is known."""
     if site.host_authenticates:
         return Who.HOST
@@ -123,7 +123,9 @@ def who_asks(site: Site, request: web.Request) -> Who:
     return Who.SESSION if site.sessions.has_session(request) else Who.NOBODY
 
 
-def admit(site: Site, request: web.Request, access: Access, *, writes: bool) -> None:
+def admit(
+    site: Entrance, request: web.Request, access: Access, *, writes: bool
+) -> None:
     """Let the request through, or raise RequestRefusedError."""
     request[STRANGER] = True
     if access is Access.SECRET:
@@ -147,7 +149,7 @@ def admit(site: Site, request: web.Request, access: Access, *, writes: bool) -> 
         raise RequestRefusedError(403, "read_only", "nothing can be changed here")
 
 
-def _may_be_nobody(site: Site, request: web.Request, access: Access) -> bool:
+def _may_be_nobody(site: Entrance, request: web.Request, access: Access) -> bool:
     if access is Access.LOGIN:
         return site.credentials is not None
     if access is Access.PROBE:
@@ -155,7 +157,7 @@ def _may_be_nobody(site: Site, request: web.Request, access: Access) -> bool:
     return False
 
 
-def _unknown(site: Site) -> RequestRefusedError:
+def _unknown(site: Entrance) -> RequestRefusedError:
     if site.credentials is None:
         message = (
             "only this machine is answered while no token is set; a proxy counts as "
@@ -206,7 +208,7 @@ def guard(rights: Mapping[Handler, tuple[Access, bool]]) -> Middleware:
         # What is not routed must not tell strangers that it is not.
         access, writes = rights.get(request.match_info.handler, (Access.PERSON, False))
         try:
-            admit(site_of(request), request, access, writes=writes)
+            admit(entrance_of(request), request, access, writes=writes)
             return await deliver(request, await handler(request))
         except RequestRefusedError as error:
             return refusal(error)

@@ -14,7 +14,7 @@ from switchbot_automation.languages import (
     speaking,
 )
 from switchbot_automation.units import measuring
-from switchbot_automation.web.request import site_of
+from switchbot_automation.web.request import entrance_of
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @web.middleware
 async def in_its_language(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer in the language that is asked for, else in that of the settings."""
-    unit = site_of(request).engine.unit
+    unit = entrance_of(request).unit
     with speaking(_language_of(request)), measuring(unit):
         return await handler(request)
 
@@ -31,7 +31,7 @@ async def in_its_language(request: web.Request, handler: Handler) -> web.StreamR
 def language_of_page(request: web.Request) -> str:
     """Return the language of the settings for a page, else the one that is asked for."""
     asked = asked_for(request.headers.get("Accept-Language", ""))
-    return chosen(site_of(request).engine.language, asked or ENGLISH)
+    return chosen(entrance_of(request).language, asked or ENGLISH)
 
 
 def _language_of(request: web.Request) -> str:
@@ -40,4 +40,4 @@ def _language_of(request: web.Request) -> str:
     if named in LANGUAGES:
         return named
     asked = asked_for(request.headers.get("Accept-Language", ""))
-    return asked or chosen(site_of(request).engine.language, ENGLISH)
+    return asked or chosen(entrance_of(request).language, ENGLISH)

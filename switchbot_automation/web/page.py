@@ -28,7 +28,7 @@ from switchbot_automation.web.delivery import compressed, is_known, takes_gzip
 from switchbot_automation.web.guard import Who, too_many, who_asks
 from switchbot_automation.web.html_texts import in_language
 from switchbot_automation.web.language import language_of_page
-from switchbot_automation.web.request import RequestRefusedError, read_body, site_of
+from switchbot_automation.web.request import RequestRefusedError, entrance_of, read_body
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def _answer(request: web.Request, name: str) -> web.Response:
     vary = []
     if name.endswith(".html"):
         language = language_of_page(request)
-        found = _file(name, language, site_of(request).engine.unit)
+        found = _file(name, language, entrance_of(request).unit)
         headers["Content-Language"] = language
         vary.append("Accept-Language")
     else:
@@ -128,7 +128,7 @@ def _answer(request: web.Request, name: str) -> web.Response:
 
 async def page(request: web.Request) -> web.Response:
     """Return the page, or the way to log in."""
-    site = site_of(request)
+    site = entrance_of(request)
     if not request.path.endswith("/"):
         # Without its last slash, the page's relative addresses would miss.
         return web.Response(status=308, headers={"Location": f"{request.path}/"})
@@ -152,7 +152,7 @@ async def login_page(request: web.Request) -> web.Response:
 
 async def login(request: web.Request) -> web.Response:
     """Take the token from the form and give a session for it."""
-    site = site_of(request)
+    site = entrance_of(request)
     if site.credentials is None:
         raise RequestRefusedError(404, "no_login", "no token is set here")
     if request.content_type != _FORM:
@@ -196,7 +196,7 @@ def _token_of(form: bytes) -> str:
 
 async def logout(request: web.Request) -> web.Response:
     """End the session of this browser, also for who copied its cookie."""
-    site = site_of(request)
+    site = entrance_of(request)
     if site.sessions is not None:
         await site.sessions.end(request)
     response = web.Response(status=303, headers={"Location": "login"})

@@ -24,7 +24,7 @@ from switchbot_automation.web.strangers import network_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from switchbot_automation.web.request import Site
+    from switchbot_automation.web.request import Entrance
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Porch:
 
     def __init__(
         self,
-        site: Site,
+        site: Entrance,
         let_in: Callable[[socket.socket, bool], object],
         *,
         seconds: float,

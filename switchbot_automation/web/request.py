@@ -13,7 +13,9 @@ import orjson
 from aiohttp import web
 
 from switchbot_automation.instants import parse_instant
+from switchbot_automation.languages import AUTO
 from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
+from switchbot_automation.units import CELSIUS
 from switchbot_automation.web.shared import Shared
 from switchbot_automation.web.strangers import Strangers
 
@@ -31,9 +33,33 @@ SETTINGS_BYTES: Final = 1024 * 1024
 _TRIED_SECONDS: Final = 86400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One application's parts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """Whom an application lets in, and how it speaks to them."""
+
+    credentials: Credentials | None
+    sessions: Sessions | None
+    host_authenticates: bool = False
+    public_health: bool = False
+    read_only: bool = False
+    webhook_secret: str | None = None
+    body_seconds: float = 10.0
+    strangers: Strangers = field(default_factory=Strangers)
+
+    @property
+    def language(self) -> str:
+        """The language that the settings ask for, or that it is for who asks to say."""
+        return AUTO
+
+    @property
+    def unit(self) -> str:
+        """What temperatures are measured in."""
+        return CELSIUS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site(Entrance):
+    """The parts of one engine's application.
 
     `heavy` keeps what costs seconds to one at a time, `explaining` what costs a tenth.
     `tried` has what was tried on the history for the page's own sake, for a day.
@@ -42,29 +68,37 @@ class Site:
     engine: AutomationEngine
     history: ThreadedHistory | None
     scheduler: SchedulerService | None
-    credentials: Credentials | None
-    sessions: Sessions | None
-    host_authenticates: bool
-    public_health: bool
-    read_only: bool
-    webhook_secret: str | None
     webhook_allowed_hosts: frozenset[str]
     strict_health: bool
-    body_seconds: float
     live: Live
     shared: Shared
     tried: Shared = field(default_factory=lambda: Shared(_TRIED_SECONDS))
-    strangers: Strangers = field(default_factory=Strangers)
     heavy: asyncio.Lock = field(default_factory=asyncio.Lock)
     explaining: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def language(self) -> str:
+        """The language that the engine's settings ask for."""
+        return self.engine.language
 
+    @property
+    def unit(self) -> str:
+        """What the engine's settings measure temperatures in."""
+        return self.engine.unit
+
+
+ENTRANCE: Final = web.AppKey("switchbot_entrance", Entrance)
 SITE: Final = web.AppKey("switchbot_site", Site)
 
 
 def site_of(request: web.Request) -> Site:
     """Return the site a request is for, wherever the application is mounted."""
     return request.match_info.apps[-1][SITE]
+
+
+def entrance_of(request: web.Request) -> Entrance:
+    """Return whom the application lets in that a request is for."""
+    return request.match_info.apps[-1][ENTRANCE]
 
 
 class RequestRefusedError(Exception):
@@ -115,7 +149,7 @@ def refusal(error: RequestRefusedError) -> web.Response:
 
 async def read_body(request: web.Request, limit: int = BODY_BYTES) -> bytes:
     """Return a request's body. Raises RequestRefusedError for one too large or too slow."""
-    seconds = site_of(request).body_seconds
+    seconds = entrance_of(request).body_seconds
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise RequestRefusedError(
             415, "encoded", "the body must not be compressed", close=True

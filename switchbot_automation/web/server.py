@@ -12,7 +12,7 @@ from switchbot_automation.web.access_log import RedactingAccessLogger, quiet_log
 from switchbot_automation.web.app import create_app
 from switchbot_automation.web.guard import is_own_name
 from switchbot_automation.web.porch import Porch
-from switchbot_automation.web.request import SITE
+from switchbot_automation.web.request import ENTRANCE
 from switchbot_automation.web.strangers import network_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
     from switchbot_automation.engine import AutomationEngine
-    from switchbot_automation.web.request import Site
+    from switchbot_automation.web.request import Entrance
 
 MOST_CONNECTIONS: Final = 1000
 _KEEP_ALIVE_SECONDS = 75.0
@@ -52,17 +52,26 @@ async def serve(
     Raises OSError where nobody may listen there, ValueError for an address beyond this
     machine without a token, where nobody would be answered.
     """
-    if not (
-        is_own_name(f"[{host}]" if ":" in host else host)
-        or options.get("token")
-        or options.get("host_authenticates")
-    ):
-        raise ValueError(
-            f"{host}: beyond this machine nobody is answered without a token"
-        )
+    refuse_unseen(host, known=options.get("token") or options.get("host_authenticates"))
     app = create_app(engine, **options)
-    door = _Door(app[SITE], first_request_seconds)
-    app[SITE].strangers.door = door.known
+    async with serve_app(app, host, port, first_request_seconds) as address:
+        yield address
+
+
+@asynccontextmanager
+async def serve_app(
+    app: web.Application,
+    host: str,
+    port: int,
+    first_request_seconds: float = 10.0,
+) -> AsyncIterator[str]:
+    """Serve an application with an entrance of its own as `serve` does, and as bounded.
+
+    Raises OSError where nobody may listen there.
+    """
+    entrance = app[ENTRANCE]
+    door = _Door(entrance, first_request_seconds)
+    entrance.strangers.door = door.known
     app.middlewares.insert(0, door.middleware)
     runner = web.AppRunner(
         app,
@@ -80,6 +89,14 @@ async def serve(
         await runner.cleanup()
 
 
+def refuse_unseen(host: str, *, known: object) -> None:
+    """Raise ValueError for an address beyond this machine where nobody is `known`."""
+    if not (known or is_own_name(f"[{host}]" if ":" in host else host)):
+        raise ValueError(
+            f"{host}: beyond this machine nobody is answered without a token"
+        )
+
+
 class _Door:
     """Lets connections in, and strangers out again to make room for the next.
 
@@ -89,7 +106,7 @@ class _Door:
     ever, and has no places.
     """
 
-    def __init__(self, site: Site, seconds: float) -> None:
+    def __init__(self, site: Entrance, seconds: float) -> None:
         self._site = site
         self._seconds = seconds
         self._most = min(MOST_STRANGERS, _files() // 4)

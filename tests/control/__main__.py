@@ -2,7 +2,7 @@
 
 Both run in the same house with the same weather, seed by seed. Without arguments: the
 default house steered, the light house switched, 20 seeds, both seasons. Exits with 1
-when a goal was missed. `--case all`: the hard cases of `cases.py`, beside what others
+when a goal was missed, and prints the same on however many workers. `--case all`: the hard cases of `cases.py`, beside what others
 would do in the same rooms and the best in hindsight.
 """
 
@@ -13,15 +13,18 @@ import asyncio
 import json
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.fleet.spread import spreading
 from switchbot_automation.simulation import default_settings, simulate
 from switchbot_automation.simulation.scenarios import HOUSES
 from tests.control.cases import CASES
 from tests.control.table import print_cases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SEASONS = ("winter", "summer")
 WAYS: dict[str, dict[str, Any]] = {
@@ -159,8 +162,9 @@ HEADER = (
 )
 
 
-def run(job: Job) -> dict[str, Any]:
-    """Simulate one week in a process of its own."""
+def run(asked: dict[str, Any]) -> dict[str, Any]:
+    """Simulate one week; what is asked is a job's fields, whoever does it."""
+    job = Job(**asked)
     settings = default_settings(job.season)
     if job.way.removeprefix("plain ") in EQUIPMENT:
         settings = {k: each for k, each in settings.items() if k not in _OF_AIRCON}
@@ -174,7 +178,9 @@ def run(job: Job) -> dict[str, Any]:
             house=job.house,
         )
     )
-    return report.to_dict()
+    found = report.to_dict()
+    del found["wall_seconds"]  # the machine's, and never the same
+    return found
 
 
 def plain_of(way: str) -> str:
@@ -221,10 +227,9 @@ def together(rows: list[Row]) -> list[Row]:
     return told
 
 
-def _cases(names: list[str], seeds: int) -> int:
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
-        chosen = list(CASES) if "all" in names else names
-        return 0 if print_cases(pool, chosen, seeds) else 1
+def _cases(spread: Callable[..., Any], names: list[str], seeds: int) -> int:
+    chosen = list(CASES) if "all" in names else names
+    return 0 if print_cases(spread, chosen, seeds) else 1
 
 
 def main() -> int:
@@ -241,10 +246,22 @@ def main() -> int:
         action="append",
         help="these hard cases alone",
     )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count(),
+        help="so many processes of this machine; 0 for this one",
+    )
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="the workers of a Dask scheduler, which have this checkout",
+    )
     parser.add_argument("--json", action="store_true", help="one object, no table")
     options = parser.parse_args()
     if options.case:
-        return _cases(options.case, min(options.seeds, _CASE_SEEDS))
+        with spreading(options.workers, options.cluster) as spread:
+            return _cases(spread, options.case, min(options.seeds, _CASE_SEEDS))
     houses = list(HOUSES) if options.house == "all" else [options.house]
     runs = DEFAULT_RUNS
     if options.house:
@@ -260,8 +277,8 @@ def main() -> int:
         if season == "winter" or way not in EQUIPMENT
         for seed in range(options.seeds)
     )
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
-        found = dict(zip(jobs, pool.map(run, jobs), strict=True))
+    with spreading(options.workers, options.cluster) as spread:
+        found = dict(zip(jobs, spread(run, list(map(asdict, jobs))), strict=True))
     rows = together(
         [
             row(house, way, season, found)

@@ -12,8 +12,7 @@ from tests.control.living import live
 from tests.control.peers import best, peers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from concurrent.futures import Executor
+    from collections.abc import Callable, Iterable
 
     from tests.control.cases import Case
     from tests.control.living import Figures
@@ -70,10 +69,12 @@ def _out(line: str) -> None:
     sys.stdout.flush()
 
 
-def print_cases(pool: Executor, names: list[str], seeds: int) -> bool:
+def print_cases(
+    spread: Callable[..., Iterable[Figures]], names: list[str], seeds: int
+) -> bool:
     """Print the table, the worst seed of each; return whether every goal was met."""
     todo = jobs(names, seeds)
-    found = dict(zip(todo, pool.map(run, todo), strict=True))
+    found = dict(zip(todo, spread(run, todo), strict=True))
 
     def worst(name: str, who: str) -> Figures:
         lived = [found[Job(name, who, seed)] for seed in range(seeds)]

@@ -150,6 +150,15 @@ def test_the_path_of_a_home_s_webhook(monkeypatch):
     assert "at least 32" in run("webhook-path", "42", code=2)
 
 
+def test_a_page_beyond_this_machine_needs_a_token(tmp_path, monkeypatch):
+    monkeypatch.setenv("STORE_BACKEND", "json")
+    monkeypatch.setenv("STORE_DIRECTORY", str(tmp_path))
+    monkeypatch.delenv("SWITCHBOT_WEB_TOKEN", raising=False)
+    told = run("page", "0.0.0.0:0", code=2)
+    assert "SWITCHBOT_WEB_TOKEN" in told
+    assert "HOST:PORT" in run("page", "nowhere", code=2)
+
+
 def test_a_queue_needs_a_database(tmp_path, monkeypatch):
     monkeypatch.setenv("STORE_BACKEND", "json")
     monkeypatch.setenv("STORE_DIRECTORY", str(tmp_path))

@@ -4,8 +4,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from procrastinate import sql
 from procrastinate.jobs import Status
 
+from switchbot_automation.errors import QueueVersionError
 from switchbot_automation.fleet.queue import FleetQueue
 
 
@@ -161,7 +163,66 @@ async def test_a_new_worker_begins_nothing_that_an_old_one_took(queue):
     assert (await queue.jobs.fetch_job(queue.queues, old)).lock == "0"
     new = await queue.jobs.register_worker()
     assert await queue.jobs.fetch_job(queue.queues, new) is None
-    # As after any worker that ended: once it is gone, they are taken up.
+    # As after any worker that ended: once it is gone, they are anybody's.
     await queue.jobs.unregister_worker(old)
-    await queue._take_up(0)
     assert len(await taken(queue, new)) == 4
+
+
+async def test_who_leaves_gives_back_what_was_taken_and_takes_no_more(queue):
+    """Also what comes in by a statement that was on its way; what was begun stays."""
+    await queue.jobs.put(ticks(queue, range(4)))
+    queue.jobs.room = 3
+    worker = await queue.jobs.register_worker()
+    begun = await queue.jobs.fetch_job(queue.queues, worker)
+    await queue.jobs.put(ticks(queue, [1]))  # another of one that was taken
+    await queue.jobs.let_go()
+    assert await queue.jobs.fetch_job(queue.queues, worker) is None
+    waiting = await queue.jobs.list_jobs_async(status="todo")
+    assert sorted(job.lock for job in waiting) == ["1", "2", "3"]
+    assert [job.id for job in await queue.jobs.list_jobs_async(status="doing")] == [
+        begun.id
+    ]
+    new = await queue.jobs.register_worker()
+    execute = queue.jobs.connector.execute_query_all_async
+
+    async def leaves_meanwhile(query, **arguments):
+        rows = await execute(query, **arguments)
+        if "candidates" in query:
+            await queue.jobs.let_go()
+        return rows
+
+    queue.jobs.connector.execute_query_all_async = leaves_meanwhile
+    assert await queue.jobs.fetch_job(queue.queues, new) is None
+    del queue.jobs.connector.execute_query_all_async
+    assert len(await queue.jobs.list_jobs_async(status="todo")) == 3
+
+
+async def test_the_end_of_what_waits_for_others_does_not_take_it_away(queue):
+    """A worker that was silent for a while comes to the end of what others were given."""
+    await queue.jobs.put(ticks(queue, [1]))
+    worker = await queue.jobs.register_worker()
+    job = await queue.jobs.fetch_job(queue.queues, worker)
+    await queue.jobs.again([job, job])
+    await queue.jobs.finish_job(job, Status.SUCCEEDED, delete_job=True)
+    (waiting,) = await queue.jobs.list_jobs_async()
+    assert (waiting.id, waiting.status) == (job.id, "todo")
+
+
+async def test_a_queue_of_another_version_is_told_by_what_it_lacks(
+    database_url, monkeypatch
+):
+    async with FleetQueue(database_url) as queue:
+        with pytest.raises(QueueVersionError, match=r"no tables.*fleet install"):
+            await queue.work()
+        await queue.install()
+        await queue.jobs.check()
+        await queue.app.connector.execute_query_async(
+            "ALTER TABLE procrastinate_jobs RENAME COLUMN worker_id TO worker"
+        )
+        with pytest.raises(QueueVersionError, match=r"jobs\.worker_id: apply the migr"):
+            await queue.work()
+        monkeypatch.setitem(
+            sql.queries, "fetch_job", "SELECT * FROM procrastinate_fetch_job_v3(...)"
+        )
+        with pytest.raises(QueueVersionError, match="procrastinate_fetch_job_v2"):
+            await queue.work()

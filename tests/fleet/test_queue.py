@@ -1,11 +1,16 @@
 """Jobs of procrastinate, taken by workers of this very process from a real database."""
 
+import asyncio
+import os
+import signal
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.fleet import queue as queue_module
 from switchbot_automation.fleet.queue import ERRAND, TICK, FleetQueue
 from switchbot_automation.fleet.visit import Place
 from switchbot_store import (
@@ -15,6 +20,27 @@ from switchbot_store import (
     ThreadedStore,
 )
 from tests.engine.conftest import WINTER_ROOM, PretendCloud
+
+# The clock is the database's, so rooms are kept at every time of day.
+ROOM = WINTER_ROOM | {
+    "time_windows": [
+        {"days": list(range(7)), "start": start, "end": end}
+        for start, end in (("00:00", "12:00"), ("12:00", "00:00"))
+    ]
+}
+
+
+def ends_its_worker(_session):
+    """Give clients: whoever asks for the first one ends the process in order."""
+    asked = []
+
+    def client_of(home):
+        asked.append(home)
+        if len(asked) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise SettingsError("no account", path=home)
+
+    return client_of
 
 
 class Working:
@@ -33,7 +59,7 @@ class Working:
         )
 
     def add(self, home, temperature=21.0):
-        HomeStore(self.store, home).set("settings", WINTER_ROOM)
+        HomeStore(self.store, home).set("settings", ROOM)
         cloud = self.clouds[home] = PretendCloud(self.clock)
         cloud.temperature = temperature
         return cloud
@@ -290,3 +316,69 @@ async def test_an_errand_that_is_refused_puts_no_home_off(fleet, errand, caplog)
     (waiting,) = await fleet.jobs()
     assert "failures" not in waiting.task_kwargs
     assert errand["kind"] in caplog.text
+
+
+async def test_a_worker_that_is_ended_gives_back_at_once_what_it_had_not_begun(
+    fleet, database_url, tmp_path
+):
+    """A process of its own, ended by SIGTERM while it begins the first of twelve."""
+    homes = [str(number) for number in range(12)]
+    await fleet.queue.sow(homes, fleet.clock.now())
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "switchbot_automation.cli", "fleet", "work"),
+        *("--shards", "3", "--accounts", f"{__name__}:ends_its_worker"),
+        env=os.environ
+        | {"STORE_BACKEND": "postgres", "POSTGRES_URL": database_url}
+        | {"STORE_DIRECTORY": str(tmp_path)},
+    )
+    assert await worker.wait() == 0
+    jobs = await fleet.jobs()
+    assert {job.lock for job in jobs} == set(homes)
+    assert {job.status for job in jobs} == {"todo"}
+    assert len(jobs) == len(homes)
+    given_back = [job for job in jobs if "failures" not in job.task_kwargs]
+    assert given_back
+    assert {job.attempts for job in given_back} == {1}
+
+
+async def test_a_visit_that_is_broken_off_at_a_worker_s_end_is_made_by_another(fleet):
+    """Its home would be ticked no more otherwise."""
+    cloud = fleet.add("42")
+    begun, status = asyncio.Event(), cloud.status
+
+    async def hangs(*_words):
+        begun.set()
+        await asyncio.Event().wait()
+
+    cloud.status = hangs
+    await fleet.queue.sow(["42"], fleet.clock.now())
+    working = asyncio.create_task(fleet.queue.work(grace_seconds=0.0))
+    await begun.wait()
+    working.cancel()
+    await asyncio.wait({working})
+    (job,) = await fleet.jobs()
+    assert job.status == "todo"
+    cloud.status = status
+    assert await fleet.do_all_that_is_due() == ["42"]
+
+
+async def test_a_worker_goes_on_that_procrastinate_ended_by_itself(fleet, monkeypatch):
+    """As it does where one heartbeat of it comes to nothing."""
+    monkeypatch.setattr(queue_module, "_RECONNECT_SECONDS", 0.0)
+    fleet.add("42")
+    run, begun = fleet.queue.app.run_worker_async, []
+
+    async def ends_once(**options):
+        begun.append(options)
+        if len(begun) > 1:
+            await run(**options)
+
+    monkeypatch.setattr(fleet.queue.app, "run_worker_async", ends_once)
+    visited = asyncio.Event()
+    fleet.queue._on_visit = lambda _visit: visited.set()
+    await fleet.queue.sow(["42"], fleet.clock.now())
+    working = asyncio.create_task(fleet.queue.work())
+    await visited.wait()
+    working.cancel()
+    await asyncio.wait({working})
+    assert len(begun) == 2
