@@ -146,7 +146,7 @@ def init(
     read one.
     """
     if as_json and not yes:
-        raise click.UsageError("--json asks nothing, so it needs --yes")
+        raise click.UsageError(_("--json asks nothing, so it needs --yes"))
     wants = _Wants(season, band, hours, timezone, ask=not yes)
     setup = _Setup(wants, tell=_nothing if as_json else click.echo)
     result = setup.run()
