@@ -461,7 +461,10 @@ class _Setup:
         self._tell("")
         command = "switchbot-automation run --web 127.0.0.1:8080"
         self._tell(_("Start it with: {command}", command=command))
-        if os.environ.get(TOKEN) or env_file().exists():
+        if not env_file().exists():
+            if os.environ.get(TOKEN):
+                self._tell(_("The page asks for what {token} holds.", token=TOKEN))
+        else:
             self._tell(
                 _(
                     "The page asks for {token}, which is in {path}.",
