@@ -21,7 +21,8 @@ from switchbot_automation.errors import (
     SettingsError,
     UnknownZoneError,
 )
-from switchbot_automation.languages import of_environment, speak, speaking, spoken
+from switchbot_automation.languages import ENGLISH, of_environment, speak, speaking
+from switchbot_automation.languages import translated as _
 from switchbot_automation.units import CELSIUS, UNITS, measuring
 from switchbot_store import StoreConfigError, StoreError
 from switchbot_store.cli.dotenv_file import load_env_file
@@ -88,8 +89,10 @@ class _CommandLine(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = get_close_matches(args[0], COMMANDS, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+            what = _("No such command {name!r}.", name=args[0])
+            if near:
+                what += " " + _("Did you mean {name!r}?", name=near[0])
+            raise click.UsageError(what, ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(
@@ -103,9 +106,11 @@ class _CommandLine(click.Group):
             )
 
     def invoke(self, ctx: click.Context) -> Any:
-        with speaking(spoken()), measuring(_unit_wanted()):
-            # A program reads JSON, in English whatever this person speaks.
-            ctx.meta[_FOR_A_PROGRAM] = "--json" in ctx.args
+        # A program reads JSON, in English whatever this person speaks.
+        for_a_program = "--json" in ctx.args
+        ctx.meta[_FOR_A_PROGRAM] = for_a_program
+        language = ENGLISH if for_a_program else of_environment(os.environ)
+        with speaking(language), measuring(_unit_wanted()):
             return self._invoke(ctx)
 
     def _invoke(self, ctx: click.Context) -> Any:
@@ -125,7 +130,9 @@ def _unit_wanted() -> str:
     """Return the unit of SWITCHBOT_UNIT, that of no settings. Raises UsageError."""
     wanted = os.environ.get("SWITCHBOT_UNIT", "").strip().lower() or CELSIUS
     if wanted not in UNITS:
-        raise click.UsageError(f"SWITCHBOT_UNIT: one of {', '.join(UNITS)}")
+        raise click.UsageError(
+            _("SWITCHBOT_UNIT: one of {units}", units=", ".join(UNITS))
+        )
     return wanted
 
 

@@ -17,6 +17,7 @@ from switchbot_automation.cli.output import (
     print_json,
 )
 from switchbot_automation.cli.stopping import stop_requested
+from switchbot_automation.languages import translated as _
 from switchbot_automation.simulation import FakeSwitchBotCloud, new_settings
 from switchbot_automation.simulation.server.broker import SimulatedBroker
 
@@ -104,12 +105,12 @@ def cloud(
             )
             return
         if settings_out is not None:
-            what = "written" if written else "was there already, left as it is"
+            what = _("written") if written else _("was there already, left as it is")
             click.echo(f"# {settings_out}: {what}")
-        click.echo("# In the shell that is to use this cloud:")
+        click.echo(f"# {_('In the shell that is to use this cloud:')}")
         for name, value in {"SWITCHBOT_BASE_URL": server.base_url, **variables}.items():
             click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo("# Serving until Ctrl-C.", err=True)
+        click.echo(f"# {_('Serving until Ctrl-C.')}", err=True)
 
     ctx.exit(asyncio.run(_serve(server, broker, announce)))
 
@@ -119,8 +120,10 @@ def _broker() -> SimulatedBroker:
         return SimulatedBroker()
     except ModuleNotFoundError as error:
         raise Misuse(
-            "--mqtt makes certificates with cryptography, of the extra `mqtt`: "
-            "pip install 'switchbot-automation[mqtt]'"
+            _(
+                "--mqtt makes certificates with cryptography, of the extra `mqtt`: pip"
+                " install 'switchbot-automation[mqtt]'"
+            )
         ) from error
 
 
@@ -134,7 +137,7 @@ async def _serve(
             await server.start()
         except OSError as error:
             raise click.ClickException(
-                f"cannot listen: {error.strerror or error}"
+                _("cannot listen: {why}", why=error.strerror or error)
             ) from error
         try:
             announce()

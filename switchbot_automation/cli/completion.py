@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from switchbot_automation.cli.output import Misuse, logging_options
+from switchbot_automation.languages import translated as _
 
 _PROGRAM = "switchbot-automation"
 _VARIABLE = "_SWITCHBOT_AUTOMATION_COMPLETE"
@@ -26,7 +27,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     """  # noqa: D301  # \b is click's mark for lines that stay
     kind = get_completion_class(shell)
     if kind is None:
-        raise Misuse(f"click knows no completion for {shell}")
+        raise Misuse(_("click knows no completion for {shell}", shell=shell))
     script = kind(ctx.find_root().command, {}, _PROGRAM, _VARIABLE)
     # Not `source()`: for bash that runs the bash of this machine to ask its version.
     click.echo(script.source_template % script.source_vars())

@@ -196,7 +196,7 @@ def ask(
     for each in arguments:
         name, equals, value = each.partition("=")
         if not equals:
-            raise Misuse(f"{each!r}: NAME=VALUE is wanted")
+            raise Misuse(_("{text!r}: NAME=VALUE is wanted", text=each))
         document[name] = value
 
     async def asked() -> int:
@@ -308,7 +308,7 @@ def listen(address: str, key: str, shards: int, as_json: bool) -> None:
 
     host, _colon, port = address.rpartition(":")
     if not host or not port.isdecimal():
-        raise Misuse(f"{address!r} is no HOST:PORT")
+        raise Misuse(_("{text!r} is no HOST:PORT", text=address))
 
     async def listened() -> None:
         async with _queue(shards) as queue:
@@ -434,11 +434,16 @@ async def _queue(shards: int, *given: Any, **named: Any) -> AsyncIterator[FleetQ
     try:
         from switchbot_automation.fleet.queue import FleetQueue  # noqa: PLC0415 - the extra `fleet`
     except ImportError as error:
-        raise Misuse(f"install switchbot-automation[fleet] ({error})") from error
+        raise Misuse(
+            _("install switchbot-automation[fleet] ({error})", error=error)
+        ) from error
     conninfo = os.environ.get(_QUEUE_URL) or StoreConfig.from_env().conninfo
     if conninfo is None:
         raise Misuse(
-            f"a queue is in PostgreSQL: set STORE_BACKEND=postgres or {_QUEUE_URL}"
+            _(
+                "a queue is in PostgreSQL: set STORE_BACKEND=postgres or {variable}",
+                variable=_QUEUE_URL,
+            )
         )
     async with FleetQueue(conninfo, *given, shards=shards, **named) as queue:
         yield queue

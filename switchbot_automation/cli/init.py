@@ -146,7 +146,7 @@ def init(
     read one.
     """
     if as_json and not yes:
-        raise click.UsageError("--json asks nothing, so it needs --yes")
+        raise click.UsageError(_("--json asks nothing, so it needs --yes"))
     wants = _Wants(season, band, hours, timezone, ask=not yes)
     setup = _Setup(wants, tell=_nothing if as_json else click.echo)
     result = setup.run()
@@ -461,7 +461,10 @@ class _Setup:
         self._tell("")
         command = "switchbot-automation run --web 127.0.0.1:8080"
         self._tell(_("Start it with: {command}", command=command))
-        if os.environ.get(TOKEN) or env_file().exists():
+        if not env_file().exists():
+            if os.environ.get(TOKEN):
+                self._tell(_("The page asks for what {token} holds.", token=TOKEN))
+        else:
             self._tell(
                 _(
                     "The page asks for {token}, which is in {path}.",

@@ -14,11 +14,15 @@ from rich.text import Text
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
+    counted,
     json_option,
     logging_options,
+    milliseconds,
     print_json,
     print_table,
 )
+from switchbot_automation.languages import filled
+from switchbot_automation.languages import translated as _
 
 if TYPE_CHECKING:
     from switchbot_automation.load_test import FaultPlan, LoadReport
@@ -85,7 +89,10 @@ def load_test(
         from switchbot_automation import load_test as load  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise click.ClickException(
-            f"{error.name} is missing: pip install 'switchbot-automation[load]'"
+            _(
+                "{library} is missing: pip install 'switchbot-automation[load]'",
+                library=error.name,
+            )
         ) from error
     plan = load.LoadPlan(
         duration_seconds=duration,
@@ -123,9 +130,14 @@ def _faults(given: str | None, duration: float) -> FaultPlan:
 
 def _line(progress: Progress, duration: float) -> str:
     asked = progress.requests
-    words = (
-        f"{progress.elapsed_seconds:5.0f} of {duration:.0f} s  {progress.ticks} ticks"
-        f"  {asked.count} requests, {asked.failed} failed"
+    words = _(
+        "{elapsed:5.0f} of {seconds:.0f} s  {ticks} ticks  {requests} requests,"
+        " {failed} failed",
+        elapsed=progress.elapsed_seconds,
+        seconds=duration,
+        ticks=progress.ticks,
+        requests=asked.count,
+        failed=asked.failed,
     )
     if progress.vitals is not None:
         words += f"  {progress.vitals['resident_bytes'] / 1e6:.0f} MB"
@@ -141,24 +153,33 @@ def _plot(report: LoadReport, path: Path) -> None:
         draw(report, path)
     except ImportError as error:
         raise click.ClickException(
-            "a plot needs matplotlib: pip install 'switchbot-automation[plot]'"
+            _("a plot needs matplotlib: pip install 'switchbot-automation[plot]'")
         ) from error
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror}") from error
-    click.echo(f"Drawn: {path}", err=True)
+    click.echo(_("Drawn: {path}", path=path), err=True)
 
 
 def _print_report(report: LoadReport) -> None:
     def three(p50: float, p95: float, p99: float) -> str:
-        return " / ".join(f"{1000 * each:.1f}" for each in (p50, p95, p99)) + " ms"
+        values = {"p50": 1000 * p50, "p95": 1000 * p95, "p99": 1000 * p99}
+        return filled("{p50:.1f} / {p95:.1f} / {p99:.1f} ms", values)
 
     print_table(
-        f"{report.duration_seconds:g} s, {report.users} users, {report.zones} zones, a tick"
-        f" each {report.tick_interval_seconds:g} s, {report.store}; {report.machine}",
+        _(
+            "{seconds:g} s, {users} users, {zones} zones, a tick each {interval:g} s,"
+            " {store}; {machine}",
+            seconds=report.duration_seconds,
+            users=report.users,
+            zones=report.zones,
+            interval=report.tick_interval_seconds,
+            store=report.store,
+            machine=report.machine,
+        ),
         ("", "", ""),
         [
             (
-                "Ticks",
+                _("Ticks"),
                 f"{report.ticks}",
                 "p50 / p95 / p99: "
                 + three(
@@ -168,7 +189,7 @@ def _print_report(report: LoadReport) -> None:
                 ),
             ),
             (
-                "Requests",
+                _("Requests"),
                 f"{report.requests}",
                 "p50 / p95 / p99: "
                 + three(
@@ -178,43 +199,45 @@ def _print_report(report: LoadReport) -> None:
                 ),
             ),
             (
-                "Event loop late",
-                f"{1000 * report.lag_p99_seconds:.1f} ms",
-                (
-                    f"p99 of the worst in each second; {1000 * report.lag_worst_seconds:.0f}"
-                    " ms at most"
+                _("Event loop late"),
+                milliseconds(report.lag_p99_seconds),
+                _(
+                    "p99 of the worst in each second; {milliseconds:.0f} ms at most",
+                    milliseconds=1000 * report.lag_worst_seconds,
                 ),
             ),
             (
-                "History",
-                f"{report.rows_found} rows",
-                (
-                    f"{report.rows_expected} were recorded; {report.documents_lost} documents"
-                    " lost"
+                _("History"),
+                counted(report.rows_found, "row"),
+                _(
+                    "{rows} were recorded; {documents} documents lost",
+                    rows=report.rows_expected,
+                    documents=report.documents_lost,
                 ),
             ),
             (
-                "Faults",
+                _("Faults"),
                 f"{len(report.faults)}",
-                (
-                    "of database and cloud; a tick meanwhile took"
-                    f" {1000 * report.tick_mean_in_faults_seconds:.0f} ms on average"
+                _(
+                    "of database and cloud; a tick meanwhile took {milliseconds:.0f} ms"
+                    " on average",
+                    milliseconds=1000 * report.tick_mean_in_faults_seconds,
                 ),
             ),
         ],
     )
     print_table(
-        "Targets",
-        ("", "measured", "at most", ""),
+        _("Targets"),
+        ("", _("measured"), _("at most"), ""),
         [
             (
-                target.name,
+                _(target.name),
                 f"{target.value:.2f} {target.unit}".strip(),
                 f"{target.limit:g} {target.unit}".strip(),
-                "met" if target.met else "MISSED",
+                _("met") if target.met else _("MISSED"),
             )
             for target in report.targets
         ],
     )
     for why, count in sorted(report.failures.items()):
-        click.echo(f"{count} requests: {why}", err=True)
+        click.echo(_("{number} requests: {why}", number=count, why=why), err=True)

@@ -24,6 +24,8 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.cli.stopping import interruptible
+from switchbot_automation.languages import later, later_in, translated_in
+from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.table.zone import CONTROLS
 from switchbot_automation.simulation import new_settings
 from switchbot_automation.simulation import plot as plots
@@ -37,6 +39,21 @@ if TYPE_CHECKING:
 
 _NONE = "none"
 _SEASONS = ("winter", "summer")
+_SEASON_WORDS = {
+    "winter": later_in("time of year", "winter"),
+    "summer": later_in("time of year", "summer"),
+}
+_FIGURES = {
+    "ticks": later("ticks"),
+    "api_calls_per_day": later("API calls a day"),
+    "commands_per_day": later("commands a day"),
+    "starts_per_day": later("starts a day"),
+    "max_starts_in_an_hour": later("most starts in an hour"),
+    "percent_out_of_band": later("percent of time out of band"),
+    "degree_minutes_per_day": later("degree-minutes a day"),
+    "kwh_per_day": later("kWh a day"),
+    "wall_seconds": later("seconds to simulate"),
+}
 _LEAST_DAYS = 0.05
 _MOST_DAYS = 366
 # Days pass within seconds, so a batch is a day or two of rows.
@@ -133,7 +150,7 @@ def simulate(
         settings["control"] = control
     if homes > 1 or workers or cluster:
         if store_url or plot_file:
-            raise Misuse("--store and --plot are of one home in this process")
+            raise Misuse(_("--store and --plot are of one home in this process"))
         how = {"days": days, "season": season, "seed": seed}
         _simulate_homes(homes, settings, how, workers, cluster, as_json=as_json)
         return
@@ -141,7 +158,7 @@ def simulate(
         check_plot(plot_file)
     with ExitStack() as stack:
         store, history = _kept_at(store_url, stack)
-        on_progress = stack.enter_context(progress_bar("Simulating"))
+        on_progress = stack.enter_context(progress_bar(_("Simulating")))
         stack.enter_context(interruptible())
         report = asyncio.run(
             run_simulation(
@@ -178,7 +195,7 @@ def _simulate_homes(
     )
 
     with (
-        progress_bar("Simulating") as advance,
+        progress_bar(_("Simulating")) as advance,
         interruptible(),
         spreading(workers, cluster) as spread,
     ):
@@ -193,12 +210,18 @@ def _simulate_homes(
     if as_json:
         print_json({"homes": homes, "figures": figures, "reports": found})
         return
-    columns = ("mean", "p50", "p95", "max")
+    columns = (later("mean"), "p50", "p95", later("max"))
     print_table(
-        f"{homes} homes, {how['days']:g} days of {how['season']}, seeds from {how['seed']}",
-        ("", *columns),
+        _(
+            "{homes} homes, {days:g} days of {season}, seeds from {seed}",
+            homes=homes,
+            days=how["days"],
+            season=_season_word(how["season"]),
+            seed=how["seed"],
+        ),
+        ("", *map(_, columns)),
         [
-            (name.replace("_", " "), *(f"{each[column]:g}" for column in columns))
+            (_(_FIGURES[name]), *(f"{each[column]:g}" for column in columns))
             for name, each in figures.items()
         ],
     )
@@ -209,6 +232,10 @@ def _season_of(settings: dict[str, Any] | None) -> str:
     return mode if mode in _SEASONS else _SEASONS[0]
 
 
+def _season_word(season: str) -> str:
+    return translated_in("time of year", _SEASON_WORDS[season])
+
+
 def check_plot(path: Path) -> None:
     """Find out before the work whether there can be a picture."""
     try:
@@ -216,7 +243,7 @@ def check_plot(path: Path) -> None:
     except plotting.PlotUnavailableError as error:
         raise Misuse(str(error)) from error
     if not path.absolute().parent.is_dir():
-        raise Misuse(f"{path}: no such directory")
+        raise Misuse(_("{path}: no such directory", path=path))
 
 
 def _kept_at(
@@ -225,7 +252,7 @@ def _kept_at(
     """Open store and history at `url`; `stack` closes them."""
     if url is None:
         return None, None
-    scheme, _, rest = url.partition(":")
+    scheme, _colon, rest = url.partition(":")
     if scheme == "json" and rest:
         place: Mapping[str, str] = {"STORE_DIRECTORY": rest.removeprefix("//")}
     elif scheme.partition("+")[0] in {"postgres", "postgresql"}:
@@ -238,7 +265,7 @@ def _kept_at(
             "ENVIRONMENT": "",
         }
     else:
-        raise Misuse("--store takes postgresql://... or json:DIRECTORY")
+        raise Misuse(_("--store takes postgresql://... or json:DIRECTORY"))
     config = switchbot_store.StoreConfig.from_env(place)
     store = stack.enter_context(switchbot_store.get_store(config))
     history = switchbot_store.HistoryService(
@@ -253,42 +280,60 @@ def _kept_at(
 def _print_report(report: SimulationReport) -> None:
     series = report.series
     comfort = 100.0 - report.percent_out_of_band
-    days = f"{report.days:g} day{'' if report.days == 1 else 's'}"
     print_table(
-        f"{days} of {report.season}, seed {report.seed}",
+        _(
+            later("{days:g} day of {season}, seed {seed}")
+            if report.days == 1
+            else later("{days:g} days of {season}, seed {seed}"),
+            days=report.days,
+            season=_season_word(report.season),
+            seed=report.seed,
+        ),
         ("", "", ""),
         (
             (
-                "Comfort",
-                f"{comfort:.1f} %",
-                f"of the windows inside {series.band_low:g} to {series.band_high:g} °C",
+                _("Comfort"),
+                _("{percent:.1f} %", percent=comfort),
+                _(
+                    "of the windows inside {low:g} to {high:g} °C",
+                    low=series.band_low,
+                    high=series.band_high,
+                ),
             ),
             (
-                "Time out of band",
-                f"{report.percent_out_of_band:.1f} %",
-                "of the windows",
+                _("Time out of band"),
+                _("{percent:.1f} %", percent=report.percent_out_of_band),
+                _("of the windows"),
             ),
             (
-                "Degree-minutes",
-                f"{report.degree_minutes_per_day:.0f} a day",
-                "how far outside, added up",
+                _("Degree-minutes"),
+                _("{number:.0f} a day", number=report.degree_minutes_per_day),
+                _("how far outside, added up"),
             ),
             (
-                "Starts",
-                f"{report.starts_per_day:.1f} a day",
-                f"at most {report.max_starts_in_an_hour} in any hour",
+                _("Starts"),
+                _("{number:.1f} a day", number=report.starts_per_day),
+                _("at most {number} in any hour", number=report.max_starts_in_an_hour),
             ),
-            ("Commands", f"{report.commands_per_day:.1f} a day", "sent to the cloud"),
             (
-                "API calls",
-                f"{report.api_calls_per_day:.0f} a day",
-                "of the 10000 that SwitchBot allows",
+                _("Commands"),
+                _("{number:.1f} a day", number=report.commands_per_day),
+                _("sent to the cloud"),
             ),
-            ("Energy", f"{report.kwh_per_day:.1f} kWh a day", "electric"),
             (
-                "Ticks",
+                _("API calls"),
+                _("{number:.0f} a day", number=report.api_calls_per_day),
+                _("of the 10000 that SwitchBot allows"),
+            ),
+            (
+                _("Energy"),
+                _("{number:.1f} kWh a day", number=report.kwh_per_day),
+                _("electric"),
+            ),
+            (
+                _("Ticks"),
                 f"{report.ticks}",
-                f"simulated in {report.wall_seconds:.1f} s",
+                _("simulated in {seconds:.1f} s", seconds=report.wall_seconds),
             ),
         ),
     )
@@ -301,4 +346,4 @@ def _plot(report: SimulationReport, path: Path, *, quiet: bool) -> None:
         plots.draw(report.series, path, title=title, season=report.season)
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror}") from error
-    click.echo(f"Drawn: {path}", err=quiet)
+    click.echo(_("Drawn: {path}", path=path), err=quiet)

@@ -113,8 +113,10 @@ def update(url: str, enable: bool, as_json: bool) -> None:
         present = await client.query_webhook()
         if url not in present:
             raise click.ClickException(
-                "that is not the account's webhook, which is "
-                + (" and ".join(map(mask_url, present)) or "none")
+                _(
+                    "that is not the account's webhook, which is {urls}",
+                    urls=", ".join(map(mask_url, present)) or _("none"),
+                )
             )
         await client.update_webhook(url, enable=enable)
         return "enabled" if enable else "disabled"

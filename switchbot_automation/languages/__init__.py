@@ -7,61 +7,49 @@ beside this file: people change the `.po`, `nox -s languages` makes the rest of 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
-from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.units import CELSIUS, from_celsius, measured_in, symbol
+from switchbot_store import languages as ours
+from switchbot_store.languages import (
+    ENGLISH,
+    LANGUAGES,
+    later,
+    of_environment,
+    speak,
+    speaking,
+    spoken,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-ENGLISH: Final = "en"
-LANGUAGES: Final = (ENGLISH, "fr", "ja", "de")
-"""Those that there are; the first is the one of the messages themselves."""
+__all__ = [
+    "AUTO",
+    "ENGLISH",
+    "LANGUAGES",
+    "asked_for",
+    "chosen",
+    "filled",
+    "later",
+    "later_in",
+    "of_environment",
+    "page_catalogue",
+    "speak",
+    "speaking",
+    "spoken",
+    "translated",
+    "translated_in",
+]
 
 AUTO: Final = "auto"
 """In the settings: the language that is asked for, as by a browser."""
 
-# Where no language is asked for by name, in the order in which the C library asks.
-_VARIABLES: Final = ("SWITCHBOT_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-# They write one and a half with a comma.
-_WITH_COMMA: Final = frozenset({"fr", "de"})
-
 # In texts with degrees, these names are of temperatures beside those that say so.
 _CELSIUS: Final = "°C"
 _DEGREES: Final = frozenset({"low", "high"})
-
-_spoken: ContextVar[str] = ContextVar("switchbot_language", default=ENGLISH)
-
-
-def spoken() -> str:
-    """Return the language in which this task or thread is told things."""
-    return _spoken.get()
-
-
-@contextmanager
-def speaking(language: str) -> Iterator[None]:
-    """Speak one of `LANGUAGES` within, in this task or thread and what it starts.
-
-    >>> from switchbot_automation.languages import speaking, translated
-    >>> with speaking("de"):
-    ...     print(translated("no window is open"))
-    kein Zeitfenster ist offen
-    """
-    token = _spoken.set(language)
-    try:
-        yield
-    finally:
-        _spoken.reset(token)
-
-
-def speak(language: str) -> None:
-    """Speak a language from now on: for a program that one person sits before."""
-    _spoken.set(language)
 
 
 def translated(message: str, **values: Any) -> str:
@@ -70,13 +58,13 @@ def translated(message: str, **values: Any) -> str:
     >>> translated("the window {start}-{end} is open", start="08:00", end="22:00")
     'the window 08:00-22:00 is open'
     """
-    text = _catalogue(spoken()).gettext(message)
+    text = ours.catalogue(__name__, spoken()).gettext(message)
     return filled(text, values) if values else text
 
 
 def translated_in(context: str, message: str) -> str:
     """Return a word that means different things, as it is said in one context."""
-    return _catalogue(spoken()).pgettext(context, message)
+    return ours.catalogue(__name__, spoken()).pgettext(context, message)
 
 
 def filled(text: str, values: Mapping[str, Any]) -> str:
@@ -87,14 +75,7 @@ def filled(text: str, values: Mapping[str, Any]) -> str:
     if _CELSIUS in text and measured_in() != CELSIUS:
         values = {name: _measured(name, value) for name, value in values.items()}
         text = text.replace(_CELSIUS, symbol())
-    if spoken() not in _WITH_COMMA:
-        return text.format_map(values)
-    return text.format_map(
-        {
-            name: _WithComma(value) if isinstance(value, float) else value
-            for name, value in values.items()
-        }
-    )
+    return ours.filled(text, values)
 
 
 def _measured(name: str, value: Any) -> Any:
@@ -103,11 +84,6 @@ def _measured(name: str, value: Any) -> Any:
     if is_number and (name.endswith("celsius") or name in _DEGREES):
         return from_celsius(float(value), measured_in())
     return value
-
-
-def later(message: str) -> str:
-    """Mark a message that is translated where it is told, not where it stands."""
-    return message
 
 
 def later_in(context: str, word: str) -> str:  # noqa: ARG001 - for who collects them
@@ -148,40 +124,9 @@ def _quality(parameter: str) -> float:
         return 0.0
 
 
-def of_environment(environ: Mapping[str, str]) -> str:
-    """Return the language of a terminal; English where its own is none of ours.
-
-    >>> of_environment({"LANG": "ja_JP.UTF-8"})
-    'ja'
-    """
-    for name in _VARIABLES:
-        said = environ.get(name)
-        if said:
-            language = said.partition(".")[0].partition("_")[0].partition("-")[0]
-            return language.lower() if language.lower() in LANGUAGES else ENGLISH
-    return ENGLISH
-
-
 @cache
 def page_catalogue(language: str) -> str:
     """Return what the page's own scripts say, as a JSON object; empty for English."""
     if language == ENGLISH:
         return "{}"
     return (files(__name__) / language / "page.json").read_text("utf-8")
-
-
-@cache
-def _catalogue(language: str) -> NullTranslations:
-    if language == ENGLISH:
-        return NullTranslations()
-    with (files(__name__) / language / "messages.mo").open("rb") as compiled:
-        return GNUTranslations(compiled)
-
-
-class _WithComma(float):
-    """A number whose text has a comma."""
-
-    __slots__ = ()
-
-    def __format__(self, spec: str) -> str:
-        return float(self).__format__(spec).replace(".", ",")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from typing import Any, NamedTuple
 
 import click
@@ -16,6 +17,7 @@ from switchbot_store.cli.output import (
     home_option,
 )
 from switchbot_store.errors import StoreConfigError, StoreError
+from switchbot_store.languages import ENGLISH, of_environment, speak, speaking
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -53,6 +55,9 @@ _EPILOG = (
 )
 
 
+_FOR_A_PROGRAM = f"{__name__}.for_a_program"
+
+
 class _CommandLine(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(COMMANDS)
@@ -80,6 +85,14 @@ class _CommandLine(click.Group):
             )
 
     def invoke(self, ctx: click.Context) -> Any:
+        # A program reads JSON, in English whatever this person speaks.
+        for_a_program = "--json" in ctx.args
+        ctx.meta[_FOR_A_PROGRAM] = for_a_program
+        language = ENGLISH if for_a_program else of_environment(os.environ)
+        with speaking(language):
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -103,11 +116,15 @@ def _words(error: Exception) -> str:
 )
 @click.version_option(package_name="switchbot-automation", prog_name="switchbot-store")
 @home_option
-def application(home: str | None) -> None:
+@click.pass_context
+def application(ctx: click.Context, home: str | None) -> None:
     """Look after the settings, state and history of a home.
 
     Variables that the environment lacks are read from `.env` in this directory, or from
-    the file that SWITCHBOT_ENV_FILE names.
+    the file that SWITCHBOT_ENV_FILE names. The language is that of SWITCHBOT_LANGUAGE
+    (en, fr, ja, de), else of LC_ALL, LC_MESSAGES or LANG; JSON is never translated.
     """
     load_env_file()
     choose_home(home)
+    if not ctx.meta[_FOR_A_PROGRAM]:
+        speak(of_environment(os.environ))

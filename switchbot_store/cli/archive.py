@@ -27,9 +27,11 @@ from switchbot_store.cli.output import (
     print_table,
     progress_bar,
     warn,
+    whole,
     yes_option,
 )
 from switchbot_store.config import StoreConfig
+from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
     from switchbot_store.backup.format import Counts
@@ -56,7 +58,14 @@ def backup(file: Path, as_json: bool) -> None:
         size = file.stat().st_size
         print_json({"file": str(file), "bytes": size, **asdict(counts)})
     else:
-        click.echo(f"{file}: {in_words(counts)}, {file.stat().st_size:,} bytes")
+        click.echo(
+            _(
+                "{file}: {what}, {size:,} bytes",
+                file=file,
+                what=in_words(counts),
+                size=file.stat().st_size,
+            )
+        )
 
 
 @click.command()
@@ -80,7 +89,7 @@ def restore(file: Path, dry_run: bool, yes: bool, as_json: bool) -> None:
         if as_json:
             print_json({"dry_run": True, **asdict(plan)})
         return
-    if plan.changed and not ask("Replace the changed documents?", yes=yes):
+    if plan.changed and not ask(_("Replace the changed documents?"), yes=yes):
         raise click.Abort
     with (
         opening.documents(config) as store,
@@ -92,16 +101,28 @@ def restore(file: Path, dry_run: bool, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json({"dry_run": False, **asdict(plan), "restored": asdict(done)})
         return
-    written = counted(done.documents, "document")
-    of_devices = ""
-    if plan.counts.readings or plan.counts.reading_hours:
-        of_devices = (
-            f", {counted(done.readings, 'reading')} and"
-            f" {counted(done.reading_hours, 'hour')} of devices"
+    written = {
+        "documents": counted(done.documents, "document"),
+        "rows": counted(done.rows, "row"),
+        "hours": counted(done.hours, "hour"),
+    }
+    if not (plan.counts.readings or plan.counts.reading_hours):
+        click.echo(
+            _(
+                "Restored: {documents}, {rows} and {hours} of history that were not"
+                " there",
+                **written,
+            )
         )
+        return
     click.echo(
-        f"Restored: {written}, {counted(done.rows, 'row')} and"
-        f" {counted(done.hours, 'hour')} of history{of_devices} that were not there"
+        _(
+            "Restored: {documents}, {rows} and {hours} of history, {readings} and"
+            " {reading_hours} of devices that were not there",
+            **written,
+            readings=counted(done.readings, "reading"),
+            reading_hours=counted(done.reading_hours, "hour"),
+        )
     )
 
 
@@ -113,18 +134,31 @@ def back_up_as_it_is(look: Inspection, file: Path, progress: Progress) -> Counts
         counts = back_up_source(snapshot, file, progress=progress)
         left_out = snapshot.left_out
     if left_out:
-        warn(f"{counted(left_out, 'row')} that no history could keep left out of it")
+        warn(
+            _(
+                "{rows} that no history could keep left out of it",
+                rows=counted(left_out, "row"),
+            )
+        )
     return counts
 
 
 def in_words(counts: Counts) -> str:
     """Return what a backup holds."""
-    words = f"{counted(counts.documents, 'document')}, {counted(counts.rows, 'row')}"
-    words = f"{words}, {counted(counts.hours, 'hour')} without rows"
+    words = _(
+        "{documents}, {rows}, {hours} without rows",
+        documents=counted(counts.documents, "document"),
+        rows=counted(counts.rows, "row"),
+        hours=counted(counts.hours, "hour"),
+    )
     if not (counts.readings or counts.reading_hours):
         return words
-    said, summed = counted(counts.readings, "reading"), counts.reading_hours
-    return f"{words}, {said} of devices, {counted(summed, 'hour')} without readings"
+    of_devices = _(
+        "{readings} of devices, {hours} without readings",
+        readings=counted(counts.readings, "reading"),
+        hours=counted(counts.reading_hours, "hour"),
+    )
+    return f"{words}, {of_devices}"
 
 
 def warn_of_waiting(config: StoreConfig) -> None:
@@ -132,11 +166,21 @@ def warn_of_waiting(config: StoreConfig) -> None:
     writes, rows = opening.pending_writes(config), opening.spilled_rows(config)
     if writes:
         warn(
-            f"{counted(writes, 'write')} in the journal of {config.directory} not yet"
-            " carried over: run `switchbot-store resync` first, then back up again"
+            _(
+                "{writes} in the journal of {directory} not yet carried over: run"
+                " `switchbot-store resync` first, then back up again",
+                writes=counted(writes, "write"),
+                directory=config.directory,
+            )
         )
     if rows:
-        warn(f"{counted(rows, 'row')} in the spill of {config.directory} left out")
+        warn(
+            _(
+                "{rows} in the spill of {directory} left out",
+                rows=counted(rows, "row"),
+                directory=config.directory,
+            )
+        )
 
 
 def _back_up(config: StoreConfig, file: Path, progress: Progress) -> Counts:
@@ -155,19 +199,23 @@ def _back_up(config: StoreConfig, file: Path, progress: Progress) -> Counts:
 
 
 def _show(plan: RestorePlan) -> None:
-    counts = plan.counts
+    counts, none = plan.counts, _("none")
     print_table(
-        f"Backup of {plan.created_at} ({plan.source}), checksum right",
+        _(
+            "Backup of {at} ({source}), checksum right",
+            at=plan.created_at,
+            source=plan.source,
+        ),
         ("", ""),
         (
-            ("new documents", ", ".join(plan.added) or "none"),
-            ("changed documents", ", ".join(plan.changed) or "none"),
-            ("  written later in the store", ", ".join(plan.newer) or "none"),
-            ("equal documents", ", ".join(plan.unchanged) or "none"),
-            ("the store's own, which stay", ", ".join(plan.kept) or "none"),
-            ("rows of history", f"{counts.rows:,}"),
-            ("hours without rows", f"{counts.hours:,}"),
-            ("readings of devices", f"{counts.readings:,}"),
-            ("hours without readings", f"{counts.reading_hours:,}"),
+            (_("new documents"), ", ".join(plan.added) or none),
+            (_("changed documents"), ", ".join(plan.changed) or none),
+            (f"  {_('written later in the store')}", ", ".join(plan.newer) or none),
+            (_("equal documents"), ", ".join(plan.unchanged) or none),
+            (_("the store's own, which stay"), ", ".join(plan.kept) or none),
+            (_("rows of history"), whole(counts.rows)),
+            (_("hours without rows"), whole(counts.hours)),
+            (_("readings of devices"), whole(counts.readings)),
+            (_("hours without readings"), whole(counts.reading_hours)),
         ),
     )

@@ -15,6 +15,10 @@ from switchbot_store.cli.output import (
     print_table,
 )
 from switchbot_store.doctor import examine
+from switchbot_store.languages import later
+from switchbot_store.languages import translated as _
+
+_LEVELS = {"ok": later("ok"), "warning": later("warning"), "problem": later("problem")}
 
 
 @click.command()
@@ -33,8 +37,11 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         print_json({"ok": not problems, "findings": rows})
     else:
         print_table(
-            "Problems were found" if problems else "No problem was found",
-            ("", "about", "found", "what to do"),
-            ((each.level, each.check, each.message, each.advice) for each in findings),
+            _("Problems were found") if problems else _("No problem was found"),
+            ("", _("about"), _("found"), _("what to do")),
+            (
+                (_(_LEVELS[each.level]), each.check, each.message, each.advice)
+                for each in findings
+            ),
         )
     ctx.exit(FAILURE if problems else OK)

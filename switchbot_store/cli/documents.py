@@ -31,6 +31,7 @@ from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.mirror import read_mirror
 from switchbot_store.files.store import JsonStore
 from switchbot_store.homes import prefix_of
+from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,11 +75,11 @@ def get(key: str | None, as_json: bool) -> None:
         )
         return
     if not entry.revision:
-        raise click.ClickException(f"{key!r} was never set")
+        raise click.ClickException(_("{key!r} was never set", key=key))
     if entry.stale:
-        warn(f"this is the local copy, as of {instant(entry.updated_at)}")
+        warn(_("this is the local copy, as of {at}", at=instant(entry.updated_at)))
     if entry.problem:
-        warn(f"this is the last good document; {entry.problem}")
+        warn(_("this is the last good document; {why}", why=entry.problem))
     click.echo(encode(entry.data, indent=True), nl=False)
 
 
@@ -100,7 +101,7 @@ def set_command(
 ) -> None:
     """Write the document KEY: DOCUMENT is JSON, or read from --file or stdin."""
     if path is not None and document is not None:
-        raise Misuse("give DOCUMENT or --file, not both")
+        raise Misuse(_("give DOCUMENT or --file, not both"))
     if path is not None:
         data = parsed(path.read_bytes(), str(path))
     elif document is None or document == "-":
@@ -115,7 +116,7 @@ def set_command(
             store.set(key, data)
         else:
             store.compare_and_set(key, data, revision)
-    click.echo(f"{key} is written", err=True)
+    click.echo(_("{key} is written", key=key), err=True)
 
 
 @click.command()
@@ -131,18 +132,22 @@ def edit(key: str) -> None:
     with opening.documents(StoreConfig.from_env()) as store:
         entry = store.get_entry(key)
         if entry.problem:
-            raise click.ClickException(f"mend this first: {entry.problem}")
+            raise click.ClickException(
+                _("mend this first: {problem}", problem=entry.problem)
+            )
         before = encode(entry.data, indent=True).decode()
         data = _edited(key, before)
         if data is None or (data == entry.data and entry.revision):
-            click.echo(f"{key} is unchanged", err=True)
+            click.echo(_("{key} is unchanged", key=key), err=True)
             return
         try:
             store.compare_and_set(key, data, entry.revision)
         except (StoreConflictError, StoreUnavailableError) as error:
             kept = _keep(key, encode(data, indent=True).decode())
-            raise click.ClickException(f"{error}; your text is in {kept}") from error
-    click.echo(f"{key} is written", err=True)
+            raise click.ClickException(
+                _("{error}; your text is in {file}", error=error, file=kept)
+            ) from error
+    click.echo(_("{key} is written", key=key), err=True)
 
 
 def read(config: StoreConfig, key: str) -> Entry:
@@ -217,12 +222,14 @@ def _edited(key: str, before: str) -> dict[str, Any] | None:
             data = parsed(text, key)
             _encoded(data)
         except Misuse as problem:
-            if _again(problem.message, "Edit it again?"):
+            if _again(problem.message, _("Edit it again?")):
                 continue
             kept = _keep(key, text)
-            raise Misuse(f"{problem.message}; your text is in {kept}") from problem
+            raise Misuse(
+                _("{error}; your text is in {file}", error=problem.message, file=kept)
+            ) from problem
         doubt = problem_of(key, data)
-        if doubt is None or not _again(f"{key}: {doubt}", "Edit it again?"):
+        if doubt is None or not _again(f"{key}: {doubt}", _("Edit it again?")):
             return data
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from dotenv import dotenv_values
 
 from switchbot_store.cli.output import Misuse
+from switchbot_store.languages import translated as _
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -47,14 +48,27 @@ def load_env_file() -> None:
             values = dotenv_values(stream=file, interpolate=False)
     except FileNotFoundError:
         if os.environ.get(VARIABLE):
-            raise Misuse(f"{VARIABLE} names {path}, which is not there") from None
+            raise Misuse(
+                _(
+                    "{variable} names {path}, which is not there",
+                    variable=VARIABLE,
+                    path=path,
+                )
+            ) from None
         return
     except OSError as error:
         raise Misuse(
-            f"{path}: {error.strerror}; it was to be read as {VARIABLE}"
+            _(
+                "{path}: {why}; it was to be read as {variable}",
+                path=path,
+                why=error.strerror,
+                variable=VARIABLE,
+            )
         ) from error
     except UnicodeDecodeError as error:
-        raise Misuse(f"{path} is no UTF-8 text: byte {error.start}") from error
+        raise Misuse(
+            _("{path} is no UTF-8 text: byte {number}", path=path, number=error.start)
+        ) from error
     if mode & _OTHERS:
         _LOGGER.warning(
             "%s holds secrets and others may read it: chmod 600 %s", path, path

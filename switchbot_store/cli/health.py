@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
@@ -35,6 +35,8 @@ from switchbot_store.files.places import is_there, write_refusal
 from switchbot_store.files.store import JsonStore
 from switchbot_store.history.present import leap_of, present
 from switchbot_store.history.sqlite.store import SqliteHistory
+from switchbot_store.languages import later
+from switchbot_store.languages import translated as _
 from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
@@ -43,8 +45,13 @@ if TYPE_CHECKING:
     from switchbot_store.interface import StoreInterface
 
 Status = Literal["ok", "degraded", "error"]
+_STATUSES: Final[dict[Status, str]] = {
+    "ok": later("ok"),
+    "degraded": later("degraded"),
+    "error": later("error"),
+}
 _NAMES = ("settings", "state")
-_MISSING = (
+_MISSING = later(
     "the database does not have it and is not the one that had it; the local copy stays"
     " in force: `switchbot-store conflicts restore` brings it back"
 )
@@ -145,7 +152,7 @@ def _postgres(config: StoreConfig) -> Health:
     if facts.newer:
         problems.append(facts.newer)
     if not facts.writable:
-        problems.append("the server accepts no writes")
+        problems.append(_("the server accepts no writes"))
     problems += facts.refused
     missing: dict[str, Entry] = {}
     if mirrored:
@@ -161,7 +168,7 @@ def _postgres(config: StoreConfig) -> Health:
             revision=facts.revisions[name][0] if name in facts.revisions else "",
             updated_at=facts.revisions[name][1] if name in facts.revisions else None,
             pending=waiting.get(name, 0),
-            last_error=_MISSING if name in missing else None,
+            last_error=_(_MISSING) if name in missing else None,
         )
         for name in dict.fromkeys((*_NAMES, *missing))
     ]
@@ -172,7 +179,7 @@ def _postgres(config: StoreConfig) -> Health:
         latency_seconds=facts.latency_seconds,
         updated_at=facts.newest_row,
         pending=spilled,
-        last_error=f"being adopted, {facts.adoption}"
+        last_error=_("being adopted, {how_far}", how_far=facts.adoption)
         if facts.adoption
         else _postgres_doubt(config, facts),
     )
@@ -251,7 +258,11 @@ def _disk_refusals(config: StoreConfig) -> list[str]:
         (config.directory, *(path.parent for path in config.paths.values()))
     )
     found = (write_refusal(place) for place in places)
-    return [f"cannot write {refusal}" for refusal in found if refusal is not None]
+    return [
+        _("cannot write {what}", what=refusal)
+        for refusal in found
+        if refusal is not None
+    ]
 
 
 def _files(config: StoreConfig) -> Health:
@@ -359,7 +370,7 @@ def _rows(config: StoreConfig) -> Part:
 def _check_rows_taken(backend: SqliteHistory) -> None:
     refusal = backend.write_refusal()
     if refusal is not None:
-        raise StoreUnavailableError(f"no row can be written: {refusal}")
+        raise StoreUnavailableError(_("no row can be written: {why}", why=refusal))
 
 
 def clock_doubt(backend: HistoryBackend, config: StoreConfig) -> str | None:
@@ -370,17 +381,29 @@ def clock_doubt(backend: HistoryBackend, config: StoreConfig) -> str | None:
     days = config.history_retention_days
     leap = leap_of(timedelta(days=days) if days else None)
     doubt = present(backend, datetime.now(UTC), leap=leap).doubt
-    return None if doubt is None else f"no row is deleted by this clock: {doubt}"
+    return (
+        None
+        if doubt is None
+        else _("no row is deleted by this clock: {doubt}", doubt=doubt)
+    )
 
 
 def _print(found: Health) -> None:
     print_table(
-        f"{found.status}: {found.where}",
-        ("", "reachable", "latency", "revision", "written", "pending", "last error"),
+        f"{_(_STATUSES[found.status])}: {found.where}",
+        (
+            "",
+            _("reachable"),
+            _("latency"),
+            _("revision"),
+            _("written"),
+            _("pending"),
+            _("last error"),
+        ),
         (
             (
                 part.name,
-                "yes" if part.reachable else "no",
+                _("yes") if part.reachable else _("no"),
                 milliseconds(part.latency_seconds),
                 part.revision,
                 instant(part.updated_at),
@@ -393,4 +416,6 @@ def _print(found: Health) -> None:
     if found.last_error:
         click.echo(found.last_error)
     if found.missing_migrations:
-        click.echo(f"Not migrated yet: {', '.join(found.missing_migrations)}")
+        click.echo(
+            _("Not migrated yet: {names}", names=", ".join(found.missing_migrations))
+        )

@@ -30,6 +30,7 @@ from switchbot_store.factory import FILE_NAME
 from switchbot_store.history.model import RowKey
 from switchbot_store.history.phone_app.export import AppExport
 from switchbot_store.history.phone_app.overlap import written
+from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,7 +89,7 @@ def import_command(  # noqa: PLR0917 - click passes them by name
     """
     config = StoreConfig.from_env()
     if config.backend == "memory":
-        raise Misuse("STORE_BACKEND is 'memory': nothing would stay")
+        raise Misuse(_("STORE_BACKEND is 'memory': nothing would stay"))
     exports = [_export(path, zone, timezone, date_order) for path in files]
     done = []
     with ExitStack() as stack:
@@ -116,15 +117,15 @@ def import_command(  # noqa: PLR0917 - click passes them by name
                 "dry_run": dry_run,
                 "zone": zone,
                 "timezone": timezone,
-                "added": sum(added for _, added in done),
+                "added": sum(added for _export, added in done),
                 "files": [_row(export, added) for export, added in done],
             }
         )
     else:
         for export, added in done:
             _show(export, added, dry_run=dry_run)
-        _warn_of_retention(config, [export.report for export, _ in done])
-    if any(not export.report.rows for export, _ in done):
+        _warn_of_retention(config, [export.report for export, _added in done])
+    if any(not export.report.rows for export, _added in done):
         ctx.exit(FAILURE)
 
 
@@ -199,15 +200,32 @@ def _row(export: AppExport, added: int) -> dict[str, Any]:
 
 def _show(export: AppExport, added: int, *, dry_run: bool) -> None:
     report = export.report
-    verb = "would be added" if dry_run else "added"
-    click.echo(
-        f"{export.path}: {counted(report.rows, 'row')} from {instant(report.first)} to"
-        f" {instant(report.last)}: {added} {verb}, {report.rows - added} there already"
+    found = {
+        "file": export.path,
+        "rows": counted(report.rows, "row"),
+        "first": instant(report.first),
+        "last": instant(report.last),
+        "new": added,
+        "old": report.rows - added,
+    }
+    told = (
+        _(
+            "{file}: {rows} from {first} to {last}: {new} would be added, {old} there"
+            " already",
+            **found,
+        )
+        if dry_run
+        else _(
+            "{file}: {rows} from {first} to {last}: {new} added, {old} there already",
+            **found,
+        )
     )
+    click.echo(told)
     if report.unit == "fahrenheit":
-        click.echo("  converted from degrees Fahrenheit")
+        click.echo(f"  {_('converted from degrees Fahrenheit')}")
     if report.repeated:
-        click.echo(f"  {counted(report.repeated, 'line')} said the same twice")
+        lines = counted(report.repeated, "line")
+        click.echo(f"  {_('{lines} said the same twice', lines=lines)}")
     for change in report.clock_changes:
         click.echo(f"  {_in_words(change)}")
     if report.bad:
@@ -220,28 +238,45 @@ def _warn_of_retention(config: StoreConfig, reports: Sequence[ExportReport]) -> 
     edge = datetime.now(UTC) - timedelta(days=days)
     if days and any(report.first and report.first < edge for report in reports):
         warn(
-            f"rows before {edge:%Y-%m-%d} are older than HISTORY_RETENTION_DAYS"
-            f" ({days:g}): of them the hourly summary will stay; raise it to keep more"
+            _(
+                "rows before {edge:%Y-%m-%d} are older than HISTORY_RETENTION_DAYS"
+                " ({days:g}): of them the hourly summary will stay; raise it to keep"
+                " more",
+                edge=edge,
+                days=days,
+            )
         )
 
 
 def _in_words(change: ClockChange) -> str:
     if change.kind == "skipped":
-        return (
-            f"{change.date}: {counted(change.earlier, 'row')} in the hour that the clock"
-            " skipped, taken as before the change; is --timezone right?"
+        return _(
+            "{date}: {rows} in the hour that the clock skipped, taken as before the"
+            " change; is --timezone right?",
+            date=change.date,
+            rows=counted(change.earlier, "row"),
         )
-    return (
-        f"{change.date}: the clock went back; by their order {change.earlier} of the"
-        f" rows in the repeated hour are of its first pass, {change.later} of its second"
+    return _(
+        "{date}: the clock went back; by their order {earlier} of the rows in the"
+        " repeated hour are of its first pass, {later} of its second",
+        date=change.date,
+        earlier=change.earlier,
+        later=change.later,
     )
 
 
 def _list_bad(report: ExportReport, path: Path) -> None:
-    warn(f"{path}: {counted(report.bad, 'line')} left out:")
+    warn(_("{file}: {lines} left out:", file=path, lines=counted(report.bad, "line")))
     for line in report.bad_lines[:_LISTED]:
-        click.echo(f"  line {line.number}: {line.reason}: {line.text!r}", err=True)
+        told = _(
+            "line {number}: {reason}: {text!r}",
+            number=line.number,
+            reason=line.reason,
+            text=line.text,
+        )
+        click.echo(f"  {told}", err=True)
     numbers = [str(line.number) for line in report.bad_lines[_LISTED:]]
     if numbers:
         more = ", ..." if report.bad > len(report.bad_lines) else ""
-        click.echo(f"  and lines {', '.join(numbers)}{more}", err=True)
+        told = _("and lines {numbers}", numbers=", ".join(numbers) + more)
+        click.echo(f"  {told}", err=True)

@@ -19,6 +19,7 @@ from switchbot_store.config import StoreConfig
 from switchbot_store.history.query import picture
 from switchbot_store.history.query.chart import POINTS, gather
 from switchbot_store.history.query.terminal_chart import render
+from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
     from switchbot_store.history.service import HistoryService
@@ -44,7 +45,7 @@ def plot(ctx: click.Context, output: Path | None, range_: RangeOptions) -> None:
     """
     if output is not None:
         if output.suffix.lower() not in picture.FORMATS:
-            raise Misuse(f"{output}: a picture is a .png or .svg file")
+            raise Misuse(_("{file}: a picture is a .png or .svg file", file=output))
         picture.require()
     with open_service(StoreConfig.from_env()) as service:
         start, end = range_.resolved(service)
@@ -60,7 +61,7 @@ def plot(ctx: click.Context, output: Path | None, range_: RangeOptions) -> None:
         click.echo("\n".join(render(chart, _width())))
     else:
         picture.draw(chart, output)
-        click.echo(f"{output}: {output.stat().st_size:,} bytes")
+        click.echo(_("{file}: {size:,} bytes", file=output, size=output.stat().st_size))
 
 
 def _width() -> int:
@@ -70,8 +71,16 @@ def _width() -> int:
 def _nothing(service: HistoryService, zone: str, start: datetime, end: datetime) -> str:
     ever = datetime(1970, 1, 1, tzinfo=UTC)
     zones = [row.zone for row in service.query(ever, end, points=1).rows]
-    there = f"; there are readings of {', '.join(sorted(set(zones)))}" if zones else ""
-    return (
-        f"no readings of zone {zone!r} from {start:%Y-%m-%d %H:%M} to"
-        f" {end:%Y-%m-%d %H:%M}{there}"
+    asked = {"zone": zone, "start": start, "end": end}
+    if not zones:
+        return _(
+            "no readings of zone {zone!r} from {start:%Y-%m-%d %H:%M} to"
+            " {end:%Y-%m-%d %H:%M}",
+            **asked,
+        )
+    return _(
+        "no readings of zone {zone!r} from {start:%Y-%m-%d %H:%M} to"
+        " {end:%Y-%m-%d %H:%M}; there are readings of {zones}",
+        **asked,
+        zones=", ".join(sorted(set(zones))),
     )

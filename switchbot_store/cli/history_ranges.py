@@ -18,6 +18,8 @@ from switchbot_store.factory import make_readings
 from switchbot_store.history.query.buckets import timezone_of
 from switchbot_store.history.service import HistoryService
 from switchbot_store.instants import checked_instant
+from switchbot_store.languages import later
+from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +36,7 @@ _UNITS = {
     "m": timedelta(days=30),
     "y": timedelta(days=365),
 }
-_WHEN = "YYYY-MM-DD, with THH:MM if wanted, or how long ago: 24h, 30d, 1y"
+_WHEN = later("YYYY-MM-DD, with THH:MM if wanted, or how long ago: 24h, 30d, 1y")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ class RangeOptions:
         else:
             start = datetime(1970, 1, 1, tzinfo=UTC)
         if start >= end:
-            raise Misuse(f"--from {start:%Y-%m-%d %H:%M} is not before --to")
+            raise Misuse(
+                _("--from {start:%Y-%m-%d %H:%M} is not before --to", start=start)
+            )
         return start, end
 
     def _moment(
@@ -72,11 +76,20 @@ class RangeOptions:
             try:
                 return checked_instant(now - int(found[1]) * _UNITS[found[2]])
             except (OverflowError, ValueError) as error:
-                raise Misuse(f"{option}: {text!r} is too long ago") from error
+                raise Misuse(
+                    _("{option}: {text!r} is too long ago", option=option, text=text)
+                ) from error
         try:
             moment = datetime.fromisoformat(text.strip())
         except ValueError as error:
-            raise Misuse(f"{option}: {text!r} is not {_WHEN}") from error
+            raise Misuse(
+                _(
+                    "{option}: {text!r} is not {what}",
+                    option=option,
+                    text=text,
+                    what=_(_WHEN),
+                )
+            ) from error
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self._home(service))
         try:

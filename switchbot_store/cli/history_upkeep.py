@@ -26,6 +26,7 @@ from switchbot_store.cli.output import (
     print_table,
     progress_bar,
     warn,
+    whole,
 )
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError, StoreDataError
@@ -33,6 +34,7 @@ from switchbot_store.factory import SPILL_NAME
 from switchbot_store.files.places import is_there
 from switchbot_store.history.present import present
 from switchbot_store.history.query.export import format_of
+from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
     from switchbot_store.backup.archive import Progress
@@ -76,12 +78,22 @@ def status(as_json: bool) -> None:
         )
         return
     print_table(
-        f"History in {name}; rows are kept {config.history_retention_days:g} days,"
-        " their hours for ever",
-        ("zone", "readings", "from", "to", "temperature", "humidity"),
+        _(
+            "History in {where}; rows are kept {days:g} days, their hours for ever",
+            where=name,
+            days=config.history_retention_days,
+        ),
+        (
+            _("zone"),
+            _("readings"),
+            _("from"),
+            _("to"),
+            _("temperature"),
+            _("humidity"),
+        ),
         [
             (
-                *(zone["zone"], f"{zone['count']:,}"),
+                *(zone["zone"], whole(zone["count"])),
                 *(instant(zone["first"]), instant(zone["last"])),
                 *(_span(zone["temperature"], "°C"), _span(zone["humidity"], "%")),
             )
@@ -89,9 +101,20 @@ def status(as_json: bool) -> None:
         ],
     )
     if spilled:
-        warn(f"{counted(spilled, 'row')} in {config.directory / SPILL_NAME} wait")
+        warn(
+            _(
+                "{rows} in {file} wait",
+                rows=counted(spilled, "row"),
+                file=config.directory / SPILL_NAME,
+            )
+        )
     if size:
-        warn(f"{quarantine} has rows that could not be stored, with the reasons")
+        warn(
+            _(
+                "{file} has rows that could not be stored, with the reasons",
+                file=quarantine,
+            )
+        )
 
 
 def _zones(service: HistoryService) -> list[dict[str, Any]]:
@@ -125,7 +148,9 @@ def _zones(service: HistoryService) -> list[dict[str, Any]]:
 
 
 def _span(ends: list[float] | None, unit: str) -> str:
-    return "" if ends is None else f"{ends[0]:.1f} to {ends[1]:.1f} {unit}"
+    if ends is None:
+        return ""
+    return _("{low:.1f} to {high:.1f} {unit}", low=ends[0], high=ends[1], unit=unit)
 
 
 @click.command()
@@ -193,7 +218,14 @@ def export(  # noqa: PLR0917  # click passes every one by name
         except StoreConfigError as error:
             raise Misuse(f"--{error.variable}: {error}") from error
     if not to_stdout:
-        click.echo(f"{file}: {counted(rows, 'row')}, {file.stat().st_size:,} bytes")
+        click.echo(
+            _(
+                "{file}: {what}, {size:,} bytes",
+                file=file,
+                what=counted(rows, "row"),
+                size=file.stat().st_size,
+            )
+        )
 
 
 @click.command()
@@ -218,7 +250,11 @@ def adopt(as_json: bool) -> None:
         print_json({"hours": hours, "oldest": oldest})
     else:
         click.echo(
-            f"Adopted: rows since {instant(oldest)}, {counted(hours, 'hour')} summarised"
+            _(
+                "Adopted: rows since {at}, {hours} summarised",
+                at=instant(oldest),
+                hours=counted(hours, "hour"),
+            )
         )
 
 
@@ -235,15 +271,15 @@ def clean(as_json: bool) -> None:
     config = StoreConfig.from_env()
     with open_service(config) as service, progress_bar() as progress:
         summarise(service.backend, progress)
-        progress(1, "deleting old rows")
+        progress(1, _("deleting old rows"))
         deleted = service.cleanup()
         doubt = service.status().clock_doubt
     if as_json:
         print_json({"deleted": deleted, "clock_doubt": doubt})
     else:
-        click.echo(f"{counted(deleted, 'row')} deleted")
+        click.echo(_("{rows} deleted", rows=counted(deleted, "row")))
     if doubt:
-        warn(f"nothing is deleted by a clock that is in doubt: {doubt}")
+        warn(_("nothing is deleted by a clock that is in doubt: {doubt}", doubt=doubt))
 
 
 @click.command()
@@ -265,7 +301,7 @@ def move(range_: RangeOptions, by: str, as_json: bool) -> None:
     """
     found = _SPAN.fullmatch(by.strip().lower())
     if found is None:
-        raise Misuse(f"--by: {by!r} is no span, as 3650d, -6h or 90s")
+        raise Misuse(_("--by: {text!r} is no span, as 3650d, -6h or 90s", text=by))
     config = StoreConfig.from_env()
     quarantine = (config.directory / SPILL_NAME).with_suffix(".quarantine.jsonl")
     with open_service(config, quarantine=quarantine) as service:
@@ -278,7 +314,7 @@ def move(range_: RangeOptions, by: str, as_json: bool) -> None:
     if as_json:
         print_json({"moved": moved})
     else:
-        click.echo(f"{counted(moved, 'row')} moved by {span}")
+        click.echo(_("{rows} moved by {span}", rows=counted(moved, "row"), span=span))
 
 
 def bring_up_to_date(config: StoreConfig, progress: Progress) -> list[int]:
@@ -288,15 +324,15 @@ def bring_up_to_date(config: StoreConfig, progress: Progress) -> list[int]:
     """
     from switchbot_store.postgres.migrations import migrate  # noqa: PLC0415 - the driver only for who wants PostgreSQL
 
-    opening.require_postgres(config, "the schema")
-    progress(0, "schema")
+    opening.require_postgres(config, _("the schema"))
+    progress(0, _("schema"))
     try:
         return migrate(
             config.conninfo or "",
             progress=lambda part, what: progress(part * SCHEMA_SHARE, what),
         )
     except KeyboardInterrupt:
-        warn("stopped; what was done stays, and the next time it goes on from there")
+        warn(_("stopped; what was done stays, and the next time it goes on from there"))
         raise
 
 
@@ -314,5 +350,5 @@ def summarise(
         if not total:
             total = max(1, (until - (backend.oldest() or until)) // _HOUR)
         done += hours
-        progress(begin + (1 - begin) * min(1.0, done / total), "hourly summary")
+        progress(begin + (1 - begin) * min(1.0, done / total), _("hourly summary"))
     return done

@@ -24,6 +24,7 @@ from switchbot_store.cli.output import (
 from switchbot_store.config import StoreConfig
 from switchbot_store.factory import get_history, get_store
 from switchbot_store.homes import checked_home
+from switchbot_store.languages import translated as _
 
 _HOME = click.argument("home")
 
@@ -84,19 +85,26 @@ def delete(home: str, yes: bool, as_json: bool) -> None:
     config = StoreConfig.from_env().whole
     checked_home(home)
     if not yes and not sys.stdin.isatty():
-        raise Misuse("it cannot be undone: without a terminal to ask, give --yes")
-    if not ask(f"Delete everything of the home {home!r}?", yes=yes):
+        raise Misuse(_("it cannot be undone: without a terminal to ask, give --yes"))
+    if not ask(_("Delete everything of the home {home!r}?", home=home), yes=yes):
         raise click.Abort
     with get_store(config) as store, closing(get_history(config)) as history:
         if store.status().journal == "waiting":
             raise click.ClickException(
-                f"{store.status().local_error}: stop the program that runs there first"
+                _(
+                    "{why}: stop the program that runs there first",
+                    why=store.status().local_error,
+                )
             )
         removed = delete_home(store, history, home)
     if as_json:
         print_json(removed._asdict())
     else:
         click.echo(
-            f"{home}: {counted(removed.documents, 'document')} and"
-            f" {counted(removed.rows, 'row')} deleted"
+            _(
+                "{home}: {documents} and {rows} deleted",
+                home=home,
+                documents=counted(removed.documents, "document"),
+                rows=counted(removed.rows, "row"),
+            )
         )

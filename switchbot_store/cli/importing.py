@@ -27,6 +27,8 @@ from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreDataError
 from switchbot_store.homes import prefix_of
 from switchbot_store.instants import EARLIEST, from_microseconds
+from switchbot_store.languages import later
+from switchbot_store.languages import translated as _
 from switchbot_store.secrets import has_url, holds_secret, is_secret_name
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 _MASK: Final = "***"
 _SHOWN_LENGTH: Final = 60
 _ABSENT: Final = object()
+_ADD: Final = later("add")
+_LEAVE: Final = later("leave, it is equal")
+_REPLACE: Final = later("replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +59,15 @@ class Incoming:
     def action(self) -> str:
         """What importing it does."""
         if self.there is None:
-            return "add"
-        return "leave, it is equal" if self.there.data == self.data else "replace"
+            return _ADD
+        return _LEAVE if self.there.data == self.data else _REPLACE
 
     @property
     def is_older(self) -> bool:
         """Whether the database was written after the file."""
         if self.there is None or self.there.updated_at is None:
             return False
-        return self.action == "replace" and self.there.updated_at > self.written_at
+        return self.action == _REPLACE and self.there.updated_at > self.written_at
 
 
 @click.command("import")
@@ -122,17 +127,29 @@ def import_command(  # noqa: PLR0917 - click passes them by name
             }
         )
     else:
-        click.echo(f"Into {inspection.description}:")
+        click.echo(_("Into {database}:", database=inspection.description))
         for each in incoming:
-            click.echo(f"  {each.key} from {each.path}: {each.action}")
+            told = _(
+                "{key} from {file}: {action}",
+                key=each.key,
+                file=each.path,
+                action=_(each.action),
+            )
+            click.echo(f"  {told}")
             for change in changes(each.there.data if each.there else {}, each.data):
                 click.echo(f"    {change}")
     refused = [each for each in incoming if each.is_older and not force]
     for each in refused:
         at = instant(each.there.updated_at if each.there else None)
         warn(
-            f"{each.key}: the database was written {at}, after {each.path}"
-            f" ({instant(each.written_at)}); --force overwrites it"
+            _(
+                "{key}: the database was written {at}, after {file} ({file_at});"
+                " --force overwrites it",
+                key=each.key,
+                at=at,
+                file=each.path,
+                file_at=instant(each.written_at),
+            )
         )
     if refused:
         ctx.exit(FAILURE)
@@ -151,8 +168,10 @@ def _config(postgres_url: str | None) -> StoreConfig:
         testing = environment.get("ENVIRONMENT", "").strip().lower() == "test"
         if testing and postgres_url != environment.get("TEST_DATABASE_URL"):
             raise Misuse(
-                "ENVIRONMENT is 'test': only TEST_DATABASE_URL is used; leave"
-                " --postgres-url out"
+                _(
+                    "ENVIRONMENT is 'test': only TEST_DATABASE_URL is used; leave"
+                    " --postgres-url out"
+                )
             )
         environment["POSTGRES_URL"] = postgres_url
     return StoreConfig.from_env(environment)
@@ -170,8 +189,11 @@ def _files(
                 files[key] = path
     if not files:
         raise Misuse(
-            f"there is neither a settings nor a state file in {config.directory}; give"
-            " --settings-path or --state-path"
+            _(
+                "there is neither a settings nor a state file in {directory}; give"
+                " --settings-path or --state-path",
+                directory=config.directory,
+            )
         )
     return files
 
@@ -191,16 +213,17 @@ def _written_at(path: Path) -> datetime:
 
 
 def _write(config: StoreConfig, incoming: list[Incoming]) -> None:
-    changed = {
-        each.key: each for each in incoming if each.action != "leave, it is equal"
-    }
+    changed = {each.key: each for each in incoming if each.action != _LEAVE}
     with opening.documents(config) as store:
         for key, entry in store.get_many(changed).items():
             seen = changed[key].there
             if (seen.data if seen else {}) != entry.data:
-                raise click.ClickException(f"{key!r} was changed meanwhile; look again")
+                raise click.ClickException(
+                    _("{key!r} was changed meanwhile; look again", key=key)
+                )
             store.compare_and_set(key, changed[key].data, entry.revision)
-    click.echo(f"Imported: {', '.join(changed) or 'nothing, all is equal'}", err=True)
+    names = ", ".join(changed) or _("nothing, all is equal")
+    click.echo(_("Imported: {names}", names=names), err=True)
 
 
 def _row(each: Incoming) -> dict[str, Any]:
@@ -227,11 +250,11 @@ def _changes(before: Any, after: Any, names: tuple[str, ...]) -> Iterator[str]:
 
 def _shown(value: Any, names: tuple[str, ...]) -> str:
     if value is _ABSENT:
-        return "nothing"
+        return _("nothing")
     if value not in (None, "", {}, []) and any(map(is_secret_name, names)):
         return _MASK
     if isinstance(value, dict | list) and holds_secret(value):
-        return f"{_MASK} ({len(value)} items)"
+        return _("{value} ({number} items)", value=_MASK, number=len(value))
     if isinstance(value, str) and has_url(value):
         return _MASK
     text = encode({"": value}).decode()[4:-1]

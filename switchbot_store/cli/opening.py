@@ -20,6 +20,7 @@ from switchbot_store.factory import (
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.history.ingest.spill import waiting_rows
 from switchbot_store.homes import HomeStore, prefix_of
+from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,8 +123,12 @@ def require_postgres(config: StoreConfig, what: str) -> None:
     """Raise StoreConfigError unless documents are kept in PostgreSQL."""
     if config.backend != "postgres":
         raise StoreConfigError(
-            f"STORE_BACKEND is {config.backend!r}; {what} is about PostgreSQL: set"
-            " STORE_BACKEND=postgres and POSTGRES_URL",
+            _(
+                "STORE_BACKEND is {backend!r}; {what} is about PostgreSQL: set"
+                " STORE_BACKEND=postgres and POSTGRES_URL",
+                backend=config.backend,
+                what=what,
+            ),
             variable="STORE_BACKEND",
         )
 
@@ -144,7 +149,10 @@ def spilled_rows(config: StoreConfig) -> int:
 
 def _no_driver(error: ImportError) -> StoreConfigError:
     return StoreConfigError(
-        "the driver of PostgreSQL cannot be imported; install"
-        f" switchbot-automation[postgres] ({error})",
+        _(
+            "the driver of PostgreSQL cannot be imported; install"
+            " switchbot-automation[postgres] ({error})",
+            error=error,
+        ),
         variable="STORE_BACKEND",
     )

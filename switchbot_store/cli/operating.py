@@ -15,14 +15,30 @@ from switchbot_store.cli.output import (
     logging_options,
     print_json,
     print_table,
+    whole,
 )
 from switchbot_store.config import StoreConfig
+from switchbot_store.languages import later
+from switchbot_store.languages import translated as _
 from switchbot_store.postgres.location import connection_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_WORDS = {"ok": "ok", "unknown": "?", "warning": "warning", "critical": "CRITICAL"}
+_WORDS = {
+    "ok": later("ok"),
+    "unknown": "?",
+    "warning": later("warning"),
+    "critical": later("CRITICAL"),
+}
+
+
+_OBJECTS = {
+    "table": later("tables of {schema}"),
+    "view": later("views of {schema}"),
+    "sequence": later("sequences of {schema}"),
+    "extension": later("extensions of {schema}"),
+}
 
 
 @click.group()
@@ -48,7 +64,7 @@ def _target(url: str | None) -> str:
     config = StoreConfig.from_env()
     if config.conninfo is None:
         raise Misuse(
-            "STORE_BACKEND is not postgres: set it and POSTGRES_URL, or give --url"
+            _("STORE_BACKEND is not postgres: set it and POSTGRES_URL, or give --url")
         )
     return config.conninfo
 
@@ -83,11 +99,24 @@ def health(
     else:
         shown = report.findings if show_all else report.problems
         print_table(
-            f"{report.database} on PostgreSQL {report.server}: {report.overall_status},"
-            f" {len(report.problems)} of {len(report.findings)} findings to look at",
-            ["check", "status", "subject", "what", "fix"],
+            _(
+                "{database} on PostgreSQL {server}: {status}, {number} of {total}"
+                " findings to look at",
+                database=report.database,
+                server=report.server,
+                status=_(_WORDS[report.overall_status]),
+                number=len(report.problems),
+                total=len(report.findings),
+            ),
+            [_("check"), _("status"), _("subject"), _("what"), _("fix")],
             [
-                (each.check, _WORDS[each.status], each.subject, each.message, each.fix)
+                (
+                    each.check,
+                    _(_WORDS[each.status]),
+                    each.subject,
+                    each.message,
+                    each.fix,
+                )
                 for each in shown
             ],
         )
@@ -123,14 +152,14 @@ def top(
         click.echo(found.how_to, err=True)
     else:
         print_table(
-            f"by {sort_by}",
-            ["total", "mean", "calls", "rows", "share", "query"],
+            _("by {what}", what=sort_by),
+            [_("total"), _("mean"), _("calls"), _("rows"), _("share"), _("query")],
             [
                 (
                     f"{each.total_seconds:.2f} s",
                     f"{each.mean_seconds * 1000:.2f} ms",
-                    f"{each.calls:,}",
-                    f"{each.rows:,}",
+                    whole(each.calls),
+                    whole(each.rows),
                     f"{each.share or 0.0:.0%}",
                     " ".join(each.query.split())[:200],
                 )
@@ -164,9 +193,10 @@ def explain(
         return
     click.echo(plan.text)
     if plan.actual_seconds is not None:
-        click.echo(f"took {plan.actual_seconds * 1000:.2f} ms")
+        took = plan.actual_seconds * 1000
+        click.echo(_("took {milliseconds:.2f} ms", milliseconds=took))
     for definition in plan.hypothetical:
-        used = "used" if definition in plan.used else "not used"
+        used = _("used") if definition in plan.used else _("not used")
         click.echo(f"{used}: {definition}")
 
 
@@ -197,9 +227,13 @@ def indexes(
         click.echo(advice.how_to, err=True)
     else:
         print_table(
-            f"examined {advice.examined} of {advice.total} queries,"
-            f" {len(advice.recommendations)} indexes worth having",
-            ["saves", "size", "index"],
+            _(
+                "examined {examined} of {total} queries, {number} indexes worth having",
+                examined=advice.examined,
+                total=advice.total,
+                number=len(advice.recommendations),
+            ),
+            [_("saves"), _("size"), _("index")],
             [
                 (
                     f"{each.gain:.0%}",
@@ -246,21 +280,21 @@ def objects(
             print_json([each.to_dict() for each in schemas])
             return
         rows = [(each.name, each.owner, str(each.objects)) for each in schemas]
-        print_table("schemas", ["name", "owner", "objects"], rows)
+        print_table(_("schemas"), [_("name"), _("owner"), _("objects")], rows)
     elif name is None:
         found = list_objects(target, schema, object_type)
         if as_json:
             print_json([each.to_dict() for each in found])
             return
         print_table(
-            f"{object_type}s of {schema}",
-            ["name", "type", "size", "rows", "comment"],
+            _(_OBJECTS[object_type], schema=schema),
+            [_("name"), _("type"), _("size"), _("rows"), _("comment")],
             [
                 (
                     each.name,
                     each.type,
                     "" if each.bytes is None else f"{each.bytes / 2**20:.2f} MB",
-                    "" if each.estimated_rows is None else f"{each.estimated_rows:,}",
+                    "" if each.estimated_rows is None else whole(each.estimated_rows),
                     each.comment,
                 )
                 for each in found
@@ -317,13 +351,17 @@ def role(
     from switchbot_store.ops import make_role  # noqa: PLC0415 - the driver only for who asks
 
     password = os.environ.get("SWITCHBOT_OPS_PASSWORD") or click.prompt(
-        "Password", hide_input=True, err=True
+        _("Password"), hide_input=True, err=True
     )
     made = make_role(_target(url), name, password, schemas)
     if as_json:
         print_json(made.to_dict())
     else:
-        click.echo(f"{name} may read {', '.join(schemas)}")
+        click.echo(
+            _("{role} may read {schemas}", role=name, schemas=", ".join(schemas))
+        )
         for each in made.beyond_select:
-            click.echo(f"beyond that, as everybody here, it {each}", err=True)
+            click.echo(
+                _("beyond that, as everybody here, it {what}", what=each), err=True
+            )
     ctx.exit(FAILURE if made.beyond_select else OK)

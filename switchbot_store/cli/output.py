@@ -11,7 +11,7 @@ import os
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 import orjson
@@ -19,6 +19,8 @@ import orjson
 from switchbot_store.codec import UnreadableError
 from switchbot_store.files.formats import JSON, format_of
 from switchbot_store.files.hand_edits import BYTE_ORDER_MARK, mistake_in
+from switchbot_store.languages import filled, later
+from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -200,7 +202,7 @@ def print_table(
 
 def warn(message: str) -> None:
     """Say something on stderr that the result does not show."""
-    click.echo(f"Warning: {message}", err=True)
+    click.echo(_("Warning: {what}", what=message), err=True)
 
 
 @contextmanager
@@ -269,7 +271,14 @@ def load_document(path: Path) -> dict[str, Any]:
     except UnreadableError as error:
         line, column, reason = language.mistake_in(data)
         raise Misuse(
-            f"{path}: not {language.name}: line {line} column {column}: {reason}"
+            _(
+                "{place}: not {language}: line {line} column {column}: {reason}",
+                place=path,
+                language=language.name,
+                line=line,
+                column=column,
+                reason=reason,
+            )
         ) from error
 
 
@@ -282,25 +291,51 @@ def parsed(text: bytes | str, place: str) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         line, column, reason = mistake_in(data)
         raise Misuse(
-            f"{place}: not JSON: line {line} column {column}: {reason}"
+            _(
+                "{place}: not {language}: line {line} column {column}: {reason}",
+                place=place,
+                language=JSON.name,
+                line=line,
+                column=column,
+                reason=reason,
+            )
         ) from error
     if not isinstance(document, dict):
-        raise Misuse(f"{place}: expected a JSON object")
+        raise Misuse(_("{place}: expected a JSON object", place=place))
     return document
 
 
 def instant(moment: datetime | None) -> str:
     """Format an aware instant as ISO 8601 in UTC with seconds, or ``never``."""
     if moment is None:
-        return "never"
+        return _("never")
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def milliseconds(seconds: float | None) -> str:
     """Format a duration that is about a round trip."""
-    return "" if seconds is None else f"{seconds * 1000:.1f} ms"
+    if seconds is None:
+        return ""
+    return filled("{number:.1f} ms", {"number": seconds * 1000})
 
 
-def counted(number: int, singular: str, plural: str = "") -> str:
-    """Return ``1 row``, ``2 rows``."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+def whole(number: int) -> str:
+    """Return a whole number, in thousands as the language that is spoken has them."""
+    return filled("{number:,}", {"number": number})
+
+
+_COUNTED: Final = {
+    "conflict": (later("{number} conflict"), later("{number} conflicts")),
+    "document": (later("{number} document"), later("{number} documents")),
+    "hour": (later("{number} hour"), later("{number} hours")),
+    "line": (later("{number} line"), later("{number} lines")),
+    "reading": (later("{number} reading"), later("{number} readings")),
+    "row": (later("{number} row"), later("{number} rows")),
+    "write": (later("{number} write"), later("{number} writes")),
+}
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 row``, ``2 rows``; raises KeyError for a noun without its words."""
+    one, many = _COUNTED[noun]
+    return _(one if number == 1 else many, number=number)

@@ -13,6 +13,7 @@ from switchbot_store.cli.output import (
     progress_bar,
 )
 from switchbot_store.config import StoreConfig
+from switchbot_store.languages import translated as _
 from switchbot_store.postgres.partitioning import MOST_PARTS
 from switchbot_store.postgres.partitioning import partition as part
 
@@ -42,9 +43,18 @@ def partition(modulus: int, as_json: bool) -> None:
         return
     for each in done:
         click.echo(
-            f"{each.table}: {each.parts} parts, {counted(each.rows, 'row')} moved"
+            _(
+                "{table}: {parts} parts, {rows} moved",
+                table=each.table,
+                parts=each.parts,
+                rows=counted(each.rows, "row"),
+            )
         )
         for index in each.left_out:
             click.echo(
-                f"{each.table}: the index {index} cannot be over parts, and is gone"
+                _(
+                    "{table}: the index {index} cannot be over parts, and is gone",
+                    table=each.table,
+                    index=index,
+                )
             )

@@ -24,12 +24,14 @@ from switchbot_store.failover.conflicts import POLICIES, read_conflicts
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.lineage import IDENTITY_KEY, left_behind
 from switchbot_store.failover.store import FailoverStore
+from switchbot_store.languages import later
+from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
     from switchbot_store.handover import PendingWrite
     from switchbot_store.model import Document
 
-_TAKEN = (
+_TAKEN = later(
     "the database has a document {key!r} by now, which is left as it is;"
     " `switchbot-store conflicts --show {key}` prints the one that lost, and"
     " `switchbot-store set {key}` writes it"
@@ -71,8 +73,10 @@ def resync(ctx: click.Context, dry_run: bool, policy: str, as_json: bool) -> Non
     with store:
         if store.status().journal == "waiting":
             raise click.ClickException(
-                f"{store.status().local_error}. A running program carries its writes"
-                " over by itself"
+                _(
+                    "{why}. A running program carries its writes over by itself",
+                    why=store.status().local_error,
+                )
             )
         done = store.resync()
         status = store.status()
@@ -88,11 +92,20 @@ def resync(ctx: click.Context, dry_run: bool, policy: str, as_json: bool) -> Non
             }
         )
     else:
-        click.echo(f"Carried over: {counted(carried, 'write')}")
+        click.echo(_("Carried over: {writes}", writes=counted(carried, "write")))
         if conflicts:
-            click.echo(f"{counted(conflicts, 'conflict')}: `switchbot-store conflicts`")
+            lost = counted(conflicts, "conflict")
+            click.echo(
+                _("{conflicts}: see `switchbot-store conflicts`", conflicts=lost)
+            )
         if not done:
-            click.echo(f"Still pending: {status.pending}; {status.last_error}")
+            click.echo(
+                _(
+                    "Still pending: {number}; {why}",
+                    number=status.pending,
+                    why=status.last_error,
+                )
+            )
     if not done:
         ctx.exit(FAILURE)
 
@@ -122,11 +135,11 @@ def conflicts(ctx: click.Context, key: str | None, as_json: bool) -> None:
                 print_json(row)
         return
     if not found:
-        click.echo("No conflicts")
+        click.echo(_("No conflicts"))
         return
     print_table(
-        "Documents that lost",
-        ("key", "from", "written", "kept", "settled", "why"),
+        _("Documents that lost"),
+        (_("key"), _("from"), _("written"), _("kept"), _("settled"), _("why")),
         (
             (
                 conflict.key,
@@ -162,27 +175,35 @@ def restore(key: str | None, dry_run: bool, as_json: bool) -> None:
             found = {key: found.get(key) or _newest_lost(config, key)}
         for name, data in found.items():
             if name in there:
-                raise click.ClickException(_TAKEN.format(key=name))
+                raise click.ClickException(_(_TAKEN, key=name))
             if dry_run:
                 continue
             try:
                 store.compare_and_set(name, data, "")
             except StoreConflictError as error:
-                raise click.ClickException(_TAKEN.format(key=name)) from error
+                raise click.ClickException(_(_TAKEN, key=name)) from error
     if as_json:
         print_json({"dry_run": dry_run, "restored": list(found)})
     elif not found:
-        click.echo("Nothing is missing in the database")
+        click.echo(_("Nothing is missing in the database"))
     else:
-        word = "Would be brought back" if dry_run else "Brought back"
-        click.echo(f"{word}: {', '.join(found)}")
+        names = ", ".join(found)
+        click.echo(
+            _("Would be brought back: {names}", names=names)
+            if dry_run
+            else _("Brought back: {names}", names=names)
+        )
 
 
 def _newest_lost(config: StoreConfig, key: str) -> Document:
     lost = [each for each in read_conflicts(str(config.directory)) if each.key == key]
     if not lost:
         raise click.ClickException(
-            f"no document {key!r} is kept; `switchbot-store conflicts` lists what is"
+            _(
+                "no document {key!r} is kept; `switchbot-store conflicts` lists what"
+                " is",
+                key=key,
+            )
         )
     return lost[-1].data
 
@@ -198,11 +219,11 @@ def _show(
     if as_json:
         print_json({"dry_run": True, "writes": rows})
     elif not rows:
-        click.echo("Nothing is pending")
+        click.echo(_("Nothing is pending"))
     else:
         print_table(
-            "Pending",
-            ("key", "written", "writes", "would be"),
+            _("Pending"),
+            (_("key"), _("written"), _("writes"), _("would be")),
             (
                 (row["key"], instant(row["written_at"]), str(row["count"]), row["fate"])
                 for row in rows
@@ -212,11 +233,11 @@ def _show(
 
 def _row(write: PendingWrite, revision: str) -> dict[str, Any]:
     if revision == write.revision:
-        fate = "found there already"
+        fate = _("found there already")
     elif revision in write.accepted:
-        fate = "deleted" if write.encoded is None else "written"
+        fate = _("deleted") if write.encoded is None else _("written")
     else:
-        fate = "a conflict: somebody else wrote meanwhile"
+        fate = _("a conflict: somebody else wrote meanwhile")
     return {
         "key": write.key,
         "written_at": write.written_at,

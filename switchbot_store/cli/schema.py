@@ -25,6 +25,7 @@ from switchbot_store.cli.output import (
     warn,
 )
 from switchbot_store.config import StoreConfig
+from switchbot_store.languages import translated as _
 from switchbot_store.postgres.migrations import use_trigger
 
 if TYPE_CHECKING:
@@ -92,11 +93,14 @@ def migrate(
         )
         return
     if not missing:
-        click.echo(f"{inspection.description}: up to date")
+        click.echo(_("{database}: up to date", database=inspection.description))
     else:
-        word = "would be applied" if dry_run else "applied"
         for name in missing:
-            click.echo(f"{name}: {word}")
+            click.echo(
+                _("{migration}: would be applied", migration=name)
+                if dry_run
+                else _("{migration}: applied", migration=name)
+            )
 
 
 def _back_up(look: Inspection, chosen: Path | None) -> Path | None:
@@ -115,10 +119,12 @@ def _back_up(look: Inspection, chosen: Path | None) -> Path | None:
 
 def _offered() -> Path | None:
     if not _at_terminal():
-        warn("no backup is made; --backup FILE makes one, --no-backup says so")
+        warn(_("no backup is made; --backup FILE makes one, --no-backup says so"))
         return None
     name = f"switchbot-store-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup"
-    if not click.confirm(f"Back the database up to {name} first?", default=True):
+    if not click.confirm(
+        _("Back the database up to {file} first?", file=name), default=True
+    ):
         return None
     return Path(name)
 

@@ -9,6 +9,7 @@ from switchbot_store.doctor.findings import SetupFinding
 from switchbot_store.errors import StoreError
 from switchbot_store.factory import make_backend
 from switchbot_store.history.present import FAR, RELEASED, leap_of, present
+from switchbot_store.languages import translated as _
 from switchbot_store.zone_rules import differs_from, zone_rules
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ def host_clock(_config: StoreConfig) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "clock",
             "problem",
-            f"this host believes it is {now:%Y-%m-%d}",
-            "Let it set its clock from the network (NTP) before the program starts.",
+            _("this host believes it is {now:%Y-%m-%d}", now=now),
+            _("Let it set its clock from the network (NTP) before the program starts."),
         )
 
 
@@ -40,8 +41,8 @@ def host_zone_rules(_config: StoreConfig) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "zone rules",
             "warning",
-            "no rules of the timezones whose release is known",
-            "Install the package tzdata: pip install --upgrade tzdata.",
+            _("no rules of the timezones whose release is known"),
+            _("Install the package tzdata: pip install --upgrade tzdata."),
         )
     else:
         yield SetupFinding("zone rules", "ok", str(rules))
@@ -61,7 +62,7 @@ def history_clock(config: StoreConfig) -> Iterator[SetupFinding]:
         apart = {name: at for name in sorted(names) if (at := _apart(name, now))}
     except StoreError as error:
         yield SetupFinding(
-            "history", "problem", str(error), "Check the disk or database."
+            "history", "problem", str(error), _("Check the disk or database.")
         )
         return
     finally:
@@ -70,26 +71,39 @@ def history_clock(config: StoreConfig) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "clock",
             "warning",
-            f"no row of history is deleted by this clock: {doubt}",
-            "Let it set its clock from the network (NTP). If it is right, there is"
-            " nothing to do: it is believed after some days of rows.",
+            _("no row of history is deleted by this clock: {doubt}", doubt=doubt),
+            _(
+                "Let it set its clock from the network (NTP). If it is right, there is"
+                " nothing to do: it is believed after some days of rows."
+            ),
         )
     for name, at in apart.items():
         yield SetupFinding(
             "zone rules",
             "warning",
-            f"{name} is read by {zone_rules()}, which differ from"
-            f" {at:%Y-%m-%d %H:%M} UTC on",
-            "Update the older: other programs on this host may read another time.",
+            _(
+                "{name} is read by {rules}, which differ from {at:%Y-%m-%d %H:%M} UTC"
+                " on",
+                name=name,
+                rules=zone_rules(),
+                at=at,
+            ),
+            _("Update the older: other programs on this host may read another time."),
         )
     if newest and newest[-1].timestamp > now + FAR:
         yield SetupFinding(
             "history",
             "warning",
-            f"rows lie in the future, up to {newest[-1].timestamp:%Y-%m-%d %H:%M}:"
-            " a clock was ahead when they were recorded",
-            "Let the clock be set from the network (NTP) before the program starts;"
-            " these rows are kept, and nothing is deleted on account of them.",
+            _(
+                "rows lie in the future, up to {at:%Y-%m-%d %H:%M}: a clock was ahead"
+                " when they were recorded",
+                at=newest[-1].timestamp,
+            ),
+            _(
+                "Let the clock be set from the network (NTP) before the program"
+                " starts; these rows are kept, and nothing is deleted on account of"
+                " them."
+            ),
         )
 
 

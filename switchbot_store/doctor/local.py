@@ -25,12 +25,16 @@ from switchbot_store.files.store import JsonStore
 from switchbot_store.history.ingest.spill import waiting_rows
 from switchbot_store.history.sqlite.file import users_of
 from switchbot_store.history.sqlite.store import SqliteHistory
+from switchbot_store.languages import later
+from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
-_MEND: Final = "Mend it: until then the last good one is used and none is written."
+_MEND: Final = later(
+    "Mend it: until then the last good one is used and none is written."
+)
 _WAL_IS_SOUND: Final = (
     ((3, 44, 6), (3, 45)),
     ((3, 50, 7), (3, 51)),
@@ -48,9 +52,13 @@ def examine(environ: Mapping[str, str] | None = None) -> list[SetupFinding]:
         config = StoreConfig.from_env(environ).whole
     except StoreConfigError as error:
         variable = error.variable or "environment"
-        advice = f"Set {variable} as the message says."
+        advice = _("Set {variable} as the message says.", variable=variable)
         return [SetupFinding("environment", "problem", str(error), advice)]
-    findings = [SetupFinding("environment", "ok", f"STORE_BACKEND is {config.backend}")]
+    findings = [
+        SetupFinding(
+            "environment", "ok", _("STORE_BACKEND is {backend}", backend=config.backend)
+        )
+    ]
     for check in _LOCAL_CHECKS:
         findings += check(config)
     if config.backend == "postgres":
@@ -65,8 +73,8 @@ def _directories(config: StoreConfig) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "directory",
             "warning",
-            "STORE_BACKEND is memory: everything is gone when the program ends",
-            "Set STORE_BACKEND to json or postgres.",
+            _("STORE_BACKEND is memory: everything is gone when the program ends"),
+            _("Set STORE_BACKEND to json or postgres."),
         )
         return
     places = {"STORE_DIRECTORY": config.directory} | {
@@ -83,8 +91,8 @@ def _directory(variable: str, directory: Path) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "directory",
             "problem",
-            f"{place} is a file, not a directory",
-            f"Set {variable} to a directory.",
+            _("{place} is a file, not a directory", place=place),
+            _("Set {variable} to a directory.", variable=variable),
         )
         return
     refusal = write_refusal(directory)
@@ -92,9 +100,16 @@ def _directory(variable: str, directory: Path) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "directory",
             "problem",
-            f"{directory} cannot be written: {refusal}",
-            f"Make room, mount it for writing or change its owner, or set {variable} to a"
-            " directory that can be written.",
+            _(
+                "{directory} cannot be written: {refusal}",
+                directory=directory,
+                refusal=refusal,
+            ),
+            _(
+                "Make room, mount it for writing or change its owner, or set"
+                " {variable} to a directory that can be written.",
+                variable=variable,
+            ),
         )
         return
     free = shutil.disk_usage(place).free
@@ -102,27 +117,44 @@ def _directory(variable: str, directory: Path) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "disk",
             "warning",
-            f"{free // 1024:,} kB are free for {directory}",
-            "Make room: without it nothing can be acknowledged locally.",
+            _(
+                "{size:,} kB are free for {directory}",
+                size=free // 1024,
+                directory=directory,
+            ),
+            _("Make room: without it nothing can be acknowledged locally."),
         )
     kind = _file_system(place)
     if kind in _VOLATILE:
         yield SetupFinding(
             "disk",
             "warning",
-            f"{directory} lies in memory ({kind}): what is acknowledged there does not"
-            " survive a power cut",
-            f"Set {variable} to a directory on a disk, or STORE_FALLBACK to refuse.",
+            _(
+                "{directory} lies in memory ({kind}): what is acknowledged there does"
+                " not survive a power cut",
+                directory=directory,
+                kind=kind,
+            ),
+            _(
+                "Set {variable} to a directory on a disk, or STORE_FALLBACK to refuse.",
+                variable=variable,
+            ),
         )
     elif kind in _SHARED:
         yield SetupFinding(
             "disk",
             "warning",
-            f"{directory} lies on a network file system ({kind}), whose locks and"
-            " fsyncs cannot be relied on",
-            f"Set {variable} to a directory on a local disk.",
+            _(
+                "{directory} lies on a network file system ({kind}), whose locks and"
+                " fsyncs cannot be relied on",
+                directory=directory,
+                kind=kind,
+            ),
+            _("Set {variable} to a directory on a local disk.", variable=variable),
         )
-    yield SetupFinding("directory", "ok", f"{directory} can be written")
+    yield SetupFinding(
+        "directory", "ok", _("{directory} can be written", directory=directory)
+    )
 
 
 def _documents(config: StoreConfig) -> Iterator[SetupFinding]:
@@ -135,11 +167,11 @@ def _documents(config: StoreConfig) -> Iterator[SetupFinding]:
         found = JsonStore(config.directory, paths=config.paths).look()
         for entry in found.values():
             if isinstance(entry, StoreError):
-                yield SetupFinding("documents", "problem", str(entry), _MEND)
+                yield SetupFinding("documents", "problem", str(entry), _(_MEND))
             elif entry.problem is not None:
-                yield SetupFinding("documents", "problem", str(entry.problem), _MEND)
+                yield SetupFinding("documents", "problem", str(entry.problem), _(_MEND))
     except StoreError as error:
-        yield SetupFinding("documents", "problem", str(error), "Check the disk.")
+        yield SetupFinding("documents", "problem", str(error), _("Check the disk."))
 
 
 def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
@@ -154,8 +186,11 @@ def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "evidence",
             "warning",
-            f"files that could not be read were set aside: {', '.join(evidence[:5])}",
-            "Look what they hold, then remove them; suspect the disk or an editor.",
+            _(
+                "files that could not be read were set aside: {names}",
+                names=", ".join(evidence[:5]),
+            ),
+            _("Look what they hold, then remove them; suspect the disk or an editor."),
         )
     try:
         conflicts = len(read_conflicts(config.directory))
@@ -163,33 +198,48 @@ def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
         waiting_rows(config.directory / SPILL_NAME)
         behind = is_behind(config.directory)
     except StoreError as error:
-        yield SetupFinding("journal", "problem", str(error), "Check the disk.")
+        yield SetupFinding("journal", "problem", str(error), _("Check the disk."))
         return
     if conflicts:
         yield SetupFinding(
             "conflicts",
             "warning",
-            "documents that lost, because two places wrote or the database was another:"
-            f" {conflicts}",
-            "See `switchbot-store conflicts`; several hosts on one database need"
-            " STORE_FALLBACK=refuse.",
+            _(
+                "documents that lost, because two places wrote or the database was"
+                " another: {conflicts}",
+                conflicts=conflicts,
+            ),
+            _(
+                "See `switchbot-store conflicts`; several hosts on one database need"
+                " STORE_FALLBACK=refuse."
+            ),
         )
     if behind:
         yield SetupFinding(
             "journal",
             "warning",
             BEHIND,
-            "Make room on the disk; the running program, or the next start with the"
-            " database, brings the copy up to date.",
+            _(
+                "Make room on the disk; the running program, or the next start with"
+                " the database, brings the copy up to date."
+            ),
         )
     if pending:
         yield SetupFinding(
             "journal",
             "warning",
-            f"acknowledged writes that PostgreSQL does not have yet: {pending}",
-            "They are carried over by the running program, or `switchbot-store resync`"
-            + (
-                "." if config.backend == "postgres" else "; set STORE_BACKEND=postgres."
+            _(
+                "acknowledged writes that PostgreSQL does not have yet: {pending}",
+                pending=pending,
+            ),
+            _(
+                "They are carried over by the running program, or `switchbot-store resync`."
+            )
+            if config.backend == "postgres"
+            else _(
+                "They are carried over by the running program, or `switchbot-store"
+                " resync`;"
+                " set STORE_BACKEND=postgres."
             ),
         )
     quarantine = config.directory / Path(SPILL_NAME).with_suffix(".quarantine.jsonl")
@@ -197,8 +247,11 @@ def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "history",
             "warning",
-            f"rows that no history could keep were set aside in {quarantine}",
-            "Each line says why; correct whoever records them.",
+            _(
+                "rows that no history could keep were set aside in {quarantine}",
+                quarantine=quarantine,
+            ),
+            _("Each line says why; correct whoever records them."),
         )
 
 
@@ -209,7 +262,7 @@ def _history_file(config: StoreConfig) -> Iterator[SetupFinding]:
         refusal = SqliteHistory(config.directory / FILE_NAME).write_refusal()
         if refusal is not None:
             yield SetupFinding(
-                "history", "problem", refusal, "Mend it: no row can be recorded."
+                "history", "problem", refusal, _("Mend it: no row can be recorded.")
             )
 
 
@@ -224,16 +277,21 @@ def _sqlite(config: StoreConfig) -> Iterator[SetupFinding]:
     places = [config.directory / name for name in (FILE_NAME, SPILL_NAME)]
     shared = [place for place in places if len(users_of(place)) > 1]
     if sound or not shared:
-        yield SetupFinding("sqlite", "ok", f"SQLite {version}")
+        yield SetupFinding("sqlite", "ok", _("SQLite {version}", version=version))
         return
     users = ", ".join(map(str, users_of(shared[0])))
     yield SetupFinding(
         "sqlite",
         "warning",
-        f"SQLite {version} can, rarely, lose rows or damage a file that several processes"
-        f" write (fixed in 3.51.3, 3.50.7 and 3.44.6), and processes {users} share"
-        f" {shared[0]}",
-        "Use a Python with a newer SQLite, or let one process alone record.",
+        _(
+            "SQLite {version} can, rarely, lose rows or damage a file that several"
+            " processes write (fixed in 3.51.3, 3.50.7 and 3.44.6), and processes"
+            " {users} share {file}",
+            version=version,
+            users=users,
+            file=shared[0],
+        ),
+        _("Use a Python with a newer SQLite, or let one process alone record."),
     )
 
 
@@ -245,7 +303,7 @@ def _file_system(place: Path) -> str:
         return ""
     best, kind = "", ""
     for line in mounts.splitlines():
-        _, point, found, *_ = line.split(" ")
+        point, found = line.split(" ")[1:3]
         point = point.replace("\\040", " ")
         if len(point) >= len(best) and place.is_relative_to(point):
             best, kind = point, found

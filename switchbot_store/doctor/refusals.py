@@ -6,6 +6,8 @@ import re
 from typing import Final, NamedTuple
 
 from switchbot_store.doctor.findings import SetupFinding
+from switchbot_store.languages import later
+from switchbot_store.languages import translated as _
 
 
 class _Refusal(NamedTuple):
@@ -26,122 +28,158 @@ _REFUSALS: Final = (
         r"""tenant\ or\ user\ not\ found | no\ tenant\ identifier | ENOIDENTIFIER
         | ENOTFOUND.*tenant | tenant/user .* not\ found""",
         "login",
-        "Supabase's pooler does not know the project: the user is postgres.PROJECT"
-        " there, and the host's region is the project's; copy both from its Connect"
-        " page. A paused project has to be restored first.",
+        later(
+            "Supabase's pooler does not know the project: the user is postgres.PROJECT"
+            " there, and the host's region is the project's; copy both from its Connect"
+            " page. A paused project has to be restored first."
+        ),
     ),
     _refusal(
         r"endpoint\ ID\ is\ not\ specified | SNI",
         "login",
-        "Neon tells its databases apart by the host's name: connect by the name, not by"
-        " an address, or append ?options=endpoint%3DNAME, where NAME begins with ep-.",
+        later(
+            "Neon tells its databases apart by the host's name: connect by the name, not by"
+            " an address, or append ?options=endpoint%3DNAME, where NAME begins with ep-."
+        ),
     ),
     _refusal(
         r"""requested\ endpoint\ could\ not\ be\ found | endpoint\ is\ disabled
         | endpoint\ .*\ (not\ found|does\ not\ exist)""",
         "network",
-        "Neon has no such endpoint any more: copy the host from the project's Connect"
-        " page, or enable the compute there.",
+        later(
+            "Neon has no such endpoint any more: copy the host from the project's Connect"
+            " page, or enable the compute there."
+        ),
     ),
     _refusal(
         r"""exceeded\ the\ (compute|data|active)\b.*\b(quota|limit) | quota\ exceeded
         | project\ (is|has\ been)\ (paused|suspended)""",
         "connections",
-        "The plan's allowance is used up, or the project is paused: see the provider's"
-        " console. STORE_PROFILE=economy lets a database sleep.",
+        later(
+            "The plan's allowance is used up, or the project is paused: see the provider's"
+            " console. STORE_PROFILE=economy lets a database sleep."
+        ),
     ),
     _refusal(
         r"max\ client(s)?\ (connections\ )?reached | EMAXCONN | MaxClientsInSession",
         "connections",
-        "The pooler's places are taken: use its transaction mode (Supabase: port 6543),"
-        " end idle clients, or raise its pool size.",
+        later(
+            "The pooler's places are taken: use its transaction mode (Supabase: port 6543),"
+            " end idle clients, or raise its pool size."
+        ),
     ),
     _refusal(
         r"circuit\ breaker\ open | too\ many\ authentication\ (errors|failures)",
         "login",
-        "The pooler lets nobody in for a while after wrong passwords: correct the"
-        " password, then wait some minutes.",
+        later(
+            "The pooler lets nobody in for a while after wrong passwords: correct the"
+            " password, then wait some minutes."
+        ),
     ),
     _refusal(
         r"network\ is\ unreachable",
         "network",
-        "This host has no way there, as a rule since the name has IPv6 addresses alone:"
-        " use the provider's pooler, which has IPv4 (Supabase: *.pooler.supabase.com),"
-        " or get IPv6.",
+        later(
+            "This host has no way there, as a rule since the name has IPv6 addresses alone:"
+            " use the provider's pooler, which has IPv4 (Supabase: *.pooler.supabase.com),"
+            " or get IPv6."
+        ),
     ),
     _refusal(
         r"permission\ denied\ for",
         "grants",
-        "The role lacks rights: as the tables' owner GRANT SELECT, INSERT, UPDATE, DELETE"
-        " ON ALL TABLES IN SCHEMA public TO it.",
+        later(
+            "The role lacks rights: as the tables' owner GRANT SELECT, INSERT, UPDATE, DELETE"
+            " ON ALL TABLES IN SCHEMA public TO it."
+        ),
     ),
     _refusal(
         r"""no\ (pg_hba\.conf\ )?entry .* (no\ encryption|SSL\ off)
         | connection\ is\ insecure | SSL\ (connection\ )?is\ required
         | sslmode=require""",
         "tls",
-        "The host demands TLS: set POSTGRES_SSL_MODE=require and take"
-        " sslmode=disable out of the URL.",
+        later(
+            "The host demands TLS: set POSTGRES_SSL_MODE=require and take"
+            " sslmode=disable out of the URL."
+        ),
     ),
     _refusal(
         r"does\ not\ support\ SSL",
         "tls",
-        "The host has no TLS: let it have a certificate, or, on a network that you"
-        " trust, set POSTGRES_SSL_MODE=disable.",
+        later(
+            "The host has no TLS: let it have a certificate, or, on a network that you"
+            " trust, set POSTGRES_SSL_MODE=disable."
+        ),
     ),
     _refusal(
         r"certificate\ verify\ failed | root\ certificate | server\ certificate\ for",
         "tls",
-        "The server's certificate is not the one expected: set POSTGRES_SSL_ROOT_CERT"
-        " to its authority's file, or to system for a public one.",
+        later(
+            "The server's certificate is not the one expected: set POSTGRES_SSL_ROOT_CERT"
+            " to its authority's file, or to system for a public one."
+        ),
     ),
     _refusal(
         r"unsupported\ startup\ parameter",
         "pooler",
-        "The pooler refuses `options`: take them out of the URL and unset PGOPTIONS;"
-        " ALTER ROLE ... SET does the same.",
+        later(
+            "The pooler refuses `options`: take them out of the URL and unset PGOPTIONS;"
+            " ALTER ROLE ... SET does the same."
+        ),
     ),
     _refusal(
         r"""password\ authentication\ failed | no\ password\ supplied
         | SASL\ authentication | authentication\ failed""",
         "login",
-        "User or password is wrong; in a URL, characters such as @ : / # % in the"
-        " password are written as %40 %3A %2F %23 %25.",
+        later(
+            "User or password is wrong; in a URL, characters such as @ : / # % in the"
+            " password are written as %40 %3A %2F %23 %25."
+        ),
     ),
     _refusal(
         r"(database|role)\ \"[^\"]*\"\ does\ not\ exist | no\ such\ (database|user)",
         "login",
-        "Create it (CREATE ROLE, CREATE DATABASE), or correct the URL.",
+        later("Create it (CREATE ROLE, CREATE DATABASE), or correct the URL."),
     ),
     _refusal(
         r"no\ pg_hba\.conf\ entry | not\ allowed\ to\ connect",
         "login",
-        "The server lets this host or user not in: add it to pg_hba.conf or to the"
-        " provider's list of allowed addresses.",
+        later(
+            "The server lets this host or user not in: add it to pg_hba.conf or to the"
+            " provider's list of allowed addresses."
+        ),
     ),
     _refusal(
         r"could\ not\ translate\ host | failed\ to\ resolve | Name\ or\ service"
         r" | nodename\ nor\ servname | \[Errno\ -[2-5]\]",
         "network",
-        "The host's name leads nowhere: check it, and the DNS of this host. Inside"
-        " compose set RUNNING_IN_DOCKER.",
+        later(
+            "The host's name leads nowhere: check it, and the DNS of this host. Inside"
+            " compose set RUNNING_IN_DOCKER."
+        ),
     ),
     _refusal(
         r"connection\ refused | no\ such\ file\ or\ directory",
         "network",
-        "Nobody listens there: start PostgreSQL, or correct host and port. Inside"
-        " compose set RUNNING_IN_DOCKER.",
+        later(
+            "Nobody listens there: start PostgreSQL, or correct host and port. Inside"
+            " compose set RUNNING_IN_DOCKER."
+        ),
     ),
     _refusal(
         r"too\ many\ (clients|connections) | remaining\ connection\ slots",
         "connections",
-        "Every connection is taken: end idle clients, raise max_connections, or put a"
-        " pooler in front.",
+        later(
+            "Every connection is taken: end idle clients, raise max_connections, or put a"
+            " pooler in front."
+        ),
     ),
     _refusal(
         r"time(d)?\ ?out | did\ not\ answer\ in\ time | no\ connection\ to\ PostgreSQL\ in\ time",
         "network",
-        "Nothing answers: a firewall, a wrong address, or a server that sleeps deeply.",
+        later(
+            "Nothing answers: a firewall, a wrong address, or a server that sleeps deeply."
+        ),
     ),
 )
 
@@ -150,7 +188,7 @@ def diagnosis(message: str) -> SetupFinding:
     """Return what a message says, with the first advice that fits."""
     for refusal in _REFUSALS:
         if refusal.pattern.search(message):
-            return SetupFinding(refusal.check, "problem", message, refusal.advice)
+            return SetupFinding(refusal.check, "problem", message, _(refusal.advice))
     return SetupFinding(
-        "connection", "problem", message, "Check that the database is reachable."
+        "connection", "problem", message, _("Check that the database is reachable.")
     )

@@ -12,6 +12,7 @@ from switchbot_store.errors import StoreError
 from switchbot_store.failover.lineage import left_behind
 from switchbot_store.failover.mirror import read_identity, read_mirror
 from switchbot_store.files.store import JsonStore
+from switchbot_store.languages import translated as _
 from switchbot_store.postgres.location import is_local, parameters_of
 
 if TYPE_CHECKING:
@@ -42,9 +43,14 @@ def examine_postgres(
     yield SetupFinding(
         "connection",
         "ok",
-        f"{inspection.description}: PostgreSQL {facts.server_version}, connected in"
-        f" {facts.connect_seconds * 1000:.0f} ms, a statement takes"
-        f" {facts.latency_seconds * 1000:.1f} ms",
+        _(
+            "{database}: PostgreSQL {version}, connected in {connected:.0f} ms, a"
+            " statement takes {latency:.1f} ms",
+            database=inspection.description,
+            version=facts.server_version,
+            connected=facts.connect_seconds * 1000,
+            latency=facts.latency_seconds * 1000,
+        ),
     )
     for check in _SERVER_CHECKS:
         yield from check(facts)
@@ -56,8 +62,8 @@ def examine_postgres(
         yield SetupFinding(
             "tls",
             "problem",
-            "the connection is not encrypted",
-            "Set POSTGRES_SSL_MODE=require, or verify-full.",
+            _("the connection is not encrypted"),
+            _("Set POSTGRES_SSL_MODE=require, or verify-full."),
         )
 
 
@@ -69,8 +75,11 @@ def _location(
         yield SetupFinding(
             "tls",
             "warning",
-            f"sslmode is {mode}: passwords and settings may travel in the clear",
-            "Set POSTGRES_SSL_MODE=require, or verify-full.",
+            _(
+                "sslmode is {mode}: passwords and settings may travel in the clear",
+                mode=mode,
+            ),
+            _("Set POSTGRES_SSL_MODE=require, or verify-full."),
         )
     options = parameters.get("options") or environ.get("PGOPTIONS", "")
     # What has no dash names a database to a hoster's proxy, which takes it.
@@ -80,9 +89,11 @@ def _location(
         yield SetupFinding(
             "pooler",
             "problem",
-            "`options` are sent at the start of a connection, which poolers refuse",
-            "Take them out of the URL and unset PGOPTIONS; ALTER ROLE ... SET does"
-            " the same.",
+            _("`options` are sent at the start of a connection, which poolers refuse"),
+            _(
+                "Take them out of the URL and unset PGOPTIONS; ALTER ROLE ... SET does"
+                " the same."
+            ),
         )
 
 
@@ -91,16 +102,24 @@ def _durability(facts: DatabaseFacts) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "durability",
             "problem",
-            f"fsync is {facts.fsync}: a power cut can destroy the whole database",
-            "Set fsync = on in postgresql.conf.",
+            _(
+                "fsync is {value}: a power cut can destroy the whole database",
+                value=facts.fsync,
+            ),
+            _("Set fsync = on in postgresql.conf."),
         )
     if facts.synchronous_commit == "off":
         yield SetupFinding(
             "durability",
             "problem",
-            "synchronous_commit is off: a crash of the server loses acknowledged"
-            " writes",
-            "ALTER ROLE ... SET synchronous_commit = on, or set it in postgresql.conf.",
+            _(
+                "synchronous_commit is off: a crash of the server loses acknowledged"
+                " writes"
+            ),
+            _(
+                "ALTER ROLE ... SET synchronous_commit = on, or set it in"
+                " postgresql.conf."
+            ),
         )
 
 
@@ -110,45 +129,59 @@ def _clock(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     apart = abs(ahead) - facts.latency_seconds
     if apart < _CLOCK_WARNING_SECONDS:
         return
-    word = "ahead of" if ahead > 0 else "behind"
     yield SetupFinding(
         "clock",
         "problem" if apart >= _CLOCK_PROBLEM_SECONDS else "warning",
-        f"the server's clock is {abs(ahead):.1f} s {word} this host's",
-        "Let both set their clocks from the network (NTP): which of two writes is the"
-        " newest, and every time window, depend on it.",
+        _("the server's clock is {seconds:.1f} s ahead of this host's", seconds=ahead)
+        if ahead > 0
+        else _(
+            "the server's clock is {seconds:.1f} s behind this host's", seconds=-ahead
+        ),
+        _(
+            "Let both set their clocks from the network (NTP): which of two writes is"
+            " the newest, and every time window, depend on it."
+        ),
     )
 
 
 def _schema(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     if facts.newer:
-        yield SetupFinding("schema", "problem", facts.newer, "Upgrade this program.")
+        yield SetupFinding("schema", "problem", facts.newer, _("Upgrade this program."))
     elif facts.adoption:
         yield SetupFinding(
             "schema",
             "warning",
-            f"the table state_history is being adopted, {facts.adoption}; rows recorded"
-            " meanwhile wait on this host's disk",
-            "Let it finish. `switchbot-store migrate` shows how far it is, and goes on"
-            " if nothing works on it any more.",
+            _(
+                "the table state_history is being adopted, {how_far}; rows recorded"
+                " meanwhile wait on this host's disk",
+                how_far=facts.adoption,
+            ),
+            _(
+                "Let it finish. `switchbot-store migrate` shows how far it is, and"
+                " goes on if nothing works on it any more."
+            ),
         )
     elif facts.missing and not facts.may_create:
         yield SetupFinding(
             "schema",
             "problem",
-            f"not applied: {', '.join(facts.missing)}, and this role may not create"
-            " tables",
-            "GRANT CREATE ON SCHEMA public TO the role, or migrate as the owner.",
+            _(
+                "not applied: {names}, and this role may not create tables",
+                names=", ".join(facts.missing),
+            ),
+            _("GRANT CREATE ON SCHEMA public TO the role, or migrate as the owner."),
         )
     elif facts.missing:
         yield SetupFinding(
             "schema",
             "warning",
-            f"not applied yet: {', '.join(facts.missing)}",
-            "Run `switchbot-store migrate`, which offers a backup first.",
+            _("not applied yet: {names}", names=", ".join(facts.missing)),
+            _("Run `switchbot-store migrate`, which offers a backup first."),
         )
     else:
-        yield SetupFinding("schema", "ok", f"version {facts.schema_version}")
+        yield SetupFinding(
+            "schema", "ok", _("version {version}", version=facts.schema_version)
+        )
 
 
 def _writable(facts: DatabaseFacts) -> Iterator[SetupFinding]:
@@ -156,9 +189,11 @@ def _writable(facts: DatabaseFacts) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "connection",
             "problem",
-            "the server accepts no writes: a standby, or read-only by a setting",
-            "Connect to the primary, or ALTER ROLE ... RESET"
-            " default_transaction_read_only.",
+            _("the server accepts no writes: a standby, or read-only by a setting"),
+            _(
+                "Connect to the primary, or ALTER ROLE ... RESET"
+                " default_transaction_read_only."
+            ),
         )
 
 
@@ -168,8 +203,10 @@ def _grants(facts: DatabaseFacts) -> Iterator[SetupFinding]:
             "grants",
             "problem",
             refusal,
-            "As the tables' owner: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN"
-            " SCHEMA public TO the role, and USAGE ON ALL SEQUENCES.",
+            _(
+                "As the tables' owner: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL"
+                " TABLES IN SCHEMA public TO the role, and USAGE ON ALL SEQUENCES."
+            ),
         )
 
 
@@ -178,31 +215,41 @@ def _room(facts: DatabaseFacts) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "connections",
             "warning",
-            f"{facts.connections} of {facts.max_connections} connections are taken",
-            "End idle clients, raise max_connections, or put a pooler in front.",
+            _(
+                "{number} of {most} connections are taken",
+                number=facts.connections,
+                most=facts.max_connections,
+            ),
+            _("End idle clients, raise max_connections, or put a pooler in front."),
         )
     if facts.latency_seconds > _SLOW_SECONDS:
         yield SetupFinding(
             "network",
             "warning",
-            f"a statement takes {facts.latency_seconds * 1000:.0f} ms",
-            "Choose a region nearer to home; each write waits for one round trip.",
+            _(
+                "a statement takes {latency:.0f} ms",
+                latency=facts.latency_seconds * 1000,
+            ),
+            _("Choose a region nearer to home; each write waits for one round trip."),
         )
 
 
 def _pooler(facts: DatabaseFacts, config: StoreConfig) -> Iterator[SetupFinding]:
     if not facts.through_pooler:
         return
-    found = "a pooler answers in the server's place"
     if config.pooler is False:
         yield SetupFinding(
             "pooler",
             "warning",
-            f"{found}, and POSTGRES_POOLER is none",
-            "Unless it pools whole sessions unset POSTGRES_POOLER.",
+            _("a pooler answers in the server's place, and POSTGRES_POOLER is none"),
+            _("Unless it pools whole sessions unset POSTGRES_POOLER."),
         )
     else:
-        yield SetupFinding("pooler", "ok", f"{found}: statements are not prepared")
+        yield SetupFinding(
+            "pooler",
+            "ok",
+            _("a pooler answers in the server's place: statements are not prepared"),
+        )
 
 
 def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[SetupFinding]:
@@ -214,11 +261,16 @@ def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[SetupFindi
         yield SetupFinding(
             "documents",
             "problem",
-            f"the database does not have {', '.join(missing)}, and is not the one that"
-            " had it: emptied, new, or another; the copies in"
-            f" {config.directory} stay in force",
-            "Run `switchbot-store conflicts restore` to bring them back, or set"
-            " POSTGRES_URL to the database that has them.",
+            _(
+                "the database does not have {names}, and is not the one that had it:"
+                " emptied, new, or another; the copies in {directory} stay in force",
+                names=", ".join(missing),
+                directory=config.directory,
+            ),
+            _(
+                "Run `switchbot-store conflicts restore` to bring them back, or set"
+                " POSTGRES_URL to the database that has them."
+            ),
         )
     elif not facts.identity and not read_identity(config.directory):
         files = JsonStore(config.directory, paths=config.paths).keys()
@@ -226,9 +278,15 @@ def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[SetupFindi
             yield SetupFinding(
                 "documents",
                 "warning",
-                f"{', '.join(files)} in {config.directory} may not be in the database",
-                "Run `switchbot-store import --dry-run` to see, and without --dry-run"
-                " to bring them there.",
+                _(
+                    "{names} in {directory} may not be in the database",
+                    names=", ".join(files),
+                    directory=config.directory,
+                ),
+                _(
+                    "Run `switchbot-store import --dry-run` to see, and without"
+                    " --dry-run to bring them there."
+                ),
             )
 
 

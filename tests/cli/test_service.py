@@ -107,6 +107,52 @@ async def test_logs_can_be_one_json_object_a_line(start, home):
 # --- the files to deploy with -----------------------------------------------------------
 
 
+def test_systemd_takes_the_unit_and_refuses_calls_instead_of_killing(tmp_path):
+    unit = DEPLOY / "switchbot-automation.service"
+    text = unit.read_text()
+    # SQLite and a file of root's ask for fchown, which is of @privileged.
+    assert "SystemCallFilter=~@privileged" in text
+    assert "SystemCallErrorNumber=EPERM" in text
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip(
+            "systemd-analyze is not installed (Debian: apt-get install systemd)"
+        )
+    # What it starts has to be there to be verified.
+    there = tmp_path / unit.name
+    there.write_text(text.replace("/opt/switchbot-automation/bin/", "/usr/bin/env "))
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", there],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_promtool_takes_the_queries_of_the_dashboard(tmp_path):
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
+    dashboard = json.loads(
+        (DEPLOY / "grafana" / "dashboards" / "climate.json").read_text()
+    )
+    asked = [
+        target["expr"].replace("$__rate_interval", "5m")
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", ())
+    ]
+    assert asked
+    rules = [{"record": f"query:{n}", "expr": expr} for n, expr in enumerate(asked)]
+    # JSON is YAML.
+    file = tmp_path / "queries.yml"
+    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    done = subprocess.run(
+        [promtool, "check", "rules", file], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_promtool_takes_the_alerts_and_they_fire_when_they_should():
     promtool = shutil.which("promtool")
     if promtool is None:

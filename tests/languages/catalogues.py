@@ -20,9 +20,14 @@ from switchbot_automation.settings.table import settings_table
 from switchbot_automation.web.html_texts import texts
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = ("switchbot_automation", "switchbot_store")
 PACKAGE = ROOT / "switchbot_automation"
-CATALOGUES = PACKAGE / "languages"
 OTHERS = [each for each in LANGUAGES if each != ENGLISH]
+
+
+def holder_of(package, language):
+    """Return the folder of a catalogue."""
+    return ROOT / package / "languages" / language
 
 
 def _texts_of_html(fileobj, keywords, comment_tags, options):
@@ -57,15 +62,17 @@ class _Catalogue(Catalog):
     )
 
 
-def collected() -> Catalog:
-    """Return every message that the package can tell."""
+def collected(package: str) -> Catalog:
+    """Return every message that a package can tell."""
     template = Catalog(fuzzy=False)
-    found = extract_from_dir(str(PACKAGE), METHODS, keywords=KEYWORDS)
+    found = extract_from_dir(str(ROOT / package), METHODS, keywords=KEYWORDS)
     for name, line, message, comments, context in found:
         if name.startswith("languages/"):
             continue  # its docstrings are examples
-        place = f"switchbot_automation/{name}"
+        place = f"{package}/{name}"
         template.add(message, None, [(place, line)], (), comments, context=context)
+    if package != PACKAGE.name:
+        return template
     for spec in settings_table():
         # The rows of the table hold no words but these.
         for message in filter(None, (spec.meaning, str(spec.kind), spec.unit)):
@@ -73,18 +80,18 @@ def collected() -> Catalog:
     return template
 
 
-def kept(language: str) -> Catalog:
+def kept(package: str, language: str) -> Catalog:
     """Return the catalogue of a language as it lies there."""
-    path = CATALOGUES / language / "messages.po"
+    path = holder_of(package, language) / "messages.po"
     with path.open("rb") as file:
         return read_po(file, locale=language)
 
 
-def updated(language: str, template: Catalog) -> Catalog:
+def updated(package: str, language: str, template: Catalog) -> Catalog:
     """Return a catalogue with the messages of today, translated as far as they were."""
-    path = CATALOGUES / language / "messages.po"
+    path = holder_of(package, language) / "messages.po"
     old = (
-        {(each.context, each.id): each.string for each in kept(language)}
+        {(each.context, each.id): each.string for each in kept(package, language)}
         if path.exists()
         else {}
     )
@@ -131,15 +138,26 @@ def page_of(catalogue: Catalog) -> bytes:
     return json.dumps(words, ensure_ascii=False, sort_keys=True, indent=0).encode()
 
 
+def shipped(package: str, language: str, template: Catalog) -> dict[Path, bytes]:
+    """Return every file of a package's catalogue, as it is to be."""
+    catalogue = updated(package, language, template)
+    holder = holder_of(package, language)
+    files = {
+        holder / "messages.po": po_of(catalogue),
+        holder / "messages.mo": mo_of(catalogue),
+    }
+    if package == PACKAGE.name:
+        files[holder / "page.json"] = page_of(catalogue)
+    return files
+
+
 def main() -> None:
-    template = collected()
-    for language in OTHERS:
-        catalogue = updated(language, template)
-        holder = CATALOGUES / language
-        holder.mkdir(exist_ok=True)
-        (holder / "messages.po").write_bytes(po_of(catalogue))
-        (holder / "messages.mo").write_bytes(mo_of(catalogue))
-        (holder / "page.json").write_bytes(page_of(catalogue))
+    for package in PACKAGES:
+        template = collected(package)
+        for language in OTHERS:
+            for path, content in shipped(package, language, template).items():
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
 
 
 if __name__ == "__main__":

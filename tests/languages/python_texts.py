@@ -13,8 +13,12 @@ _TRANSLATING = {"_", "later", "later_in", "translated", "word_of"}
 # What these are given, a person reads.
 TELLING = {
     *("echo", "_tell", "prompt", "confirm", "print_table", "_table"),
-    *("BadParameter", "Misuse", "SetupFinding", "Margin"),
+    *("warn", "ask", "progress_bar", "progress"),
+    *("BadParameter", "ClickException", "Misuse", "UsageError"),
+    *("SetupFinding", "Margin"),
 }
+# Of these the first arguments are codes.
+_CODES = {"SetupFinding": 2}
 _WORDS = re.compile(r"[A-Za-z]{2,}\W+[A-Za-z]{2,}|[A-Z][a-z]{2,}")
 
 
@@ -28,7 +32,8 @@ def untranslated(source: str, *, everywhere: bool) -> list[tuple[int, str]]:
 def _told(tree: ast.AST) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _name(node.func) in TELLING:
-            for given in (*node.args, *(each.value for each in node.keywords)):
+            told = node.args[_CODES.get(_name(node.func), 0) :]
+            for given in (*told, *(each.value for each in node.keywords)):
                 yield from _texts(given)
 
 

@@ -11,15 +11,14 @@ import pytest
 from switchbot_automation.languages import LANGUAGES, speaking, translated
 from switchbot_automation.web.html_texts import in_language, texts
 from tests.languages.catalogues import (
-    CATALOGUES,
     OTHERS,
     PACKAGE,
+    PACKAGES,
+    ROOT,
     collected,
+    holder_of,
     kept,
-    mo_of,
-    page_of,
-    po_of,
-    updated,
+    shipped,
 )
 from tests.languages.python_texts import untranslated
 from tests.languages.script_texts import literals
@@ -29,23 +28,29 @@ SCRIPTS = sorted(STATIC.glob("*.js"))
 
 
 @pytest.fixture(scope="module")
-def template():
-    return collected()
+def templates():
+    return {package: collected(package) for package in PACKAGES}
+
+
+@pytest.fixture(scope="module")
+def template(templates):
+    return templates[PACKAGE.name]
 
 
 def _fields(text):
     return sorted(
-        (name, spec, conversion)
+        (name, spec, conversion or "")
         for _literal, name, spec, conversion in string.Formatter().parse(text)
         if name is not None
     )
 
 
-def test_the_languages_are_those_of_the_issue_and_each_has_its_folder():
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_languages_are_those_of_the_issue_and_each_has_its_folder(package):
     assert sorted(LANGUAGES) == ["de", "en", "fr", "ja"]
     assert sorted(
         each.name
-        for each in CATALOGUES.iterdir()
+        for each in (ROOT / package / "languages").iterdir()
         if each.is_dir() and (each / "messages.po").exists()
     ) == sorted(OTHERS)
 
@@ -56,34 +61,38 @@ def test_what_people_are_told_is_found_in_python_scripts_and_pages(template):
     assert template.get("winter_on", context="outcome")
 
 
+def test_what_the_store_tells_is_found_in_its_commands_and_in_the_doctor(templates):
+    for message in ("{key} is written", "{number} rows", "{directory} can be written"):
+        assert message in templates["switchbot_store"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 @pytest.mark.parametrize("language", OTHERS)
-def test_every_text_has_a_translation(language, template):
-    there = kept(language)
+def test_every_text_has_a_translation(package, language, templates):
+    there = kept(package, language)
     missing = [
         each.id
-        for each in template
+        for each in templates[package]
         if each.id and not (there.get(each.id, each.context) or each).string
     ]
     assert missing == [], "run `nox -s languages` and translate what is empty"
     assert not [each.id for each in there if each.id and each.fuzzy]
 
 
+@pytest.mark.parametrize("package", PACKAGES)
 @pytest.mark.parametrize("language", OTHERS)
-def test_a_translation_has_the_same_values_in_it(language):
-    for each in kept(language):
+def test_a_translation_has_the_same_values_in_it(package, language):
+    for each in kept(package, language):
         if each.id:
             assert _fields(each.string) == _fields(each.id), each.id
             assert each.string == each.string.strip(), each.id
 
 
+@pytest.mark.parametrize("package", PACKAGES)
 @pytest.mark.parametrize("language", OTHERS)
-def test_what_is_shipped_was_made_of_the_catalogue(language, template):
-    holder = CATALOGUES / language
-    fresh = updated(language, template)
-    why = "run `nox -s languages`"
-    assert (holder / "messages.po").read_bytes() == po_of(fresh), why
-    assert (holder / "messages.mo").read_bytes() == mo_of(fresh), why
-    assert (holder / "page.json").read_bytes() == page_of(fresh), why
+def test_what_is_shipped_was_made_of_the_catalogue(package, language, templates):
+    for path, content in shipped(package, language, templates[package]).items():
+        assert path.read_bytes() == content, "run `nox -s languages`"
 
 
 # --- nothing is told past the translation ----------------------------------------------
@@ -160,43 +169,26 @@ def test_a_page_in_english_stays_as_it_is_written():
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_the_scripts_have_what_they_say(language, template):
-    words = json.loads((CATALOGUES / language / "page.json").read_text())
+    words = json.loads((holder_of(PACKAGE.name, language) / "page.json").read_text())
     for each in template:
         if any(place.endswith(".js") for place, _line in each.locations):
             assert words[each.id]
 
 
-# Commands of a person at home, and what they share.
-_DAILY = [
-    "status",
-    "readings",
-    "targets",
-    "explain",
-    "live",
-    "init",
-    "diagnosis",
-    "account",
-    "watch",
-    "send",
-    "act",
-    "settings",
-    "service",
-    "page",
-    "check",
-    "backtest",
-    "replay",
-    "rules",
-    "webhook",
-    "broker",
-    "progress",
-    "stopping",
-]
+_TELLING = sorted(
+    path
+    for folder in (
+        PACKAGE / "cli",
+        ROOT / "switchbot_store" / "cli",
+        ROOT / "switchbot_store" / "doctor",
+    )
+    for path in folder.glob("*.py")
+)
 
 
-@pytest.mark.parametrize("name", _DAILY)
-def test_a_command_tells_nothing_past_the_translation(name):
-    source = (PACKAGE / "cli" / f"{name}.py").read_text()
-    assert untranslated(source, everywhere=False) == []
+@pytest.mark.parametrize("path", _TELLING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_command_tells_nothing_past_the_translation(path):
+    assert untranslated(path.read_text(), everywhere=False) == []
 
 
 @pytest.mark.parametrize("name", ["words", "margins"])

@@ -20,6 +20,14 @@ PHONE = (390, 844)
 # So much of a page's height is a picture's: rooms, chart and the newest decisions.
 PICTURED = {WIDE: 1120, PHONE: 2500}
 
+# What opens over the page, and by which button.
+DIALOGS = {
+    "change": ".do-change",
+    "hold": ".do-hold",
+    "plan": "#week-edit",
+    "settings": "#open-settings",
+}
+
 
 async def drawn(page):
     """Wait until everything is there."""
@@ -56,6 +64,7 @@ def images(tmp_path):
         ("page.png", WIDE, "light"),
         ("page-dark.png", WIDE, "dark"),
         ("page-phone.png", PHONE, "light"),
+        ("page-phone-dark.png", PHONE, "dark"),
     ],
 )
 async def test_the_page_is_whole_accessible_and_fits(
@@ -80,6 +89,33 @@ async def test_the_page_is_whole_accessible_and_fits(
         clip = {"x": 0, "y": 0, "width": size[0], "height": min(tall, PICTURED[size])}
         picture = await page.screenshot(path=images / name, full_page=True, clip=clip)
     assert len(picture) < 200_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+async def test_every_dialog_fits_and_is_accessible_in_light_and_dark(
+    pictured, open_page, images, size, scheme
+):
+    ending = ("-phone" if size == PHONE else "") + ("-dark" if scheme == "dark" else "")
+    async with (
+        pictured.serve() as url,
+        open_page(url, size, scheme, device_scale_factor=1) as page,
+    ):
+        await drawn(page)
+        for dialog, opener in DIALOGS.items():
+            await page.locator(opener).first.click()
+            opened = page.locator(f"#{dialog}")
+            await opened.wait_for()
+            assert await violations(page) == [], dialog
+            overflows = f"""() => {{
+                const each = document.querySelector("#{dialog}");
+                return each.scrollWidth > each.clientWidth
+                    || each.getBoundingClientRect().right > innerWidth;
+            }}"""
+            assert not await page.evaluate(overflows), dialog
+            await opened.screenshot(path=images / f"{dialog}{ending}.png")
+            await page.keyboard.press("Escape")
+            await opened.wait_for(state="hidden")
 
 
 async def test_every_room_says_how_it_is_and_why(pictured, open_page):
@@ -139,14 +175,9 @@ async def test_the_page_speaks_the_browsers_language_and_axe_finds_nothing(
         await page.locator(".room .reason").first.wait_for()
         text = await page.locator("#rooms").inner_text()
         assert "the room" not in text
-        for dialog, opener in (
-            ("#change", ".do-change"),
-            ("#hold", ".do-hold"),
-            ("#plan", "#week-edit"),
-            ("#settings", "#open-settings"),
-        ):
+        for dialog, opener in DIALOGS.items():
             await page.locator(opener).first.click()
-            await page.locator(dialog).wait_for()
+            await page.locator(f"#{dialog}").wait_for()
             assert await violations(page) == []
             await page.keyboard.press("Escape")
 

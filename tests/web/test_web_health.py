@@ -240,10 +240,9 @@ async def test_figures_of_a_home_without_history_and_settings_are_told_too(bare,
 
 
 async def test_alerts_and_dashboard_ask_for_figures_that_there_are(home, http):
-    asked = set()
-    for name in ("alerts.yml", "grafana/dashboards/climate.json"):
-        text = (DEPLOY / name).read_text()
-        asked |= set(re.findall(r"switchbot_automation_[a-z_]+", text))
+    files = ("alerts.yml", "grafana/dashboards/climate.json")
+    queries = "\n".join((DEPLOY / name).read_text() for name in files)
+    asked = set(re.findall(r"switchbot_automation_[a-z_]+", queries))
     async with home.serve() as url, http.get(f"{url}metrics") as answer:
         told = await answer.text()
     there = set(
@@ -251,3 +250,11 @@ async def test_alerts_and_dashboard_ask_for_figures_that_there_are(home, http):
     )
     assert len(asked) > 8
     assert asked <= there
+    # And for labels that they have.
+    labels = {}
+    for name, inside in re.findall(r"^(\w+)\{(.*)\}", told, re.MULTILINE):
+        labels.setdefault(name, set()).update(re.findall(r'(\w+)="', inside))
+    by = re.findall(r"(switchbot_automation_\w+)\{([^}]*)\}", queries)
+    assert by
+    for name, inside in by:
+        assert set(re.findall(r"(\w+)\s*[=!]", inside)) <= labels[name], name
