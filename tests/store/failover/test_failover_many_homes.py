@@ -3,6 +3,7 @@
 Work is counted, as calls of functions; it is not timed.
 """
 
+import gc
 import sys
 
 import pytest
@@ -25,11 +26,14 @@ def calls_of(work):
         if event in {"call", "c_call"}:
             calls.append(event)
 
+    gc.collect()
+    gc.disable()  # what others left behind would be counted with it
     sys.setprofile(note)
     try:
         work()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return len(calls)
 
 
