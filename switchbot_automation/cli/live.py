@@ -27,6 +27,7 @@ from switchbot_automation.cli.broker import (
     topics_of,
     wants_push,
 )
+from switchbot_automation.cli.garbage import what_stays_left_alone
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
@@ -239,7 +240,8 @@ async def _run(
                 running["push"] = push_of(engine, client, wanted=leads)
             if broker is not None:
                 running["mqtt"] = bridge_of(engine, broker, wanted=leads)
-            async with page as url, beside(engine, **running):
+            alone = what_stays_left_alone(engine)
+            async with page as url, beside(engine, **running), alone:
                 await scheduler.start()
                 _LOGGER.info(
                     "running against %s, settings in %s",

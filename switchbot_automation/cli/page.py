@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from switchbot_automation.languages import translated as _
-from switchbot_automation.web import serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -63,6 +62,8 @@ async def page_of(
     if address is None:
         yield None
         return
+    from switchbot_automation.web import serve  # noqa: PLC0415 - 2 MB that a `run` without a page spares
+
     serving = serve(
         engine,
         *address,

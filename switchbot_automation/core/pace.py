@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.band import edges_of
@@ -149,6 +150,31 @@ def poll_interval_seconds(zone: ZoneSettings, state: ZoneState, now: datetime) -
 # --- the next reading, by prediction -----------------------------------------------------
 
 
+class Due(NamedTuple):
+    """When a meter is to be read, and of what that was found: nothing else bears on it.
+
+    It belongs to the note that has it.
+    """
+
+    at: datetime
+    zone: ZoneSettings
+    state: ZoneState
+    quota: Quota | None
+
+    def holds(
+        self, zone: ZoneSettings, state: ZoneState, now: datetime, quota: Quota | None
+    ) -> bool:
+        """Tell whether the same would be found again."""
+        return (
+            self.state is state
+            and self.zone is zone
+            and self.quota == quota
+            and (last := state.asked_at) is not None
+            and last <= now
+            and state.last_temperature_stale_reason != APP_START
+        )
+
+
 class Note(NamedTuple):
     """What the ticks since a reading left for the next one, aware UTC.
 
@@ -156,13 +182,19 @@ class Note(NamedTuple):
     `next_read`, are what the last tick said, but never later than what a tick said before
     it: what was wanted then stays due until it was made, however often something else
     calls for a tick. `wanted_at` is the earliest such review, which counts again as
-    soon as a controller wants one at all.
+    soon as a controller wants one at all. `due` is what came of them at the last tick.
     """
 
     since: datetime | None = None
     blocked_until: datetime | None = None
     review_at: datetime | None = None
     wanted_at: datetime | None = None
+    due: Due | None = None
+
+    @property
+    def instants(self) -> tuple[datetime | None, ...]:
+        """What has to outlive the process; the rest is found anew."""
+        return (self.since, self.blocked_until, self.review_at, self.wanted_at)
 
     def after(
         self,
@@ -188,8 +220,8 @@ def counted_from(
     Or the start or end of a window since then: what is wanted inside it is another thing
     than outside.
     """
-    if read_at is None:
-        return None
+    if read_at is None or read_at >= now:
+        return read_at
     boundary = next_boundary(zone.time_windows, read_at, zone.timezone)
     return read_at if boundary is None or boundary > now else boundary
 
@@ -211,11 +243,13 @@ def seconds_to_crossings(
     bounds = state.slope_bounds or SlopeBounds()
     both = state.uncertain or state.power is Power.UNKNOWN
     waits = []
-    for running in (True, False):
-        if both or running is state.compressor_running:
-            ahead = edges.ahead(temperature, running=running)
-            regime = regime_of(state, at, heating=edges.heating, running=running)
-            waits.append(max(0.0, ahead) / bounds.expected(regime) * 60.0)
+    for running in (True, False) if both else (state.compressor_running,):
+        ahead = edges.ahead(temperature, running=running)
+        if ahead <= 0.0:
+            waits.append(0.0)
+            continue
+        regime = regime_of(state, at, heating=edges.heating, running=running)
+        waits.append(ahead / bounds.expected(regime) * 60.0)
     return sorted(waits)
 
 
@@ -236,8 +270,10 @@ def after_new_reading(
     value_since = before.value_since if new == old else earlier
     state = value_known_since(after, value_since)
     edges = edges_of(zone)
-    changes = (before.compressor_started_at, before.compressor_stopped_at)
-    changed = any(change is not None and change > earlier for change in changes)
+    started, stopped = before.compressor_started_at, before.compressor_stopped_at
+    changed = (started is not None and started > earlier) or (
+        stopped is not None and stopped > earlier
+    )
     unclear = before.uncertain or before.power is Power.UNKNOWN
     bounds = before.slope_bounds or SlopeBounds()
     if edges is None or changed or unclear:
@@ -268,17 +304,18 @@ def next_read(
     last = state.asked_at
     if last is None or last > now or state.last_temperature_stale_reason == APP_START:
         return now
-    wait = _wait(zone, state, last, blocked_until)
+    opened = (
+        zone.automation_enabled
+        and in_window(zone.time_windows, last, zone.timezone) is not None
+    )
+    wait = _wait(zone, state, last, blocked_until, opened=opened)
     steered = review_at is not None and zone.steers
     if review_at is not None:
         asked = max(FLOOR_SECONDS, (review_at - last).total_seconds())
         wait = asked if steered else min(wait, asked)
     stretched = wait if quota is None else quota.stretched(wait)
     due = last + timedelta(seconds=stretched)
-    if (
-        zone.automation_enabled
-        and in_window(zone.time_windows, last, zone.timezone) is None
-    ):
+    if zone.automation_enabled and not opened:
         opens = next_start(zone.time_windows, last, zone.timezone)
         # What a window needs first is a reading.
         if opens is not None and (quota is None or quota.readable > 0):
@@ -320,40 +357,45 @@ def is_stale(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
 
 
 def _wait(
-    zone: ZoneSettings, state: ZoneState, last: datetime, blocked_until: datetime | None
+    zone: ZoneSettings,
+    state: ZoneState,
+    last: datetime,
+    blocked_until: datetime | None,
+    *,
+    opened: bool,
 ) -> float:
-    """Return for how many seconds from the last reading on none is needed."""
+    """Return for how many seconds from the last reading on none is needed.
+
+    `opened`: a window was open at the last reading, and the zone is looked after in it.
+    """
     idle = float(max(zone.poll_interval_seconds, zone.idle_poll_interval_seconds))
     if state.last_temperature is None or state.last_temperature_stale:
         silent = state.error_count - state.commands_failed
         doublings = max(0, min(silent - 1, _RETRY_DOUBLINGS))
         return min(_RETRY_SECONDS * 2.0**doublings, max(idle, _RETRY_SECONDS))
     edges = edges_of(zone)
-    if (
-        edges is None
-        or not zone.automation_enabled
-        or in_window(zone.time_windows, last, zone.timezone) is None
-    ):
+    if edges is None or not opened:
         return idle
     if state.hold_until is not None and last < state.hold_until:
         return min(idle, (state.hold_until - last).total_seconds())
     waits = seconds_to_crossings(edges, state, state.last_temperature, last)
-    longest = _cap(zone)
-    if waits[0] <= 0.0:
-        longest = min(longest, float(zone.poll_interval_seconds))
-        if blocked_until is not None and blocked_until > last:
-            longest = min(_cap(zone), (blocked_until - last).total_seconds())
-    ahead = min((wait for wait in waits if wait > 0.0), default=math.inf)
-    return max(FLOOR_SECONDS, min(longest, ahead - value_age(state, last)))
-
-
-def _cap(zone: ZoneSettings) -> float:
-    """Return the longest time between readings that no stage of safety minds."""
-    stages = (
+    longest = cap = _cap(
         zone.sensor_stale_hold_seconds,
         zone.sensor_stale_conservative_seconds,
         zone.sensor_stale_off_seconds,
     )
+    if waits[0] <= 0.0:
+        longest = min(longest, float(zone.poll_interval_seconds))
+        if blocked_until is not None and blocked_until > last:
+            longest = min(cap, (blocked_until - last).total_seconds())
+    # Ascending, and one at a threshold already is not ahead.
+    ahead = next((wait for wait in waits if wait > 0.0), math.inf)
+    return max(FLOOR_SECONDS, min(longest, ahead - value_age(state, last)))
+
+
+@lru_cache(maxsize=256)  # at every reading, and few zones have other ones
+def _cap(*stages: float) -> float:
+    """Return the longest time between readings that no stage of safety minds."""
     least = min((seconds for seconds in stages if seconds), default=math.inf)
     return min(CAP_SECONDS, least * _OF_PATIENCE)
 
@@ -374,9 +416,13 @@ def regime_of(
     state: ZoneState, at: datetime, *, heating: bool, running: bool
 ) -> Regime:
     """Return the regime at an instant, the unit running or resting as given."""
-    changes = (state.compressor_started_at, state.compressor_stopped_at)
-    last = max((change for change in changes if change is not None), default=None)
-    return Regime(heating, running, last is None or at - last < FRESH)
+    started, stopped = state.compressor_started_at, state.compressor_stopped_at
+    if started is None and stopped is None:
+        return Regime(heating, running, fresh=True)
+    fresh = (started is not None and at - started < FRESH) or (
+        stopped is not None and at - stopped < FRESH
+    )
+    return Regime(heating, running, fresh)
 
 
 # --- the day's calls ---------------------------------------------------------------------

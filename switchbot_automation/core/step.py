@@ -46,6 +46,7 @@ from switchbot_automation.core.overlay import (
 )
 from switchbot_automation.core.pace import (
     FLOOR_SECONDS,
+    Due,
     Note,
     after_new_reading,
     counted_from,
@@ -165,6 +166,8 @@ _CONCLUDED = frozenset(
 _OFF_WORDS = frozenset(
     {Outcome.WINTER_OFF, Outcome.SUMMER_OFF, Outcome.TURNED_OFF_OUTSIDE_WINDOW}
 )
+
+_NO_NOTE = Note()
 
 
 class ZoneTick(NamedTuple):
@@ -461,7 +464,8 @@ def _waiting(
         if zone.predictive
         and not zone.lead
         and name not in told
-        and _due(zone, states[name], now, notes, quota) > now + _TOGETHER
+        and _due(zone, states[name], now, notes.get(name, _NO_NOTE), quota).at
+        > now + _TOGETHER
     }
     # The units of a room look at one meter, when its first wants to.
     for lead, further in settings.units.items():
@@ -474,11 +478,14 @@ def _due(
     zone: ZoneSettings,
     state: ZoneState,
     now: datetime,
-    notes: Mapping[str, Note],
+    note: Note,
     quota: Quota | None,
-) -> datetime:
-    note = notes.get(zone.name, Note())
-    return next_read(
+) -> Due:
+    """Return when a meter is due: as the last tick found, where nothing is new since."""
+    due = note.due
+    if due is not None and due.holds(zone, state, now, quota):
+        return due
+    at = next_read(
         zone,
         state,
         now,
@@ -486,6 +493,7 @@ def _due(
         blocked_until=note.blocked_until,
         review_at=note.review_at,
     )
+    return Due(at, zone, state, quota)
 
 
 def _read(
@@ -716,13 +724,11 @@ def order_of(zone: ZoneSettings, decided: ZoneDecision, state: ZoneState) -> Ord
     if decided.reasons[0].code in LIMITS and steered is not None:
         # By every way there is: a scene that heats keeps frost off, too.
         zone, steered = against_frost(zone, steered), None
-    reasons, beyond = decided.reasons, asked_beyond(zone, action)
-    aimed = zone if steered is None else with_setpoint(zone, steered)
-    wanted, up = set_all_parameter(aimed, action), rounds_up(zone, action)
-    wish, device = set_all_parameter(zone, action), zone.aircon_device_id
-    if steered and wanted and not refuses_setting(state, device, wanted, up=up):
+    reasons, wish = decided.reasons, set_all_parameter(zone, action)
+    aimed = _aimed_at(zone, action, steered, state) if steered else None
+    if aimed is not None:
         zone = aimed
-    elif beyond is not None:
+    elif (beyond := asked_beyond(zone, action)) is not None:
         detail = {"asked_celsius": beyond[0], "sent_celsius": beyond[1]}
         reasons = (*reasons, Reason(ReasonCode.SETPOINT_CLAMPED, detail))
     return Order(
@@ -735,6 +741,17 @@ def order_of(zone: ZoneSettings, decided: ZoneDecision, state: ZoneState) -> Ord
         emergency=decided.emergency,
         wish=wish,
     )
+
+
+def _aimed_at(
+    zone: ZoneSettings, action: Action, setpoint: float, state: ZoneState
+) -> ZoneSettings | None:
+    """Return the zone as if it asked for a setpoint; None where its unit refuses that."""
+    aimed = with_setpoint(zone, setpoint)
+    wanted, up = set_all_parameter(aimed, action), rounds_up(zone, action)
+    device = zone.aircon_device_id
+    taken = wanted and not refuses_setting(state, device, wanted, up=up)
+    return aimed if taken else None
 
 
 def _not_sent(
@@ -898,11 +915,12 @@ def rest(
                 read_at = min(read_at, max(look_at, now + _TOGETHER))
         elif zone.predictive:
             since = counted_from(zone, state.asked_at, now)
-            note = notes.get(zone.name, Note())
-            notes[zone.name] = note.after(since, each.blocked_until, look_at)
+            note = notes.get(zone.name, _NO_NOTE)
+            note = note.after(since, each.blocked_until, look_at)
             # The reading of this tick came after the tick had begun.
-            due = _due(zone, state, ended, notes, quota)
-            read_at = reads[zone.name] = _reads_at(each, now, due, quota)
+            due = _due(zone, state, ended, note, quota)
+            notes[zone.name] = note._replace(due=due)
+            read_at = reads[zone.name] = _reads_at(each, now, due.at, quota)
         look = next_look(
             zone,
             state,

@@ -36,9 +36,10 @@ from switchbot_automation.engine.tell import shared
 from switchbot_automation.engine.tell.events import (
     WebhookReceived,
 )
-from switchbot_automation.engine.tell.health import health_report
+from switchbot_automation.engine.tell.health import health_report, quota_report
 from switchbot_automation.engine.tell.overview import (
     overview,
+    overview_in_turns,
     zone_overview,
 )
 from switchbot_automation.engine.tell.record import (
@@ -911,6 +912,12 @@ class AutomationEngine:
             beside={name: dict(report()) for name, report in self._beside.items()},
         )
 
+    def quota(self) -> dict[str, Any]:
+        """Return the day's calls as `health` does, without looking at any zone. No I/O."""
+        self._lifetime.check_open()
+        level = self._parts.quota_watch.level(self._documents.life.settings)
+        return quota_report(self._parts.quota, level)
+
     def memory(self) -> dict[str, Any]:
         """Return what the engine after this one would have to find out anew, JSON-able.
 
@@ -918,7 +925,7 @@ class AutomationEngine:
         writing it again, and when meters are wanted next. No I/O.
         """
         notes = {
-            zone: [each and encode_instant(each) for each in note]
+            zone: [each and encode_instant(each) for each in note.instants]
             for zone, note in self._parts.meters.notes.items()
         }
         return {"runs": self._recorder.runs.to_document(), "notes": notes}
@@ -933,8 +940,9 @@ class AutomationEngine:
         self._recorder.runs.take(memory.get("runs"))
         notes = memory.get("notes")
         for zone, note in notes.items() if isinstance(notes, dict) else ():
-            if isinstance(note, list) and len(note) == len(Note._fields):
-                self._parts.meters.notes[zone] = Note(*map(stored_instant, note))
+            if isinstance(note, list) and len(note) == len(Note().instants):
+                since, blocked, review, wanted = map(stored_instant, note)
+                self._parts.meters.notes[zone] = Note(since, blocked, review, wanted)
 
     def share_settings(self, parse: Callable[[Mapping[str, Any]], Settings]) -> None:
         """Let `parse` make settings of documents, as one who has made them before.
@@ -967,6 +975,21 @@ class AutomationEngine:
         """Return every zone as it is now, JSON-able; see `overview`. No I/O."""
         self._lifetime.check_open()
         return overview(
+            self._documents,
+            self._report,
+            self._last_tick,
+            self._shown_wakeup,
+            self._clock.now(),
+            store=self._store.status(),
+        )
+
+    async def overview_in_turns(self) -> dict[str, Any]:
+        """Return `overview`, letting others have their turn on the event loop. No I/O.
+
+        For homes of very many zones: each is as it is when it is looked at.
+        """
+        self._lifetime.check_open()
+        return await overview_in_turns(
             self._documents,
             self._report,
             self._last_tick,

@@ -65,14 +65,19 @@ class EquipmentKind(ABC):
     options: ClassVar[frozenset[str]] = frozenset()
     presumes: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
-    @property
-    def sets(self) -> bool:
-        """Whether it takes a setpoint."""
-        return self.lowest is not None
+    sets: ClassVar[bool] = False
+    """Whether it takes a setpoint. Follows `lowest`."""
+    able: ClassVar[frozenset[Action]]
+    """What its devices can be told to do; everything can be off. Follows `does`."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.sets = cls.lowest is not None
+        cls.able = getattr(cls, "does", frozenset()) | {Action.OFF}
 
     def can(self, action: Action) -> bool:
         """Tell whether its devices can be told to do that; everything can be off."""
-        return action is Action.OFF or action in self.does
+        return action in self.able
 
     def nearest(self, celsius: float) -> float:
         """Return the setpoint that it takes next to this one, in degrees Celsius."""

@@ -31,7 +31,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from switchbot_automation.schedule.sun import SUNSET, SunTime
 
@@ -320,8 +320,42 @@ def in_window(
     if not windows:
         return None
     # In UTC: of one timezone both readings of a repeated hour count as equal.
-    place = _place_in_force(tuple(windows), now_utc.astimezone(UTC), tz)
-    return None if place is None else windows[place]
+    now = now_utc.astimezone(UTC)
+    asked = _latest.get(in_window)
+    if asked is not None and asked.is_of(windows, now, tz):
+        return cast("TimeWindow | None", asked.answer)
+    place = _place_in_force(tuple(windows), now, tz)
+    window = None if place is None else windows[place]
+    _keep(in_window, windows, now, tz, window)
+    return window
+
+
+class _Asked(NamedTuple):
+    """What was asked last of some windows, and the answer."""
+
+    windows: tuple[TimeWindow, ...]
+    now: datetime
+    tz: tzinfo
+    answer: TimeWindow | datetime | None
+
+    def is_of(self, windows: Sequence[TimeWindow], now: datetime, tz: tzinfo) -> bool:
+        return self.windows is windows and self.tz is tz and self.now == now
+
+
+# The last answer to each question: of a thousand zones that share their windows each asks
+# again at the same instant, and to look it up by the windows' values takes far longer.
+_latest: dict[Callable[..., Any], _Asked] = {}
+
+
+def _keep(
+    question: Callable[..., Any],
+    windows: Sequence[TimeWindow],
+    now: datetime,
+    tz: tzinfo,
+    answer: TimeWindow | datetime | None,
+) -> None:
+    if isinstance(windows, tuple):  # a list may be another one by the next time
+        _latest[question] = _Asked(windows, now, tz, answer)
 
 
 @lru_cache(maxsize=256)  # a tick asks several times at one instant, also for many zones
@@ -348,7 +382,7 @@ def next_start(
     Coming into force means that none was just before: the start of a window within
     another, or right after another, is none. None: no windows, or always in force.
     """
-    return _next(windows, now_utc, tz, lambda each: each.inside and not each.was)
+    return _next(windows, now_utc, tz, _starts)
 
 
 def next_end(
@@ -358,14 +392,14 @@ def next_end(
 
     Outside windows that is the end of the next one. None as for `next_start`.
     """
-    return _next(windows, now_utc, tz, lambda each: each.was and not each.inside)
+    return _next(windows, now_utc, tz, _ends)
 
 
 def next_boundary(
     windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
 ) -> datetime | None:
     """Return the next instant, in UTC, at which being in a window changes."""
-    return _next(windows, now_utc, tz, lambda each: each.was is not each.inside)
+    return _next(windows, now_utc, tz, _turns)
 
 
 def next_wish(
@@ -377,7 +411,7 @@ def next_wish(
     the one in force with windows that name none. None as for `next_start`.
     """
     named = [each if each.preset else replace(each, preset=preset) for each in windows]
-    return _next(named, now_utc, tz, lambda _each: True)
+    return _next(named, now_utc, tz, _any_change)
 
 
 class _Change(NamedTuple):
@@ -386,6 +420,22 @@ class _Change(NamedTuple):
     at: datetime
     was: bool
     inside: bool
+
+
+def _starts(change: _Change) -> bool:
+    return change.inside and not change.was
+
+
+def _ends(change: _Change) -> bool:
+    return change.was and not change.inside
+
+
+def _turns(change: _Change) -> bool:
+    return change.was is not change.inside
+
+
+def _any_change(_change: _Change) -> bool:
+    return True
 
 
 class _Changes(NamedTuple):
@@ -404,6 +454,20 @@ def _next(
     if not windows:
         return None
     now = now_utc.astimezone(UTC)
+    asked = _latest.get(wanted)
+    if asked is not None and asked.is_of(windows, now, tz):
+        return cast("datetime | None", asked.answer)
+    at = _found(windows, now, tz, wanted)
+    _keep(wanted, windows, now, tz, at)
+    return at
+
+
+def _found(
+    windows: Sequence[TimeWindow],
+    now: datetime,
+    tz: tzinfo,
+    wanted: Callable[[_Change], bool],
+) -> datetime | None:
     first_day = now.toordinal() - now.weekday()
     for week in _weeks(windows, first_day):
         changes = _changes_of_week(tuple(windows), tz, week)

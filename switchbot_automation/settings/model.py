@@ -402,7 +402,7 @@ class ZoneSettings:
         return action in self.ways
 
     def _finds_way(self, action: Action) -> bool:
-        device = bool(self.aircon_device_id) and self.kind.can(action)
+        device = bool(self.aircon_device_id) and action in self.kind.able
         configured = {
             "webhook": bool(self.webhooks.get(action)),
             "scene": bool(self.scenes.get(action)),

@@ -989,9 +989,12 @@ def _profile(season: str, given: Mapping[str, Any]) -> Profile | None:
 def _complete(values: dict[str, Any]) -> None:
     """Make presets, openings, presence, quiet hours and the windows of a zone's values complete."""
     latitude, longitude = values.get("latitude"), values.get("longitude")
-    values["time_windows"] = tuple(
-        _located(window, latitude, longitude) for window in values["time_windows"]
-    )
+    given = values["time_windows"]
+    located = tuple(_located(window, latitude, longitude) for window in given)
+    if any(one is not other for one, other in zip(located, given, strict=True)):
+        # Else as they are: zones that inherit their windows share them, and what is
+        # found out of them for one is known for the next.
+        values["time_windows"] = located
     values["presets"] = MappingProxyType(
         {
             name: _preset(name, given, values)

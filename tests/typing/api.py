@@ -200,6 +200,8 @@ async def a_page(engine: AutomationEngine, history: HistoryService) -> None:
         assert_type(address, str)
     assert_type(redacted_path("/webhook/secret"), str)
     assert_type(engine.overview(), dict[str, Any])
+    assert_type(await engine.overview_in_turns(), dict[str, Any])
+    assert_type(engine.quota(), dict[str, Any])
     assert_type(await engine.stored_settings(), Entry)
     await engine.hold("office", "until_next_change")
 

@@ -143,10 +143,10 @@ async def test_a_wrong_method_says_which_is_right(looked, http):
 async def test_a_handler_that_fails_answers_and_tells_nothing(
     looked, get, monkeypatch, caplog
 ):
-    def broken():
+    async def broken():
         raise RuntimeError("the secret of the handler")
 
-    monkeypatch.setattr(looked.engine, "overview", broken)
+    monkeypatch.setattr(looked.engine, "overview_in_turns", broken)
     async with looked.serve() as url:
         told = await get(f"{url}api/zones", 500)
     assert "secret" not in str(told)

@@ -113,18 +113,7 @@ def health_report(
         else [],
         "document_problems": list(documents.problems.values()),
         "zones": zones,
-        "quota": {
-            "level": level,
-            "used": quota.used,
-            "remaining": quota.remaining,
-            "limit": quota.limit,
-            "reserve": quota.reserve,
-            "foreign": quota.foreign,
-            "resets_at": encode_instant(quota.resets_at),
-            "reset_seen_at": (
-                encode_instant(quota.reset_seen_at) if quota.reset_seen_at else None
-            ),
-        },
+        "quota": quota_report(quota, level),
         "store": {
             "backend": store.backend,
             "reachable": documents.store_error is None,
@@ -148,6 +137,21 @@ def health_report(
         "beside": {name: dict(each) for name, each in beside.items()},
         "zone_rules": _zone_rules(documents, now),
         "performance": dict(performance),
+    }
+
+
+def quota_report(quota: QuotaLedger, level: str) -> dict[str, Any]:
+    """Return the day's calls, JSON-able; `level` says how scarce they are."""
+    seen_at = quota.reset_seen_at
+    return {
+        "level": level,
+        "used": quota.used,
+        "remaining": quota.remaining,
+        "limit": quota.limit,
+        "reserve": quota.reserve,
+        "foreign": quota.foreign,
+        "resets_at": encode_instant(quota.resets_at),
+        "reset_seen_at": encode_instant(seen_at) if seen_at else None,
     }
 
 

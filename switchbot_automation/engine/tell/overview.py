@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.control.season import AUTO
@@ -22,6 +22,7 @@ from switchbot_automation.schedule.windows import in_window, next_boundary
 from switchbot_automation.units import CELSIUS
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from datetime import datetime
 
     from switchbot_automation.core.state.zone import ZoneState
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from switchbot_automation.schedule.windows import TimeWindow
     from switchbot_automation.settings.model import ZoneSettings
     from switchbot_store import StoreStatus
+
+
+_IN_A_TURN = 50
+"""How many zones are looked at before others have their turn: a few milliseconds."""
 
 
 def overview(
@@ -50,21 +55,59 @@ def overview(
     wrong with other documents that a person edited, `store_problems` what a person should
     do about the store. `unit` is that of the settings, in which a person is told. `watches`: another `run` looks after the home.
     """
+    turns = _in_turns(documents, report, last_tick, next_wakeup, now, store=store)
+    while True:
+        try:
+            next(turns)
+        except StopIteration as ended:
+            return cast("dict[str, Any]", ended.value)
+
+
+async def overview_in_turns(
+    documents: Documents,
+    report: TickReport | None,
+    last_tick: datetime | None,
+    next_wakeup: datetime,
+    now: datetime,
+    *,
+    store: StoreStatus,
+) -> dict[str, Any]:
+    """Return what `overview` does, others having their turn on the event loop between.
+
+    Of a thousand zones it takes longer than a tick, or a person's word, should wait. Each
+    zone is as it is when it is looked at.
+    """
+    turns = _in_turns(documents, report, last_tick, next_wakeup, now, store=store)
+    while True:
+        try:
+            next(turns)
+        except StopIteration as ended:
+            return cast("dict[str, Any]", ended.value)
+        await asyncio.sleep(0)
+
+
+def _in_turns(
+    documents: Documents,
+    report: TickReport | None,
+    last_tick: datetime | None,
+    next_wakeup: datetime,
+    now: datetime,
+    *,
+    store: StoreStatus,
+) -> Generator[None, None, dict[str, Any]]:
+    """Look at the home, and stop after every few zones."""
     settings = documents.life.settings
     zones: list[dict[str, Any]] = []
     if settings is not None:
         made = {each.zone: each for each in report.decisions} if report else {}
         seasonal = in_force(settings, lambda name: documents.states[name], now)
-        zones = [
-            _zone(
-                settings.zones[name],
-                zone,
-                documents.states[name],
-                made.get(name),
-                now,
-            )
-            for name, zone in seasonal.zones.items()
-        ]
+        schedules = _Schedules(now)
+        for number, (name, zone) in enumerate(seasonal.zones.items(), start=1):
+            state, decision = documents.states[name], made.get(name)
+            as_set = settings.zones[name]
+            zones.append(_zone(as_set, zone, state, decision, now, schedules=schedules))
+            if not number % _IN_A_TURN:
+                yield
     return {
         "at": encode_instant(now),
         "last_tick": instant_or_none(last_tick),
@@ -86,7 +129,8 @@ def zone_overview(
     as_set = settings.zones[name] if settings else zone
     decisions = report.decisions if report else ()
     made = next((each for each in decisions if each.zone == name), None)
-    return _zone(as_set, zone, documents.states[name], made, now)
+    state = documents.states[name]
+    return _zone(as_set, zone, state, made, now, schedules=_Schedules(now))
 
 
 def _zone(
@@ -95,8 +139,10 @@ def _zone(
     state: ZoneState,
     decision: ZoneDecision | None,
     now: datetime,
+    *,
+    schedules: _Schedules,
 ) -> dict[str, Any]:
-    window = in_window(zone.time_windows, now, zone.timezone)
+    schedule = schedules.of(zone)
     aim = aim_of(zone)
     pending = state.pending_manual
     reasons = reasons_as_json(decision.reasons) if decision else []
@@ -113,11 +159,9 @@ def _zone(
         "wanted": _wanted(as_set, zone),
         "least_width": least_width(as_set),
         "hysteresis": zone.hysteresis_celsius,
-        "windows": [_window(each) for each in as_set.time_windows],
-        "in_window": _window(window) if window else None,
-        "next_change": instant_or_none(
-            next_boundary(zone.time_windows, now, zone.timezone)
-        ),
+        "windows": schedules.of(as_set).windows,
+        "in_window": schedule.in_window,
+        "next_change": schedule.next_change,
         "temperature": state.last_temperature,
         "humidity": state.last_humidity,
         "outdoor": outdoor_of(state.surroundings, now),
@@ -183,17 +227,43 @@ def _wish(state: ZoneState, now: datetime) -> dict[str, Any] | None:
     }
 
 
+class _Schedule(NamedTuple):
+    """What one look at the home tells of windows."""
+
+    windows: list[dict[str, Any]]
+    in_window: dict[str, Any] | None
+    next_change: str | None
+
+
+class _Schedules:
+    """The windows of a home at one instant: zones that share theirs are told alike."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._known: dict[tuple[int, int], _Schedule] = {}
+
+    def of(self, zone: ZoneSettings) -> _Schedule:
+        """Return what is told of a zone's windows."""
+        # By identity: the settings of this look keep them alive, and to compare windows
+        # by their values takes longer than to tell them.
+        key = id(zone.time_windows), id(zone.timezone)
+        found = self._known.get(key)
+        if found is None:
+            windows, now, tz = zone.time_windows, self._now, zone.timezone
+            window = in_window(windows, now, tz)
+            found = self._known[key] = _Schedule(
+                [_window(each) for each in windows],
+                _window(window) if window else None,
+                instant_or_none(next_boundary(windows, now, tz)),
+            )
+        return found
+
+
 def _window(window: TimeWindow) -> dict[str, Any]:
-    days, start, end = _days_and_hours(window)
     return {
-        "days": list(days),
-        "start": start,
-        "end": end,
+        "days": sorted(window.days),
+        "start": f"{window.start:%H:%M}",
+        "end": f"{window.end:%H:%M}",
         "id": window.id,
         "preset": window.preset,
     }
-
-
-@lru_cache(maxsize=1024)  # the same few windows in every look at the home
-def _days_and_hours(window: TimeWindow) -> tuple[tuple[int, ...], str, str]:
-    return tuple(sorted(window.days)), f"{window.start:%H:%M}", f"{window.end:%H:%M}"

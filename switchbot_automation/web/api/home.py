@@ -40,12 +40,11 @@ _LONGEST_HOLD_SECONDS = 366 * 86400
 async def zones(request: web.Request) -> web.Response:
     """Return every zone as it is now, with the quota."""
     site = site_of(request)
-    health = await site.engine.health()
     return as_known_json(
         request,
         {
-            **site.engine.overview(),
-            "quota": health["quota"],
+            **await site.engine.overview_in_turns(),
+            "quota": site.engine.quota(),
             "read_only": site.read_only,
             "login": site.credentials is not None,
             "history": site.history is not None,

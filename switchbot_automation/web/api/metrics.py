@@ -34,7 +34,10 @@ async def metrics(request: web.Request) -> web.Response:
         ) from None
     engine = site.engine
     figures = MetricFigures(
-        await health_of(site), engine.overview(), site.live, engine.upkeep()
+        await health_of(site),
+        await engine.overview_in_turns(),
+        site.live,
+        engine.upkeep(),
     )
     return web.Response(
         body=generate_latest(figures),
