@@ -13,7 +13,8 @@ triggers   a `rules.model.Trigger`
 conditions a `rules.model.Condition`
 actions    a `rules.model.Action`
 notifiers  a `rules.context.Notifier`
-sensors    an object with ``async read() -> Mapping``: a status, as a meter's
+sensors    an object with ``async read() -> Mapping``: a status, as a meter's, in
+           Celsius unless its `scale` says ``fahrenheit``
 actuators  an object with ``async send(command, parameter)``: a zone's unit, which gets
            ``setAll`` with "temperature,mode,fan,on", and ``turnOff``
 offsets    an object with ``kelvin(zone, now) -> float | None``, quick, no I/O

@@ -16,6 +16,7 @@ from switchbot_automation.cloud.events.events import CHANGE_REPORT, RefusedWebho
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import Note
+from switchbot_automation.core.state.said import of_own_scale
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.step import overall_outcome, with_commands
 from switchbot_automation.engine.act.wishes import (
@@ -760,7 +761,7 @@ class AutomationEngine:
             {
                 "eventType": CHANGE_REPORT,
                 "context": {
-                    **fields,
+                    **of_own_scale(fields),
                     "deviceMac": f"{PLUGIN_PREFIX}{sensor}",
                     # Rounded up: what is told after a reading is not older than it.
                     "timeOfSample": math.ceil(self.clock.now().timestamp() * 1000),

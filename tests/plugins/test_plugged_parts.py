@@ -115,6 +115,15 @@ async def test_a_zone_lives_on_a_plugins_sensor_and_actuator(stove_house, living
     assert stove_house.LOG[-1] == "turnOff default"
 
 
+async def test_a_sensor_may_say_that_it_speaks_fahrenheit(stove_house, living):
+    engine, store, *_ = living
+    stove_house.ROOM |= {"temperature": 64.4, "scale": "Fahrenheit"}
+    assert (await engine.run_once()).outcome == "winter_on"
+    assert store.get("state")["last_temperature"] == 18.0
+    await engine.heard("attic", {"temperature": 73.4, "scale": "F"})
+    assert (await engine.run_once()).outcome == "winter_off"
+
+
 async def test_an_actuator_that_fails_is_a_failed_rung(stove_house, living):
     engine, *_ = living
     stove_house.ROOM["broken"] = True

@@ -45,6 +45,7 @@ _ON = {Action.WINTER: Outcome.WINTER_ON, Action.SUMMER: Outcome.SUMMER_ON}
 _OFF = {Action.WINTER: Outcome.WINTER_OFF, Action.SUMMER: Outcome.SUMMER_OFF}
 # Within this a plug, a status or the room shows what a unit does of which it is unknown.
 _SHOWS = timedelta(minutes=45)
+_UNANSWERED = timedelta(hours=3)
 
 
 def switched(
@@ -118,6 +119,9 @@ def _said_anew(
     since = kept.unsure_since if kept else None
     if not seen.state.uncertain or since is None or now - since < _SHOWS:
         return None
+    asked_at = seen.state.evidence.unanswered_at if seen.state.evidence else None
+    if asked_at is not None and now - asked_at < _UNANSWERED:
+        return None  # where no answer comes, one more is one more beep
     edges, temperature = edges_around(aim, zone.hysteresis_celsius), _temperature(seen)
     until_on = edges.ahead(temperature, running=False)
     if until_on < edges.ahead(temperature, running=True):

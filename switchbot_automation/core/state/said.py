@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _CONNECTION = frozenset({"onlinestatus", "online"})
 _OFFLINE = frozenset({"offline", "false", "0"})
 _CELSIUS = frozenset({"celsius", "c", "°c"})
+_FAHRENHEIT = frozenset({"fahrenheit", "f", "°f"})
 # No meter is sold for more, and no freezer or oven has one.
 _COLDEST, _WARMEST = -60.0, 100.0
 _WARMEST_OF_ANY_SCALE = 212.0
@@ -165,6 +166,24 @@ def is_celsius(context: Mapping[str, Any]) -> bool:
     if scale is None:
         return True
     return isinstance(scale, str) and scale.strip().casefold() in _CELSIUS
+
+
+def of_own_scale(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a sensor says that is no device of the cloud, in Celsius.
+
+    Its own word `scale` counts, which an answer of the cloud has no meaning for.
+
+    >>> of_own_scale({"temperature": 68, "scale": "F", "humidity": 40})
+    {'temperature': 20.0, 'humidity': 40}
+    """
+    scale, temperature = fields.get("scale"), finite(fields.get("temperature"))
+    if temperature is None or not isinstance(scale, str):
+        return fields
+    if scale.strip().casefold() not in _FAHRENHEIT:
+        return fields
+    celsius = {"temperature": in_celsius(temperature, FAHRENHEIT)}
+    others = {name: each for name, each in fields.items() if name != "scale"}
+    return {**others, **celsius}
 
 
 def unit_told(event: float, answered: float) -> str | None:

@@ -30,7 +30,12 @@ from switchbot_automation.core.state.unit import rounds_up, set_all_parameter
 from switchbot_automation.core.state.zone import Way
 from switchbot_automation.engine.observe.gateway import CALL_SECONDS, describe
 from switchbot_automation.equipment.kind import DEFAULT
-from switchbot_automation.errors import CloudError, CloudTimeoutError, WebhookError
+from switchbot_automation.errors import (
+    CloudError,
+    CloudTimeoutError,
+    RateLimitedError,
+    WebhookError,
+)
 from switchbot_automation.model import Action, RungResult
 
 if TYPE_CHECKING:
@@ -214,7 +219,7 @@ class Actuator:
         results: list[RungResult] = []
         tried: list[Tried] = []
         accepted: RungResult | None = None
-        maybe = unanswered = False
+        maybe = unanswered = full = False
         silent = ""
         sent_at = answered_at = self._clock.now()
         for one in tries:
@@ -227,6 +232,8 @@ class Actuator:
                 break
             if silent == rung:
                 continue  # another value of the very call that nothing answered
+            if full and RUNGS[rung].calls and action is not Action.OFF:
+                continue  # too many calls for the account: one more is one too many
             started = self._clock.monotonic()
             scope: Scope | None = None
             said: str | None = None
@@ -236,6 +243,7 @@ class Actuator:
             except Exception as raised:  # noqa: BLE001 - any client, also a host's own
                 arrived = _may_have_arrived(raised)
                 maybe = maybe or arrived
+                full = full or isinstance(raised, RateLimitedError)
                 if _is_silence(raised):
                     unanswered, silent = True, rung
                 scope = scope_of_command(raised)

@@ -26,7 +26,11 @@ from switchbot_automation.core.state.refusals import (
     refused,
     scope_of,
 )
-from switchbot_automation.core.state.said import believable, said_by_status
+from switchbot_automation.core.state.said import (
+    believable,
+    of_own_scale,
+    said_by_status,
+)
 from switchbot_automation.core.state.zone import Way
 from switchbot_automation.errors import (
     BadParameterError,
@@ -563,7 +567,8 @@ class PluggedCloud:
         if not isinstance(fields, Mapping):
             kind = type(fields).__name__
             raise PluginError(f"read() gave a {kind}, no mapping", plugin=name)
-        return DeviceStatus(device_id, _PLUGIN_TYPE, dict(fields), self._clock.now())
+        said = dict(of_own_scale(fields))
+        return DeviceStatus(device_id, _PLUGIN_TYPE, said, self._clock.now())
 
     async def command(
         self,

@@ -2,7 +2,11 @@
 
 import pytest
 
-from switchbot_automation.errors import CloudServerError, WebhookError
+from switchbot_automation.errors import (
+    CloudServerError,
+    RateLimitedError,
+    WebhookError,
+)
 
 SCENES = {"winter": "S-WINTER", "off": "S-OFF"}
 WEBHOOKS = {"winter": "https://hooks.example.com/key/SECRET"}
@@ -40,6 +44,22 @@ async def test_each_rung_is_tried_only_when_the_one_before_failed(house, webhook
     assert house.state["assumed_aircon_parameter"] == "23,5,3,on"
     assert house.state["last_action"] == "setAll(23,5,3,on)"
     assert house.state["last_error"] is None
+
+
+@pytest.mark.parametrize(
+    ("temperature", "rungs"),
+    [(19.0, ["scene", "webhook"]), (23.0, ["scene", "command"])],
+)
+async def test_an_account_of_too_many_calls_is_asked_no_more_but_for_a_stop(
+    house, webhooks, temperature, rungs
+):
+    house.cloud.broken["run_scene"] = RateLimitedError("slow down", maybe_sent=False)
+    house.configure(
+        webhooks=WEBHOOKS, aircon_scenes=SCENES, cascade=["scene", "command", "webhook"]
+    )
+    house.remember(assumed_aircon_power="on" if temperature > 20 else "off")
+    (command,) = (await house.tick(temperature)).commands
+    assert [rung.rung for rung in command.rungs] == rungs
 
 
 async def test_a_rung_without_configuration_is_passed_over(house):
