@@ -22,6 +22,7 @@ from switchbot_automation.simulation import default_settings, simulate
 from switchbot_automation.simulation.scenarios import HOUSES
 from tests.control.cases import CASES
 from tests.control.table import print_cases
+from tests.control.tariff import print_prices
 
 SEASONS = ("winter", "summer")
 WAYS: dict[str, dict[str, Any]] = {
@@ -241,8 +242,15 @@ def main() -> int:
         action="append",
         help="these hard cases alone",
     )
+    parser.add_argument(
+        "--price", action="store_true", help="a two-level price, right and wrong"
+    )
     parser.add_argument("--json", action="store_true", help="one object, no table")
     options = parser.parse_args()
+    if options.price:
+        with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+            print_prices(pool, options.days, range(min(options.seeds, _CASE_SEEDS)))
+        return 0
     if options.case:
         return _cases(options.case, min(options.seeds, _CASE_SEEDS))
     houses = list(HOUSES) if options.house == "all" else [options.house]
