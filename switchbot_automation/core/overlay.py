@@ -580,8 +580,8 @@ def after_surroundings(
         around = replace(around, forecast=forecast)
     wanted = zone.price
     if wanted is not None and wanted.source:
-        said = level_said(wanted, new.series.get(wanted.source), now)
-        around = replace(around, price=said)
+        level = level_said(wanted, new.series.get(wanted.source), now)
+        around = replace(around, price=level)
     openings = zone.openings
     if (
         openings is not None
