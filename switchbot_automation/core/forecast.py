@@ -12,7 +12,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.core.control.warm_up import Change
+from switchbot_automation.core.control.warm_up import WeatherChange
 from switchbot_automation.core.state.zone import OutdoorForecast
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ def after_forecast(
 
 def change_ahead(
     forecast: OutdoorForecast | None, now: datetime, *, heating: bool
-) -> Change | None:
+) -> WeatherChange | None:
     """Return how the weather changes for the worse, None where it is not known to."""
     if forecast is None or not timedelta() <= now - forecast.at < _LASTS:
         return None
     if heating:
-        found = Change(forecast.coldest, forecast.usual_coldest)
+        found = WeatherChange(forecast.coldest, forecast.usual_coldest)
         return found if found.extreme < found.usual else None
-    found = Change(forecast.warmest, forecast.usual_warmest)
+    found = WeatherChange(forecast.warmest, forecast.usual_warmest)
     return found if found.extreme > found.usual else None

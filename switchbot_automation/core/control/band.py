@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.core.control.room_model import TwoNodes
-    from switchbot_automation.core.control.warm_up import Change
+    from switchbot_automation.core.control.warm_up import WeatherChange
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import Profile, ZoneSettings
 
@@ -423,7 +423,9 @@ def plan(
     )
 
 
-def _weather_ahead(state: ZoneState, now: datetime, *, heating: bool) -> Change | None:
+def _weather_ahead(
+    state: ZoneState, now: datetime, *, heating: bool
+) -> WeatherChange | None:
     around = state.surroundings
     if around is None or around.forecast is None:
         return None

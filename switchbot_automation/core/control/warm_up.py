@@ -336,7 +336,7 @@ class Plan:
         return found
 
 
-class Change(NamedTuple):
+class WeatherChange(NamedTuple):
     """The extreme outdoors that is forecast, and what it was of late, degrees Celsius."""
 
     extreme: float
@@ -356,7 +356,7 @@ def plan_start(
     outdoor: float | None = None,
     foreseen: Foreseen | None = None,
     longest: timedelta | None = None,
-    change: Change | None = None,
+    change: WeatherChange | None = None,
 ) -> Plan:
     """Say whether to begin now for a window that opens at `opens`.
 
@@ -438,7 +438,7 @@ def _outdoor_factor(goal: float, outdoor: float | None) -> float:
     return (1.0 - _LOSS_SHARE * _USUAL_AWAY) / (1.0 - _LOSS_SHARE * away)
 
 
-def _harder(goal: float, change: Change | None) -> float:
+def _harder(goal: float, change: WeatherChange | None) -> float:
     """Return how much slower it goes than of late; never faster, a forecast may be wrong."""
     if change is None:
         return 1.0
