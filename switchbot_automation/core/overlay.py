@@ -19,6 +19,7 @@ from switchbot_automation.core.control.air import felt_kelvin
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.control.season import AUTO, season_of
 from switchbot_automation.core.control.warm_up import EARLIEST
+from switchbot_automation.core.forecast import after_forecast
 from switchbot_automation.core.price import level_said, with_price
 from switchbot_automation.core.protect.safety import may_run
 from switchbot_automation.core.state.around import (
@@ -573,10 +574,14 @@ def after_surroundings(
         signs = _with_sign(zone, signs, device_id, said, min(at, now), told=told)
     offsets = _offset_values(zone, around, new, now)
     around = replace(around, signs=signs, offsets=offsets)
+    if zone.outdoor_forecast:
+        series = new.series.get(zone.outdoor_forecast)
+        forecast = after_forecast(around.forecast, series, now)
+        around = replace(around, forecast=forecast)
     wanted = zone.price
     if wanted is not None and wanted.source:
-        said = level_said(wanted, new.series.get(wanted.source), now)
-        around = replace(around, price=said)
+        level = level_said(wanted, new.series.get(wanted.source), now)
+        around = replace(around, price=level)
     openings = zone.openings
     if (
         openings is not None

@@ -205,10 +205,14 @@ def with_price(
         reasons=(*overlay.reasons, Reason(code, detail)),
         asked=(zone.winter, zone.summer),
     )
+    # Where a unit is switched it starts that far outside of the band, and the nearer the
+    # room is kept to that end the longer it would be out of it.
+    switched = not (zone.modulates or zone.proportions)
+    margin = zone.hysteresis_celsius if switched and level.coasts else 0.0
     return replace(
         zone,
-        winter=_part(zone.winter, price.share, warm=level.stores),
-        summer=_part(zone.summer, price.share, warm=level.coasts),
+        winter=_part(zone.winter, price.share, warm=level.stores, margin=margin),
+        summer=_part(zone.summer, price.share, warm=level.coasts, margin=margin),
         overlay=overlay,
     )
 
@@ -222,12 +226,19 @@ def as_asked(zone: ZoneSettings) -> ZoneSettings:
     return replace(zone, winter=winter, summer=summer)
 
 
-def _part(profile: Profile | None, share: float, *, warm: bool) -> Profile | None:
-    """Return a profile without a share of its band at the other end."""
+def _part(
+    profile: Profile | None, share: float, *, warm: bool, margin: float
+) -> Profile | None:
+    """Return a profile without a share of its band at the other end.
+
+    `margin` is how far the end that is kept is moved inward, in kelvin.
+    """
     if profile is None:
         return None
     low, high = profile.min_temp, profile.max_temp
-    less = min(share * (high - low), high - low - _NARROWEST_KELVIN)
+    less = share * (high - low)
+    low, high = (low, high - margin) if warm else (low + margin, high)
+    less = min(less, high - low - _NARROWEST_KELVIN)
     if less <= 0.0:
         return profile
     return (

@@ -28,7 +28,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class LoadSeries:
     """What the plot shows, each against seconds since the beginning."""
 
     tick_at: tuple[float, ...] = ()
@@ -81,7 +81,7 @@ class LoadReport:
     rows_found: int
     documents_lost: int
     faults: tuple[Mapping[str, Any], ...] = ()
-    series: Series = field(default_factory=Series, repr=False, compare=False)
+    series: LoadSeries = field(default_factory=LoadSeries, repr=False, compare=False)
 
     @property
     def error_percent(self) -> float:

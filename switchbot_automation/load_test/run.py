@@ -26,7 +26,12 @@ from switchbot_automation.load_test.plan import (
     settings_of,
     variables_of,
 )
-from switchbot_automation.load_test.report import LoadReport, Series, mean, percentile
+from switchbot_automation.load_test.report import (
+    LoadReport,
+    LoadSeries,
+    mean,
+    percentile,
+)
 from switchbot_automation.load_test.users import Requests, look
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import FakeSwitchBotCloud
@@ -313,7 +318,7 @@ class _Run:
             rows_found=found.rows,
             documents_lost=found.pending,
             faults=tuple(plan.faults.to_list()),
-            series=Series(
+            series=LoadSeries(
                 tick_at=tuple(at for at, _ in told.ticks),
                 tick_seconds=tuple(took),
                 request_at=tuple(at - self._began for at in asked.at),

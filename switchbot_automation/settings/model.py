@@ -291,6 +291,7 @@ class ZoneSettings:
     presence: Presence | None = None
     offsets: tuple[OffsetInput, ...] = _ZONE["offsets"]
     price: PriceSettings | None = None
+    outdoor_forecast: str = _ZONE["outdoor_forecast"]
     latitude: float | None = None
     longitude: float | None = None
     overlay: Overlay | None = None
@@ -436,6 +437,11 @@ class ZoneSettings:
         return self.automation_enabled and not self.observe_only
 
     @property
+    def series(self) -> tuple[str, ...]:
+        """The names of what is said of the hours to come, "" where there is none."""
+        return (self.price.source if self.price else "", self.outdoor_forecast)
+
+    @property
     def is_overlaid(self) -> bool:
         """Whether these settings change with time and surroundings."""
         return bool(
@@ -446,6 +452,7 @@ class ZoneSettings:
             or self.presence
             or self.offsets
             or self.price
+            or self.outdoor_forecast
             or any(
                 window.preset or window.policy.catch_up != CATCH_UPS[0]
                 for window in self.time_windows

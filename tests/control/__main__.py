@@ -2,8 +2,9 @@
 
 Both run in the same house with the same weather, seed by seed. Without arguments: the
 default house steered, the light house switched, 20 seeds, both seasons. Exits with 1
-when a goal was missed, and prints the same on however many workers. `--case all`: the hard cases of `cases.py`, beside what others
-would do in the same rooms and the best in hindsight.
+when a goal was missed, and prints the same on however many workers. `--case all`: the
+hard cases of `cases.py`, beside what others would do in the same rooms and the best in
+hindsight.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from switchbot_automation.simulation import default_settings, simulate
 from switchbot_automation.simulation.scenarios import HOUSES
 from tests.control.cases import CASES
 from tests.control.table import print_cases
+from tests.control.tariff import print_prices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -257,8 +259,15 @@ def main() -> int:
         metavar="ADDRESS",
         help="the workers of a Dask scheduler, which have this checkout",
     )
+    parser.add_argument(
+        "--price", action="store_true", help="a two-level price, right and wrong"
+    )
     parser.add_argument("--json", action="store_true", help="one object, no table")
     options = parser.parse_args()
+    if options.price:
+        with spreading(options.workers, options.cluster) as spread:
+            print_prices(spread, options.days, range(min(options.seeds, _CASE_SEEDS)))
+        return 0
     if options.case:
         with spreading(options.workers, options.cluster) as spread:
             return _cases(spread, options.case, min(options.seeds, _CASE_SEEDS))

@@ -26,6 +26,8 @@ NIGHT = {
 }
 ROOM = {
     "timezone": "UTC",
+    "control": "auto",
+    "aircon_device_id": "02-202008110034-13",
     "winter": {"min_temp": 20.0, "max_temp": 23.0, "target_temp": 22.0},
     "summer": {"min_temp": 23.0, "max_temp": 26.0, "target_temp": 24.0},
     "time_windows": [{"days": list(range(7)), "start": "00:00", "end": "00:00"}],
@@ -106,6 +108,15 @@ def test_of_hours_that_overlap_the_first_count_and_days_are_kept():
 
 def test_a_steered_room_keeps_as_far_inside_a_part_as_inside_the_whole():
     assert aim_of(laid(MIDNIGHT + 7 * HOUR)).inside == aim_of(zone()).inside
+
+
+def test_a_switched_room_is_started_at_the_edge_of_its_band_while_it_coasts():
+    switched = laid(MIDNIGHT + 7 * HOUR, control="switch", hysteresis_celsius=0.3)
+    assert (switched.winter.min_temp, switched.winter.max_temp) == (20.3, 21.5)
+    cooled = laid(
+        MIDNIGHT + 7 * HOUR, control="switch", hysteresis_celsius=0.3, mode="summer"
+    )
+    assert (cooled.summer.min_temp, cooled.summer.max_temp) == (24.5, 25.7)
 
 
 def test_a_narrow_band_is_not_divided():

@@ -17,6 +17,7 @@ ROOM = {
     "automation_enabled": True,
     "timezone": "UTC",
     "mode": "winter",
+    "control": "auto",
     "winter": {"min_temp": 20.0, "max_temp": 23.0, "target_temp": 22.0},
     "time_windows": [{"days": list(range(7)), "start": "00:00", "end": "00:00"}],
     "meter_device_id": "C271111EC0AB",

@@ -33,6 +33,7 @@ from switchbot_automation.core.control.warm_up import (
     Watch,
     plan_start,
 )
+from switchbot_automation.core.forecast import change_ahead
 from switchbot_automation.core.state.zone import KEPT_STARTS, Learned, with_learned
 from switchbot_automation.model import Action, Power, Reason, ReasonCode
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.core.control.room_model import TwoNodes
+    from switchbot_automation.core.control.warm_up import WeatherChange
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import Profile, ZoneSettings
 
@@ -417,7 +419,17 @@ def plan(
         since=since,
         opens=opens,
         longest=longest,
+        change=_weather_ahead(state, now, heating=aim.heating),
     )
+
+
+def _weather_ahead(
+    state: ZoneState, now: datetime, *, heating: bool
+) -> WeatherChange | None:
+    around = state.surroundings
+    if around is None or around.forecast is None:
+        return None
+    return change_ahead(around.forecast, now, heating=heating)
 
 
 def begun(zone: ZoneSettings, state: ZoneState, opens: datetime) -> bool:

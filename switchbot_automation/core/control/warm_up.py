@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.core.control.room_model import UNKNOWN, Foreseen, TwoNodes
 from switchbot_automation.core.control.trend import number, numbers
@@ -336,6 +336,13 @@ class Plan:
         return found
 
 
+class WeatherChange(NamedTuple):
+    """The extreme outdoors that is forecast, and what it was of late, degrees Celsius."""
+
+    extreme: float
+    usual: float
+
+
 def plan_start(
     warm_up: WarmUp,
     *,
@@ -349,6 +356,7 @@ def plan_start(
     outdoor: float | None = None,
     foreseen: Foreseen | None = None,
     longest: timedelta | None = None,
+    change: WeatherChange | None = None,
 ) -> Plan:
     """Say whether to begin now for a window that opens at `opens`.
 
@@ -357,7 +365,8 @@ def plan_start(
     there the next reading is counted, or it would be put off each time this is asked.
     `foreseen` is what the room's model says of the seconds it takes, None while it knows
     nothing: the longer of the two counts, since a room that is late is cold. `longest` is how
-    early it may begin by its pace, by default as long as a usual unit may need.
+    early it may begin by its pace, by default as long as a usual unit may need. `change` is how
+    the weather gets worse than it was while that was learned, None where it is not known to.
     """
     since = since or now
     sign = 1.0 if heating else -1.0
@@ -370,10 +379,13 @@ def plan_start(
     depth = warm_up.depth(goal, heating=heating)
     per_kelvin = warm_up.paces(heating=heating).seconds(way, depth) / way
     per_kelvin *= _outdoor_factor(goal, outdoor)
+    harder = _harder(goal, change)
+    per_kelvin *= harder
     if longest is None:
         longest = EARLIEST if _place(depth) else _EARLIEST_NEAR
     lead = _lead(missing, per_kelvin, longest)
     seconds, short = foreseen or (0.0, 0.0)
+    seconds = min(seconds * harder, LONGEST_FORESEEN.total_seconds())
     if lead > 0.0 or left <= seconds:
         lead = max(lead, seconds)
     kelvin = max(0.0, missing)
@@ -424,6 +436,14 @@ def _outdoor_factor(goal: float, outdoor: float | None) -> float:
         return 1.0
     away = min(_LARGEST_AWAY, abs(goal - outdoor))
     return (1.0 - _LOSS_SHARE * _USUAL_AWAY) / (1.0 - _LOSS_SHARE * away)
+
+
+def _harder(goal: float, change: WeatherChange | None) -> float:
+    """Return how much slower it goes than of late; never faster, a forecast may be wrong."""
+    if change is None:
+        return 1.0
+    extreme, usual = (_outdoor_factor(goal, each) for each in change)
+    return max(1.0, extreme / usual)
 
 
 def _key(season: str, reach: str) -> str:

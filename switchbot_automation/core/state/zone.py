@@ -672,6 +672,45 @@ class PriceLevel:
 
 
 @dataclass(frozen=True, slots=True)
+class OutdoorForecast:
+    """What was forecast `at` an instant of the next half day, in degrees Celsius.
+
+    `usual_coldest` and `usual_warmest` are what forecasts of a day said of late.
+    """
+
+    at: datetime
+    coldest: float
+    warmest: float
+    usual_coldest: float
+    usual_warmest: float
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        return {
+            "at": encode_instant(self.at),
+            "coldest": self.coldest,
+            "warmest": self.warmest,
+            "usual_coldest": self.usual_coldest,
+            "usual_warmest": self.usual_warmest,
+        }
+
+    @classmethod
+    def from_document(cls, value: Any) -> OutdoorForecast | None:
+        """Read a document, however damaged; None where there is none."""
+        if not isinstance(value, dict):
+            return None
+        at = instant(value.get("at"))
+        coldest, warmest = number(value.get("coldest")), number(value.get("warmest"))
+        cold = number(value.get("usual_coldest"))
+        warm = number(value.get("usual_warmest"))
+        if at is None or coldest is None or warmest is None:
+            return None
+        if cold is None or warm is None:
+            return None
+        return cls(at, coldest, warmest, cold, warm)
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What is known around one zone.
 
@@ -681,7 +720,8 @@ class Surroundings:
     as it was at `dip_at`. `joined` and `missed` are the start of the
     occurrence of a window, by its name, that is in force or came too late, as dates.
     `outdoor` is the temperature outdoors in degrees Celsius, heard at `outdoor_at`. `price`
-    is what a series of prices asks for, None where none is known.
+    is what a series of prices asks for, None where none is known, `forecast` what is forecast
+    of the weather.
     """
 
     signs: Mapping[str, Sign] = field(default_factory=lambda: _NOTHING)
@@ -695,6 +735,7 @@ class Surroundings:
     outdoor: float | None = None
     outdoor_at: datetime | None = None
     price: PriceLevel | None = None
+    forecast: OutdoorForecast | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document, without what is empty."""
@@ -721,6 +762,8 @@ class Surroundings:
             document["outdoor_at"] = encode_instant(self.outdoor_at)
         if self.price is not None:
             document["price"] = self.price.to_document()
+        if self.forecast is not None:
+            document["forecast"] = self.forecast.to_document()
         return document
 
     @classmethod
@@ -742,6 +785,7 @@ class Surroundings:
             outdoor=number(value.get("outdoor")),
             outdoor_at=instant(value.get("outdoor_at")),
             price=PriceLevel.from_document(value.get("price")),
+            forecast=OutdoorForecast.from_document(value.get("forecast")),
         )
 
     def not_later_than(self, now: datetime) -> Surroundings:

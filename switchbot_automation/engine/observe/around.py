@@ -65,7 +65,7 @@ class Survey:
                 if kelvin is not None:
                     offsets[wanted.source, zone.name] = kelvin, told
         self._offsets.taken()
-        sources = {zone.price.source for zone in zones if zone.price} - {""}
+        sources = {each for zone in zones for each in zone.series} - {""}
         series = await self._foretold.known(sources) if sources else {}
         return Around(tuple(signs), offsets, series)
 

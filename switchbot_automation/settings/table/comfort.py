@@ -225,6 +225,16 @@ COMFORT: tuple[SettingSpec, ...] = (
         "After so long without a new value it adds nothing.",
     ),
     SettingSpec(
+        "outdoor_forecast",
+        Kind.NAME,
+        "A series of the temperature outdoors in °C that a plug-in of `plugins` reads or the"
+        " host tells under this name: with `optimum_start` a room begins earlier where it"
+        " gets colder than of late, and never later.",
+        default="",
+        bounds=(0, 40),
+        unit="characters",
+    ),
+    SettingSpec(
         "price",
         Kind.SECTION,
         "What energy costs: before dear hours the room is kept at the conditioned end of"
