@@ -245,8 +245,10 @@ def fuzz(session: nox.Session) -> None:
     """Ask the page 10,000 times what its OpenAPI document allows, then live a hostile week.
 
     `nox -s fuzz -- --requests 100000 --minutes 30 --seed 7`; what it prints are the counts.
+    Before that every parser of ours is given bytes for two minutes, where atheris has a wheel.
     """
     install(session, "test", "fuzz")
+    session.run("python", "-m", "tests.adversaries.fuzz")
     session.run("python", "tests/web/fuzz.py", *session.posargs)
     session.run("pytest", "-m", "slow", "tests/web/test_web_soak.py")
 

@@ -1,5 +1,6 @@
 """Both packages where there is no `fcntl`, and nothing else that Windows lacks."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,49 @@ with JsonStore(sys.argv[1]) as store:
     store.compare_and_set("settings", {"a": 2}, revision)
 with JsonStore(sys.argv[1]) as store:
     assert store.get("settings") == {"a": 2}
+"""
+HELP = """
+import click
+from click.testing import CliRunner
+from switchbot_automation.cli.app import application as automation
+from switchbot_store.cli.app import application as store
+
+def below(command, path):
+    done = CliRunner().invoke(application, [*path, "--help"])
+    assert done.exit_code == 0 and "Usage:" in done.output, (path, done.output)
+    shown.append(path)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below(command.get_command(context, name), [*path, name])
+
+for application in (store, automation):
+    shown = []
+    below(application, [])
+    print(len(shown))
+"""
+ONCE = """
+import asyncio, os, sys, threading
+from switchbot_automation.cli.app import application
+from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
+from switchbot_store import JsonStore
+
+os.environ["STORE_DIRECTORY"] = sys.argv[1]
+with JsonStore(sys.argv[1]) as store:
+    store.set("settings", default_settings("winter"))
+loop = asyncio.new_event_loop()
+threading.Thread(target=loop.run_forever, daemon=True).start()
+cloud = FakeSwitchBotCloud(season="winter")
+asyncio.run_coroutine_threadsafe(cloud.start(), loop).result()
+os.environ |= {
+    "SWITCHBOT_TOKEN": cloud.token,
+    "SWITCHBOT_SECRET": cloud.secret,
+    "SWITCHBOT_BASE_URL": cloud.base_url,
+}
+try:
+    application.main(["once", "--json"], standalone_mode=False)
+finally:
+    asyncio.run_coroutine_threadsafe(cloud.stop(), loop).result()
 """
 LOCKS = """
 import os, subprocess, sys
@@ -86,6 +130,17 @@ def test_a_document_is_checked_from_the_command_line(windows):
     program = "from switchbot_automation.cli import main\nmain()\n"
     said = windows(program, "check-config", str(SETTINGS))
     assert "Traceback" not in said
+
+
+def test_every_command_says_what_it_does(windows):
+    of_store, of_automation = map(int, windows(HELP).split())
+    assert of_store > 20
+    assert of_automation > 30
+
+
+def test_a_home_is_ticked_from_the_command_line(windows, tmp_path):
+    said = windows(ONCE, str(tmp_path / "documents"))
+    assert [each["zone"] for each in json.loads(said)["decisions"]] == ["default"]
 
 
 def test_a_lock_keeps_another_process_out_and_says_whose_it_is(windows, tmp_path):

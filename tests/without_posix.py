@@ -15,10 +15,15 @@ from types import ModuleType
 ABSENT_MODULES = {"fcntl", "grp", "pwd", "resource", "termios"}
 ABSENT = {
     os: (
-        "O_CLOEXEC O_DIRECTORY O_NOFOLLOW O_NONBLOCK fchmod fchown fork getegid geteuid"
-        " getgid getuid killpg pread pwrite register_at_fork"
+        "O_CLOEXEC O_DIRECTORY O_NOFOLLOW O_NONBLOCK chown fchmod fchown fdatasync fork"
+        " fstatvfs getegid geteuid getgid getloadavg getuid killpg lchown mkfifo pipe2"
+        " posix_fadvise posix_fallocate pread preadv pwrite pwritev register_at_fork"
+        " sched_getaffinity setsid statvfs sync uname"
     ),
-    signal: "SIGHUP SIGKILL SIGUSR1",
+    signal: (
+        "SIGALRM SIGCHLD SIGHUP SIGKILL SIGPIPE SIGQUIT SIGUSR1 SIGUSR2 SIGWINCH alarm"
+        " pause pthread_sigmask setitimer sigwait"
+    ),
 }
 IMITATED = "msvcrt"
 
@@ -46,10 +51,15 @@ def msvcrt():
 
 def become():
     """Take away what is absent; what the standard library has imported of it stays its."""
-    import asyncio  # noqa: F401, PLC0415 - the library is that of this system
+    import asyncio  # noqa: PLC0415 - the library is that of this system
     import multiprocessing.util  # noqa: F401, PLC0415 - likewise
     import subprocess  # noqa: F401, PLC0415 - likewise
 
+    def no_handler(*_arguments):
+        raise NotImplementedError
+
+    asyncio.SelectorEventLoop.add_signal_handler = no_handler
+    asyncio.SelectorEventLoop.remove_signal_handler = no_handler
     imitation = msvcrt()
     for name in ABSENT_MODULES:
         sys.modules.pop(name, None)
