@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from switchbot_automation.fleet.rollout import Rolled
     from switchbot_automation.fleet.visit import Place, Visit
 
+_HOMES_AT_ONCE: Final = 500
 _QUEUE_URL: Final = "SWITCHBOT_QUEUE_URL"
 _SHARDS = click.option(
     "--shards",
@@ -481,11 +482,18 @@ def _tell_of(each: Rolled, *, as_json: bool) -> None:
 
 def _homes_with_settings() -> list[str]:
     with get_store(StoreConfig.from_env().whole) as store:
-        return [
-            home
-            for home in list_homes(store)
-            if store.get_entry(f"homes/{home}/settings").revision
-        ]
+        homes = list_homes(store)
+        found: list[str] = []
+        for start in range(0, len(homes), _HOMES_AT_ONCE):
+            some = homes[start : start + _HOMES_AT_ONCE]
+            keys = [f"homes/{home}/settings" for home in some]
+            entries = store.get_many(keys)
+            found.extend(
+                home
+                for home, key in zip(some, keys, strict=True)
+                if entries[key].revision
+            )
+        return found
 
 
 @asynccontextmanager
