@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
-    from switchbot_automation.fleet.overview import HomeSummary, FleetSurvey
+    from switchbot_automation.fleet.overview import FleetSurvey, HomeSummary
     from switchbot_store import ThreadedStore
 
 _ROWS: Final = 50
