@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from switchbot_automation.fleet.rollout import Rolled
     from switchbot_automation.fleet.visit import Place, Visit
 
+_HOMES_AT_ONCE: Final = 500
 _QUEUE_URL: Final = "SWITCHBOT_QUEUE_URL"
 _SHARDS = click.option(
     "--shards",
@@ -326,6 +327,65 @@ def listen(address: str, key: str, shards: int, as_json: bool) -> None:
     asyncio.run(listened())
 
 
+@fleet.command()
+@click.option(
+    "--accounts",
+    envvar="SWITCHBOT_ACCOUNTS",
+    required=True,
+    help="A JSON file of homes with token and secret, or MODULE:NAME of a callable.",
+)
+@click.option("--part", default=1, type=click.IntRange(1), help="Which part it is.")
+@click.option(
+    "--parts",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Over how many such processes the accounts are spread.",
+)
+@_SHARDS
+@json_option("Print one object once it begins.")
+@logging_options("info")
+def push(accounts: str, part: int, parts: int, shards: int, as_json: bool) -> None:
+    """Take the events of all accounts by SwitchBot's own MQTT, and wake the homes.
+
+    No address that others reach is needed: one connection an account, and one call of
+    its day whenever a certificate is made.
+    """
+    from aiohttp import ClientSession  # noqa: PLC0415 - only for who listens
+
+    from switchbot_automation.fleet.events import FleetEvents  # noqa: PLC0415 - likewise
+    from switchbot_automation.fleet.worker import clients_of  # noqa: PLC0415 - likewise
+
+    try:
+        from switchbot_automation.fleet.push import FleetPush, accounts_of  # noqa: PLC0415 - the extra `mqtt`
+    except ImportError as error:
+        raise Misuse(f"install switchbot-automation[fleet,mqtt] ({error})") from error
+    if part > parts:
+        raise Misuse(f"--part {part} of --parts {parts}")
+    make_clients = clients_of(accounts)
+    homes = _homes_with_settings()
+
+    async def listened() -> None:
+        async with (
+            ThreadedStore(get_store(StoreConfig.from_env().whole)) as store,
+            ClientSession() as session,
+            _queue(shards) as queue,
+        ):
+            client_of: Any = make_clients(session)
+            mine = accounts_of(homes, client_of, part=part, parts=parts)
+            listening = FleetPush(mine, client_of, FleetEvents(queue.ask, store=store))
+            if as_json:
+                print_json({"accounts": len(mine)})
+            running = asyncio.create_task(listening.run())
+            with stop_requested() as stop:
+                waits: set[asyncio.Future[Any]] = {running, stop}
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            running.cancel()
+            await asyncio.wait({running})
+
+    asyncio.run(listened())
+
+
 @fleet.command("webhook-path")
 @click.argument("home")
 @click.option("--key", envvar="SWITCHBOT_FLEET_WEBHOOK_KEY", required=True)
@@ -422,11 +482,18 @@ def _tell_of(each: Rolled, *, as_json: bool) -> None:
 
 def _homes_with_settings() -> list[str]:
     with get_store(StoreConfig.from_env().whole) as store:
-        return [
-            home
-            for home in list_homes(store)
-            if store.get_entry(f"homes/{home}/settings").revision
-        ]
+        homes = list_homes(store)
+        found: list[str] = []
+        for start in range(0, len(homes), _HOMES_AT_ONCE):
+            some = homes[start : start + _HOMES_AT_ONCE]
+            keys = [f"homes/{home}/settings" for home in some]
+            entries = store.get_many(keys)
+            found.extend(
+                home
+                for home, key in zip(some, keys, strict=True)
+                if entries[key].revision
+            )
+        return found
 
 
 @asynccontextmanager

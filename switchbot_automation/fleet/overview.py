@@ -89,7 +89,7 @@ def summaries(store: StoreInterface, now: datetime) -> Iterator[HomeSummary]:
             yield summary_of(home, entry.data, now)
 
 
-class Survey(NamedTuple):
+class FleetSurvey(NamedTuple):
     """How all homes fare that were ever visited, and the worst of each kind.
 
     `counts` are homes by what they are, `rooms` and `rooms_not_kept` all their rooms.
@@ -108,7 +108,7 @@ class Survey(NamedTuple):
     sizes: dict[str, int]
 
 
-def survey(store: StoreInterface, now: datetime, *, most: int = 500) -> Survey:
+def survey(store: StoreInterface, now: datetime, *, most: int = 500) -> FleetSurvey:
     """Return how all homes fare; as large for a hundred thousand of them as for one.
 
     `store` is the whole one; `most` homes of each kind are kept. Raises
@@ -131,7 +131,7 @@ def survey(store: StoreInterface, now: datetime, *, most: int = 500) -> Survey:
             if len(worst[kind]) > 2 * most + 100:
                 worst[kind] = sorted(worst[kind], key=_badness)[:most]
     lateness.sort()
-    return Survey(
+    return FleetSurvey(
         now,
         homes,
         dict(counts),

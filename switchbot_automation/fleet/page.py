@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
-    from switchbot_automation.fleet.overview import HomeSummary, Survey
+    from switchbot_automation.fleet.overview import FleetSurvey, HomeSummary
     from switchbot_store import ThreadedStore
 
 _ROWS: Final = 50
@@ -65,7 +65,7 @@ class _Asked(NamedTuple):
     number: int
 
 
-class _Homes:
+class _AllHomes:
     """Which homes there are, asked for once by many."""
 
     def __init__(self, store: ThreadedStore, now: Callable[[], datetime]) -> None:
@@ -73,18 +73,18 @@ class _Homes:
         self._now = now
         self._shared = Shared(_SECONDS)
 
-    async def survey(self) -> Survey:
+    async def survey(self) -> FleetSurvey:
         """Return how they fare. Raises StoreUnavailableError."""
-        found: Survey = await self._shared.get("all", self._asked)
+        found: FleetSurvey = await self._shared.get("all", self._asked)
         return found
 
-    async def _asked(self) -> Survey:
+    async def _asked(self) -> FleetSurvey:
         return await asyncio.to_thread(
             survey, self._store.store, self._now(), most=_MOST
         )
 
 
-_HOMES: Final = web.AppKey("switchbot_homes", _Homes)
+_HOMES: Final = web.AppKey("switchbot_homes", _AllHomes)
 
 
 def homes_app(
@@ -124,7 +124,7 @@ def homes_app(
         middlewares=[in_its_language, guard(rights)], client_max_size=_BODY_BYTES
     )
     app[ENTRANCE] = entrance
-    app[_HOMES] = _Homes(store, now)
+    app[_HOMES] = _AllHomes(store, now)
     for method, path, handler in routes:
         app.router.add_route(method, path, handler)
     app.on_response_prepare.append(add_headers)
@@ -181,7 +181,7 @@ def _asked(request: web.Request) -> _Asked:
     return _Asked(kind, int(number))
 
 
-def _told(found: Survey, asked: _Asked, language: str, *, session: bool) -> str:
+def _told(found: FleetSurvey, asked: _Asked, language: str, *, session: bool) -> str:
     homes = found.worst[asked.kind]
     first = (asked.number - 1) * _ROWS
     shown = homes[first : first + _ROWS]
@@ -214,7 +214,7 @@ def _told(found: Survey, asked: _Asked, language: str, *, session: bool) -> str:
     )
 
 
-def _facts(found: Survey) -> str:
+def _facts(found: FleetSurvey) -> str:
     late = found.late_seconds["p99"]
     facts = [
         (_("Homes"), str(found.homes)),
@@ -238,7 +238,7 @@ def _way_out() -> str:
     return f'<form method="post" action="logout"><button type="submit">{words}</button></form>'
 
 
-def _kind(found: Survey, kind: str, *, current: bool) -> str:
+def _kind(found: FleetSurvey, kind: str, *, current: bool) -> str:
     mark = ' aria-current="page"' if current else ""
     words = f"{_text(_title(kind))} <strong>{found.sizes[kind]}</strong>"
     return f'<li><a href="{_address(kind, 1)}"{mark}>{words}</a></li>'
@@ -281,7 +281,7 @@ def _room_words(room: dict[str, Any]) -> str:
 
 
 def _turning(
-    found: Survey, asked: _Asked, count: int, first: int, rows: int
+    found: FleetSurvey, asked: _Asked, count: int, first: int, rows: int
 ) -> list[str]:
     """Return which homes these are, of how many, and the ways to the others."""
     size = found.sizes[asked.kind]

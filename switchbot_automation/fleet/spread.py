@@ -30,6 +30,15 @@ _CHUNKS_A_WORKER: Final = 8
 _MOST_IN_A_CHUNK: Final = 50
 _AHEAD: Final = 4
 """So many chunks a worker are on their way: what waits is here, and not in the cluster."""
+# A worker's own loop looks at it every few milliseconds, a sampler of its stack among that,
+# and takes the interpreter from the one piece of work there is: a third more processor for
+# each, and three times as much here.
+_LET_WORK: Final = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.worker.memory.monitor-interval": "1s",
+}
 _NOT_OF_A_HOME: Final = frozenset({"days", "season", "seed"})
 
 
@@ -45,7 +54,8 @@ def spreading(workers: int = 0, cluster: str | None = None) -> Iterator[Spread]:
         yield map
         return
     try:
-        from dask.distributed import Client, LocalCluster  # noqa: PLC0415 - the extra `fleet`
+        from dask import config  # noqa: PLC0415 - the extra `fleet`
+        from dask.distributed import Client, LocalCluster  # noqa: PLC0415 - likewise
     except ImportError as error:
         raise SettingsError(f"install switchbot-automation[fleet] ({error})") from error
 
@@ -72,6 +82,7 @@ def spreading(workers: int = 0, cluster: str | None = None) -> Iterator[Spread]:
             yield spread
         return
     with (
+        config.set(_LET_WORK),
         LocalCluster(  # type: ignore[no-untyped-call] # distributed ships no types
             n_workers=workers,
             threads_per_worker=1,

@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import logging
 import time
-from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from switchbot_automation.cloud.events.events import (
-    MAX_BODY_BYTES,
-    RefusedWebhook,
-    WebhookReceiver,
-    same_secret,
-)
+from switchbot_automation.cloud.events.events import MAX_BODY_BYTES, same_secret
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.fleet.events import FleetEvents
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from switchbot_store import AsyncStore
@@ -34,7 +29,6 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 LEAST_KEY_CHARACTERS: Final = 32
-_DEVICES: Final = 100_000
 _PATH: Final = "/webhook/{name}/{code}"
 
 
@@ -86,13 +80,9 @@ class FleetWebhooks:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._key = _checked(key)
-        self._wake = wake
         self._homes_of = homes_of
-        self._store = store
-        self._now = now
-        self._monotonic = monotonic
-        self._receiver = WebhookReceiver(max_devices=_DEVICES)
-        self.counts: Counter[str] = Counter()
+        self._events = FleetEvents(wake, store=store, now=now, monotonic=monotonic)
+        self.counts: Counter[str] = self._events.counts
 
     def __repr__(self) -> str:
         return f"<FleetWebhooks {dict(self.counts)}>"
@@ -112,24 +102,8 @@ class FleetWebhooks:
         if not same_secret(code, _code(self._key, name)):
             self.counts["not_ours"] += 1
             return 404
-        event = self._receiver.receive(body, self._now(), self._monotonic())
-        if isinstance(event, RefusedWebhook):
-            self.counts[str(event.refusal)] += 1
-            return 200
-        homes = await self._homes_concerned(list(self._homes_of(name)), event.device_id)
-        self.counts["taken" if homes else "of_no_home"] += 1
-        for home in homes:
-            await self._wake(home, {"kind": "webhook", "payload": json.loads(body)})
+        await self._events.take(list(self._homes_of(name)), body)
         return 200
-
-    async def _homes_concerned(self, homes: list[str], device_id: str) -> list[str]:
-        if len(homes) < 2 or self._store is None:  # noqa: PLR2004 - one has no other
-            return homes
-        keys = {f"homes/{home}/settings": home for home in homes}
-        found = await self._store.get_many(keys)
-        return [
-            home for key, home in keys.items() if _names(found[key].data, device_id)
-        ]
 
     async def _post(self, request: web.Request) -> web.Response:
         try:
@@ -142,12 +116,3 @@ class FleetWebhooks:
 
     async def _health(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ok", "events": dict(self.counts)})
-
-
-def _names(settings: object, device_id: str) -> bool:
-    """Tell whether settings name a device anywhere."""
-    if isinstance(settings, dict):
-        return any(_names(each, device_id) for each in settings.values())
-    if isinstance(settings, list):
-        return any(_names(each, device_id) for each in settings)
-    return settings == device_id

@@ -107,6 +107,8 @@ class Mirror:
         self._writing = threading.Lock()
         self._documents: dict[str, Mirrored] = {}
         self._keys = SortedKeys()
+        self._elsewhere: tuple[str, set[str]] | None = None
+        """For an identity what was not seen in it; None: to be looked for."""
         self._number = 0
         self._dirty: set[str] = set()
         self._missing_until = 0
@@ -196,6 +198,7 @@ class Mirror:
 
     def _have(self, documents: dict[str, Mirrored]) -> None:
         self._documents, self._keys = documents, SortedKeys(documents)
+        self._elsewhere = None
 
     def _with_seen(self, documents: dict[str, Mirrored]) -> dict[str, Mirrored]:
         """Return what the files have with what was seen without them, the newer of each."""
@@ -325,12 +328,28 @@ class Mirror:
         return document
 
     def all_left_over(self) -> dict[str, Mirrored]:
-        """Return all of them that are not internal."""
-        return {
-            key: document
-            for key, document in self.picture().items()
-            if document.origin != self.identity and not is_internal(key)
-        }
+        """Return all of them that are not internal.
+
+        It is asked for at every tick of every home, so it is not looked for each time.
+        """
+        with self._lock:
+            if self._elsewhere is None or self._elsewhere[0] != self.identity:
+                found = {
+                    key
+                    for key, document in self._documents.items()
+                    if document.origin != self.identity and not is_internal(key)
+                }
+                self._elsewhere = self.identity, found
+            return {key: self._documents[key] for key in self._elsewhere[1]}
+
+    def _seen(self, key: str, origin: str | None) -> None:
+        """Know where a document was seen; None for one that is no more."""
+        if self._elsewhere is not None:
+            identity, elsewhere = self._elsewhere
+            if origin in {None, identity} or is_internal(key):
+                elsewhere.discard(key)
+            else:
+                elsewhere.add(key)
 
     def caught_up(self) -> None:
         """Note that all the primary holds was seen: the files are to follow."""
@@ -376,6 +395,7 @@ class Mirror:
                 self._number += 1
                 del self._documents[key]
                 self._keys.discard(key)
+                self._seen(key, None)
                 lines.append(orjson.dumps({"key": key, "number": self._number}))
                 self._dirty.add(key)
                 continue
@@ -387,6 +407,7 @@ class Mirror:
                 self._documents[key] = document
                 if known is None:
                     self._keys.add(key)
+                self._seen(key, seen_in)
                 lines.append(_content(key, document))
             else:
                 continue

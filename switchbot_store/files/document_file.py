@@ -91,13 +91,16 @@ class DocumentFile:
         good_path: str,
         key_path: str | None = None,
         others: Sequence[str] = (),
+        problems: dict[str, DocumentProblem] | None = None,
     ) -> None:
         self.key = key
         self.path: str = path
         self._paths = (path, *others)
         self._format = format_of(path)
         self.key_path = key_path
-        self.problem: DocumentProblem | None = None
+        self._problems: dict[str, DocumentProblem] = (
+            {} if problems is None else problems
+        )
         self._good_path = good_path
         self._durable: bytes | None = None
         self._good: Content | None = None
@@ -108,6 +111,11 @@ class DocumentFile:
         self._unreadable: bytes | None = None
         self.alone_at: object = None
         """What the directory was like when nothing in it was in this document's way."""
+
+    @property
+    def problem(self) -> DocumentProblem | None:
+        """What the last look found wrong, kept in `problems` under the key."""
+        return self._problems.get(self.key)
 
     def read_again(self) -> Stored | None:
         """Return the document if the file holds what was last good, else None.
@@ -358,7 +366,7 @@ class DocumentFile:
         """Return the last good document while it cannot be said which file counts."""
         if self.problem != problem:
             _LOGGER.error("%s; the last good %r stays in force", problem, self.key)
-        self.problem = problem
+        self._problems[self.key] = problem
         good = self._last_good(self.place())
         if good is None:
             raise self._without_good(problem)
@@ -428,18 +436,19 @@ class DocumentFile:
 
     def _noted(self, data: bytes) -> DocumentProblem:
         """Describe a person's text; say it in the log, once for each."""
-        if self.problem is None or data != self._unreadable:
+        problem = self.problem
+        if problem is None or data != self._unreadable:
             mistake = self._format.mistake_in(data)
-            self.problem = DocumentProblem(self.key, self.path, *mistake)
+            problem = DocumentProblem(self.key, self.path, *mistake)
+            self._problems[self.key] = problem
             self._unreadable = data
-            _LOGGER.error("%s; the last good %r stays in force", self.problem, self.key)
+            _LOGGER.error("%s; the last good %r stays in force", problem, self.key)
             self._secure_copy()
-        return self.problem
+        return problem
 
     def _readable_again(self) -> None:
         self._unreadable = None
-        if self.problem is not None:
-            self.problem = None
+        if self._problems.pop(self.key, None) is not None:
             _LOGGER.warning("%s can be read again", self.path)
 
     def _parsed(self, content: Content) -> Stored:

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from switchbot_store.files.durable import Content
+    from switchbot_store.model import DocumentProblem
 
 _LOGGER = logging.getLogger(__name__)
 _COARSE_STAMP_SECONDS: Final = 2.5
@@ -98,6 +99,7 @@ class JsonStore(StoreInterface):
             validate_key(key): Path(path) for key, path in (paths or {}).items()
         }
         self._files: dict[str, DocumentFile] = {}
+        self._problems: dict[str, DocumentProblem] = {}
         self._refuse_shared_files()
         self._lock_directory = str(self.directory)
         self._lock = DirectoryLock(str(self.directory / ".lock"))
@@ -310,9 +312,7 @@ class JsonStore(StoreInterface):
             backend="json",
             acknowledged_by=f"fsynced files in {self.directory}",
             last_error=self._last_error,
-            problems=tuple(
-                file.problem for file in list(self._files.values()) if file.problem
-            ),
+            problems=tuple(self._problems.values()),
         )
 
     def open(self) -> Self:
@@ -367,7 +367,12 @@ class JsonStore(StoreInterface):
         stem = stem_of(key)
         good_path = f"{self.directory}/.{stem}{_GOOD_SUFFIX}"
         if key in self._paths:
-            return DocumentFile(key, str(self._paths[key]), good_path=good_path)
+            return DocumentFile(
+                key,
+                str(self._paths[key]),
+                good_path=good_path,
+                problems=self._problems,
+            )
         place = str(self.directory / stem)
         return DocumentFile(
             key,
@@ -375,6 +380,7 @@ class JsonStore(StoreInterface):
             good_path=good_path,
             key_path=f"{place}{_KEY_SUFFIX}" if is_hashed(stem) else None,
             others=[f"{place}{ending}" for ending in ENDINGS] if _chosen(key) else (),
+            problems=self._problems,
         )
 
     def _write(

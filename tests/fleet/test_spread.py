@@ -4,6 +4,7 @@ import json
 from copy import deepcopy
 from datetime import timedelta
 
+import dask
 import pytest
 
 from switchbot_automation.errors import SettingsError
@@ -52,6 +53,15 @@ def test_homes_simulated_on_workers_are_those_of_one_process(workers):
     assert told == sorted(told)
     assert told[-1] == 1.0
     assert json.loads(json.dumps(here[0])) == here[0]
+
+
+def whether_it_is_sampled(_asked):
+    return {"sampled": dask.config.get("distributed.worker.profile.enabled")}
+
+
+def test_workers_work_and_are_not_looked_at_meanwhile(workers):
+    """A sampler of its stack would take a good part of what the work itself takes."""
+    assert list(workers(whether_it_is_sampled, [{}])) == [{"sampled": False}]
 
 
 def test_an_error_comes_back_from_a_worker_as_itself(workers):

@@ -1,0 +1,77 @@
+"""What an account's devices said, however it came: looked at, and its home woken."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from switchbot_automation.cloud.events.events import RefusedWebhook, WebhookReceiver
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from switchbot_automation.cloud.events.events import WebhookEvent
+    from switchbot_store import AsyncStore
+
+_DEVICES: Final = 100_000
+
+
+class FleetEvents:
+    """Takes events of which the account is known, and wakes the homes they concern.
+
+    `wake` is called with a home and an errand's document, as `FleetQueue.ask` is. Of an
+    account's several homes those get an event whose settings name the device; `store` is
+    the whole one then. `counts` are of events by what became of them. An event that came
+    by webhook and by MQTT is one event where both are taken here.
+    """
+
+    def __init__(
+        self,
+        wake: Callable[[str, Mapping[str, Any]], Awaitable[object]],
+        *,
+        store: AsyncStore | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.wake: Callable[[str, Mapping[str, Any]], Awaitable[object]] = wake
+        self._store = store
+        self._now = now
+        self._monotonic = monotonic
+        self._receiver = WebhookReceiver(max_devices=_DEVICES)
+        self.counts: Counter[str] = Counter()
+
+    async def take(
+        self, homes: Sequence[str], body: bytes | Mapping[str, Any]
+    ) -> WebhookEvent | RefusedWebhook:
+        """Take one event of the account of these homes; raises what `wake` raises."""
+        event = self._receiver.receive(body, self._now(), self._monotonic())
+        if isinstance(event, RefusedWebhook):
+            self.counts[str(event.refusal)] += 1
+            return event
+        concerned = await self._concerned(homes, event.device_id)
+        self.counts["taken" if concerned else "of_no_home"] += 1
+        payload = json.loads(body) if isinstance(body, bytes) else dict(body)
+        for home in concerned:
+            await self.wake(home, {"kind": "webhook", "payload": payload})
+        return event
+
+    async def _concerned(self, homes: Sequence[str], device_id: str) -> Sequence[str]:
+        if len(homes) < 2 or self._store is None:  # noqa: PLR2004 - one has no other
+            return homes
+        keys = {f"homes/{home}/settings": home for home in homes}
+        found = await self._store.get_many(keys)
+        return [
+            home for key, home in keys.items() if _names(found[key].data, device_id)
+        ]
+
+
+def _names(settings: object, device_id: str) -> bool:
+    """Tell whether settings name a device anywhere."""
+    if isinstance(settings, dict):
+        return any(_names(each, device_id) for each in settings.values())
+    if isinstance(settings, list):
+        return any(_names(each, device_id) for each in settings)
+    return settings == device_id
