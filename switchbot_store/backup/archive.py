@@ -12,6 +12,7 @@ as leases, are left out.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +29,8 @@ from switchbot_store.backup.format import (
     Counts,
     Record,
 )
-from switchbot_store.codec import encode
+from switchbot_store.codec import UnreadableError, encode
+from switchbot_store.errors import StoreDataError
 from switchbot_store.history.model import HistorySample, RowKey
 from switchbot_store.history.present import present
 from switchbot_store.history.readings.model import DeviceReading, checked_reading
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from switchbot_store.history.readings.service import DeviceHistory
     from switchbot_store.interface import StoreInterface
     from switchbot_store.model import Document, Entry
+
+_LOGGER = logging.getLogger(__name__)
 
 Progress = Callable[[float, str], None]
 """Called with the part that is done, 0 to 1, and what is being done."""
@@ -168,7 +172,11 @@ class StoreSource:
     def documents(self) -> Iterator[tuple[str, Entry]]:
         """Yield every document, one at a time."""
         for key in self._store.keys():  # noqa: SIM118 - a store is no dict
-            entry = self._store.get_entry(key)
+            try:
+                entry = self._store.get_entry(key)
+            except UnreadableError as error:
+                _left_out(key, error)
+                continue
             if entry.revision:  # else it went meanwhile
                 yield key, entry
 
@@ -224,6 +232,11 @@ class StoreSource:
                 yield from page
 
 
+def _left_out(key: str, error: StoreDataError) -> None:
+    # One that others wrote must not keep all the rest from being backed up.
+    _LOGGER.warning("the document %r is not in the backup: %s", key, error)
+
+
 def back_up(
     store: StoreInterface,
     history: HistoryBackend | None,
@@ -234,7 +247,8 @@ def back_up(
 ) -> Counts:
     """Write everything to the file at `path`, which appears when it is whole.
 
-    `readings` are what devices said. Raises StoreUnavailableError.
+    `readings` are what devices said. A document that cannot be read, or that no store
+    could keep, is left out with a warning. Raises StoreUnavailableError.
     """
     source = StoreSource(store, history, readings)
     return back_up_source(source, path, progress=progress)
@@ -252,7 +266,10 @@ def back_up_source(
     ) as writer:
         progress(0.0, "documents")
         for key, entry in source.documents():
-            writer.document(key, entry.data, entry.updated_at)
+            try:
+                writer.document(key, entry.data, entry.updated_at)
+            except StoreDataError as error:
+                _left_out(key, error)
         for hour in source.hours():
             writer.hour(hour)
         span = source.span()

@@ -11,6 +11,7 @@ import sys
 import textwrap
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from switchbot_store import (
@@ -21,11 +22,18 @@ from switchbot_store import (
     PostgresHistory,
     PostgresStore,
     SqliteHistory,
+    StoreConfig,
     StoreDataError,
     StoreUnavailableError,
 )
-from switchbot_store.backup.archive import back_up, plan_restore, restore
+from switchbot_store.backup.archive import (
+    back_up,
+    back_up_source,
+    plan_restore,
+    restore,
+)
 from switchbot_store.backup.format import Counts
+from switchbot_store.doctor import Inspection
 
 NOW = datetime(2026, 1, 20, 12, 30, tzinfo=UTC)
 START = NOW - timedelta(days=12)
@@ -63,6 +71,37 @@ def fill(store, history):
     settle(history)
     while history.purge(NOW - timedelta(days=8), limit=500):
         pass
+
+
+def test_documents_that_no_store_could_keep_are_left_out_and_named(
+    database_url, tmp_path, caplog
+):
+    """What another program wrote keeps nothing else from being backed up."""
+    bad = {
+        "broken": "[1]",
+        "huge": '{"n": 123456789012345678901234567890}',
+        "deep": '{"a": ' * 3000 + "1" + "}" * 3000,
+        "k" * 300: "{}",
+    }
+    with PostgresStore(database_url) as store:
+        store.set_many(DOCUMENTS)
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.cursor().executemany(
+                "INSERT INTO json_store (kind, data) VALUES (%s, %s)", list(bad.items())
+            )
+        assert back_up(store, None, tmp_path / "all").documents == len(DOCUMENTS)
+    left_out = re.findall(r"the document '(\w+)' is not in", caplog.text)
+    assert sorted(left_out) == ["broken", "deep", "huge"]
+    config = StoreConfig.from_env(
+        {"STORE_BACKEND": "postgres", "POSTGRES_URL": database_url}
+    )
+    with Inspection(config.conninfo).snapshot() as snapshot:
+        counts = back_up_source(snapshot, tmp_path / "as_it_is")
+    assert counts.documents == len(DOCUMENTS)
+    for name in ("all", "as_it_is"):
+        with MemoryStore() as store:
+            restore(store, None, tmp_path / name)
+            assert {key: store.get(key) for key in sorted(store.keys())} == DOCUMENTS
 
 
 def settle(history):
