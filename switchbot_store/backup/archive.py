@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
@@ -30,7 +30,8 @@ from switchbot_store.backup.format import (
     Record,
 )
 from switchbot_store.codec import UnreadableError, encode
-from switchbot_store.errors import StoreDataError
+from switchbot_store.errors import StoreDataError, StoreError
+from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.history.model import HistorySample, RowKey
 from switchbot_store.history.present import present
 from switchbot_store.history.readings.model import DeviceReading, checked_reading
@@ -165,6 +166,8 @@ class StoreSource:
         self._store = store
         self._history = history
         self._readings = readings
+        self.left_out: int = 0
+        """Rows, or their metadata, that are there and that no history could keep."""
         self.description: str = f"{store.status().backend} store" + (
             f", {history.name} history" if history else ""
         )
@@ -196,8 +199,26 @@ class StoreSource:
             EARLIEST, _AFTER_ALL, after=after, limit=_PAGE_ROWS
         ):
             for row in rows:
-                yield HistorySample(**row)
+                sample = HistorySample(**row)
+                try:
+                    yield normalised(sample)
+                except StoreDataError as error:
+                    self._leave_out(row, error)
+                    if error.path == "metadata":
+                        yield normalised(replace(sample, metadata=None))
             after = RowKey(rows[-1].timestamp, rows[-1].zone)
+
+    def _leave_out(self, row: HistoryRow, error: Exception) -> None:
+        # In a backup, it would keep all the rest from being restored.
+        self.left_out += 1
+        if self.left_out == 1:
+            _LOGGER.warning(
+                "rows, or metadata of rows, that no history could keep are left out; the"
+                " first, of zone %.40r at %s: %s",
+                row.zone,
+                row.timestamp.isoformat(),
+                error,
+            )
 
     def hours(self) -> Iterator[Mapping[str, Any]]:
         """Yield every hour of the rollup whose rows are gone."""
@@ -232,7 +253,7 @@ class StoreSource:
                 yield from page
 
 
-def _left_out(key: str, error: StoreDataError) -> None:
+def _left_out(key: str, error: StoreError) -> None:
     # One that others wrote must not keep all the rest from being backed up.
     _LOGGER.warning("the document %r is not in the backup: %s", key, error)
 

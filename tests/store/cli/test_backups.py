@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -27,6 +28,7 @@ from switchbot_store import (
     StoreUnavailableError,
 )
 from switchbot_store.backup.archive import (
+    StoreSource,
     back_up,
     back_up_source,
     plan_restore,
@@ -102,6 +104,35 @@ def test_documents_that_no_store_could_keep_are_left_out_and_named(
         with MemoryStore() as store:
             restore(store, None, tmp_path / name)
             assert {key: store.get(key) for key in sorted(store.keys())} == DOCUMENTS
+
+
+def test_rows_that_no_history_could_keep_are_left_out_and_the_rest_is_restored(
+    database_url, tmp_path, caplog
+):
+    with closing(PostgresHistory(database_url)) as history, MemoryStore() as store:
+        history.open()
+        history.write(list(samples())[:5], now=NOW)
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            for zone, metadata in (
+                ("", "{}"),
+                ("z" * 300, "{}"),
+                ("a list", "[1]"),
+                ("huge", '{"n": 1e29}'),
+            ):
+                connection.execute(
+                    "INSERT INTO state_history (zone, timestamp, metadata)"
+                    " VALUES (%s, %s, %s)",
+                    [zone, START, metadata],
+                )
+        source = StoreSource(store, history)
+        assert back_up_source(source, tmp_path / "all").rows == 7
+        assert source.left_out == 3
+        assert caplog.text.count("no history could keep") == 1
+        with closing(SqliteHistory(tmp_path / "rows.sqlite3")) as restored:
+            restored.open()
+            assert restore(store, restored, tmp_path / "all").rows == 7
+            assert restored.zones() == ["a list", "bed room", "default", "huge"]
+            assert restored.latest(1, zone="huge")[0].metadata is None
 
 
 def settle(history):
