@@ -30,7 +30,7 @@ from switchbot_store.backup.format import (
     Record,
 )
 from switchbot_store.codec import UnreadableError, encode
-from switchbot_store.errors import StoreDataError, StoreError
+from switchbot_store.errors import StoreDataError
 from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.history.model import HistorySample, RowKey
 from switchbot_store.history.present import present
@@ -166,6 +166,8 @@ class StoreSource:
         self._store = store
         self._history = history
         self._readings = readings
+        self.missing: list[str] = []
+        """The keys of documents that cannot be read, or that no store could keep."""
         self.left_out: int = 0
         """Rows, or their metadata, that are there and that no history could keep."""
         self.description: str = f"{store.status().backend} store" + (
@@ -177,8 +179,11 @@ class StoreSource:
         for key in self._store.keys():  # noqa: SIM118 - a store is no dict
             try:
                 entry = self._store.get_entry(key)
-            except UnreadableError as error:
-                _left_out(key, error)
+                encode(entry.data)
+            except (UnreadableError, StoreDataError) as error:
+                # What others wrote must not keep all the rest from being backed up.
+                self.missing.append(key)
+                _LOGGER.warning("the document %r is not in the backup: %s", key, error)
                 continue
             if entry.revision:  # else it went meanwhile
                 yield key, entry
@@ -253,11 +258,6 @@ class StoreSource:
                 yield from page
 
 
-def _left_out(key: str, error: StoreError) -> None:
-    # One that others wrote must not keep all the rest from being backed up.
-    _LOGGER.warning("the document %r is not in the backup: %s", key, error)
-
-
 def back_up(
     store: StoreInterface,
     history: HistoryBackend | None,
@@ -287,10 +287,7 @@ def back_up_source(
     ) as writer:
         progress(0.0, "documents")
         for key, entry in source.documents():
-            try:
-                writer.document(key, entry.data, entry.updated_at)
-            except StoreDataError as error:
-                _left_out(key, error)
+            writer.document(key, entry.data, entry.updated_at)
         for hour in source.hours():
             writer.hour(hour)
         span = source.span()

@@ -11,7 +11,7 @@ import click
 from switchbot_store.backup.archive import (
     Progress,
     RestorePlan,
-    back_up,
+    StoreSource,
     back_up_source,
     plan_restore,
 )
@@ -46,17 +46,23 @@ def backup(file: Path, as_json: bool) -> None:
     """Write every document and the whole history to FILE.
 
     The file is JSON Lines, gzipped, with a checksum; it appears when it is whole and
-    can be restored into any backend.
+    can be restored into any backend. A document that cannot be read, or that no store
+    could keep, is left out: the exit code is then 1.
     """
     config = StoreConfig.from_env()
     with progress_bar() as progress:
-        counts = _back_up(config, file, progress)
+        counts, missing = _back_up(config, file, progress)
     warn_of_waiting(config)
     if as_json:
         size = file.stat().st_size
         print_json({"file": str(file), "bytes": size, **asdict(counts)})
     else:
         click.echo(f"{file}: {in_words(counts)}, {file.stat().st_size:,} bytes")
+    if missing:
+        raise click.ClickException(
+            f"{counted(len(missing), 'document')} could not be backed up:"
+            f" {', '.join(missing)}; mend or delete what is there"
+        )
 
 
 @click.command()
@@ -139,19 +145,24 @@ def warn_of_waiting(config: StoreConfig) -> None:
         warn(f"{counted(rows, 'row')} in the spill of {config.directory} left out")
 
 
-def _back_up(config: StoreConfig, file: Path, progress: Progress) -> Counts:
+def _back_up(
+    config: StoreConfig, file: Path, progress: Progress
+) -> tuple[Counts, list[str]]:
+    """Return what was backed up, and the keys of documents that could not be."""
     if config.backend == "postgres":
         look = opening.inspection(config)
         if look.missing_migrations():
             counts = back_up_as_it_is(look, file, progress)
             if counts is not None:
-                return counts
+                return counts, []
     with (
         opening.documents(config) as store,
         opening.history(config) as rows,
         opening.readings_there(config) as said,
     ):
-        return back_up(store, rows, file, readings=said, progress=progress)
+        source = StoreSource(store, rows, said)
+        counts = back_up_source(source, file, progress=progress)
+    return counts, source.missing
 
 
 def _show(plan: RestorePlan) -> None:

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from switchbot_store.codec import UnreadableError, decode, is_internal
+from switchbot_store.codec import (
+    UnreadableError,
+    decode,
+    encode,
+    is_internal,
+    validate_key,
+)
 from switchbot_store.errors import MigrationError, StoreDataError
 from switchbot_store.failover.lineage import IDENTITY_KEY
 from switchbot_store.history.frozen import frozen_hour
@@ -258,9 +264,10 @@ class Snapshot:
             if not is_internal(key):
                 updated_at = from_microseconds(int(at)) if at else None
                 try:
-                    document = decode(data, key=key)
-                except UnreadableError as error:
-                    _LOGGER.warning("a document is left out: %s", error)
+                    document = decode(data, key=validate_key(key))
+                    encode(document)
+                except (UnreadableError, StoreDataError) as error:
+                    _LOGGER.warning("the document %.40r is left out: %s", key, error)
                     continue
                 yield key, Entry(document, "-", updated_at)
 

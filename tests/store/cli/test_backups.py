@@ -91,7 +91,9 @@ def test_documents_that_no_store_could_keep_are_left_out_and_named(
             connection.cursor().executemany(
                 "INSERT INTO json_store (kind, data) VALUES (%s, %s)", list(bad.items())
             )
-        assert back_up(store, None, tmp_path / "all").documents == len(DOCUMENTS)
+        source = StoreSource(store, None)
+        assert back_up_source(source, tmp_path / "all").documents == len(DOCUMENTS)
+    assert sorted(source.missing) == ["broken", "deep", "huge"]
     left_out = re.findall(r"the document '(\w+)' is not in", caplog.text)
     assert sorted(left_out) == ["broken", "deep", "huge"]
     config = StoreConfig.from_env(
@@ -104,6 +106,17 @@ def test_documents_that_no_store_could_keep_are_left_out_and_named(
         with MemoryStore() as store:
             restore(store, None, tmp_path / name)
             assert {key: store.get(key) for key in sorted(store.keys())} == DOCUMENTS
+
+
+def test_a_backup_without_a_document_that_is_there_is_not_said_to_be_whole(
+    invoke, tmp_path
+):
+    invoke("set", "notes", '{"n": 1}')
+    (tmp_path / "config" / "settings.json").write_text("[1]")
+    told = invoke("backup", tmp_path / "file", code=1)
+    assert "1 document, 0 rows" in told.out
+    assert "could not be backed up: settings" in told.err
+    invoke("restore", tmp_path / "file", "--dry-run")
 
 
 def test_rows_that_no_history_could_keep_are_left_out_and_the_rest_is_restored(
