@@ -12,9 +12,10 @@ as leases, are left out.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
@@ -28,7 +29,9 @@ from switchbot_store.backup.format import (
     Counts,
     Record,
 )
-from switchbot_store.codec import encode
+from switchbot_store.codec import UnreadableError, encode
+from switchbot_store.errors import StoreDataError
+from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.history.model import HistorySample, RowKey
 from switchbot_store.history.present import present
 from switchbot_store.history.readings.model import DeviceReading, checked_reading
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
     from switchbot_store.history.readings.service import DeviceHistory
     from switchbot_store.interface import StoreInterface
     from switchbot_store.model import Document, Entry
+
+_LOGGER = logging.getLogger(__name__)
 
 Progress = Callable[[float, str], None]
 """Called with the part that is done, 0 to 1, and what is being done."""
@@ -161,6 +166,10 @@ class StoreSource:
         self._store = store
         self._history = history
         self._readings = readings
+        self.missing: list[str] = []
+        """The keys of documents that cannot be read, or that no store could keep."""
+        self.left_out: int = 0
+        """Rows, or their metadata, that are there and that no history could keep."""
         self.description: str = f"{store.status().backend} store" + (
             f", {history.name} history" if history else ""
         )
@@ -168,7 +177,14 @@ class StoreSource:
     def documents(self) -> Iterator[tuple[str, Entry]]:
         """Yield every document, one at a time."""
         for key in self._store.keys():  # noqa: SIM118 - a store is no dict
-            entry = self._store.get_entry(key)
+            try:
+                entry = self._store.get_entry(key)
+                encode(entry.data)
+            except (UnreadableError, StoreDataError) as error:
+                # What others wrote must not keep all the rest from being backed up.
+                self.missing.append(key)
+                _LOGGER.warning("the document %r is not in the backup: %s", key, error)
+                continue
             if entry.revision:  # else it went meanwhile
                 yield key, entry
 
@@ -188,8 +204,26 @@ class StoreSource:
             EARLIEST, _AFTER_ALL, after=after, limit=_PAGE_ROWS
         ):
             for row in rows:
-                yield HistorySample(**row)
+                sample = HistorySample(**row)
+                try:
+                    yield normalised(sample)
+                except StoreDataError as error:
+                    self._leave_out(row, error)
+                    if error.path == "metadata":
+                        yield normalised(replace(sample, metadata=None))
             after = RowKey(rows[-1].timestamp, rows[-1].zone)
+
+    def _leave_out(self, row: HistoryRow, error: Exception) -> None:
+        # In a backup, it would keep all the rest from being restored.
+        self.left_out += 1
+        if self.left_out == 1:
+            _LOGGER.warning(
+                "rows, or metadata of rows, that no history could keep are left out; the"
+                " first, of zone %.40r at %s: %s",
+                row.zone,
+                row.timestamp.isoformat(),
+                error,
+            )
 
     def hours(self) -> Iterator[Mapping[str, Any]]:
         """Yield every hour of the rollup whose rows are gone."""
@@ -234,7 +268,8 @@ def back_up(
 ) -> Counts:
     """Write everything to the file at `path`, which appears when it is whole.
 
-    `readings` are what devices said. Raises StoreUnavailableError.
+    `readings` are what devices said. A document that cannot be read, or that no store
+    could keep, is left out with a warning. Raises StoreUnavailableError.
     """
     source = StoreSource(store, history, readings)
     return back_up_source(source, path, progress=progress)

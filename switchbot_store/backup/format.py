@@ -175,12 +175,15 @@ class BackupWriter:
     def document(
         self, key: str, data: Document, updated_at: datetime | None = None
     ) -> None:
-        """Add a document; an instant that is out of any range is not known."""
+        """Add a document; an instant that is out of any range is not known.
+
+        Raises StoreDataError for what no store could take back.
+        """
         if updated_at is not None and not EARLIEST <= updated_at <= LATEST:
             updated_at = None
         # Already checked, and as deep as a document may be: orjson adds no level.
         body = orjson.Fragment(encode(data))
-        row = {"key": key, "updated_at": updated_at, "data": body}
+        row = {"key": validate_key(key), "updated_at": updated_at, "data": body}
         self._write({"document": row})
         self._counts["documents"] += 1
 

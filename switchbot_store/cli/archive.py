@@ -11,7 +11,7 @@ import click
 from switchbot_store.backup.archive import (
     Progress,
     RestorePlan,
-    back_up,
+    StoreSource,
     back_up_source,
     plan_restore,
 )
@@ -48,11 +48,12 @@ def backup(file: Path, as_json: bool) -> None:
     """Write every document and the whole history to FILE.
 
     The file is JSON Lines, gzipped, with a checksum; it appears when it is whole and
-    can be restored into any backend.
+    can be restored into any backend. A document that cannot be read, or that no store
+    could keep, is left out: the exit code is then 1.
     """
     config = StoreConfig.from_env()
     with progress_bar() as progress:
-        counts = _back_up(config, file, progress)
+        counts, missing = _back_up(config, file, progress)
     warn_of_waiting(config)
     if as_json:
         size = file.stat().st_size
@@ -64,6 +65,14 @@ def backup(file: Path, as_json: bool) -> None:
                 file=file,
                 what=in_words(counts),
                 size=file.stat().st_size,
+            )
+        )
+    if missing:
+        raise click.ClickException(
+            _(
+                "{documents} could not be backed up: {keys}; mend or delete what is there",
+                documents=counted(len(missing), "document"),
+                keys=", ".join(missing),
             )
         )
 
@@ -183,19 +192,24 @@ def warn_of_waiting(config: StoreConfig) -> None:
         )
 
 
-def _back_up(config: StoreConfig, file: Path, progress: Progress) -> Counts:
+def _back_up(
+    config: StoreConfig, file: Path, progress: Progress
+) -> tuple[Counts, list[str]]:
+    """Return what was backed up, and the keys of documents that could not be."""
     if config.backend == "postgres":
         look = opening.inspection(config)
         if look.missing_migrations():
             counts = back_up_as_it_is(look, file, progress)
             if counts is not None:
-                return counts
+                return counts, []
     with (
         opening.documents(config) as store,
         opening.history(config) as rows,
         opening.readings_there(config) as said,
     ):
-        return back_up(store, rows, file, readings=said, progress=progress)
+        source = StoreSource(store, rows, said)
+        counts = back_up_source(source, file, progress=progress)
+    return counts, source.missing
 
 
 def _show(plan: RestorePlan) -> None:

@@ -6,6 +6,7 @@ fares, or backs it up before that happens, comes here.
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from switchbot_store.codec import decode, is_internal
+from switchbot_store.codec import (
+    UnreadableError,
+    decode,
+    encode,
+    is_internal,
+    validate_key,
+)
 from switchbot_store.errors import MigrationError, StoreDataError
 from switchbot_store.failover.lineage import IDENTITY_KEY
 from switchbot_store.history.frozen import frozen_hour
@@ -44,6 +51,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from switchbot_store.postgres.connections import Connection
+
+_LOGGER = logging.getLogger(__name__)
 
 _FACTS_SECONDS: Final = 8.0
 """Whoever asks how it fares has an answer within ten seconds, also of a pooler that lets
@@ -254,7 +263,13 @@ class Snapshot:
         for key, data, at in self._copied(_DOCUMENTS):
             if not is_internal(key):
                 updated_at = from_microseconds(int(at)) if at else None
-                yield key, Entry(decode(data, key=key), "-", updated_at)
+                try:
+                    document = decode(data, key=validate_key(key))
+                    encode(document)
+                except (UnreadableError, StoreDataError) as error:
+                    _LOGGER.warning("the document %.40r is left out: %s", key, error)
+                    continue
+                yield key, Entry(document, "-", updated_at)
 
     def span(self) -> tuple[datetime, datetime] | None:
         """Return the instants of the oldest and the newest row."""

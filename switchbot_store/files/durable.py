@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 TEMPORARY_SUFFIX: Final = ".tmp"
-_READING: Final = os.O_RDONLY | OPEN_FLAGS
+# A pipe in a file's place is not waited for, until somebody writes into it.
+_READING: Final = os.O_RDONLY | OPEN_FLAGS | getattr(os, "O_NONBLOCK", 0)
 _NEW_FILE_MODE: Final = 0o600
 """Settings hold webhook addresses, which are secrets."""
 _LOCK_FILE_MODE: Final = 0o644
@@ -69,6 +70,8 @@ def read_content(path: str, expected: int | None = None) -> Content | None:
         return None
     try:
         status = os.fstat(descriptor)
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            raise OSError(errno.EINVAL, "this is a pipe or a device and no file", path)
         # One byte more than the size says, and once more: the file may be growing.
         data = os.read(descriptor, status.st_size + 1)
         if len(data) == expected == status.st_size:
@@ -87,7 +90,8 @@ def holds(path: str, data: bytes) -> bool:
     except OSError:
         return False
     try:
-        return os.read(descriptor, len(data) + 1) == data
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return regular and os.read(descriptor, len(data) + 1) == data
     except OSError:
         return False
     finally:

@@ -369,8 +369,12 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                     self._leave_out(row, name)
             if row["metadata"] is not None:
                 try:
-                    row["metadata"] = orjson.loads(row["metadata"])
+                    found = orjson.loads(row["metadata"])
                 except orjson.JSONDecodeError:
+                    found = None
+                if type(found) is dict:
+                    row["metadata"] = found
+                else:
                     self._leave_out(row, "metadata")
         return rows
 

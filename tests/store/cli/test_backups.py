@@ -9,8 +9,10 @@ import re
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from switchbot_store import (
@@ -21,11 +23,19 @@ from switchbot_store import (
     PostgresHistory,
     PostgresStore,
     SqliteHistory,
+    StoreConfig,
     StoreDataError,
     StoreUnavailableError,
 )
-from switchbot_store.backup.archive import back_up, plan_restore, restore
+from switchbot_store.backup.archive import (
+    StoreSource,
+    back_up,
+    back_up_source,
+    plan_restore,
+    restore,
+)
 from switchbot_store.backup.format import Counts
+from switchbot_store.doctor import Inspection
 
 NOW = datetime(2026, 1, 20, 12, 30, tzinfo=UTC)
 START = NOW - timedelta(days=12)
@@ -63,6 +73,79 @@ def fill(store, history):
     settle(history)
     while history.purge(NOW - timedelta(days=8), limit=500):
         pass
+
+
+def test_documents_that_no_store_could_keep_are_left_out_and_named(
+    database_url, tmp_path, caplog
+):
+    """What another program wrote keeps nothing else from being backed up."""
+    bad = {
+        "broken": "[1]",
+        "huge": '{"n": 123456789012345678901234567890}',
+        "deep": '{"a": ' * 3000 + "1" + "}" * 3000,
+        "k" * 300: "{}",
+    }
+    with PostgresStore(database_url) as store:
+        store.set_many(DOCUMENTS)
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.cursor().executemany(
+                "INSERT INTO json_store (kind, data) VALUES (%s, %s)", list(bad.items())
+            )
+        source = StoreSource(store, None)
+        assert back_up_source(source, tmp_path / "all").documents == len(DOCUMENTS)
+    assert sorted(source.missing) == ["broken", "deep", "huge"]
+    left_out = re.findall(r"the document '(\w+)' is not in", caplog.text)
+    assert sorted(left_out) == ["broken", "deep", "huge"]
+    config = StoreConfig.from_env(
+        {"STORE_BACKEND": "postgres", "POSTGRES_URL": database_url}
+    )
+    with Inspection(config.conninfo).snapshot() as snapshot:
+        counts = back_up_source(snapshot, tmp_path / "as_it_is")
+    assert counts.documents == len(DOCUMENTS)
+    for name in ("all", "as_it_is"):
+        with MemoryStore() as store:
+            restore(store, None, tmp_path / name)
+            assert {key: store.get(key) for key in sorted(store.keys())} == DOCUMENTS
+
+
+def test_a_backup_without_a_document_that_is_there_is_not_said_to_be_whole(
+    invoke, tmp_path
+):
+    invoke("set", "notes", '{"n": 1}')
+    (tmp_path / "config" / "settings.json").write_text("[1]")
+    told = invoke("backup", tmp_path / "file", code=1)
+    assert "1 document, 0 rows" in told.out
+    assert "could not be backed up: settings" in told.err
+    invoke("restore", tmp_path / "file", "--dry-run")
+
+
+def test_rows_that_no_history_could_keep_are_left_out_and_the_rest_is_restored(
+    database_url, tmp_path, caplog
+):
+    with closing(PostgresHistory(database_url)) as history, MemoryStore() as store:
+        history.open()
+        history.write(list(samples())[:5], now=NOW)
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            for zone, metadata in (
+                ("", "{}"),
+                ("z" * 300, "{}"),
+                ("a list", "[1]"),
+                ("huge", '{"n": 1e29}'),
+            ):
+                connection.execute(
+                    "INSERT INTO state_history (zone, timestamp, metadata)"
+                    " VALUES (%s, %s, %s)",
+                    [zone, START, metadata],
+                )
+        source = StoreSource(store, history)
+        assert back_up_source(source, tmp_path / "all").rows == 7
+        assert source.left_out == 3
+        assert caplog.text.count("no history could keep") == 1
+        with closing(SqliteHistory(tmp_path / "rows.sqlite3")) as restored:
+            restored.open()
+            assert restore(store, restored, tmp_path / "all").rows == 7
+            assert restored.zones() == ["a list", "bed room", "default", "huge"]
+            assert restored.latest(1, zone="huge")[0].metadata is None
 
 
 def settle(history):

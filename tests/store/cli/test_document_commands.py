@@ -70,6 +70,16 @@ def test_settings_that_the_engine_would_refuse_are_written_with_a_warning(invoke
     assert invoke("set", "settings", "{}").err == "settings is written\n"
 
 
+def test_what_cannot_be_read_is_not_said_to_be_none(invoke, environment, tmp_path):
+    (tmp_path / "config").mkdir()
+    environment(
+        STORE_BACKEND="postgres", POSTGRES_URL="postgresql://u:hunter2@127.0.0.1:1/home"
+    )
+    told = invoke("get", "notes", code=1).err
+    assert "no local copy of 'notes'" in told
+    assert "never set" not in told
+
+
 def test_the_local_copy_is_printed_while_postgres_is_away(invoke, environment):
     environment(
         STORE_BACKEND="postgres", POSTGRES_URL="postgresql://u:hunter2@127.0.0.1:1/home"

@@ -219,3 +219,19 @@ class TestBadFiles:
         store.set("settings", {"n": 2})
         previous = directory / "settings.json.previous"
         assert json.loads(previous.read_bytes()) == {"n": 1}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes by name here")
+@pytest.mark.parametrize("made", ["pipe", "device"])
+def test_what_is_no_file_is_an_error_and_is_not_waited_for(tmp_path, made):
+    path = tmp_path / "settings.json"
+    if made == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with JsonStore(tmp_path) as store:
+        for ask in (store.get, lambda key: store.set(key, {"n": 1})):
+            with pytest.raises(StoreUnavailableError, match="pipe or a device"):
+                ask("settings")
+        store.set("state", {"n": 1})
+        assert store.get("state") == {"n": 1}
