@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from switchbot_automation.core.control.steer import Aim, Situation, Steering
 
 _HOUR = 3600.0
-_STEADY, _CLIMBS = 0.5, 0.2
+_STEADY = 0.5
 _CAUTION_STEP, _CAUTION_HOURS, _CALM_HOURS = 0.15, 24.0, 12.0
 # How much further a room dips than its meter shows, which lags and rounds.
 _DIP_UNSEEN = 0.15
@@ -111,9 +111,7 @@ def _learn_offset(
         if slope > _STEADY:
             return steering
         hours = 0.75 if error > _STEADY else 1.5
-    elif slope < -_STEADY or slope > _CLIMBS:
-        # One that comes back from the sun, or is being warmed by it: a unit whose room is
-        # past its setpoint does not make it climb.
+    elif slope < -_STEADY:
         return steering
     elif error > -RESTS_PAST:
         hours = 1.5

@@ -237,13 +237,6 @@ def test_a_room_that_stands_still_for_hours_is_settled_less_far_inside():
     assert learn(WINTER, steering, dip, 300.0).caution > steering.caution + 0.1
 
 
-@pytest.mark.parametrize(("slope", "learns"), [(0.4, False), (0.0, True)])
-def test_a_room_that_climbs_past_its_setpoint_says_nothing_of_the_unit(slope, learns):
-    sun = Situation(21.9, slope, running=True, setpoint=23.0, least=21.7, level=21.9)
-    found = learn(WINTER, Steering(heating=1.6), sun, 900.0)
-    assert (found.heating < 1.6) is learns
-
-
 def test_a_room_that_is_still_coming_up_does_not_dip():
     coming = Situation(19.5, 0.2, running=True, setpoint=22.0, least=19.4, level=20.2)
     assert learn(WINTER, Steering(heating=1.1), coming, 300.0).caution == 0.0
