@@ -55,6 +55,9 @@ _AT_FULL = 5.0
 _SHORTLY = timedelta(hours=3)
 # A reading may be so late, and the span before it so long.
 _HELPED = timedelta(minutes=40)
+# After this share of the time a meter may stand still it is asked for a sign of life: late
+# enough that a room that is kept well is seldom disturbed, and there is time for a late meter.
+_SUSPECT_SHARE = 0.75
 # Within this a living meter says something else while the unit works.
 _MOVES_WITHIN = timedelta(minutes=40)
 # What is said where a temperature meets a threshold, by whether the unit heats.
@@ -527,11 +530,13 @@ def _situation(
 
 
 def _stands_still(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
-    """Tell whether the meter has said the same for half as long as it may."""
+    """Tell whether the meter has said the same for most of the time it may."""
     changed = state.sensing.changed_at if state.sensing else None
     if changed is None or not zone.sensor_frozen_seconds:
         return False
-    return (now - changed).total_seconds() >= zone.sensor_frozen_seconds / 2
+    return (
+        now - changed
+    ).total_seconds() >= _SUSPECT_SHARE * zone.sensor_frozen_seconds
 
 
 def _last_change(state: ZoneState) -> datetime | None:

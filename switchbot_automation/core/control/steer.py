@@ -63,7 +63,7 @@ _LOOK_LATEST_OFF = 1500.0
 _DRIFT = 1.5
 # From so far outside its band a room is brought up a step stronger.
 _LONG_WAY, _FAR_OFF = 1.0, 2.5
-CAUTION_MOST = 0.6
+CAUTION_MOST, CAUTION_LEAST = 0.6, -0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,8 @@ class Steering:
     """What was learned of a unit in its room, in effort degrees; None: nothing yet.
 
     `heating` and `cooling` are how much more has to be asked for than is wanted;
-    `caution` is how much further inside its band a room has to settle that dips.
+    `caution` is how much further inside its band a room has to settle that dips; below
+    zero: how much less far one has to that was seen to stand still where it settles.
     `held` is what the offset is if the unit held the room that was then put to rest;
     None where it was not. `trial` is the raise that is being watched; `full_seconds` how
     long yet a unit that did not follow one counts as giving all it has.
@@ -132,7 +133,7 @@ class Steering:
         bounds = {
             "heating": OFFSET_BOUNDS,
             "cooling": OFFSET_BOUNDS,
-            "caution": (0.0, CAUTION_MOST),
+            "caution": (CAUTION_LEAST, CAUTION_MOST),
             "held": OFFSET_BOUNDS,
             "full_seconds": (0.0, _DAY),
         }
@@ -260,7 +261,7 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     # As far inside as leaves room for where a whole step may come to lie.
     middle = (aim.near + aim.far) / 2.0 - 0.35 * aim.step
     target = aim.near + aim.inside
-    target = max(target, min(target + steering.caution, middle))
+    target = min(target + steering.caution, max(target, middle))
     floor = _up(aim, target + offset - _TOO_WEAK)
     if seen.setpoint is None:
         return _untold(aim, steering, seen, x, floor)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.steer import (
     AHEAD_HOURS,
+    CAUTION_LEAST,
     CAUTION_MOST,
     OFFSET_BOUNDS,
     RESTS_PAST,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _HOUR = 3600.0
 _STEADY = 0.5
-_CAUTION_STEP, _CAUTION_HOURS = 0.15, 24.0
+_CAUTION_STEP, _CAUTION_HOURS, _CALM_HOURS = 0.15, 24.0, 12.0
 # How much further a room dips than its meter shows, which lags and rounds.
 _DIP_UNSEEN = 0.15
 # A rest that is over sooner than this was none.
@@ -160,7 +161,10 @@ def _learn_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
 def _learn_caution(
     aim: Aim, steering: Steering, seen: Situation, elapsed: float
 ) -> Steering:
-    """Settle further inside a room that dips although it was settled; forget slowly."""
+    """Settle further inside a room that dips although it was settled; forget slowly.
+
+    One that does not dip for hours needs less than is usual, and takes less.
+    """
     x = aim.sign * seen.temperature
     caution = steering.caution
     settles = aim.sign * (seen.setpoint or 0.0) - aim.offset(steering)
@@ -172,5 +176,7 @@ def _learn_caution(
     if known and arrived and dip > caution:
         caution = min(CAUTION_MOST, caution + _CAUTION_STEP, dip)
     else:
-        caution *= math.exp(-elapsed / _HOUR / _CAUTION_HOURS)
+        calm = max(CAUTION_LEAST, min(0.0, dip)) if known and arrived else 0.0
+        hours = _CAUTION_HOURS if caution > 0.0 else _CALM_HOURS
+        caution = calm + (caution - calm) * math.exp(-elapsed / _HOUR / hours)
     return replace(steering, caution=caution)

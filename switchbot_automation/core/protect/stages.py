@@ -174,6 +174,8 @@ def _beside(
     on, detail = season_action(zone), {"zone": other[0].name}
     helps = other[1].compressor_running and other[1].action is on
     runs = state.compressor_running and state.action is on
+    # One that began in the other's place has not joined it: it only may not stop yet.
+    runs = runs and not _began_before(state, other[1])
     if helps and (runs or _helps_again(zone, state, other[1], room, now)):
         return Stage(Reason(ReasonCode.STAGE_JOINS, detail), works=True)
     joins = _joins_at(zone, other[1], room, on, now) if helps else None
@@ -182,6 +184,11 @@ def _beside(
     works = now >= joins
     code = ReasonCode.STAGE_JOINS if works else ReasonCode.STAGE_WAITS
     return Stage(Reason(code, {**detail, "since": joins.isoformat()}), works=works)
+
+
+def _began_before(state: ZoneState, other: ZoneState) -> bool:
+    started, since = state.compressor_started_at, other.compressor_started_at
+    return started is not None and since is not None and started < since
 
 
 def _helps_again(
