@@ -118,9 +118,7 @@ def _said(way: str, series: Series) -> Series | None:
     return series
 
 
-def print_prices(
-    spread: Callable[..., Any], days: float, seeds: Iterable[int]
-) -> None:
+def print_prices(spread: Callable[..., Any], days: float, seeds: Iterable[int]) -> None:
     """Print every room told in every way."""
     jobs = [
         Told(room, way, days, seed=seed)
