@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from switchbot_store.errors import StoreConfigError
+from switchbot_store.numbers import read_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ class Environment:
         """Return a positive finite number. Raises StoreConfigError."""
         text = self.text(name)
         try:
-            number = float(text or default)
+            number = read_number(text) if text else float(default)
         except ValueError:
             number = math.nan
         if not (number > 0 and math.isfinite(number)):

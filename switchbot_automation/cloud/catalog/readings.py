@@ -21,6 +21,7 @@ from switchbot_automation.cloud.catalog.catalog import (
     find_by_webhook_type,
 )
 from switchbot_automation.cloud.catalog.words import STATUS_NAMES, folded, truth
+from switchbot_store.numbers import read_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -195,7 +196,7 @@ def _number(raw: Any, _field: StatusField) -> Value | None:
         return None
     if isinstance(raw, str):
         try:
-            raw = float(raw)
+            raw = read_number(raw)
         except ValueError:
             return None
     if isinstance(raw, int):

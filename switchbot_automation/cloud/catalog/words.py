@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_store.numbers import read_number
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -112,7 +114,7 @@ def _is_number(value: object) -> bool:
 
 def _number(value: Any) -> float | None:
     try:
-        found = float(value)
+        found = read_number(value) if isinstance(value, str) else float(value)
     except (TypeError, ValueError, OverflowError):
         return None
     return found if math.isfinite(found) else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from switchbot_store.errors import StoreDataError
+from switchbot_store.numbers import read_number
 
 DELIMITERS: Final = ",;\t"
 _TIME_NAMES: Final = frozenset(("date", "timestamp", "time", "datetime", "date time"))
@@ -139,7 +140,7 @@ def _plain(cell: str) -> str:
 
 def _number(cell: str, what: str) -> float | None:
     try:
-        number = float(cell)
+        number = read_number(cell)
     except ValueError:
         text = unicodedata.normalize("NFKC", cell).strip()
         if text.lower() in _UNKNOWN:

@@ -208,6 +208,12 @@ def test_an_unknown_type_may_be_offline_too():
     assert any("it is offline" in doubt for doubt in reading.doubts)
 
 
+def test_a_text_that_only_python_takes_for_a_number_is_none():
+    reading = read_status(status("Meter", temperature="2_1", humidity="50"))
+    assert reading.values.get("temperature") is None
+    assert reading.values["humidity"] == 50
+
+
 @pytest.mark.parametrize(
     ("raw", "value"), [("bright", "bright"), ("DIM", "dim"), (40, 40), ("40", 40)]
 )

@@ -194,6 +194,13 @@ def test_bad_lines_are_listed_with_their_numbers_and_the_rest_is_kept(tmp_path):
     assert "warm" in report.bad_lines[2].reason
 
 
+def test_python_s_way_of_writing_a_number_is_a_bad_line(tmp_path):
+    samples, report = read(tmp_path, f"{SHORT}\n2026-09-01 07:56,2_1,51\n")
+    assert samples == []
+    (bad,) = report.bad_lines
+    assert "'2_1' is no number" in bad.reason
+
+
 def test_a_header_in_the_middle_begins_another_export(tmp_path):
     other = "Date,Temperature_Fahrenheit(℉),Relative_Humidity(%)"
     text = f"{SHORT}\n2026-09-01 07:56,50,51\n{other}\n2026-09-01 07:57,50,51\n"
