@@ -35,7 +35,6 @@ from switchbot_automation.instants import FOR_EVER, parse_instant, stored_hold
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import CommandStatus
 from switchbot_store import StoreConfig, get_history, get_store
-from switchbot_store.numbers import read_number
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -175,7 +174,7 @@ def _told(answer: dict[str, Any], command: Command | None) -> str:
 
 def _celsius(text: str) -> float:
     try:
-        return read_number(text)
+        return float(text)
     except ValueError:
         raise Misuse(
             _("{text!r}: expected degrees Celsius, as 21.5", text=text)

@@ -21,7 +21,6 @@ from switchbot_automation.cloud.catalog.catalog import (
     find_by_webhook_type,
 )
 from switchbot_automation.cloud.catalog.words import STATUS_NAMES, folded, truth
-from switchbot_store.numbers import read_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -195,8 +194,10 @@ def _number(raw: Any, _field: StatusField) -> Value | None:
     if isinstance(raw, bool):
         return None
     if isinstance(raw, str):
+        if "_" in raw:
+            return None  # Python takes 2_1 for a number, no cloud means one
         try:
-            raw = read_number(raw)
+            raw = float(raw)
         except ValueError:
             return None
     if isinstance(raw, int):

@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_store.numbers import read_number
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -113,8 +111,10 @@ def _is_number(value: object) -> bool:
 
 
 def _number(value: Any) -> float | None:
+    if isinstance(value, str) and "_" in value:
+        return None  # Python takes 2_1 for a number, no cloud means one
     try:
-        found = read_number(value) if isinstance(value, str) else float(value)
+        found = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
     return found if math.isfinite(found) else None
