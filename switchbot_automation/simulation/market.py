@@ -46,7 +46,7 @@ class SimulatedMarket:
         self._dear = dear
         self._cheap_hours = frozenset(cheap_hours)
         self.fails: Exception | None = None
-        self.off_by = 0.0
+        self.off_by: float = 0.0
 
     def price(self, at: datetime) -> float:
         """Return what a kWh really costs at an aware instant."""

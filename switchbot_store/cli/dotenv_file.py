@@ -31,7 +31,14 @@ def env_file() -> Path:
     try:
         return path.expanduser()
     except RuntimeError as error:
-        raise Misuse(f"{VARIABLE} is {path}: {error}; write the whole path") from error
+        raise Misuse(
+            _(
+                "{name} is {path}: {error}; write the whole path",
+                name=VARIABLE,
+                path=path,
+                error=error,
+            )
+        ) from error
 
 
 def load_env_file() -> None:

@@ -216,7 +216,8 @@ class TestCompiling:
     def test_looks_and_plans_are_not(self, target):
         assert read(target, lambda session: session.row("SHOW jit"))["jit"] == "off"
 
-    def test_nor_is_what_a_store_asks(self, target):
+    def test_nor_is_what_a_store_asks(self, database, jit):
+        target = psycopg.conninfo.make_conninfo(database, options=f"-c jit={jit}")
         with PostgresStore(target) as store:
             found = connections_of(store).call(
                 lambda connection: connection.execute("SHOW jit").fetchone(),

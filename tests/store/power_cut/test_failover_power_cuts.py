@@ -7,6 +7,7 @@ import pytest
 
 from switchbot_store import FailoverStore, MemoryStore
 from switchbot_store.errors import StoreUnavailableError
+from switchbot_store.sorted_keys import SortedKeys
 
 
 class AwayStore(MemoryStore):
@@ -125,6 +126,7 @@ class TestFailoverStore:
             snapshots = [what for kind, what in marks if kind == "primary"]
             if snapshots:
                 survivor._documents, survivor._writes = dict(snapshots[-1][0]), 1000
+                survivor._keys = SortedKeys(survivor._documents)
             with failover(survivor, place / "config") as store:
                 survivor.away = False
                 assert store.resync()
