@@ -57,7 +57,6 @@ async def test_a_database_that_is_killed_meanwhile_has_every_row_in_the_end(tmp_
     assert report.ticks > 4
     assert report.lost == 0
     assert report.rows_found == report.ticks
-    assert report.connections_most > 0
 
 
 async def test_a_store_that_holds_settings_is_left_alone(tmp_path):
@@ -134,4 +133,4 @@ async def test_two_minutes_with_every_fault_lose_nothing():
     assert report.lost == 0
     assert report.error_percent < 0.5
     assert report.memory_megabytes < 100
-    assert report.connections_most < 10
+    assert 0 < report.connections_most < 10
