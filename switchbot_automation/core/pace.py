@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.control.slopes import FRESH, Regime, SlopeBounds
-from switchbot_automation.core.protect.safety import CAP_SECONDS, next_stage
+from switchbot_automation.core.protect.safety import (
+    CAP_SECONDS,
+    first_stage,
+    may_run,
+    next_stage,
+)
 from switchbot_automation.core.state.evidence import plug_interval
 from switchbot_automation.core.state.meter import APP_START, value_known_since
 from switchbot_automation.core.state.zone import with_slopes
@@ -313,6 +318,7 @@ def next_read(
     if review_at is not None:
         asked = max(FLOOR_SECONDS, (review_at - last).total_seconds())
         wait = asked if steered else min(wait, asked)
+    wait = min(wait, _borne(zone, state))
     stretched = wait if quota is None else quota.stretched(wait)
     due = last + timedelta(seconds=stretched)
     if zone.automation_enabled and not opened:
@@ -321,6 +327,28 @@ def next_read(
         if opens is not None and (quota is None or quota.readable > 0):
             due = min(due, opens)
     return due
+
+
+def unit_reads_at(
+    zone: ZoneSettings, state: ZoneState, quota: Quota | None
+) -> datetime | None:
+    """Return when a further unit of a room needs the room's meter read at the latest.
+
+    The room's first unit says when its meter is read; where that one rests it may be long
+    until then, and safety would doubt a meter that nobody asked. None where this unit
+    does not mind.
+    """
+    seconds, last = _borne(zone, state), state.asked_at
+    if last is None or seconds == math.inf:
+        return None
+    return last + timedelta(seconds=quota.stretched(seconds) if quota else seconds)
+
+
+def _borne(zone: ZoneSettings, state: ZoneState) -> float:
+    """Return for how many seconds safety bears no reading, for what its unit may do."""
+    if not may_run(state):
+        return math.inf
+    return max(FLOOR_SECONDS, _OF_PATIENCE * first_stage(zone))
 
 
 def too_old(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:

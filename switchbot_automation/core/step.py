@@ -53,6 +53,7 @@ from switchbot_automation.core.pace import (
     next_look,
     next_read,
     too_old,
+    unit_reads_at,
 )
 from switchbot_automation.core.protect.gate import (
     STARTS,
@@ -152,6 +153,7 @@ if TYPE_CHECKING:
 
 # Wake-ups that nearly coincide are one, and a clock that is read twice has moved.
 _TOGETHER = timedelta(seconds=2)
+_LEAST = timedelta(seconds=FLOOR_SECONDS)
 
 # What an AC that can be read is worth asking for although nothing is to be sent: the
 # rule met a threshold and concluded from the assumed state that it need not act.
@@ -467,9 +469,17 @@ def _waiting(
         and _due(zone, states[name], now, notes.get(name, _NO_NOTE), quota).at
         > now + _TOGETHER
     }
-    # The units of a room look at one meter, when its first wants to.
+    # The units of a room look at one meter: when its first wants to, or another that runs
+    # can wait no longer.
     for lead, further in settings.units.items():
-        if lead in waiting:
+        if lead not in waiting:
+            continue
+        owed = (
+            unit_reads_at(settings.zones[name], states[name], quota) for name in further
+        )
+        if any(at is not None and at <= now + _TOGETHER for at in owed):
+            waiting.discard(lead)
+        else:
             waiting.update(further)
     return waiting
 
@@ -913,6 +923,9 @@ def rest(
             # unit, and not any earlier for being asked for again.
             if read_at is not None and look_at is not None and look_at > now:
                 read_at = min(read_at, max(look_at, now + _TOGETHER))
+            owed = unit_reads_at(zone, state, quota)
+            if read_at is not None and owed is not None:
+                read_at = min(read_at, max(owed, now + _LEAST))
         elif zone.predictive:
             since = counted_from(zone, state.asked_at, now)
             note = notes.get(zone.name, _NO_NOTE)

@@ -18,6 +18,7 @@ from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import Note
 from switchbot_automation.core.state.said import of_own_scale
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.core.state.wishes import degrees
 from switchbot_automation.core.step import overall_outcome, with_commands
 from switchbot_automation.engine.act.wishes import (
     act_for_person,
@@ -671,7 +672,7 @@ class AutomationEngine:
         Raises UnknownZoneError; ValueError for a band or an end that cannot be, or a zone
         whose automation is off; SettingsError when no usable settings were ever read.
         """
-        await self._wish(zone, until, band=(float(low), float(high)))
+        await self._wish(zone, until, band=(degrees(low), degrees(high)))
 
     async def set_preset_mode(
         self,

@@ -211,6 +211,13 @@ def test_a_controller_says_when_it_wants_to_look():
     assert wait(outside, RESTING, review_at=sooner) == 300
 
 
+def test_a_controller_that_wants_to_look_late_makes_no_meter_stale():
+    look = NOON + timedelta(seconds=900)
+    wary = replace(HOME, control="modulate", sensor_stale_conservative_seconds=1200)
+    assert wait(wary, RUNNING, review_at=look) == 800
+    assert wait(wary, RESTING, review_at=look) == 900
+
+
 # --- what the ticks leave for the next reading --------------------------------------
 
 MINUTES = st.integers(1, 60).map(lambda minutes: NOON + timedelta(minutes=minutes))

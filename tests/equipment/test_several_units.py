@@ -509,3 +509,18 @@ async def test_a_plug_of_the_simulation_counts_what_it_lets_through(channel):
     assert list(counted) == ["2026-01-12", "2026-01-13"]
     assert sum(counted.values()) == pytest.approx(home.unit().energy / 3600, rel=0.05)
     assert counted["2026-01-12"] > 5000
+
+
+@pytest.mark.parametrize("kind", ["curtain", "fan", "heater"])
+async def test_a_unit_that_runs_alone_has_its_meter_read_in_time(kind):
+    summer = kind == "curtain"
+    season = "summer" if summer else "winter"
+    unit = {"kind": kind, "device_id": DEVICE}
+    windows = [{"days": [0, 1, 2, 3, 4, 5, 6], "start": "20:00", "end": "03:00"}]
+    document = roomed(AIRCON, unit, season=season, mode=season, time_windows=windows)
+    home = Home(document, season=season)
+    await home.engine.run_once()
+    await home.engine.act(SECOND, ManualAction.ON, "permanent")
+    # Its window closes after an hour or two, and the air conditioner rests.
+    await home.live(5)
+    assert not {word for word in home.said[SECOND] if word.startswith("sensor_")}

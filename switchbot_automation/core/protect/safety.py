@@ -102,6 +102,11 @@ def _stages(zone: ZoneSettings) -> tuple[float, float]:
     return min(saving, latest), latest
 
 
+def first_stage(zone: ZoneSettings) -> float:
+    """Return the age of a reading in seconds at which a unit that runs is told to save."""
+    return _stages(zone)[0]
+
+
 def assess(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | None:
     """Return what safety asks at `now`, None while it has nothing to say."""
     record = state.sensing

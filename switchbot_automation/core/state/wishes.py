@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from math import inf
 from typing import TYPE_CHECKING, TypeAlias
 
 from switchbot_automation.core.control.season import AUTO
@@ -62,6 +63,14 @@ def wish_in_force(state: ZoneState, now: datetime) -> Wish | None:
     """Return what a person wants of a zone at an instant, aware UTC; None for nothing."""
     wish = state.wish
     return wish if wish is not None and wish.since <= now < wish.until else None
+
+
+def degrees(value: float) -> float:
+    """Return a temperature as `float`; what is too large for one is beyond every band."""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
 
 
 def bands_wished(

@@ -147,6 +147,8 @@ async def test_with_both_seasons_the_band_has_two_setpoints(house):
         (20, 21, "none", "until when"),
         (20, 21, "tomorrow", "expected one of"),
         (20, 21, -5, "positive"),
+        (20, 10**400, 3600, "20 to inf"),
+        (-(10**400), 21, 3600, "-inf to 21"),
     ],
 )
 async def test_a_wish_that_cannot_be_is_refused_and_changes_nothing(
