@@ -164,7 +164,16 @@ def _documents(config: StoreConfig) -> Iterator[SetupFinding]:
     try:
         if config.backend != "json" and read_mirror(config.directory):
             return  # then no plain file is read
-        found = JsonStore(config.directory, paths=config.paths).look()
+        store = JsonStore(config.directory, paths=config.paths)
+        found = store.look()
+        refusal = store.write_refusal()
+        if refusal is not None:
+            yield SetupFinding(
+                "documents",
+                "problem",
+                _("no document can be written: {why}", why=refusal),
+                _("Move it away, or give it to this program's user."),
+            )
         for entry in found.values():
             if isinstance(entry, StoreError):
                 yield SetupFinding("documents", "problem", str(entry), _(_MEND))
