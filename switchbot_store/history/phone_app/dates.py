@@ -131,7 +131,7 @@ def order_of(texts: Iterable[str]) -> DateOrder | None:
             except ValueError:
                 continue
         if len(moments) == 1:
-            certain.setdefault(*moments, text)
+            certain.setdefault(next(iter(moments)), text)
         elif moments:
             both = moments["day"], moments["month"]
             if previous is not None:

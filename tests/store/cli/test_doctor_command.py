@@ -319,3 +319,32 @@ def test_what_lies_in_the_way_of_writing_is_told_of(
     health = invoke("health", "--json", code=1).json
     assert health["status"] == "error"
     assert named in health["last_error"]
+
+
+def test_a_column_that_somebody_dropped(doctor, invoke, postgres):
+    invoke("migrate", "--no-backup")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("ALTER TABLE state_history DROP temperature CASCADE")
+    assert "switchbot-store migrate" in doctor(1)["schema"]["advice"]
+    invoke("migrate", "--no-backup")
+    assert "schema" not in doctor(1)
+
+
+def test_a_database_that_checks_no_texts(doctor, invoke, postgres, environment):
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(
+            "CREATE DATABASE unchecked TEMPLATE template0 ENCODING 'SQL_ASCII'"
+            " LC_COLLATE 'C' LC_CTYPE 'C'"
+        )
+        try:
+            url = psycopg.conninfo.make_conninfo(postgres, dbname="unchecked")
+            environment(POSTGRES_URL=url)
+            invoke("migrate", "--no-backup")
+            with psycopg.connect(url) as beside:
+                beside.execute(
+                    "INSERT INTO state_history (zone, timestamp) VALUES"
+                    r" (convert_from('\xfe'::bytea, 'SQL_ASCII'), now())"
+                )
+            assert "SQL_ASCII" in doctor(1)["encoding"]["advice"]
+        finally:
+            connection.execute("DROP DATABASE unchecked WITH (FORCE)")
