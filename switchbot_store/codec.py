@@ -142,6 +142,19 @@ def _storable(value: Any, depth: int) -> Any:
     return None if _value_problem(value) else value
 
 
+def shown(data: Document) -> str:
+    """Return a document as text for people, also one that no store could keep.
+
+    Others may have written it, and who is to mend it has to see it.
+
+    >>> print(shown({"id": 2**63}), end="")
+    {
+      "id": 9223372036854775808
+    }
+    """
+    return orjson.dumps(data, option=_INDENTED).decode()
+
+
 def problem_of(data: Document) -> StoreDataError | None:
     """Return why a document cannot be stored, None where every store takes it."""
     try:

@@ -20,7 +20,8 @@ from switchbot_store.cli.output import (
     print_json,
     warn,
 )
-from switchbot_store.codec import encode, validate_key
+from switchbot_store.codec import encode, shown, validate_key
+from switchbot_store.codec import problem_of as unfit_for_a_store
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import (
     StoreConflictError,
@@ -87,7 +88,10 @@ def get(key: str | None, as_json: bool) -> None:
         warn(_("this is the local copy, as of {at}", at=instant(entry.updated_at)))
     if entry.problem:
         warn(_("this is the last good document; {why}", why=entry.problem))
-    click.echo(encode(entry.data, indent=True), nl=False)
+    unfit = unfit_for_a_store(entry.data)
+    if unfit is not None:
+        warn(_("no store could keep this document: {why}", why=unfit))
+    click.echo(shown(entry.data), nl=False)
 
 
 @click.command("set")
@@ -142,7 +146,7 @@ def edit(key: str) -> None:
             raise click.ClickException(
                 _("mend this first: {problem}", problem=entry.problem)
             )
-        before = encode(entry.data, indent=True).decode()
+        before = shown(entry.data)
         data = _edited(key, before)
         if data is None or (data == entry.data and entry.revision):
             click.echo(_("{key} is unchanged", key=key), err=True)

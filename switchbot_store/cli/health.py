@@ -269,6 +269,9 @@ def _files(config: StoreConfig) -> Health:
     """Look at plain files, setting nothing aside."""
     store = JsonStore(config.directory, paths=config.paths)
     problems = _disk_refusals(config)
+    in_the_way = store.write_refusal()
+    if in_the_way is not None:
+        problems.append(_("no document can be written: {why}", why=in_the_way))
     began = time.monotonic()
     try:
         found = store.look()

@@ -12,6 +12,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from switchbot_store.codec import problem_of
 from switchbot_store.config import StoreConfig
 from switchbot_store.doctor.clocks import history_clock, host_clock, host_zone_rules
 from switchbot_store.doctor.findings import SetupFinding
@@ -164,12 +165,28 @@ def _documents(config: StoreConfig) -> Iterator[SetupFinding]:
     try:
         if config.backend != "json" and read_mirror(config.directory):
             return  # then no plain file is read
-        found = JsonStore(config.directory, paths=config.paths).look()
-        for entry in found.values():
+        store = JsonStore(config.directory, paths=config.paths)
+        found = store.look()
+        refusal = store.write_refusal()
+        if refusal is not None:
+            yield SetupFinding(
+                "documents",
+                "problem",
+                _("no document can be written: {why}", why=refusal),
+                _("Move it away, or give it to this program's user."),
+            )
+        for key, entry in found.items():
             if isinstance(entry, StoreError):
                 yield SetupFinding("documents", "problem", str(entry), _(_MEND))
             elif entry.problem is not None:
                 yield SetupFinding("documents", "problem", str(entry.problem), _(_MEND))
+            elif (unfit := problem_of(entry.data)) is not None:
+                yield SetupFinding(
+                    "documents",
+                    "warning",
+                    _("no store could keep {key!r}: {why}", key=key, why=unfit),
+                    _("Change that value: a backup leaves the document out."),
+                )
     except StoreError as error:
         yield SetupFinding("documents", "problem", str(error), _("Check the disk."))
 

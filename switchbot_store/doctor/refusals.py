@@ -142,6 +142,22 @@ _REFUSALS: Final = (
         later("Create it (CREATE ROLE, CREATE DATABASE), or correct the URL."),
     ),
     _refusal(
+        r"(column|relation)\ \S+\ does\ not\ exist",
+        "schema",
+        later(
+            "Somebody changed the tables: `switchbot-store migrate` makes anew what is"
+            " missing; what was in a dropped column is only in a backup."
+        ),
+    ),
+    _refusal(
+        r"invalid\ byte\ sequence\ for\ encoding",
+        "encoding",
+        later(
+            "The database checks no texts (SQL_ASCII), and somebody wrote one that is no"
+            " UTF-8: correct that row, and move to a database made with ENCODING 'UTF8'."
+        ),
+    ),
+    _refusal(
         r"no\ pg_hba\.conf\ entry | not\ allowed\ to\ connect",
         "login",
         later(

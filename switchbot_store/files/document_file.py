@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from switchbot_store.model import Document
 
 _LOGGER = logging.getLogger(__name__)
+PREVIOUS_SUFFIX: Final = ".previous"
 _SETTLE_SECONDS: Final = 0.05
 _SETTLE_ROUNDS: Final = 10
 _SEVERAL: Final = 2
@@ -327,7 +328,7 @@ class DocumentFile:
         # The current one goes last: a crash between leaves the document whole.
         places = [self._good_path]
         if content is not None:
-            places += [_previous_path(target), target]
+            places += [previous_path(target), target]
         for path in places:
             with suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(path)
@@ -426,7 +427,7 @@ class DocumentFile:
         kept = [read_content(self._good_path), self._good]
         if self._good is not None and not self._copied:
             kept.reverse()
-        for content in (*kept, read_content(_previous_path(target))):
+        for content in (*kept, read_content(previous_path(target))):
             # It may be from before the person chose another language.
             for language in dict.fromkeys((self._format, *map(format_of, self._paths))):
                 if content is not None:
@@ -525,7 +526,7 @@ class DocumentFile:
         durable, self._durable = self._durable, None
         if current is not None:
             if current.data == durable or self._is_good(current):
-                keep_copy(target, _previous_path(target), current.status)
+                keep_copy(target, previous_path(target), current.status)
             else:
                 evidence = self._set_aside(target)
                 _LOGGER.error(
@@ -543,5 +544,6 @@ class DocumentFile:
         return evidence
 
 
-def _previous_path(target: str) -> str:
-    return f"{target}.previous"
+def previous_path(target: str) -> str:
+    """Return where the generation before of a document's file is kept."""
+    return f"{target}{PREVIOUS_SUFFIX}"

@@ -265,14 +265,21 @@ class DirectoryLock:
         finally:
             threads.release()
 
+    def check(self) -> None:
+        """Raise OSError where a writer could not hold it; nothing is made or awaited."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            descriptor = self._opened(writing=True, create=False)
+            if descriptor is not None:
+                os.close(descriptor)
+
     def _own_threads(self) -> threading.Lock:
         if self._process_id != os.getpid():
             # A forked child inherits the lock as some other thread held it.
             self._threads, self._process_id = threading.Lock(), os.getpid()
         return self._threads
 
-    def _opened(self, *, writing: bool) -> int | None:
-        flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS
+    def _opened(self, *, writing: bool, create: bool = True) -> int | None:
+        flags = os.O_RDWR | OPEN_FLAGS | (os.O_CREAT if create else 0)
         try:
             return os.open(self.path, flags, _LOCK_FILE_MODE)
         except (FileNotFoundError, NotADirectoryError):
@@ -284,7 +291,7 @@ class DirectoryLock:
             # Another user's lock file, or a read-only file system. What can be read
             # can be locked; where there is no lock file there is no writer.
             with suppress(OSError):
-                return os.open(self.path, os.O_RDONLY | OPEN_FLAGS)
+                return os.open(self.path, _READING)
             if writing:
                 raise
         return None

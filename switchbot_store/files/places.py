@@ -36,12 +36,25 @@ def write_refusal(path: str | os.PathLike[str]) -> str | None:
     that is still to be made is looked for where it would be.
     """
     place = nearest_existing(path)
+    link = _broken_link(Path(path).absolute())
+    if link is not None:
+        return f"{link} is a link to {link.readlink()}, which is not there"
     if not place.is_dir():
         return f"{place} is a file, not a directory"
     try:
         Path(write_temporary(str(place / "health"), b"\n" * _PROBE_BYTES)).unlink()
     except OSError as error:
         return f"{place}: {error.strerror}{owner_advice(place)}"
+    return None
+
+
+def _broken_link(path: Path) -> Path | None:
+    """Return what of a path links to nothing, as to a disk that is not mounted."""
+    for place in (path, *path.parents):
+        if is_there(place):
+            return None
+        if place.is_symlink():
+            return place
     return None
 
 

@@ -14,6 +14,7 @@ Whoever next uses the directory finishes what a crashed process began.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -32,7 +33,13 @@ from switchbot_store.errors import (
     StoreConflictError,
     StoreError,
 )
-from switchbot_store.files.document_file import DocumentFile, Stored, revision_of
+from switchbot_store.files.document_file import (
+    PREVIOUS_SUFFIX,
+    DocumentFile,
+    Stored,
+    previous_path,
+    revision_of,
+)
 from switchbot_store.files.durable import (
     DirectoryLock,
     make_directory,
@@ -299,12 +306,39 @@ class JsonStore(StoreInterface):
         try:
             self._check_open()
             with self._errors("cannot write"), self._locked(writing=True):
+                self._check_places()
                 for directory in self._directories():
                     os.unlink(write_temporary(str(directory / "health"), b"{}\n"))
         except StoreError as error:
             _LOGGER.debug("the store in %s is not healthy: %s", self.directory, error)
             return False
         return True
+
+    def write_refusal(self) -> str | None:
+        """Return what lies in the way of writing, None if nothing does.
+
+        Looked for are the store's own files beside the documents; nothing is changed.
+        """
+        try:
+            self._lock.check()
+            self._check_places()
+        except OSError as error:
+            return f"{error.filename}: {error.strerror}"
+        return None
+
+    def _check_places(self) -> None:
+        """Raise OSError where a directory lies in place of a file of the store's own."""
+        places = [self._pending]
+        places += [
+            previous_path(os.path.realpath(each)) for each in self._paths.values()
+        ]
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for name in os.listdir(self.directory):
+                if name.endswith(PREVIOUS_SUFFIX):
+                    places.append(f"{self.directory}/{name}")
+        for place in places:
+            if os.path.isdir(place):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), place)
 
     def status(self) -> StoreStatus:
         """Describe the store."""

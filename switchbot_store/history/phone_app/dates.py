@@ -21,9 +21,14 @@ _TIME: Final = (
     r"[ t,]+(?:(?:at|um|a(?: las?)?|as|alle|om|kl\.?|o|v) +)?"
     r"(am|pm)? *(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)? *(am|pm)?(?: uhr)?"
 )
-_YEAR_FIRST: Final = re.compile(rf"(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}}){_TIME}")
+_YEAR_FIRST: Final = re.compile(
+    # Korean phones put a blank after each point, and a point after the day.
+    rf"(\d{{4}})[-/.] ?(\d{{1,2}})[-/.] ?(\d{{1,2}})\.?{_TIME}"
+)
+_WEEKDAY: Final = r" ?\(.\)| ?(?:.曜日|星期.|周.|.요일)"
 _IDEOGRAPHS: Final = re.compile(
-    rf"(\d{{4}})[年년] *(\d{{1,2}})[月월] *(\d{{1,2}})[日일](?: ?\(.\))?{_TIME.replace('+', '*', 1)}"
+    rf"(\d{{4}})[年년] *(\d{{1,2}})[月월] *(\d{{1,2}})[日일](?:{_WEEKDAY})?"
+    rf"{_TIME.replace('+', '*', 1)}"
 )
 _YEAR_LAST: Final = re.compile(rf"(\d{{1,2}})[-/.](\d{{1,2}})[-/.](\d{{4}}){_TIME}")
 _MONTH_NAMED: Final = re.compile(
@@ -56,6 +61,9 @@ _HALVES: Final = (
     (re.compile(r"\b([ap])\b\.? ?m\b\.?|(?<=\d)([ap])\.? ?m\b\.?"), r"\1\2m"),
     (re.compile("午前|上午|오전"), "am"),
     (re.compile("午後|下午|오후"), "pm"),
+)
+_IN_WORDS: Final = re.compile(
+    r"(\d{1,2})[時时点시] ?(\d{1,2})[分분](?: ?(\d{1,2})[秒초])?"
 )
 _HALF_DAY: Final = 12
 
@@ -109,11 +117,12 @@ def needs_order(text: str) -> bool:
 def order_of(texts: Iterable[str]) -> DateOrder | None:
     """Find out what comes first in a file's dates; None when nothing tells.
 
-    Either a number above 12, or that readings lie closer together one way.
+    Either a number above 12, or that readings lie closer together one way. Raises
+    ValueError where one date can only be the one and another only the other.
     """
     jumps = {"day": 0.0, "month": 0.0}
     previous: tuple[datetime, datetime] | None = None
-    possible: set[DateOrder] = {"day", "month"}
+    certain: dict[DateOrder, str] = {}
     for text in texts:
         moments: dict[DateOrder, datetime] = {}
         for order in ("day", "month"):
@@ -122,16 +131,21 @@ def order_of(texts: Iterable[str]) -> DateOrder | None:
             except ValueError:
                 continue
         if len(moments) == 1:
-            possible &= set(moments)
+            certain.setdefault(next(iter(moments)), text)
         elif moments:
             both = moments["day"], moments["month"]
             if previous is not None:
                 jumps["day"] += abs((both[0] - previous[0]).total_seconds())
                 jumps["month"] += abs((both[1] - previous[1]).total_seconds())
             previous = both
-    if len(possible) == 1:
-        return possible.pop()
-    if not possible or jumps["day"] == jumps["month"]:
+    if len(certain) > 1:
+        raise ValueError(
+            f"the day comes first in {certain['day']!r}, the month in"
+            f" {certain['month']!r}"
+        )
+    if certain:
+        return next(iter(certain))
+    if jumps["day"] == jumps["month"]:
         return None
     return "day" if jumps["day"] < jumps["month"] else "month"
 
@@ -157,10 +171,14 @@ def _plain(text: str) -> str:
         for each in unicodedata.normalize("NFD", wide)
         if unicodedata.category(each) not in ("Mn", "Cf")
     )
-    plain = unicodedata.normalize("NFC", letters).strip()
+    plain = _IN_WORDS.sub(_in_figures, unicodedata.normalize("NFC", letters).strip())
     for half, word in _HALVES:
         plain = half.sub(word, plain)
     return plain
+
+
+def _in_figures(time: re.Match[str]) -> str:
+    return ":".join(number.zfill(2) for number in time.groups() if number)
 
 
 def _sound(moment: datetime) -> datetime:

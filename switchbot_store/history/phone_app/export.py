@@ -282,7 +282,13 @@ class AppExport:
             first = next(dates, None)
             if first is None:
                 return
-            self._order = order_of(chain((first,), dates))
+            try:
+                self._order = order_of(chain((first,), dates))
+            except ValueError as error:
+                raise StoreDataError(
+                    f"{error}: divide the file, or say --date-order day or --date-order"
+                    " month, which leaves out what the other alone can read"
+                ) from error
         if self._order is None:
             raise StoreDataError(
                 f"is the day or the month first in {first!r}? nothing in the file"

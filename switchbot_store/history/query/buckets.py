@@ -224,6 +224,8 @@ def _whole_hours(start: datetime, end: datetime, timezone: ZoneInfo) -> bool:
     while moment < end:
         if _odd_offset(moment, timezone):
             return False
+        if end - moment <= _MONTH:
+            break  # there may be no such day as the next
         moment += _MONTH
     return not _odd_offset(end, timezone)
 

@@ -66,6 +66,27 @@ _COLUMNS: Final = (
     "zone, timestamp, temperature, humidity, assumed_aircon_power, last_action,"
     " api_requests_today, error_count, last_temperature_stale, timezone, metadata"
 )
+
+
+def _read(name: str, table: str = "") -> str:
+    """Return a column of recorded rows as it is read.
+
+    Files have no types but what each value has: somebody else's text, infinity or fraction
+    where a number belongs is none, as from PostgreSQL.
+    """
+    column = f"{table}{name}"
+    if name in {"temperature", "humidity"}:
+        return f"CASE WHEN {column} BETWEEN -1e15 AND 1e15 THEN {column} END AS {name}"
+    if name == "api_requests_today":
+        return f"CASE typeof({column}) WHEN 'integer' THEN {column} END AS {name}"
+    if name in {"error_count", "last_temperature_stale"}:
+        return (
+            f"CASE typeof({column}) WHEN 'integer' THEN {column} ELSE 0 END AS {name}"
+        )
+    return f"{column} AS {name}" if table else name
+
+
+_ROWS_READ: Final = ", ".join(map(_read, _COLUMNS.split(", ")))
 MARK_LATE: Final = "INSERT OR IGNORE INTO state_history_late VALUES (?, ?)"
 MOVE: Final = """
 UPDATE state_history SET timestamp = timestamp + :by
@@ -130,7 +151,7 @@ ROWS: Final = _with(
     """,
     zones=_ZONES,
     each_zone=_EACH_ZONE,
-    columns=_COLUMNS,
+    columns=_ROWS_READ,
 )
 LATEST: Final = _with(
     """
@@ -148,7 +169,7 @@ LATEST: Final = _with(
     """,
     zones=_ZONES,
     each_zone=_EACH_ZONE,
-    columns=_COLUMNS,
+    columns=_ROWS_READ,
 )
 OLDEST: Final = _with(
     """
@@ -304,7 +325,7 @@ def _parts(names: Collection[str] | None) -> dict[str, str]:
 
     return {
         # Of no other column, as metadata, which would be carried along.
-        "read": joined(f"s.{each.read}" for each in parts),
+        "read": joined(_read(each.read, "s.") for each in parts),
         "of_rows": joined(each.of_rows for each in parts),
         "carried": joined(each.carried for each in parts),
         "of_hours": joined(each.of_hours for each in parts),
@@ -411,7 +432,7 @@ ORDER BY timestamp
 @lru_cache(64)
 def series(columns: tuple[str, ...]) -> str:
     """Return the statement whose rows have a timestamp and these columns."""
-    return _with(_SERIES, read="".join(f", {name}" for name in columns))
+    return _with(_SERIES, read="".join(f", {_read(name)}" for name in columns))
 
 
 def _text_of(name: str) -> str:
@@ -421,9 +442,9 @@ def _text_of(name: str) -> str:
 AGGREGATES: Final = _with(
     """
     WITH RECURSIVE <ZONES>,
-    recent AS (SELECT s.* FROM zones z CROSS JOIN state_history s
+    recent AS (SELECT <COLUMNS> FROM (SELECT s.* FROM zones z CROSS JOIN state_history s
                ON s.zone = z.zone AND s.timestamp >= :since
-               WHERE <EACH_ZONE>)
+               WHERE <EACH_ZONE>))
     SELECT count(*) AS count, avg(temperature) AS avg_temperature,
         min(temperature) AS min_temperature, max(temperature) AS max_temperature,
         avg(humidity) AS avg_humidity, min(humidity) AS min_humidity,
@@ -438,6 +459,7 @@ AGGREGATES: Final = _with(
     """,
     zones=_ZONES,
     each_zone=_EACH_ZONE,
+    columns=_ROWS_READ,
 )
 
 THROUGH: Final = "SELECT through FROM state_history_rollup"

@@ -340,8 +340,16 @@ class SqliteHistory(HistoryBackend):
             rows = [_named(row, names) for row in cursor]
         for row in rows:
             if row["metadata"] is not None:
-                row["metadata"] = orjson.loads(row["metadata"])
+                row["metadata"] = _metadata(row["metadata"])
         return rows
+
+
+def _metadata(text: Any) -> Any:
+    """Return what is noted of a row; None of somebody else's that is no JSON."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _zones(

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from switchbot_store import JsonStore, PostgresStore, get_store, migrate
+from switchbot_store import JsonStore, PostgresStore, StoreError, get_store, migrate
 from switchbot_store.doctor import inspection
 from switchbot_store.doctor.local import examine
 from switchbot_store.testing import TcpProxy
@@ -283,3 +283,68 @@ def test_a_file_with_a_mistake_is_named_with_line_and_column(
     }
     elsewhere.write_text("{}")
     assert "documents" not in doctor(0)
+
+
+def _a_directory(name):
+    def lay(directory):
+        (directory / name).mkdir(parents=True)
+
+    return lay
+
+
+def _a_link_to_nothing(directory):
+    directory.symlink_to("disk-that-is-not-mounted")
+
+
+@pytest.mark.parametrize(
+    ("lay", "named"),
+    [
+        (_a_directory(".lock"), ".lock"),
+        (_a_directory(".pending.json"), ".pending.json"),
+        (_a_directory("settings.json.previous"), "settings.json.previous"),
+        (_a_link_to_nothing, "disk-that-is-not-mounted"),
+    ],
+)
+def test_what_lies_in_the_way_of_writing_is_told_of(
+    doctor, invoke, tmp_path, lay, named
+):
+    directory = tmp_path / "config"
+    lay(directory)
+    if named.startswith("settings"):
+        (directory / "settings.json").write_text("{}")
+    with pytest.raises(StoreError), JsonStore(directory) as store:
+        store.set("settings", {"mode": "winter"})
+    assert JsonStore(directory).health_check() is False
+    assert any(named in each["message"] for each in doctor(1).values())
+    health = invoke("health", "--json", code=1).json
+    assert health["status"] == "error"
+    assert named in health["last_error"]
+
+
+def test_a_column_that_somebody_dropped(doctor, invoke, postgres):
+    invoke("migrate", "--no-backup")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("ALTER TABLE state_history DROP temperature CASCADE")
+    assert "switchbot-store migrate" in doctor(1)["schema"]["advice"]
+    invoke("migrate", "--no-backup")
+    assert "schema" not in doctor(1)
+
+
+def test_a_database_that_checks_no_texts(doctor, invoke, postgres, environment):
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(
+            "CREATE DATABASE unchecked TEMPLATE template0 ENCODING 'SQL_ASCII'"
+            " LC_COLLATE 'C' LC_CTYPE 'C'"
+        )
+        try:
+            url = psycopg.conninfo.make_conninfo(postgres, dbname="unchecked")
+            environment(POSTGRES_URL=url)
+            invoke("migrate", "--no-backup")
+            with psycopg.connect(url) as beside:
+                beside.execute(
+                    "INSERT INTO state_history (zone, timestamp) VALUES"
+                    r" (convert_from('\xfe'::bytea, 'SQL_ASCII'), now())"
+                )
+            assert "SQL_ASCII" in doctor(1)["encoding"]["advice"]
+        finally:
+            connection.execute("DROP DATABASE unchecked WITH (FORCE)")

@@ -139,3 +139,18 @@ class TestEdit:
         kept.unlink()
         with JsonStore(tmp_path / "config") as store:
             assert store.get("notes") == {"by": "somebody else"}
+
+
+@pytest.mark.parametrize("value", ["12345678901234567890", "1e20", '"\\u0000"'])
+def test_what_no_store_could_keep_is_shown_to_whoever_is_to_mend_it(
+    invoke, tmp_path, value
+):
+    (tmp_path / "config").mkdir()
+    path = tmp_path / "config" / "state.json"
+    path.write_text(f'{{"a": {value}}}')
+    shown = invoke("get", "state")
+    assert json.loads(shown.out) == json.loads(path.read_text())
+    assert "no store could keep this document: a: " in shown.err
+    findings = invoke("doctor", "--json").json["findings"]
+    (found,) = [each for each in findings if each["check"] == "documents"]
+    assert (found["level"], "'state'" in found["message"]) == ("warning", True)

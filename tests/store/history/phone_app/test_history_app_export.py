@@ -96,6 +96,11 @@ def test_every_header_is_understood(tmp_path, header, line, metadata):
         "2026年9月1日午前7:56",
         "2026/09/01 上午7:56",
         "2026년 9월 1일 오전 7:56",
+        "2026. 9. 1. 오전 7:56",
+        "2026. 09. 01. 07:56:00",
+        "2026년 9월 1일 화요일 오전 7시 56분",
+        "2026年9月1日(火) 07時56分00秒",
+        "2026年9月1日星期二 上午7:56",
         "\u200e٢٠٢٦-٠٩-٠١ ٠٧:٥٦",  # noqa: RUF001 - Arabic digits
     ],
 )
@@ -237,6 +242,15 @@ def test_where_nothing_tells_the_order_is_asked_for(tmp_path):
     (sample,), _ = read(tmp_path, text, date_order="month", timezone="UTC")
     assert sample.timestamp == datetime(2025, 3, 8, 22, 20, tzinfo=UTC)
     assert order_of(["03/08/2025 22:20", "no date"]) is None
+
+
+def test_lines_that_contradict_one_another_are_named(tmp_path):
+    text = f"{SHORT}\n13/01/2025 10:00,20,50\n01/14/2025 10:00,21,50\n"
+    with pytest.raises(StoreDataError, match=r"day.*'13/01.*month in '01/14") as raised:
+        read(tmp_path, text)
+    assert "--date-order" in str(raised.value)
+    (sample,), report = read(tmp_path, text, date_order="day")
+    assert (sample.temperature, report.bad) == (20, 1)
 
 
 def test_every_line_helps_to_find_the_order(tmp_path):

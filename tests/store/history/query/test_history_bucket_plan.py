@@ -48,3 +48,10 @@ def test_hours_are_split_only_while_the_offset_has_minutes():
     )
     assert plan.rollup
     assert plan.split_hours == (change, change + HOUR, change + 2 * HOUR)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Paris", "Asia/Kolkata"])
+def test_hours_up_to_the_end_of_the_calendar(zone):
+    end = datetime(9999, 12, 31, 23, tzinfo=UTC)
+    plan = plan_bucket(end - timedelta(days=40), end, "hour", ZoneInfo(zone))
+    assert plan.start < plan.end <= end
