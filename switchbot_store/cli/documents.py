@@ -76,7 +76,10 @@ def get(key: str | None, as_json: bool) -> None:
         return
     if not entry.revision and entry.stale:
         raise click.ClickException(
-            f"the database cannot be read, and there is no local copy of {key!r}"
+            _(
+                "the database cannot be read, and there is no local copy of {key!r}",
+                key=key,
+            )
         )
     if not entry.revision:
         raise click.ClickException(_("{key!r} was never set", key=key))
