@@ -359,11 +359,12 @@ def push(accounts: str, part: int, parts: int, shards: int, as_json: bool) -> No
     try:
         from switchbot_automation.fleet.push import FleetPush, accounts_of  # noqa: PLC0415 - the extra `mqtt`
     except ImportError as error:
-        raise Misuse(
-            _("install switchbot-automation[fleet,mqtt] ({error})", error=error)
-        ) from error
+        told = _("install switchbot-automation[fleet,mqtt] ({error})", error=error)
+        raise Misuse(told) from error
     if part > parts:
-        raise Misuse(_("--part {part} of --parts {parts}", part=part, parts=parts))
+        raise Misuse(
+            _("--part {part} of --parts {parts}: no such part", part=part, parts=parts)
+        )
     make_clients = clients_of(accounts)
     homes = _homes_with_settings()
 

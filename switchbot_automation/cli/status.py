@@ -28,7 +28,7 @@ from switchbot_automation.core.state.values import instant
 from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
 from switchbot_automation.engine.documents.keys import past_key
 from switchbot_automation.engine.documents.settings_life import SettingsLife
-from switchbot_automation.engine.tell.health import room_as_json
+from switchbot_automation.engine.tell.health import price_as_json, room_as_json
 from switchbot_automation.explain.words import (
     STATUS_WORDS,
     reason_words,
@@ -124,6 +124,7 @@ class RoomRow:
         self._room = room_as_json(room_health(zone, state, now))
         self._doubts = doubts_of_meters(zone, state)
         self._paused = paused_since(zone, state, now)
+        self._price = price_as_json(zone, state, now)
         self.aircon_id: str = zone.aircon_device_id
 
     @property
@@ -152,6 +153,7 @@ class RoomRow:
             "last_action_at": _instant(state.last_action_at),
             "hold_until": _instant(state.hold_until),
             "room": self._room,
+            "price": self._price,
             "unreadable": self._unreadable,
         }
 
@@ -181,10 +183,23 @@ class RoomRow:
             )
         if self._paused is not None:
             automation += _(", paused since {since}", since=_clock(self._paused[0]))
+        automation += self._priced()
         if self._unreadable:
             names = ", ".join(self._unreadable)
             automation += _("; no instants: {names}", names=names)
         return (self._name, read, self._unit(), automation, self._kept())
+
+    def _priced(self) -> str:
+        price = self._price
+        if price is None or price["level"] == "whole":
+            return ""
+        if price["level"] == "unknown":
+            return _(", the price of energy unknown")
+        at = instant(price["until"])
+        until = _clock(at) if at else ""
+        if price["level"] == "stores":
+            return _(", stores cheap energy until {until}", until=until)
+        return _(", spares dear energy until {until}", until=until)
 
     def _kept(self) -> str:
         room = self._room

@@ -20,6 +20,7 @@ from switchbot_automation.core.state.zone import PriceLevel
 from switchbot_automation.model import Reason, ReasonCode
 from switchbot_automation.schedule.windows import in_window, next_boundary
 from switchbot_automation.series import Series
+from switchbot_automation.settings.model import NARROWEST_KELVIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +40,6 @@ _WORTH = 0.15
 _NEAR_MEAN = 0.05
 # A shorter time of dear energy is over before a room has cooled by it.
 _SHORTEST = timedelta(minutes=30)
-# What is kept of a band: narrower than this a meter's step is too much of it.
-_NARROWEST_KELVIN = 1.2
 
 
 _Span: TypeAlias = "tuple[datetime, datetime, float]"
@@ -71,7 +70,7 @@ def _tariff(
 
 
 def level_of(series: Series, now: datetime, lead: timedelta) -> PriceLevel | None:
-    """Return what prices ask for at an aware instant, None where they ask for nothing.
+    """Return what prices ask for at an aware instant, None where none is known then.
 
     `lead` is how long before dear hours heat is stored.
     """
@@ -87,17 +86,18 @@ def level_of(series: Series, now: datetime, lead: timedelta) -> PriceLevel | Non
     )
     prices = [price for _, _, price in spans]
     spread = max(prices) - min(prices)
+    price = here[2]
+    whole_band = PriceLevel(False, False, price, max(prices), here[1])  # noqa: FBT003 - a row of a table
     if spread <= _WORTH * abs(mean):
-        return None
+        return whole_band
     limit = mean + _NEAR_MEAN * spread
     blocks = _dear_blocks(spans, limit)
-    price = here[2]
     inside = next((each for each in blocks if each[0] <= now < each[1]), None)
     if inside is not None:
         return PriceLevel(False, True, price, inside[2], inside[1])  # noqa: FBT003 - a NamedTuple's fields
     ahead = next((each for each in blocks if each[0] > now), None)
     if ahead is None:
-        return None
+        return whole_band
     begins, _, dear = ahead
     worth = dear - price > _WORTH * abs(mean)
     if begins - now <= lead and worth:
@@ -171,6 +171,23 @@ def level_said(
     return replace(level, until=min(level.until, ends))
 
 
+def level_in_force(
+    zone: ZoneSettings, said: PriceLevel | None, now: datetime
+) -> PriceLevel | None:
+    """Return what the price of a zone asks for now, None where it is not known.
+
+    `said` is what a series asked for when it was last looked at; while it is not known the
+    tariff by the clock counts.
+    """
+    price = zone.price
+    if price is None:
+        return None
+    if price.source and said is not None and now < said.until:
+        return said
+    series = tariff_of(zone, now)
+    return level_of(series, now, price.lead) if series is not None else None
+
+
 def with_price(
     zone: ZoneSettings, said: PriceLevel | None, now: datetime
 ) -> ZoneSettings:
@@ -182,10 +199,7 @@ def with_price(
     price, overlay = zone.price, zone.overlay
     if price is None or overlay is None or overlay.paused_since is not None:
         return zone
-    level = said if price.source and said is not None and now < said.until else None
-    if level is None:
-        series = tariff_of(zone, now)
-        level = level_of(series, now, price.lead) if series is not None else None
+    level = level_in_force(zone, said, now)
     if level is None:
         return zone
     until = level.until
@@ -238,7 +252,7 @@ def _part(
     low, high = profile.min_temp, profile.max_temp
     less = share * (high - low)
     low, high = (low, high - margin) if warm else (low + margin, high)
-    less = min(less, high - low - _NARROWEST_KELVIN)
+    less = min(less, high - low - NARROWEST_KELVIN)
     if less <= 0.0:
         return profile
     return (

@@ -22,9 +22,11 @@ from switchbot_automation.model import (
     Action,
 )
 from switchbot_automation.settings.checks import dotted
+from switchbot_automation.settings.model import NARROWEST_KELVIN
 from switchbot_automation.settings.scale import in_celsius
 from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.units import SYMBOLS, degrees
+from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -319,6 +321,8 @@ def warnings(document: Mapping[str, Any], settings: Settings) -> list[SettingsEr
         found += _needs_weather(document, zone)
         found += _hidden_windows(document, zone)
         found += _needs_events(document, zone)
+        found += _too_narrow_for_a_price(document, zone, settings.unit)
+        found += _unknown_sources(document, zone, settings)
     return found
 
 
@@ -341,6 +345,52 @@ def _needs_weather(
                 "does nothing without outdoor_device_id, the meter outdoors",
                 path=dotted(_place_of(document, zone.name, *keys)),
             )
+
+
+def _too_narrow_for_a_price(
+    document: Mapping[str, Any], zone: ZoneSettings, unit: str
+) -> Iterator[SettingsError]:
+    """Say that a band has nothing to give up, so that the price moves nothing."""
+    price = zone.price
+    if price is None or not price.share:
+        return
+    # As much of it is kept for a unit that is switched; see `core.price`.
+    switched = not (zone.modulates or zone.proportions)
+    margin = zone.hysteresis_celsius if switched else 0.0
+    for season, profile in zip(SEASONS, (zone.winter, zone.summer), strict=True):
+        if profile is None or zone.mode not in (season, "auto"):
+            continue
+        needed = NARROWEST_KELVIN + margin
+        if profile.max_temp - profile.min_temp <= needed:
+            low, high = degrees(profile.min_temp, unit), degrees(profile.max_temp, unit)
+            yield SettingsError(
+                f"{low} to {high} {SYMBOLS[unit]} is too narrow for `price` to move"
+                f" anything before dear hours or in them; that takes more than"
+                f" {needed:g} K, and 2 K or more are worth it",
+                path=dotted(_place_of(document, zone.name, season)),
+            )
+
+
+def _unknown_sources(
+    document: Mapping[str, Any], zone: ZoneSettings, settings: Settings
+) -> Iterator[SettingsError]:
+    """Say that what a zone looks ahead by is no plug-in's, so a program has to tell it."""
+    plugged = [
+        name for name, part in settings.plugins.items() if part.group == "series"
+    ]
+    for source, keys in (
+        (zone.price.source if zone.price else "", ("price", "source")),
+        (zone.outdoor_forecast, ("outdoor_forecast",)),
+    ):
+        if not source or source in plugged:
+            continue
+        near = nearest(source, plugged)
+        hint = f"; did you mean {near!r}?" if near else ""
+        yield SettingsError(
+            f"{source!r} stays unknown unless a program tells it by `engine.tell_series`:"
+            f" plugins has no such series{hint}",
+            path=dotted(_place_of(document, zone.name, *keys)),
+        )
 
 
 def _needs_events(

@@ -47,6 +47,9 @@ _PRICE = DEFAULTS["price"]
 _GROUP = DEFAULTS["groups{}"]
 _NOTIFIER = DEFAULTS["notifiers{}"]
 
+# What a price leaves of a band: of one that is narrower a meter's step is too much.
+NARROWEST_KELVIN = 1.2
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:

@@ -31,14 +31,13 @@ def env_file() -> Path:
     try:
         return path.expanduser()
     except RuntimeError as error:
-        raise Misuse(
-            _(
-                "{name} is {path}: {error}; write the whole path",
-                name=VARIABLE,
-                path=path,
-                error=error,
-            )
-        ) from error
+        told = _(
+            "{variable} is {path}: {error}; write the whole path",
+            variable=VARIABLE,
+            path=path,
+            error=error,
+        )
+        raise Misuse(told) from error
 
 
 def load_env_file() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from switchbot_automation import AutomationEngine
 from switchbot_automation.core.state.zone import Surroundings
+from switchbot_automation.instants import encode_instant
 from switchbot_automation.plugins import API_VERSION, Plugin, registry
 from switchbot_automation.series import Series
 from switchbot_automation.simulation import SimulatedClock, SimulatedHome
@@ -152,6 +153,30 @@ async def test_a_plugin_that_never_answers_holds_no_room_up(
         assert series["market"]["problem"] == "TimeoutError"
 
 
+async def test_health_and_overview_say_what_the_price_asks_for_and_until_when(living):
+    opened, clock = living
+    begin = clock.now() + HOUR
+
+    async def told(engine):
+        await engine.run_once()
+        health = await engine.health()
+        found = engine.overview()["zones"][0]["price"]
+        assert health["zones"]["default"]["price"] == found
+        return found["level"], found["until"], health["status"]
+
+    async with opened(TOLD) as engine, opened(ROOM) as plain:
+        assert await told(engine) == ("unknown", None, "degraded")
+        engine.tell_series("host", dear_from(begin))
+        assert await told(engine) == ("stores", encode_instant(begin), "ok")
+        clock.advance(3600)
+        ends = encode_instant(begin + 6 * HOUR)
+        assert await told(engine) == ("coasts", ends, "ok")
+        clock.advance(6 * 3600)
+        assert (await told(engine))[:2] == ("unknown", None)
+        await plain.run_once()
+        assert plain.overview()["zones"][0]["price"] is None
+
+
 async def test_a_host_tells_prices_and_takes_them_back(living):
     opened, clock = living
     async with opened(TOLD) as engine:
@@ -207,6 +232,18 @@ async def test_the_tariff_counts_while_the_series_is_not_known(living):
     async with opened(ROOM | {"price": price}) as engine:
         await engine.run_once()
         assert band(engine) == LOWER
+
+
+async def test_a_series_of_one_price_counts_and_not_the_tariff_beside_it(living):
+    opened, clock = living
+    at = clock.now()
+    dear = {"start": f"{at:%H:%M}", "end": f"{at + 3 * HOUR:%H:%M}", "price": 0.4}
+    price = {"source": "host", "windows": [dear], "otherwise": 0.1}
+    same = Series(((at - HOUR, 0.2),), ends=at + 12 * HOUR, issued_at=at - HOUR)
+    async with opened(ROOM | {"price": price}) as engine:
+        engine.tell_series("host", same)
+        await engine.run_once()
+        assert band(engine) == WHOLE
 
 
 async def test_after_a_restart_the_level_counts_until_it_is_over(living):

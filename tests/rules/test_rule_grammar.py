@@ -96,6 +96,27 @@ def test_home_assistants_shapes_are_read(parts):
         (actions({"service": "light.turn_on"}), "service: is not had here: use action"),
         (actions({"action": "light.turn_on"}), "'light.turn_on' is not had here: use"),
         (
+            {"triggers": {"platform": "time", "at": "07:00"}},
+            "triggers.platform: is not had here: write `trigger`",
+        ),
+        (actions({"scene": "scene.film"}), "scene: is not had here: use action scene"),
+        (actions({**TELL, "metadata": {}}), "metadata: is not had here: leave it out"),
+        (
+            actions({**TELL, "message": "{{ states('sensor.t') }} °C"}),
+            "there are no templates; a message has $value",
+        ),
+        (
+            actions(
+                {
+                    "action": "command",
+                    "device": "Lamp",
+                    "command": "setBrightness",
+                    "parameter": "{% if x %}3{% endif %}",
+                }
+            ),
+            "parameter '{% if x %}3{% endif %}': there are no templates",
+        ),
+        (
             actions({**TELL, "data": {"message": "x"}}),
             "data: is not had here: write its keys in the step itself",
         ),

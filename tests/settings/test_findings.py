@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from switchbot_automation import AutomationEngine
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Device, DeviceList, Remote, Scene
+from switchbot_automation.plugins import API_VERSION, Plugin, registry
 from switchbot_automation.settings.account import account_findings
 from switchbot_automation.settings.findings import findings
 from switchbot_automation.settings.read import (
@@ -284,3 +285,45 @@ def test_what_is_doubtful_is_a_warning():
     )
     assert in_account({"meter_device_id": "M1"}, silent) == ([], ["meter_device_id"])
     assert in_account({"meter_device_id": "M1"}, DeviceList((), ())) == ([], [""])
+
+
+NIGHT = {"windows": [{"start": "22:00", "end": "06:00", "price": 1}], "otherwise": 2}
+
+
+@pytest.mark.parametrize(
+    ("high", "changes", "told"),
+    [
+        (21.2, {}, ["winter"]),
+        (21.3, {}, []),
+        (21.3, {"control": "switch", "hysteresis_celsius": 0.3}, ["winter"]),
+        (21.2, {"price": {**NIGHT, "share": 0}}, []),
+        (21.2, {"mode": "summer", "summer": {"min_temp": 23, "max_temp": 26}}, []),
+    ],
+)
+def test_a_band_too_narrow_for_a_price_is_told_of(high, changes, told):
+    document = winter(min_temp=20, max_temp=high) | {"control": "auto", "price": NIGHT}
+    assert paths(found(document | changes).warnings) == told
+
+
+@pytest.fixture
+def exchange():
+    registry.cache_clear()
+    made = Plugin(dict, lambda _: None, API_VERSION)
+    registry().add("series", "exchange", made)
+    yield
+    registry.cache_clear()
+
+
+@pytest.mark.parametrize("key", ["price", "outdoor_forecast"])
+def test_a_series_that_no_plugin_reads_is_named_with_the_nearest(key, exchange):
+    def naming(source):
+        given = {"source": source} if key == "price" else source
+        return {"plugins": {"market": {"series": "exchange"}}, key: given}
+
+    wide = winter(min_temp=20, max_temp=23)
+    path = {"price": "price.source"}.get(key, key)
+    (warning,) = found(wide | naming("markt")).warnings
+    assert warning.path == path
+    assert "'markt' stays unknown" in str(warning)
+    assert "did you mean 'market'?" in str(warning)
+    assert found(wide | naming("market")).warnings == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from datetime import timedelta
+from io import BytesIO
 
 import aiohttp
 import pytest
@@ -62,6 +63,45 @@ async def test_scenes_are_listed_and_carried_out(call, home, clock):
 
 
 # --- who may ask ----------------------------------------------------------------------
+
+
+async def test_a_token_that_is_no_text_is_no_token(call, cloud):
+    headers = call.headers() | {"Authorization": "\udcff\udcfe"}
+    address = cloud.base_url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(*address)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    request = (
+        f"GET /v1.1/devices HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{lines}\r\n"
+    )
+    writer.write(request.encode(errors="surrogateescape"))
+    assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ("[" * 100_000, (400, {"message": "Invalid request body"})),
+        ("x" * ((1 << 20) + 1), (413, {"message": "Request Too Long"})),
+        (
+            '{"command": "turnOn", "parameter": 1, "commandType": []}',
+            (200, {"statusCode": 190, "message": "param is invalid", "body": {}}),
+        ),
+    ],
+    ids=["deep", "long", "a list for a word"],
+)
+async def test_a_body_that_no_client_sends_is_refused_by_name(
+    call, cloud, body, answer
+):
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"{cloud.base_url}{AIRCON_COMMANDS}",
+            headers=call.headers(),
+            data=BytesIO(body.encode()),
+        ) as response,
+    ):
+        assert (response.status, await response.json()) == answer
 
 
 @pytest.mark.parametrize("missing", ["Authorization", "t", "nonce", "sign"])

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine.scheduler import SchedulerService
 from switchbot_automation.engine.tick import Performance
+from switchbot_automation.series import Series
 from switchbot_store import FailoverStore, MemoryStore, StoreUnavailableError
 
 DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
@@ -33,6 +34,36 @@ async def test_a_home_that_works_tells_all_of_itself(home, get):
     assert set(told["versions"]) == {"python", "switchbot_automation", "aiohttp"}
     assert told["performance"]["status"] == "ok"
     assert told["performance"]["ticks_per_minute"] > 0
+
+
+async def test_what_a_price_asks_of_a_room_is_told_with_its_end(bare, http, get):
+    settings = bare.store.get("settings")
+    settings["zones"]["office"]["price"] = {"source": "host"}
+    bare.store.set("settings", settings)
+
+    async def told(url):
+        await bare.engine.run_once()
+        async with http.get(f"{url}metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        office = 'price_level{state="%s",zone="office"} 1.0'
+        levels = ("stores", "coasts", "whole", "unknown")
+        prefix = "switchbot_automation_"
+        found = [each for each in levels if prefix + office % each in lines]
+        ends = [each for each in lines if each.startswith(f"{prefix}price_level_until")]
+        rooms = (await get(f"{url}api/zones"))["zones"]
+        prices = {each["name"]: each["price"] for each in rooms}
+        assert prices["living room"] is None
+        assert found == [prices["office"]["level"]]
+        assert len(ends) == (prices["office"]["until"] is not None)
+        return found
+
+    async with bare.serve() as url:
+        assert await told(url) == ["unknown"]
+        now = bare.clock.now()
+        soon, later = (now + timedelta(hours=each) for each in (1, 6))
+        series = Series(((now, 0.1), (soon, 0.4)), ends=later, issued_at=now)
+        bare.engine.tell_series("host", series)
+        assert await told(url) == ["stores"]
 
 
 async def test_before_the_first_tick_it_lives_and_is_not_ready(bare, get):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.price import level_in_force
 from switchbot_automation.core.state.around import sign_beliefs
 from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.kept import doubted_meters, room_health
@@ -25,11 +26,15 @@ if TYPE_CHECKING:
     from switchbot_automation.core.state.around import SignBelief
     from switchbot_automation.core.state.evidence import UnitBelief
     from switchbot_automation.core.state.kept import RoomHealth
-    from switchbot_automation.core.state.zone import Refusal
+    from switchbot_automation.core.state.zone import Refusal, ZoneState
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.tell.record import Recorder
     from switchbot_automation.model import TickReport
+    from switchbot_automation.settings.model import ZoneSettings
     from switchbot_store import StoreStatus
+
+PRICE_LEVELS: Final = ("stores", "coasts", "whole", "unknown")
+"""What a price asks of a room, see `price_as_json`."""
 
 # Three times the longest a wake-up may be late before the tick counts as stale.
 _STALE_AFTER = timedelta(minutes=3)
@@ -67,7 +72,8 @@ def health_report(
     rules run away or fail (`rules.problems`), a part of the stored settings that cannot
     be read here was set aside (`set_aside`), or a unit that the settings no longer have
     was left running (`left_units`; it ends when the unit is turned off, seen off, or
-    configured again, and after a week), or something beside the engine tells of a problem
+    configured again, and after a week), no price is known for a zone that has one set
+    (`price`, see `price_as_json`), or something beside the engine tells of a problem
     (`beside`, such as the connection that events come by).
     """
     settings = documents.life.settings
@@ -86,6 +92,7 @@ def health_report(
             or zone["room"]["advice"]
             or zone["cannot_command"]
             or zone["refused_readings"]
+            or (report and zone["enabled"] and _unpriced(zone))
             for zone in zones.values()
         )
         or bool(left_units)
@@ -183,6 +190,9 @@ def _zones(
             "error_count": state.error_count,
             "last_error": state.last_error,
             "room": room_as_json(room_health(as_kept[name], state, now)),
+            "price": price_as_json(
+                as_kept[name], documents.states[zone.lead or name], now
+            ),
             "doubted_meters": [
                 {
                     "device_id": meter,
@@ -227,6 +237,33 @@ def room_as_json(room: RoomHealth) -> dict[str, Any]:
         "since": encode_instant(room.since) if room.since else None,
         "reasons": [str(code) for code in room.reasons],
         "advice": advice_words(room.advice, room.cause),
+    }
+
+
+def price_as_json(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> dict[str, Any] | None:
+    """Return what the price asks of a room: `level`, `until`, `price`, `dear`.
+
+    None without the setting `price`. `level` is ``stores`` (the conditioned end of the band),
+    ``coasts`` (the other), ``whole``, or ``unknown`` where no price is known now: then the
+    rest is None. `until` is when it may be another; `dear` the price of the dear hours.
+    `zone` is as it is in force, `state` that of its room.
+    """
+    if zone.price is None:
+        return None
+    around, overlay = state.surroundings, zone.overlay
+    level = level_in_force(zone, around.price if around else None, now)
+    if level is None:
+        return {"level": "unknown", "until": None, "price": None, "dear": None}
+    # A room whose heating rests for an opening has no part of its band to be kept in.
+    moves = overlay is None or overlay.paused_since is None
+    words = "stores" if level.stores else "coasts" if level.coasts else "whole"
+    return {
+        "level": words if moves else "whole",
+        "until": encode_instant(level.until),
+        "price": level.price,
+        "dear": level.dear,
     }
 
 
@@ -276,6 +313,11 @@ def _unit(belief: UnitBelief) -> dict[str, Any]:
         "uncertain": belief.uncertain,
         "contradicted_by": belief.contradicted_by,
     }
+
+
+def _unpriced(zone: Mapping[str, Any]) -> bool:
+    price = zone["price"]
+    return price is not None and price["level"] == "unknown"
 
 
 def _text(error: Exception | None) -> str | None:

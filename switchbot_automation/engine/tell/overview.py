@@ -14,7 +14,7 @@ from switchbot_automation.core.state.around import outdoor_of
 from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.wishes import least_width, wish_in_force
-from switchbot_automation.engine.tell.health import room_as_json
+from switchbot_automation.engine.tell.health import price_as_json, room_as_json
 from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import reason_words
@@ -105,7 +105,11 @@ def _in_turns(
         for number, (name, zone) in enumerate(seasonal.zones.items(), start=1):
             state, decision = documents.states[name], made.get(name)
             as_set = settings.zones[name]
-            zones.append(_zone(as_set, zone, state, decision, now, schedules=schedules))
+            price = _price(documents, zone, now)
+            zones.append(
+                _zone(as_set, zone, state, decision, now, schedules=schedules)
+                | {"price": price}
+            )
             if not number % _IN_A_TURN:
                 yield
     return {
@@ -130,7 +134,15 @@ def zone_overview(
     decisions = report.decisions if report else ()
     made = next((each for each in decisions if each.zone == name), None)
     state = documents.states[name]
-    return _zone(as_set, zone, state, made, now, schedules=_Schedules(now))
+    found = _zone(as_set, zone, state, made, now, schedules=_Schedules(now))
+    return found | {"price": _price(documents, zone, now)}
+
+
+def _price(
+    documents: Documents, zone: ZoneSettings, now: datetime
+) -> dict[str, Any] | None:
+    # What is told of a room is kept with the first of its units.
+    return price_as_json(zone, documents.states[zone.lead or zone.name], now)
 
 
 def _zone(

@@ -8,6 +8,7 @@ Each problem is one line for a person, with the nearest of what there is.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -45,6 +46,7 @@ Types: TypeAlias = "Callable[[str], tuple[DeviceType, ...]]"
 
 Fields: TypeAlias = "Mapping[str, list[StatusField]]"
 
+_TEMPLATE: Final = re.compile(r"\{\{.*\}\}|\{%.*%\}", re.DOTALL)
 _NUMBERS: Final = frozenset({"integer", "number"})
 _PERCENT: Final = (0.0, 100.0)
 _MOST_NAMED: Final = 8
@@ -78,11 +80,27 @@ def never_true(
 
 
 def never_sent(rule: Rule) -> Iterator[str]:
-    """Yield which commands of a rule no product at all takes."""
+    """Yield which commands of a rule no product at all takes, and which templates stay text."""
     for step in every_step(rule.steps):
         action = step.action
+        yield from _templates(action)
         if isinstance(action, DeviceCommand) and not action.unchecked:
             yield from _no_such_command(action)
+
+
+def _templates(action: object) -> Iterator[str]:
+    """Tell of Home Assistant's templates, which would be told or sent as they are written."""
+    texts: dict[str, object] = {}
+    if isinstance(action, Notify):
+        texts = {"message": action.message, "title": action.title}
+    elif isinstance(action, DeviceCommand) and not action.unchecked:
+        texts = {"parameter": action.parameter}
+    for key, written in texts.items():
+        if isinstance(written, str) and _TEMPLATE.search(written):
+            yield (
+                f"{key} {shown(written)}: there are no templates; a message has $value and"
+                " the trigger's other words"
+            )
 
 
 def nobody_told(rule: Rule) -> Iterator[str]:

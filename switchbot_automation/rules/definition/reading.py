@@ -57,7 +57,7 @@ _TRIGGERS_INSTEAD = Instead(
         "conversation": "engine.run_rule starts a rule from outside",
         "persistent_notification": "there are none",
     },
-    _KEYS,
+    {"platform": "write `trigger`, its newer name in Home Assistant", **_KEYS},
 )
 _CONDITIONS_INSTEAD = Instead(
     {

@@ -57,6 +57,7 @@ LONGEST_WAIT: Final = timedelta(days=31)
 _MOST_WRITTEN: Final = 500
 
 _TEMPLATE: Final = "there are no templates"
+_SCENE: Final = "use action scene with the account's `scene`, its name or id"
 _INSTEAD = Instead(
     {
         "parallel": "the steps of a list follow each other at once; or write two rules",
@@ -74,6 +75,7 @@ _INSTEAD = Instead(
         "entity_id": "use action command with `device` or `zone`",
         "target": "name the `device` or `zone` in the step; both may be lists",
         "data": "write its keys in the step itself, as `parameter`",
+        "metadata": "leave it out",
         "response_variable": "there are no variables",
         "set_conversation_response": "there are no conversations; use notify",
         "for_each": "write the devices or zones as a list in the step",
@@ -196,7 +198,7 @@ def _action(value: object) -> Step:
     if isinstance(value, Mapping) and value.get("action") == "notify":
         return Step("notify", _notify(value), key=key)
     if isinstance(value, Mapping) and value and "action" not in value:
-        refuse_keys(value, _INSTEAD.keys)
+        refuse_keys(value, {**_INSTEAD.keys, "scene": _SCENE})
         word = next(iter(value))
         raise vol.Invalid(
             f"is missing, beside {shown(word)}{near(word, tuple(BLOCKS))}; a step"

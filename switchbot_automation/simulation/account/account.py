@@ -270,7 +270,7 @@ def _read_command(device_id: str, payload: Any) -> SceneStep:
         raise RefusedError("param is invalid", status_code=190)
     command_type = payload.get("commandType", "command")
     # `tag`, a preset button by its index, is undocumented (SwitchBotAPI#232).
-    if command_type not in {"command", "customize", "tag"}:
+    if command_type not in ("command", "customize", "tag"):
         raise RefusedError("param is invalid", status_code=190)
     return SceneStep(device_id, command, payload["parameter"], command_type)
 

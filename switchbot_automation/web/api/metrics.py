@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from switchbot_automation.core.state.kept import STATUSES
+from switchbot_automation.engine.tell.health import PRICE_LEVELS
+from switchbot_automation.instants import parse_instant
 from switchbot_automation.web.api.health import health_of
 from switchbot_automation.web.request import RequestRefusedError, site_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from prometheus_client.core import Metric
 
@@ -139,7 +141,24 @@ class MetricFigures:
             for name, zone in self._health["zones"].items()
         }
         yield _gauge("doubted_meters", text, doubts, "zone")
-        yield _room_states({name: room["status"] for name, room in rooms.items()})
+        text = "Whether the room is kept."
+        found = {name: room["status"] for name, room in rooms.items()}
+        yield _states_of_zones("room_status", text, STATUSES, found)
+        priced = {
+            name: zone["price"]
+            for name, zone in self._health["zones"].items()
+            if zone["price"] is not None
+        }
+        text = "What the price of energy asks of a zone that has one set."
+        found = {name: price["level"] for name, price in priced.items()}
+        yield _states_of_zones("price_level", text, PRICE_LEVELS, found)
+        until = {
+            name: parse_instant(price["until"]).timestamp()
+            for name, price in priced.items()
+            if price["until"] is not None
+        }
+        text = "When the price may ask for something else; absent while it is unknown."
+        yield _gauge("price_level_until_timestamp_seconds", text, until, "zone")
 
     def _of_upkeep(self) -> Iterator[Metric]:
         devices, zones = self._upkeep["devices"], self._health["zones"]
@@ -233,15 +252,16 @@ def _gauge(
     return GaugeMetricFamily(_PREFIX + name, text, value=float(value))
 
 
-def _room_states(rooms: dict[str, str]) -> Metric:
+def _states_of_zones(
+    name: str, text: str, states: Sequence[str], found: dict[str, str]
+) -> Metric:
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - see above
 
-    text = "Whether the room is kept."
     labels = ["zone", "state"]
-    metric = GaugeMetricFamily(_PREFIX + "room_status", text, labels=labels)
-    for zone, status in rooms.items():
-        for each in STATUSES:
-            metric.add_metric([zone, each], float(each == status))
+    metric = GaugeMetricFamily(_PREFIX + name, text, labels=labels)
+    for zone, state in found.items():
+        for each in states:
+            metric.add_metric([zone, each], float(each == state))
     return metric
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from switchbot_automation.core.state.kept import STATUSES
 from switchbot_automation.engine.act.wishes import ASKED_BY_PEOPLE
+from switchbot_automation.engine.tell.health import PRICE_LEVELS
 from switchbot_automation.languages import LANGUAGES
 from switchbot_automation.units import UNITS
 
@@ -112,6 +113,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         temperature=_maybe(_NUMBER),
         humidity=_maybe(_NUMBER),
         outdoor=_maybe(_NUMBER),
+        price=_maybe(_ref("PriceLevel")),
         beside=_list({"enum": ["outdoor", "power"]}),
         read_at=_maybe(_INSTANT),
         stale=_BOOLEAN,
@@ -136,6 +138,12 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         since=_maybe(_INSTANT),
         reasons=_list(_TEXT),
         advice=_TEXT,
+    ),
+    "PriceLevel": _object(
+        level={"enum": list(PRICE_LEVELS)},
+        until=_maybe(_INSTANT),
+        price=_maybe(_NUMBER),
+        dear=_maybe(_NUMBER),
     ),
     "Quota": _object(
         level={"enum": ["normal", "saving", "critical", "exhausted"]},

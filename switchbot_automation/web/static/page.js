@@ -130,6 +130,7 @@ function noteOf(zone) {
     const values = { status: roomWord(status), since: since && dayAndClock(since, zone.timezone), advice };
     notes.push(since ? _("{status} since {since}. {advice}", values) : _("{status}. {advice}", values));
   }
+  if (zone.price) notes.push(priceWords(zone));
   if (zone.stale) notes.push(zone.read_at ? _("No reading since {since}.", { since: dayAndClock(zone.read_at, zone.timezone) }) : _("No reading yet."));
   if (!zone.enabled && zone.outcome !== "disabled") notes.push(_("The automation is switched off."));
   if (zone.observe_only) notes.push(_("Only observes; nothing is sent."));
@@ -139,7 +140,16 @@ function noteOf(zone) {
     const forEver = zone.hold_until.startsWith(FOR_EVER);
     notes.push(forEver ? _("Held until you resume.") : _("Held until {until}.", { until: dateAndClock(zone.hold_until, zone.timezone) }));
   }
-  return notes.join(" ");
+  return notes.filter(Boolean).join(" ");
+}
+
+function priceWords(zone) {
+  const until = zone.price.until && clock(zone.price.until, zone.timezone);
+  return {
+    stores: _("Stores while energy is cheap, until {until}.", { until }),
+    coasts: _("Spares dear energy until {until}.", { until }),
+    unknown: _("The price of energy is unknown; kept as without one."),
+  }[zone.price.level];
 }
 
 function showFacts() {
