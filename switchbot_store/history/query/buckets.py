@@ -120,7 +120,7 @@ def timezone_of(name: str) -> ZoneInfo:
     """Return the timezone of an IANA name, or raise StoreConfigError."""
     try:
         return zone_of(name)
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, TypeError, OSError) as error:
         raise StoreConfigError(
             f"{name!r} is no timezone; a name such as 'Europe/Paris' is",
             variable="timezone",
@@ -136,7 +136,8 @@ def check_shape(points: int | None, bucket: str | None) -> None:
     """Raise StoreConfigError unless at most one is given, and a known one."""
     if points is not None and bucket is not None:
         raise StoreConfigError("give points or bucket, not both", variable="points")
-    if bucket is not None and bucket not in GRANULARITIES:
+    known = isinstance(bucket, str) and bucket in GRANULARITIES
+    if bucket is not None and not known:
         accepted = ", ".join(GRANULARITIES)
         raise StoreConfigError(f"{bucket!r} is none of {accepted}", variable="bucket")
     if points is not None and (type(points) is not int or points < 1):
@@ -152,6 +153,7 @@ def plan_points(
     asks for that because recorded rows are gone. From half a day on it is a multiple of
     `BLOCK`, and the buckets are counted from the start of one.
     """
+    start, end = _within_the_calendar(start, end)
     wanted = (end - start).total_seconds() / points
     width = next((each for each in _ROUND_WIDTHS if each >= wanted), None)
     if width is not None and not rollup_only:
@@ -173,8 +175,7 @@ def plan_bucket(
 ) -> BucketPlan:
     """Cut by a granularity of `GRANULARITIES`, on the wall clock of `timezone`."""
     width = GRANULARITIES[bucket]
-    # On the wall clock of somewhere the calendar begins later or ends earlier.
-    start, end = max(start, _FIRST_INSTANT), min(end, _LAST_INSTANT)
+    start, end = _within_the_calendar(start, end)
     if bucket == "day":
         edges = _day_edges(start, end, timezone)
     elif bucket == "hour" and not _whole_hours(start, end, timezone):
@@ -195,6 +196,11 @@ def plan_bucket(
             rollup=True,
         )
     )
+
+
+def _within_the_calendar(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Leave out where buckets, or some place's wall clock, lie outside of it."""
+    return max(start, _FIRST_INSTANT), min(end, _LAST_INSTANT)
 
 
 def _with_split_hours(plan: BucketPlan) -> BucketPlan:

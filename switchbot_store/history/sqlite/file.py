@@ -367,7 +367,12 @@ class SqliteFile:
     def _errors_named(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
+        except (
+            sqlite3.IntegrityError,
+            sqlite3.DataError,
+            OverflowError,
+            UnicodeEncodeError,
+        ) as error:
             raise StoreDataError(str(error)) from error
         except sqlite3.Error as error:
             raise StoreUnavailableError(self._told_of(error)) from error

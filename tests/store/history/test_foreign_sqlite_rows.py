@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from switchbot_store import HistorySample, HistoryService, SqliteHistory
+from switchbot_store import HistorySample, HistoryService, SqliteHistory, StoreError
 
 START = datetime(2026, 5, 4, tzinfo=UTC)
 NOW = START + timedelta(days=1)
@@ -59,3 +59,20 @@ def test_what_is_computed_of_them(service):
     summary = service.aggregates(48)
     assert (summary["avg_temperature"], summary["max_humidity"]) == (20, 50)
     assert (summary["total_errors"], summary["max_api_requests"]) == (0, None)
+
+
+FOR_EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+
+@pytest.mark.parametrize("points", [1, 3, 10**30])
+def test_points_of_all_the_calendar(service, points):
+    rows = service.query(*FOR_EVER, points=points).rows
+    assert sum(row["count"] for row in rows) == 8
+
+
+@pytest.mark.parametrize(
+    "odd", [{"bucket": ["hour"]}, {"bucket": "day", "timezone": 5}, {"zone": "\ud800"}]
+)
+def test_an_odd_question_is_refused_by_an_error_of_the_store(service, odd):
+    with pytest.raises(StoreError):
+        service.query(START, NOW, **odd)
