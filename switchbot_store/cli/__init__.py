@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import sys
 
+from switchbot_store.cli.full_output import end_if_full
+
 _CLI_LIBRARIES = frozenset({"click", "dotenv", "rich"})
 
 
@@ -26,6 +28,9 @@ def main() -> None:
 
         # Some are asked for by a command alone.
         application.main(prog_name="switchbot-store")
+    except OSError as error:
+        end_if_full(error, "switchbot-store")
+        raise
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _CLI_LIBRARIES:
             raise

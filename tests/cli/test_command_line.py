@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -44,6 +45,25 @@ def test_another_missing_module_is_not_taken_for_the_extra():
     done = python(WITHOUT.format(module="orjson"))
     assert done.returncode == 1
     assert "[cli]" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("module", ["switchbot_store", "switchbot_automation"])
+def test_where_the_output_has_no_room_left_it_is_one_line_and_1(module):
+    code = (
+        f"import sys; sys.argv[1:] = ['--help']; from {module}.cli import main; main()"
+    )
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    said = "the output cannot be written: No space left on device"
+    assert ran.stderr == f"{module.replace('_', '-')}: {said}\n"
 
 
 def test_help_lists_every_command(invoke):
