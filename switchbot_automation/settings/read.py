@@ -880,7 +880,17 @@ def _further_units(
         values |= {"lead": name, "equipment": (unit,), "optimum_start": False}
         values["backed_up"] = _backed_up(units, unit)
         _presume(values, unit)
-        yield f"{name} {number}", _completed(values)
+        yield _further_name(name, number), _completed(values)
+
+
+def further_names(name: str, equipment: object) -> list[str]:
+    """Return what the further units of a zone can be called, by its raw `equipment`."""
+    units = len(equipment) if isinstance(equipment, list) else 0
+    return [_further_name(name, number) for number in range(1, units + 1)]
+
+
+def _further_name(name: str, number: int) -> str:
+    return f"{name} {number}"
 
 
 def _name_taken(name: str) -> SettingsError:

@@ -524,3 +524,24 @@ async def test_a_unit_that_runs_alone_has_its_meter_read_in_time(kind):
     # Its window closes after an hour or two, and the air conditioner rests.
     await home.live(5)
     assert not {word for word in home.said[SECOND] if word.startswith("sensor_")}
+
+
+@pytest.mark.parametrize("change", ["unit removed", "zone removed", "while stopped"])
+@pytest.mark.parametrize("kind", ["fan", "heater", "humidifier"])
+async def test_a_further_unit_that_is_taken_out_does_not_run_on(kind, change):
+    unit = {"kind": kind, "device_id": DEVICE}
+    home = Home(roomed(AIRCON, unit))
+    await home.engine.run_once()
+    home.clock.advance(3600)  # nobody knew when it stopped
+    await home.engine.act(SECOND, ManualAction.ON, "permanent")
+    await home.live(0.05)
+    assert home.unit().on
+    document = roomed(AIRCON)
+    if change == "zone removed":
+        document = {"zones": {"other": roomed() | {"meter_device_id": OUTDOORS}}}
+    home.store.set("settings", document)
+    if change == "while stopped":
+        home.restart()
+    await home.live(0.1)
+    assert not home.unit().on
+    assert (await home.engine.health())["left_units"] == []

@@ -15,7 +15,11 @@ import orjson
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
-from switchbot_automation.settings.read import parse_settings, written_over
+from switchbot_automation.settings.read import (
+    further_names,
+    parse_settings,
+    written_over,
+)
 from switchbot_automation.settings.salvage import salvage
 
 if TYPE_CHECKING:
@@ -303,11 +307,20 @@ class SettingsLife:
         return self._remembered.get(revision)
 
     def zones_named(self) -> frozenset[str]:
-        """Return the zones of the settings in force and of the good ones before."""
+        """Return the zones of the settings in force and of the good ones before.
+
+        Those of further units as well.
+        """
         found = set(self.settings.zones if self.settings else ())
         for version in self._past:
-            zones = version["settings"].get("zones")
-            found.update(zones if isinstance(zones, dict) and zones else [DEFAULT_ZONE])
+            home = version["settings"]
+            zones = home.get("zones")
+            if not isinstance(zones, dict) or not zones:
+                zones = {DEFAULT_ZONE: home}
+            for name, zone in zones.items():
+                of_zone = zone.get("equipment") if isinstance(zone, dict) else None
+                units = home.get("equipment") if of_zone is None else of_zone
+                found.update([name, *further_names(name, units)])
         return frozenset(found)
 
     def before(self) -> Iterator[Settings]:
