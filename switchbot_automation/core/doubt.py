@@ -30,6 +30,7 @@ from switchbot_automation.core.state.evidence import (
     followed,
     found_running,
     has_followed,
+    heard_after_all,
     overran,
     overrun_kelvin,
     plug_interval,
@@ -40,6 +41,7 @@ from switchbot_automation.core.state.evidence import (
 from switchbot_automation.core.state.kept import command_taken
 from switchbot_automation.core.state.unit import (
     after_aircon_status,
+    after_command,
     as_sent,
     certain,
     season_action,
@@ -48,6 +50,7 @@ from switchbot_automation.core.state.unit import (
     unsure,
 )
 from switchbot_automation.core.state.wishes import after_remote
+from switchbot_automation.core.state.zone import AirconSetting
 from switchbot_automation.model import (
     Action,
     Command,
@@ -55,6 +58,7 @@ from switchbot_automation.model import (
     Power,
     Reason,
     ReasonCode,
+    RungResult,
 )
 
 if TYPE_CHECKING:
@@ -82,6 +86,10 @@ _RESTED = timedelta(minutes=45)
 # Only a plug saw it, and a cut in the mains looks the same: the room may not freeze.
 _LONGEST_HOLD = timedelta(hours=4)
 _USELESS_KELVIN = 1.0
+# So far does a room go in the first minutes after an order that was heard.
+_SHOWN_KELVIN, _SHOWN_SAMPLES = 0.3, 2
+_SETTLES, _SHOWN_WITHIN = timedelta(minutes=10), timedelta(minutes=40)
+_SHOWN_WITHIN_OFF = timedelta(hours=6)
 # How often OFF is told again before the notice: it is more often the sun than the unit.
 _NOTICE_AFTER = {Action.OFF: 2}
 _FORGOTTEN = timedelta(hours=6)
@@ -181,7 +189,8 @@ def _weighed(
     zone: ZoneSettings, state: ZoneState, temperature: float | None, now: datetime
 ) -> tuple[ZoneState, tuple[Command, ...]]:
     kept = state.evidence or NONE
-    if state.last_action_at is None and kept.doubt is None and kept.plug_at is None:
+    heard_of = (state.last_action_at, kept.unanswered_at, kept.doubt, kept.plug_at)
+    if heard_of == (None, None, None, None):
         return state, ()  # it was told nothing, and nothing else shows what it does
     edges = edges_of(zone)
     room = None
@@ -194,7 +203,10 @@ def _weighed(
         ends = _told(zone, doubt, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED)
         return shown, (ends,) if doubt.told else ()
     if state.uncertain:
-        return _heard_after_all(zone, state), ()
+        state = _heard_after_all(zone, state)
+        if state.uncertain and room is not None:
+            state = _followed_after_all(zone, state, room, now)
+        return state, ()
     says = _plug_contradicts(zone, state, room)
     if says is not None:
         return _after_plug_contradicted(zone, state, says, now), ()
@@ -302,6 +314,64 @@ def _rises(kept: Evidence, room: _Room, told: datetime, now: datetime) -> bool:
     seconds = min(_RISES_SECONDS, (now - told).total_seconds())
     gained = _gained(kept, room, now, seconds)
     return gained is not None and gained >= _RISES_KELVIN
+
+
+def _followed_after_all(
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
+) -> ZoneState:
+    """Return the state where the room shows that an order arrived whose answer was lost.
+
+    It has to go the way of that order, fast and for longer than a defrost takes it.
+    """
+    kept = state.evidence or NONE
+    said, at = kept.said, kept.asked_since
+    within = _SHOWN_WITHIN_OFF if said is Action.OFF else _SHOWN_WITHIN
+    if said is None or at is None or now - at > within:
+        return state
+    if said not in (Action.OFF, season_action(zone)):
+        return state
+    begin = at.timestamp()
+    before = [one for when, one in kept.course if when <= begin]
+    since = [
+        one for when, one in kept.course if when >= begin + _SETTLES.total_seconds()
+    ]
+    if not before or len(since) < _SHOWN_SAMPLES:
+        return state
+    sign = 1.0 if _goes_up(state, said) else -1.0
+    went = [sign * _Room(room.edges, one).gained(before[-1]) for one in since]
+    if min(went) < _SHOWN_KELVIN:
+        return state
+    return _arrived(zone, state, said, at)
+
+
+def _goes_up(state: ZoneState, said: Action) -> bool:
+    """Tell whether an order asks for more of the unit's work than before."""
+    if said is Action.OFF:
+        return False
+    kept, setting = state.evidence or NONE, state.setting
+    asked = AirconSetting.parse(kept.asked)
+    if not state.compressor_running or asked is None or setting is None:
+        return True
+    if asked.temperature is None or setting.temperature is None:
+        return True
+    more = asked.temperature - setting.temperature
+    return (more if said is not Action.SUMMER else -more) >= 0.0
+
+
+def _arrived(
+    zone: ZoneSettings, state: ZoneState, said: Action, at: datetime
+) -> ZoneState:
+    """Return the state as if the order that went out at `at` had been answered."""
+    asked = (state.evidence or NONE).asked
+    started = state.compressor_started_at
+    if state.compressor_running and started is not None and started < at:
+        state = certain(state)  # another setpoint for a unit that ran is no start
+    if asked is None:
+        sent = as_sent(state, zone, said, at)
+    else:
+        rung = RungResult("command", ok=True, parameter=asked)
+        sent = after_command(state, zone, said, rung, at=at, label="")
+    return command_taken(heard_after_all(sent))
 
 
 def _not_followed(

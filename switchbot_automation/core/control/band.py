@@ -34,7 +34,12 @@ from switchbot_automation.core.control.warm_up import (
     plan_start,
 )
 from switchbot_automation.core.forecast import change_ahead
-from switchbot_automation.core.state.zone import KEPT_STARTS, Learned, with_learned
+from switchbot_automation.core.state.zone import (
+    KEPT_STARTS,
+    AirconSetting,
+    Learned,
+    with_learned,
+)
 from switchbot_automation.model import Action, Power, Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -417,7 +422,7 @@ def plan(
         heating=aim.heating,
         goal=aim.sign * aim.wake,
         temperature=temperature,
-        slope=learned.trend.slope(_last_change(state)),
+        slope=learned.trend.slope(last_change(state)),
         now=now,
         since=since,
         opens=opens,
@@ -482,13 +487,25 @@ def _unanswered(state: ZoneState) -> Action | None:
     return kept.said
 
 
+def told_setpoint(state: ZoneState) -> float | None:
+    """Return the setpoint that the unit was told last, Celsius; None where nobody knows.
+
+    That of an order whose answer was lost counts as told, too.
+    """
+    kept = state.evidence
+    if _unanswered(state) is None or kept is None:
+        return _setpoint(state)
+    asked = AirconSetting.parse(kept.asked)
+    return asked.temperature if asked else None
+
+
 def _told_since(zone: ZoneSettings, state: ZoneState) -> datetime | None:
     """Return since when it works as it was last told to.
 
     A warm-up whose setpoint had to be raised on the way would tell how little was known
     of the unit, not how fast the room is.
     """
-    since, changed = _running_since(zone, state), _last_change(state)
+    since, changed = _running_since(zone, state), last_change(state)
     return since if since is None or changed is None else max(since, changed)
 
 
@@ -505,7 +522,7 @@ def _situation(
     running = state.compressor_running
     if unanswered is not None:
         running = unanswered not in (Action.OFF, Action.FAN)
-    changed = _last_change(state)
+    changed = last_change(state)
     since = (now - changed).total_seconds() if changed else math.inf
     begin = now - _LATELY
     if changed is not None:
@@ -517,8 +534,7 @@ def _situation(
         temperature=temperature,
         slope=learned.trend.slope(changed),
         running=running,
-        # Whether it heard the last one nobody knows.
-        setpoint=_setpoint(state) if running and unanswered is None else None,
+        setpoint=told_setpoint(state) if running else None,
         settled_seconds=since,
         least=least(lately) if enough else None,
         most=most(lately) if enough else None,
@@ -526,6 +542,7 @@ def _situation(
         spared=sum(now.timestamp() - one < _DAY_SECONDS for one in learned.starts)
         >= _STARTS_A_DAY,
         suspect=_stands_still(zone, state, now),
+        unanswered=unanswered is not None,
     )
 
 
@@ -539,8 +556,12 @@ def _stands_still(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     ).total_seconds() >= _SUSPECT_SHARE * zone.sensor_frozen_seconds
 
 
-def _last_change(state: ZoneState) -> datetime | None:
-    return state.last_action_at
+def last_change(state: ZoneState) -> datetime | None:
+    """Return when the unit was told something last, heard or not."""
+    told, kept = state.last_action_at, state.evidence
+    if _unanswered(state) is None or kept is None or kept.unanswered_at is None:
+        return told
+    return kept.unanswered_at if told is None else max(told, kept.unanswered_at)
 
 
 def _setpoint(state: ZoneState) -> float | None:
@@ -553,4 +574,8 @@ def _starts(learned: Learned, state: ZoneState) -> tuple[float, ...]:
         learned.starts and started.timestamp() <= learned.starts[-1]
     ):
         return learned.starts
-    return (*learned.starts, started.timestamp())[-KEPT_STARTS:]
+    kept = state.evidence
+    again = _unanswered(state) is not None and kept is not None and kept.unanswered > 1
+    # The start that was answered by nothing, told again, is the same start.
+    before = learned.starts[:-1] if again else learned.starts
+    return (*before, started.timestamp())[-KEPT_STARTS:]

@@ -41,7 +41,7 @@ AHEAD_HOURS, _AHEAD_MOST, RISING_MOST = 0.3, 0.6, 1.5
 SETTLED_SECONDS = 1500.0
 _CHANGE_SECONDS, _URGENT_SECONDS, _SOONEST_SECONDS = 1500.0, 900.0, 420.0
 # A room that comes back this fast, in kelvin an hour, needs no more than it has.
-_RECOVERS = 0.5
+RECOVERS = 0.5
 # A unit whose return air is this far past its setpoint rests (makers use about 1 K).
 RESTS_PAST = 1.15
 _NARROWEST = 0.8
@@ -222,6 +222,7 @@ class Situation:
     most, `level` their median.
     `spared`: another start today is to be avoided. `suspect`: the meter has stood still
     for so long that it may be dead. `hurries`: a long way is begun a step stronger.
+    `unanswered`: that it was told this setpoint nothing confirmed.
     """
 
     temperature: float
@@ -235,6 +236,7 @@ class Situation:
     suspect: bool = False
     most: float | None = None
     hurries: bool = False
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +271,9 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     if is_to_rest(aim, steering, seen):
         return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
     wanted, least = _wanted(aim, steering, seen, x, target)
+    if seen.unanswered:
+        # A room that stays cold may have heard nothing; once it does it would be too warm.
+        wanted = min(wanted, max(present, floor))
     drift = max(_DRIFT, abs(seen.slope or 0.0))
     look = _look(min(x - aim.near, aim.far - x), drift, _LOOK_LATEST)
     if wanted == present and seen.suspect and seen.settled_seconds >= _PROBE_SECONDS:
@@ -344,7 +349,7 @@ def _wanted(
     slope = aim.sign * (seen.slope or 0.0)
     level = x if seen.level is None else aim.sign * seen.level
     # One low reading is a unit that defrosts, and comes back by itself.
-    if max(x, level) < aim.near + _NEAR_EDGE and slope < _RECOVERS:
+    if max(x, level) < aim.near + _NEAR_EDGE and slope < RECOVERS:
         if present >= floor and _asked_enough(aim, steering, present, level):
             return present, _CHANGE_SECONDS
         return max(present + aim.step, floor), _URGENT_SECONDS

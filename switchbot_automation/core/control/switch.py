@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 from switchbot_automation.core.control.band import (
     advise,
     edges_around,
+    last_change,
     likely_runs,
     switch_setpoint,
+    told_setpoint,
     too_weak,
     with_setpoint,
 )
+from switchbot_automation.core.control.steer import RECOVERS
 from switchbot_automation.core.state.unit import (
     already_in_force,
     can_send,
@@ -209,6 +212,11 @@ def steered(
         reasons = (*reasons, Reason(ReasonCode.SETPOINT_KEPT, detail))
         kept = ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=reasons)
         return replace(kept, look_at=look_at)
+    if likely_runs(zone, state) and not _unheeded(aim, seen, advice.setpoint):
+        uncertain = Reason(ReasonCode.BELIEF_UNCERTAIN)
+        reasons = (*reasons, Reason(ReasonCode.SETPOINT_KEPT, detail), uncertain)
+        kept = ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=reasons)
+        return replace(kept, look_at=look_at)
     # Another setpoint for a unit that runs is neither a start nor a stop.
     runs = state.compressor_running and state.action is on and not state.uncertain
     return ZoneDecision(
@@ -220,6 +228,19 @@ def steered(
         setpoint=advice.setpoint,
         look_at=look_at,
     )
+
+
+def _unheeded(aim: Aim, seen: ZoneSnapshot, setpoint: float) -> bool:
+    """Tell whether a unit that was told so, unanswered, is to be told once more.
+
+    Not where the room is in its band or comes up.
+    """
+    if told_setpoint(seen.state) != setpoint:
+        return True
+    learned = seen.state.learned
+    slope = learned.trend.slope(last_change(seen.state)) if learned else None
+    x = aim.sign * _temperature(seen)
+    return x <= aim.wake and aim.sign * (slope or 0.0) < RECOVERS
 
 
 def _temperature(seen: ZoneSnapshot) -> float:

@@ -237,6 +237,8 @@ def after_order(
             said=action,
             unanswered=0,
             unanswered_at=None,
+            asked=None,
+            asked_since=None,
             best=None,
             changed_at=at if runs and again is False else kept.changed_at,
             runs_since=(
@@ -247,20 +249,31 @@ def after_order(
 
 
 def after_no_answer(
-    before: ZoneState, state: ZoneState, action: Action, at: datetime, *, person: bool
+    before: ZoneState,
+    state: ZoneState,
+    action: Action,
+    at: datetime,
+    *,
+    person: bool,
+    asked: str | None = None,
 ) -> ZoneState:
     """Return the state after an order that went out, and whose answer was lost.
+
+    `asked` is its `setAll` parameter, None where it had none.
 
     The unit may have heard it and beeped. So the same order again is a repair like any
     other: it is counted, and the next one waits thrice as long as this one.
     """
     kept = state.evidence or NONE
     counts = repeats(before, action) and not person
+    same = kept.said is action and kept.asked == asked
     return state._replace(
         evidence=kept._replace(
             repairs=_repairs(kept, at, counts=counts),
             unanswered=kept.unanswered + 1 if kept.said is action else 1,
             unanswered_at=at,
+            asked=asked,
+            asked_since=kept.asked_since if same and kept.asked_since else at,
             said=action,
         )
     )
@@ -268,9 +281,16 @@ def after_no_answer(
 
 def answered(state: ZoneState, at: datetime) -> ZoneState:
     """Return the state once the plug showed, at `at`, what no answer had said."""
+    return agreed(heard_after_all(state), at)
+
+
+def heard_after_all(state: ZoneState) -> ZoneState:
+    """Return the state once something showed that the last order had arrived."""
     kept = state.evidence or NONE
-    return agreed(
-        state._replace(evidence=kept._replace(unanswered=0, unanswered_at=None)), at
+    return state._replace(
+        evidence=kept._replace(
+            unanswered=0, unanswered_at=None, asked=None, asked_since=None
+        )
     )
 
 
@@ -308,11 +328,16 @@ def _repairs(kept: Evidence, at: datetime, *, counts: bool) -> tuple[datetime, .
 def runs_since(state: ZoneState) -> datetime | None:
     """Return from when on the compressor may have run without a stop, None if it rests.
 
-    To tell it again what it does already, in doubt whether it does, is no stop.
+    To tell it again what it does already, in doubt whether it does, is no stop. That it was
+    told to stop more than once, and nothing answered, is: it would be kept from a start
+    for as long as nothing answers.
     """
     if not state.compressor_running:
         return None
-    since, stopped = (state.evidence or NONE).runs_since, state.compressor_stopped_at
+    kept = state.evidence or NONE
+    if state.uncertain and kept.said is Action.OFF and kept.unanswered > 1:
+        return None
+    since, stopped = kept.runs_since, state.compressor_stopped_at
     if since is None or (stopped is not None and stopped > since):
         return state.compressor_started_at
     return since

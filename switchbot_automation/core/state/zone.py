@@ -171,7 +171,9 @@ class Evidence(NamedTuple):
     `setAll` that was asked for when it was told last, `changed_at` when that was another
     one while it ran; `runs_since`: from when on it may have run, however often it was told
     again. `said` is the action that was sent last, whatever became of it; `unanswered`
-    counts the orders in a row whose answer was lost, the last at `unanswered_at`.
+    counts the orders in a row whose answer was lost, the last at `unanswered_at`, with
+    the `setAll` parameter `asked`, where it had one, and `asked_since` the first that
+    said just that.
     `responds`: in how many seconds the room was seen to follow its start, the last time at
     `room_at`, and `best` how far it came since it was told last, degrees Celsius.
     `overrun`: by how many kelvin the room went past the band by itself while it rested,
@@ -193,6 +195,8 @@ class Evidence(NamedTuple):
     said: Action | None = None
     unanswered: int = 0
     unanswered_at: datetime | None = None
+    asked: str | None = None
+    asked_since: datetime | None = None
     responds: float | None = None
     room_at: datetime | None = None
     best: float | None = None
@@ -211,7 +215,7 @@ class Evidence(NamedTuple):
             )
             if at is not None
         }
-        for name in ("plug_from", "wish", "responds", "best", "overrun"):
+        for name in ("plug_from", "wish", "asked", "responds", "best", "overrun"):
             if getattr(self, name) is not None:
                 document[name] = getattr(self, name)
         if self.plug is not Power.UNKNOWN:
@@ -284,6 +288,7 @@ class Evidence(NamedTuple):
             repairs=tuple(sorted(at for at in found if at is not None)),
             course=_course(value.get("course")),
             wish=text(value.get("wish")),
+            asked=text(value.get("asked")),
             said=enum(Action, value.get("said")),
             unanswered=max(0, integer(value.get("unanswered")) or 0),
             responds=responds if responds is None else max(0.0, min(responds, 86400.0)),
@@ -313,6 +318,7 @@ _EVIDENCE_INSTANTS = _Instants(
     "changed_at",
     "runs_since",
     "unanswered_at",
+    "asked_since",
     "room_at",
     "overrun_at",
 )

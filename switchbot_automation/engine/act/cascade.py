@@ -185,6 +185,12 @@ class Sent:
     cloud_silent: bool = False
 
     @property
+    def asked(self) -> str | None:
+        """Return the `setAll` parameter that went out last, None where none did."""
+        told = [each.parameter for each in self.rungs if each.rung == "command"]
+        return told[-1] if told else None
+
+    @property
     def error(self) -> str:
         """Say for `last_error` what failed."""
         return "; ".join(f"{rung.rung}: {rung.error}" for rung in self.rungs)

@@ -213,7 +213,12 @@ class Commander:
                 failed = guarded(failed, limit_of(order))
             if sent.unanswered:
                 failed = after_no_answer(
-                    states[zone.name], failed, action, at, person=order.person
+                    states[zone.name],
+                    failed,
+                    action,
+                    at,
+                    person=order.person,
+                    asked=sent.asked,
                 )
             states[zone.name] = command_failed(failed, sent.error, at)
         else:
