@@ -94,8 +94,8 @@ def run_tests(
     env: dict[str, str] | None = None,
 ) -> None:
     """Run every test but the slow and the browser's; arguments go to pytest."""
-    # Half of its time a test waits, for a server or a disk.
-    at_once = ("-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist", "worksteal")
+    # Half of its time a test waits, for a server or a disk; some say how long, so no more.
+    at_once = ("-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal")
     chosen = ("-m", "not slow and not browser")
     session.run("pytest", *at_once, *chosen, *places, *session.posargs, env=env)
 

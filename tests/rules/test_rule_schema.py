@@ -92,7 +92,7 @@ def test_every_kind_of_part_is_read(rule):
         ({"triggers": []}, "rules[0].triggers: expected at least one entry"),
         ({"triggers": [{**HOT, "trigger": "stat"}]}, "did you mean 'state'?"),
         (
-            {"triggers": [{"platform": "time"}]},
+            {"triggers": [{"at": "07:00"}]},
             "rules[0].triggers[0].trigger: is missing",
         ),
         ({"triggers": [{**HOT, "abov": 3}]}, "abov: unknown; did you mean 'above'?"),
