@@ -15,6 +15,11 @@ class Moved:
         return self.now
 
 
+@pytest.fixture(autouse=True)
+def pace():
+    """As hosts have it: here it is the subject."""
+
+
 @pytest.fixture
 def clock():
     return Moved()
