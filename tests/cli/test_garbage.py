@@ -6,38 +6,40 @@ import asyncio
 import gc
 from datetime import UTC, datetime
 
+import pytest
+
 from switchbot_automation import AutomationEngine
 from switchbot_automation.cli.garbage import what_stays_left_alone
 from switchbot_automation.simulation import SimulatedClock, SimulatedHome
 from switchbot_store import MemoryStore
 
 
-async def test_what_the_first_tick_left_is_left_alone_until_the_end():
+@pytest.fixture
+async def engine():
     gc.unfreeze()
     clock = SimulatedClock(datetime(2026, 1, 12, 12, tzinfo=UTC))
     store = MemoryStore()
     store.set("settings", {})
-    async with AutomationEngine(SimulatedHome(clock), store, clock=clock) as engine:
-        async with what_stays_left_alone(engine):
-            assert not gc.get_freeze_count()
-            await engine.run_once()
-            await asyncio.sleep(0)
-            assert gc.get_freeze_count()
-            gc.unfreeze()
-            await engine.run_once()
-            await asyncio.sleep(0)
-            assert not gc.get_freeze_count()  # once is enough
-            gc.freeze()
+    async with AutomationEngine(SimulatedHome(clock), store, clock=clock) as made:
+        yield made
+
+
+async def test_what_the_first_tick_left_is_left_alone_until_the_end(engine):
+    async with what_stays_left_alone(engine):
         assert not gc.get_freeze_count()
-
-
-async def test_a_run_that_ends_with_its_first_tick_leaves_nothing_behind():
-    gc.unfreeze()
-    clock = SimulatedClock(datetime(2026, 1, 12, 12, tzinfo=UTC))
-    store = MemoryStore()
-    store.set("settings", {})
-    async with AutomationEngine(SimulatedHome(clock), store, clock=clock) as engine:
-        async with what_stays_left_alone(engine):
-            await engine.run_once()
+        await engine.run_once()
         await asyncio.sleep(0)
-        assert not gc.get_freeze_count()
+        assert gc.get_freeze_count()
+        gc.unfreeze()
+        await engine.run_once()
+        await asyncio.sleep(0)
+        assert not gc.get_freeze_count()  # once is enough
+        gc.freeze()
+    assert not gc.get_freeze_count()
+
+
+async def test_a_run_that_ends_with_its_first_tick_leaves_nothing_behind(engine):
+    async with what_stays_left_alone(engine):
+        await engine.run_once()
+    await asyncio.sleep(0)
+    assert not gc.get_freeze_count()
