@@ -201,7 +201,8 @@ def servers(session: nox.Session, server: str) -> None:
 def slow(session: nox.Session) -> None:
     """Run the longer proofs."""
     install(session, "test", extras="all,mcp")
-    session.run("pytest", "-m", "slow", *session.posargs)
+    more = {"SWITCHBOT_TESTS_MORE_EXAMPLES": "1"}
+    session.run("pytest", "-m", "slow or more_examples", *session.posargs, env=more)
 
 
 @nox.session

@@ -37,6 +37,7 @@ from tests.adversaries.invariants import (
     told,
 )
 from tests.adversaries.life import EVERY_DAY, PARIS, WINDOWS, Household, Life
+from tests.cases import slow_after
 
 _LOGGER = logging.getLogger(__name__)
 TABLE = Path(__file__).parent / "README.md"
@@ -257,7 +258,7 @@ def suspicions(life: Life) -> list[float]:
     "versatile_thermostat#1039, #1350, #299",
     "a defrost or a stop of the unit's own is taken for an open window",
 )
-@pytest.mark.parametrize("outdoors", [8.0, 14.0])
+@pytest.mark.parametrize("outdoors", slow_after(1, [8.0, 14.0]))
 def test_no_defrost_is_taken_for_a_window(outdoors):
     life = lived(
         hours=48,
@@ -272,7 +273,7 @@ def test_no_defrost_is_taken_for_a_window(outdoors):
     "versatile_thermostat#879 (2)",
     "a window without a contact is opened and nobody notices",
 )
-@pytest.mark.parametrize("begin", [600, 800, 1000])
+@pytest.mark.parametrize("begin", slow_after(1, [600, 800, 1000]))
 def test_an_opening_of_ten_minutes_is_found(begin):
     # Wide open in the cold: a tilted one, or one in mild weather, takes less from a room
     # whose unit heats than a defrost does, and no thermometer can tell the two apart.
@@ -384,7 +385,7 @@ NIGHT = {
     "midea-ac-py#289, gvigroux/hon#151",
     "the sleep curve and the quiet fan never reach a unit that runs in its band",
 )
-@pytest.mark.parametrize("control", [None, "switch", "modulate"])
+@pytest.mark.parametrize("control", slow_after(1, [None, "switch", "modulate"]))
 def test_a_sleep_curve_reaches_the_unit_in_as_many_commands_as_it_has_steps(control):
     household = Household(
         (RoomPlan(house="sunny", begins_at=26.0),),
@@ -516,7 +517,7 @@ def test_a_full_bucket():
     told_within=300,
 )
 @pytest.mark.parametrize("fusion", ["median", "weighted", "fallback"])
-@pytest.mark.parametrize("meters", [2, 3])
+@pytest.mark.parametrize("meters", slow_after(1, [2, 3]))
 def test_one_of_several_meters_repeats_itself(fusion, meters):
     household = Household((RoomPlan(meters=meters),), fusion=fusion)
     life = lived(of.MeterFrozen(), household=household)
@@ -567,7 +568,9 @@ async def test_a_dead_meter_stops_the_unit_whatever_its_minimum_time():
     "a meter that lost its hub answers all zeros",
     told_within=60,
 )
-@pytest.mark.parametrize("hub", ["000000000000", "", None, "FA7310762361"])
+@pytest.mark.parametrize(
+    "hub", slow_after(2, ["000000000000", "FA7310762361", "", None])
+)
 def test_a_meter_answers_all_zeros(hub):
     life = lived(of.MeterZeros(0, hub))
     assert_told(life, 200, within=60)
@@ -622,7 +625,7 @@ async def test_a_meter_of_a_wrong_id():
     "a learned remote refuses setAll with 160, hundreds of times",
     told_within=60,
 )
-@pytest.mark.parametrize("refusal", sorted(of.REFUSALS))
+@pytest.mark.parametrize("refusal", slow_after(3, sorted(of.REFUSALS)))
 def test_commands_are_refused(refusal):
     rooms = (RoomPlan(begins_at=19.0),)
     life = lived(of.CommandsRefused(refusal), begin=0, household=Household(rooms))
@@ -663,7 +666,7 @@ def zones(**more: Any) -> dict[str, Any]:
     "panhans/HomeAssistant#105, midea-ac-py#280",
     "the frost preset asks for 12 °C, which the cloud refuses, thousands of times",
 )
-@pytest.mark.parametrize("target", [16.0, 14.0, 12.0])
+@pytest.mark.parametrize("target", slow_after(1, [16.0, 14.0, 12.0]))
 def test_a_frost_preset(target):
     frost = {"winter": {"min_temp": 10.0, "max_temp": 12.0, "target_temp": target}}
     settings = {"presets": {"frost": frost}, "preset": "frost"}
@@ -795,6 +798,7 @@ async def test_a_boost_of_half_an_hour():
     assert_kept(life)
 
 
+@pytest.mark.slow  # it learns for weeks
 @report(
     "tado_ce#171, velair#5, ha_carrier#269",
     "home after four days away, and the heavy house is cold for hours",
@@ -859,7 +863,7 @@ async def test_a_band_above_the_setpoint():
     "MitsubishiCN105ESPHome#483, esphome-daikin-s21#120, cielo_home#93",
     "an external sensor makes the compressor short-cycle",
 )
-@pytest.mark.parametrize("house", ["default", "light", "leaky"])
+@pytest.mark.parametrize("house", slow_after(1, ["light", "default", "leaky"]))
 def test_no_short_cycles(house):
     household = Household((RoomPlan(house=house),), control="switch", seed=1)
     life = lived(hours=72, household=household)

@@ -16,6 +16,7 @@ from switchbot_automation.simulation.house.house import STEP_SECONDS, _exact_ste
 from switchbot_automation.simulation.house.weather import Climate
 from switchbot_automation.simulation.scenarios import HOUSES
 from switchbot_store import MemoryStore
+from tests.cases import slow_after
 
 MONDAY = datetime(2026, 1, 12, tzinfo=UTC)
 # What an open window lets through, in watts per kelvin.
@@ -79,7 +80,7 @@ class House:
 
 # The loss that is most easily mistaken stands for the others in the gate.
 @pytest.mark.parametrize("drop", [0.7, pytest.param(1.0, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("mean", [4.0, 8.0])
+@pytest.mark.parametrize("mean", slow_after(1, [4.0, 8.0]))
 async def test_no_defrost_of_six_cold_days_is_taken_for_a_window(mean, drop):
     assert await House("leaky", mean, (), drop=drop).suspected(6) == []
 

@@ -12,6 +12,7 @@ from switchbot_automation.simulation.house.aircon import AirconParameters
 from switchbot_automation.simulation.house.meter import MeterParameters
 from switchbot_automation.simulation.scenarios import HOUSES
 from switchbot_store import MemoryStore
+from tests.cases import slow_after
 
 STEERED = {"control": "modulate", "optimum_start": True}
 
@@ -26,7 +27,7 @@ async def both(season, house, *, seed=2, days=4, way=STEERED, **changes):
     return plain, other
 
 
-@pytest.mark.parametrize("house", ["default", "offset"])
+@pytest.mark.parametrize("house", slow_after(1, ["offset", "default"]))
 async def test_a_steered_winter_room_is_seldom_out_of_band(house):
     plain, steered = await both("winter", house)
     assert steered.percent_out_of_band <= plain.percent_out_of_band / 3
@@ -82,7 +83,9 @@ async def test_a_light_room_that_fell_back_after_the_sun_had_gone_runs_through()
     assert switched.percent_out_of_band <= plain.percent_out_of_band / 3
 
 
-@pytest.mark.parametrize(("season", "asked"), [("winter", 26.0), ("summer", 21.0)])
+@pytest.mark.parametrize(
+    ("season", "asked"), slow_after(1, [("summer", 21.0), ("winter", 26.0)])
+)
 async def test_a_light_room_does_not_short_cycle(season, asked):
     profile = default_settings(season)[season] | {"target_temp": asked}
     plain, switched = await both(

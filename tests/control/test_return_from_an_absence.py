@@ -39,9 +39,9 @@ async def away(house, **changes):
 @pytest.mark.parametrize(
     ("house", "way"),
     [
-        # The heavy house is the harder one; the default's is asked in the slow session.
+        # What takes minutes, since it learns for weeks, is of the slow session.
         pytest.param("default", {}, id="default", marks=pytest.mark.slow),
-        pytest.param("heavy", {}, id="heavy"),
+        pytest.param("heavy", {}, id="heavy", marks=pytest.mark.slow),
         pytest.param("heavy", {"control": "modulate"}, id="heavy, steered"),
     ],
 )

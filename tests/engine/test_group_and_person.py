@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from switchbot_automation.core.protect.groups import turn_of_person
@@ -13,6 +13,7 @@ from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import reason_words
 from switchbot_automation.model import Action, Power
 from switchbot_automation.settings.read import parse_settings
+from tests.cases import examples
 
 HEAT, COOL, OFF = "setAll 23,5,3,on", "setAll 24,2,3,on", "turnOff"
 ROOMS = {
@@ -195,7 +196,7 @@ async def test_a_zone_that_is_itself_at_the_other_work_rests_for_its_own_wish(fl
     assert all(gap >= GAP for gap in seasons_at_work(flat.commands, asked))
 
 
-@settings(max_examples=15, deadline=None)
+@examples(5, many=100)
 @given(
     asks=st.lists(
         st.tuples(

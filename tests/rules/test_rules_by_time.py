@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation.simulation import SimulatedClock
+from tests.cases import slow_after
 
 DOOR = "D00000000001"
 TELL = {"action": "notify", "message": "$value"}
@@ -147,7 +148,7 @@ async def test_a_time_that_was_missed_is_traced(house, kind, down):
 
 
 @pytest.mark.parametrize("kind", ["time", "cron"])
-@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("restart", slow_after(1, [True, False]))
 async def test_a_clock_set_back_costs_no_day(house, kind, restart):
     house.rules(rule(TELL, triggers=TIMES[kind]))
     await house.live(3 * 86400)

@@ -20,6 +20,7 @@ from switchbot_automation.rules.running.budget import (
     for_rules,
 )
 from switchbot_automation.settings.read import parse_settings
+from tests.cases import slow_after
 
 _SPEC = importlib.util.spec_from_file_location(
     "house_that_runs_away", Path(__file__).with_name("conftest.py")
@@ -311,7 +312,7 @@ async def test_a_rule_says_how_soon_it_runs_again(house):
     assert len(house.cloud.sent) == 3
 
 
-@pytest.mark.parametrize(("limit", "steps"), [(2500, 4), (2500, 8)])
+@pytest.mark.parametrize(("limit", "steps"), slow_after(1, [(2500, 4), (2500, 8)]))
 async def test_the_heating_has_its_calls_whatever_rules_spend(limit, steps):
     house = ruled_house.RuledHouse()
     ledger = QuotaLedger(limit=limit, clock=house.clock)

@@ -20,11 +20,8 @@ CASES = [
     for control in ("switch", "modulate")
 ]
 IN_EVERY_RUN = {
-    ("default", "winter", "switch"),
     ("leaky", "winter", "switch"),
     ("heavy", "summer", "modulate"),
-    ("light", "summer", "switch"),
-    ("offset", "winter", "switch"),
 }
 
 

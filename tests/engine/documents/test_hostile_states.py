@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from switchbot_automation.core.state.zone import ZoneState
@@ -23,6 +23,7 @@ from switchbot_automation.model import (
 from switchbot_automation.simulation import SimulatedClock
 from switchbot_store import JsonStore
 from switchbot_store.files.names import stem_of
+from tests.cases import examples
 
 NOW = datetime(2026, 1, 12, 12, tzinfo=UTC)
 METER, OTHER, PLUG, DOOR = (
@@ -284,7 +285,7 @@ def test_the_full_document_is_read_in_every_part():
     assert unknown <= {"uncertain", "hold_by"}
 
 
-@settings(max_examples=12, deadline=None)
+@examples(3, many=100)
 @given(changes=CHANGES)
 @example([(("last_error",), 1e308), (("hold_by",), "a\0b")])
 @example([(("sensing",), {"a\0b": 2**63}), (("hold_until",), FAR[1])])
@@ -307,7 +308,7 @@ def test_a_damaged_zone_stops_nothing_and_can_be_mended(changes):
     asyncio.run(run())
 
 
-@settings(max_examples=12, deadline=None)
+@examples(3, many=100)
 @given(data=st.data())
 def test_any_document_of_the_engine_may_be_damaged(written, data):
     """The kind: also those of rules, quota, account and the other zones."""

@@ -25,12 +25,15 @@ def pooled_url(database_url, hostile_role, pgbouncer):
     return psycopg.conninfo.make_conninfo(pgbouncer, user=hostile_role)
 
 
+# The contract behind a pooler, and under such a role, are of every run; both at once here.
+@pytest.mark.slow
 class TestStore(StoreContract):
     @pytest.fixture
     def make_store(self, pooled_url):
         return lambda: PostgresStore(pooled_url, pooler=True)
 
 
+@pytest.mark.slow
 class TestHistory(HistoryContract):
     @pytest.fixture
     def make_backend(self, pooled_url):

@@ -1,0 +1,44 @@
+"""Which cases of a long test every run has; the others are of the slow session."""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# Set by the slow session, which runs what is marked `more_examples` again with it.
+MORE_EXAMPLES = "SWITCHBOT_TESTS_MORE_EXAMPLES"
+
+
+def slow_after(count: int, cases: Iterable[Any]) -> list[Any]:
+    """Return the cases of a `parametrize`, all but the first `count` marked slow.
+
+    Each of them asks the same of the code in another house, season or device. Put the
+    hardest first.
+
+    >>> [case if isinstance(case, str) else case.marks[0].name for case in slow_after(1, "ab")]
+    ['a', 'slow']
+    """
+    return [
+        case if number < count else _slow(case) for number, case in enumerate(cases)
+    ]
+
+
+def _slow(case: Any) -> Any:
+    if hasattr(case, "marks"):
+        marks = (*case.marks, pytest.mark.slow)
+        return pytest.param(*case.values, id=case.id, marks=marks)
+    values = case if isinstance(case, tuple) else (case,)
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+def examples(few: int, *, many: int) -> Callable[[Any], Any]:
+    """Draw `few` examples of a property that is long to look at, `many` in the slow session."""
+    count = many if os.environ.get(MORE_EXAMPLES) else few
+
+    def drawn(test: Any) -> Any:
+        chosen = settings(max_examples=count, deadline=None)
+        return pytest.mark.more_examples(chosen(test))
+
+    return drawn
