@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import threading
 
 import pytest
@@ -9,6 +10,10 @@ from hypothesis import HealthCheck, settings
 
 # Whoever runs the tests may speak another language than they expect.
 os.environ["SWITCHBOT_LANGUAGE"] = "en"
+
+# A shell lets what it runs in the background ignore Ctrl-C, and so would what tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before any is imported: a failed assertion in a contract shows its values.
 pytest.register_assert_rewrite("switchbot_store.testing")
