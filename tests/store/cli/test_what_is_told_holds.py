@@ -25,6 +25,7 @@ from switchbot_store import (
 )
 from switchbot_store.doctor import local as doctor_local
 from switchbot_store.doctor.refusals import diagnosis
+from tests.cases import slow_after
 
 AT = datetime(2026, 1, 10, 8, tzinfo=UTC)
 AWAY = "postgresql://postgres:hunter2@127.0.0.1:1/home"
@@ -189,7 +190,7 @@ class TestDisks:
 class TestAnotherUsersFiles:
     @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
     @pytest.mark.parametrize("backend", ["json", "postgres"])
-    @pytest.mark.parametrize("mode", [0o700, 0o755])
+    @pytest.mark.parametrize("mode", slow_after(1, [0o700, 0o755]))
     def test_every_command_ends_with_an_error_of_ours(
         self, invoke, environment, home, command, backend, mode
     ):
