@@ -9,6 +9,7 @@ pytest.register_assert_rewrite(
 
 from switchbot_store import PostgresStore  # noqa: E402 - after the line above
 from switchbot_store.testing import TcpProxy  # noqa: E402 - likewise
+from tests.cases import slow_after
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ GRANT USAGE ON SCHEMA evil TO hostile;
 """
 
 
-@pytest.fixture(params=["repeatable read", "serializable"])
+@pytest.fixture(params=slow_after(1, ["serializable", "repeatable read"]))
 def hostile_role(request, database_url):
     """A role of the tests' database whose settings are those of `HOSTILE`."""
     with psycopg.connect(database_url, autocommit=True) as admin:
