@@ -9,7 +9,7 @@ pytest.register_assert_rewrite(
 
 from switchbot_store import PostgresStore  # noqa: E402 - after the line above
 from switchbot_store.testing import TcpProxy  # noqa: E402 - likewise
-from tests.cases import slow_after
+from tests.cases import slow_after  # noqa: E402 - likewise
 
 
 @pytest.fixture
