@@ -40,8 +40,8 @@ from switchbot_automation.core.state.evidence import (
 )
 from switchbot_automation.core.state.kept import command_taken
 from switchbot_automation.core.state.unit import (
-    after_aircon_status,
     after_command,
+    after_shown,
     as_sent,
     certain,
     season_action,
@@ -272,7 +272,8 @@ def _after_plug_contradicted(
     if says is Power.ON and state.power is Power.ON:
         # Told to turn its fan, and its compressor runs.
         return unsure(doubted(state, "plug", Action.FAN, now))
-    found = after_aircon_status(state, zone, {"power": str(says)}, since)
+    # Watts are no words of the device's: a relay with two channels says neither.
+    found = after_shown(state, zone, {"power": str(says)}, since)
     found = started_by_somebody(found, zone, since)
     if kept.agreed_at is not None and (told is None or kept.agreed_at > told):
         return after_remote(found, zone, now, longest=_LONGEST_HOLD)
@@ -495,8 +496,10 @@ def _settled(
         if fits and heard and kept.plug is wanted:
             return True
         return kept.plug is state.power and now - (told or doubt.since) > _FORGOTTEN
-    seen_at = state.last_aircon_poll_at
-    return bool(fits and seen_at and told and seen_at > told and not state.uncertain)
+    # That it was looked at shows nothing: while it was given up its word did not count.
+    if fits and kept.agreed_at is not None and told is not None:
+        return kept.agreed_at > told and not state.uncertain
+    return not fits and now - (told or doubt.since) > _FORGOTTEN
 
 
 def _room_settled(

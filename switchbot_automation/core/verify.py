@@ -222,12 +222,14 @@ def after_poll(
         found = as_told(before, found)
         if takes_otherwise(check, found):
             return told_again(check, found, zone.repair_attempts)
-        return with_check(found, None)
+        return agreed(with_check(found, None), at)
     if check.given_up:
         return looked_at(before, at)
     if check.attempt >= zone.repair_attempts:
         return with_check(looked_at(before, at), replace(check, due_at=at))
-    return with_check(found, replace(check, attempt=check.attempt + 1))
+    # Counted on until the minimum times let the rule tell it again, or nobody wants it.
+    counts_on = replace(check, attempt=check.attempt + 1, due_at=at + GIVEN_UP)
+    return with_check(found, counts_on)
 
 
 def _rule_acts(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
@@ -258,6 +260,10 @@ def _after_somebody_else(
     of the settings, ends what still waits or repeats, and a start counts.
     """
     known = before.power is not Power.UNKNOWN and not before.uncertain
+    doubt = before.evidence.doubt if before.evidence else None
+    if doubt is not None and doubt.by == "seen":
+        # It did not do as it was told, and nobody told it otherwise since.
+        return agreed(found, at) if found.action is doubt.action else found
     same = (found.power, found.compressor_running) == (
         before.power,
         before.compressor_running,

@@ -163,3 +163,36 @@ async def test_an_answer_that_was_lost_leaves_no_false_belief(kind):
     with home.cloud.faults.inject(Fault.ANSWER_LOST, device_id=home.device, times=2):
         await home.live(MORNING + 1)
     assert await believed(home) is works(home)
+
+
+# What tells its power, its place or its mode when it is asked, and has no plug.
+TELLING = [kind for kind in PLACES if kind not in ("aircon", "heater", "dehumidifier")]
+
+
+@pytest.mark.parametrize("kind", TELLING)
+async def test_what_says_itself_that_it_does_not_obey_is_told_of(kind):
+    """Its word was believed each time, so that nobody counted how often it was told."""
+    home = home_of(kind)
+    looks = []
+
+    async def look():
+        health = await home.engine.health()
+        looks.append((health["status"], health["zones"][home.zone]["unit"]))
+
+    with home.cloud.faults.inject(Fault.LOST, device_id=home.device):
+        while not of_unit(home, home.sent):
+            await home.live(0.25)
+        await home.live(1)
+        for _half in range(8):
+            await home.live(0.5)
+            await look()
+    sent = of_unit(home, home.sent)
+    assert {status for status, _unit in looks} == {"degraded"}
+    assert all(unit["uncertain"] for _status, unit in looks)
+    assert len(sent) <= 8
+    # Once it hears again it is told again, and what was said of it is over.
+    while not works(home):
+        await home.live(0.25)
+    await home.live(1)
+    await look()
+    assert looks[-1] == ("ok", {**looks[-1][1], "uncertain": False})

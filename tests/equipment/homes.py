@@ -7,7 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from switchbot_automation import AutomationEngine
 from switchbot_automation.settings.read import parse_settings
-from switchbot_automation.simulation import SimulatedClock, default_settings
+from switchbot_automation.simulation import (
+    SimulatedClock,
+    SimulatedHome,
+    default_settings,
+)
 from switchbot_automation.simulation.house.weather import Climate
 from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES
@@ -51,24 +55,40 @@ def house(*, heating_watts=None):
 
 class Home:
     """It lives as its engine says; `sent` is every command that was sent, `said` every word of a
-    reason, by zone."""
+    reason, by zone. `rooms` are those of the settings where they are not given."""
 
     def __init__(
-        self, document, *, season="winter", climate=MILD, seed=3, parameters=None
+        self,
+        document,
+        *,
+        season="winter",
+        climate=MILD,
+        seed=3,
+        parameters=None,
+        rooms=None,
     ):
         self.clock = SimulatedClock(STARTS[season])
-        self.cloud = build_home(
-            self.clock,
-            parse_settings(document),
-            house=parameters or HOUSES["default"],
-            seed=seed,
-            climate=climate,
+        self.cloud = (
+            SimulatedHome(
+                self.clock, rooms=rooms, seed=seed, climate=climate, record=True
+            )
+            if rooms
+            else self._as_the_settings_say(document, climate, seed, parameters)
         )
         self.store = MemoryStore(now=self.clock.now)
         self.store.set("settings", document)
         self.sent = []
         self.said = {}
         self.restart()
+
+    def _as_the_settings_say(self, document, climate, seed, parameters):
+        return build_home(
+            self.clock,
+            parse_settings(document),
+            house=parameters or HOUSES["default"],
+            seed=seed,
+            climate=climate,
+        )
 
     def restart(self):
         self.engine = AutomationEngine(self.cloud, self.store, clock=self.clock)

@@ -258,7 +258,7 @@ def _as_a_whole(said: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     numbers = {name for name, value in values.items() if _is_number(value)}
     if {"temperature", "humidity"} <= zeros and "battery" not in numbers - zeros:
         doubts.append("0 °C and 0 % are no air: no hub hears it")
-    elif len(numbers) > 1 and numbers == zeros:
+    elif len(numbers - {"version"}) > 1 and numbers == zeros:
         if given.get("hubDeviceId") in (_NO_HUB, ""):
             doubts.append("every number is zero and the hub is none")
         elif "battery" in zeros:

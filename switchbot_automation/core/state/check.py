@@ -35,6 +35,8 @@ _STARTS = frozenset({Action.WINTER, Action.SUMMER})
 _ROOM_KELVIN = 0.2
 # How a relay says that it lets nothing through.
 _CUT_OFF = frozenset({"off", "0"})
+# What is measured behind an open relay and is no error of its meter's.
+_FLOWS_WATTS = 10.0
 
 
 def way_of(zone: ZoneSettings, action: Action, *, readable: bool) -> Way | None:
@@ -142,8 +144,9 @@ def by_power(zone: ZoneSettings, fields: Mapping[str, Any]) -> Power:
 def watts_of(fields: Mapping[str, Any], channel: int = 1) -> float | None:
     """Return what a plug or relay measures, None where it does not say, or not now.
 
-    `channel` is that of a relay with two. What is cut off draws nothing; where only
-    current and voltage are said, their product stands for the watts.
+    `channel` is that of a relay with two. What is cut off draws nothing, unless it is
+    measured to: a relay whose contacts are welded says "off" and lets the current through.
+    Where only current and voltage are said, their product stands for the watts.
 
         watts_of({"switch1Power": 0, "switch2Power": 640}, channel=2)  # 640.0
     """
@@ -162,9 +165,9 @@ def watts_of(fields: Mapping[str, Any], channel: int = 1) -> float | None:
         relay = fields.get("switchStatus", word if isinstance(word, str) else None)
         said = fields.get("weight", word)
         mains, flows = fields.get("voltage"), fields.get("electricCurrent")
-    if str(relay).lower() in _CUT_OFF:
-        return 0.0
     watts, volts, milliamperes = number(said), number(mains), number(flows)
+    if str(relay).lower() in _CUT_OFF:
+        return watts if watts is not None and watts >= _FLOWS_WATTS else 0.0
     if not watts and volts == 0.0:
         return None  # a relay that measures nothing, not even its own mains
     if watts is None and volts is not None and milliamperes is not None:

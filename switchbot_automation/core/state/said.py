@@ -364,7 +364,9 @@ def _zeros(said: Mapping[str, Any]) -> frozenset[str]:
     if "temperature" in zeros and len(air) > 1 and air <= zeros:
         return air
     nowhere = said.get("hubdeviceid") in _NO_HUB or "battery" in zeros
-    return zeros if len(numbers) > 1 and numbers == zeros and nowhere else frozenset()
+    # Firmware is not measured: a Blind Tilt of version 0 that is closed says but its place.
+    several = len(numbers - {"version"}) > 1
+    return zeros if several and numbers == zeros and nowhere else frozenset()
 
 
 def _is_zero(value: Any) -> bool:

@@ -416,12 +416,18 @@ def power_of(fields: Mapping[str, Any]) -> Power | None:
 def after_aircon_status(
     state: ZoneState, zone: ZoneSettings, fields: Mapping[str, Any], at: datetime
 ) -> ZoneState:
-    """Return the state with what the unit said of itself.
+    """Return the state with what the unit said of itself, in its device's own words."""
+    return after_shown(state, zone, zone.kind.shown(fields, zone.unit_channel), at)
 
-    A start or stop that nobody commanded is dated now, the latest it can have been, so
+
+def after_shown(
+    state: ZoneState, zone: ZoneSettings, fields: Mapping[str, Any], at: datetime
+) -> ZoneState:
+    """Return the state with what shows what the unit does, said as of an air conditioner.
+
+    A start or stop that nobody commanded is dated `at`, the latest it can have been, so
     that minimum times are never cut short.
     """
-    fields = zone.kind.shown(fields, zone.unit_channel)
     power = power_of(fields)
     if power is None:
         return state

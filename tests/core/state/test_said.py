@@ -34,6 +34,14 @@ def test_zeros_are_of_no_air_whatever_hub_they_name(kind, hub):
     assert not {"temperature", "humidity", "battery"} & set(said.values)
 
 
+@pytest.mark.parametrize("kind", ["Blind Tilt", "Curtain3", "Unheard Of"])
+def test_a_firmware_of_zero_is_no_measurement(kind):
+    """A closed Blind Tilt says its place and its version, and both are 0."""
+    said = status(kind, slidePosition=0, version=0, hubDeviceId="000000000000")
+    assert said.doubts == {}
+    assert said.values["slidePosition"] == 0
+
+
 def test_what_such_a_meter_still_measures_counts():
     said = status("MeterPro(CO2)", **ZEROS, CO2=613)
     assert said.values["CO2"] == 613
