@@ -228,15 +228,3 @@ def proxy(postgres_server):
 @pytest.fixture
 def through_proxy(database_url, proxy):
     return psycopg.conninfo.make_conninfo(database_url, port=proxy.port)
-
-
-@pytest.fixture
-def timed():
-    """Call something; return the result and the seconds that it took."""
-
-    def call_timed(call, *arguments):
-        began = time.monotonic()
-        result = call(*arguments)
-        return result, time.monotonic() - began
-
-    return call_timed
