@@ -93,8 +93,15 @@ class TestRefusals:
             with pytest.raises(StoreUnavailableError):
                 store.lease("other", 30)
 
+    @staticmethod
+    def refused_to_new_sessions(server):
+        """Tell whether the server has told those that it had, too: it does so first."""
+        with server.connect() as fresh:
+            setting = fresh.execute("SHOW default_transaction_read_only")
+            return setting.fetchone() == ("on",)
+
     def test_a_read_only_server_takes_no_writes_from_us(
-        self, server, on_postgres, until_back, caplog
+        self, server, on_postgres, until, until_back, caplog
     ):
         store = on_postgres(server.url())
         store.set("a", {"n": 1})
@@ -102,7 +109,7 @@ class TestRefusals:
             admin.execute("ALTER SYSTEM SET default_transaction_read_only = on")
             admin.execute("SELECT pg_reload_conf()")
         with caplog.at_level(logging.CRITICAL):
-            threading.Event().wait(0.3)
+            until(lambda: self.refused_to_new_sessions(server))
             store.set("a", {"n": 2})
             assert store.status().pending == 1
             assert store.get_entry("a").data == {"n": 2}
