@@ -5,19 +5,24 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-from typing import Any, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from switchbot_store.cli.dotenv_file import load_env_file
 from switchbot_store.cli.output import (
-    INTERRUPTED,
+    Interrupted,
     Misuse,
     choose_home,
+    errors_as_json,
     home_option,
 )
 from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.languages import ENGLISH, of_environment, speak, speaking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -51,7 +56,8 @@ COMMANDS = {
 _EPILOG = (
     "Where the store is comes from the environment: STORE_BACKEND, POSTGRES_URL, "
     "STORE_DIRECTORY and others. Exit codes: 0 all went well, 1 it ran and failed or "
-    "something is not well, 2 it was asked wrongly or a setting is wrong, 130 Ctrl-C."
+    "something is not well, 2 it was asked wrongly or a setting is wrong, 130 Ctrl-C. "
+    "With --json an error is one object on stderr: error, message and perhaps hint."
 )
 
 
@@ -84,20 +90,34 @@ class _CommandLine(click.Group):
                 [(name, entry.summary) for name, entry in COMMANDS.items()]
             )
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_FOR_A_PROGRAM] = "--json" in args
+        with self._audience(ctx):
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        # A program reads JSON, in English whatever this person speaks.
-        for_a_program = "--json" in ctx.args
-        ctx.meta[_FOR_A_PROGRAM] = for_a_program
-        language = ENGLISH if for_a_program else of_environment(os.environ)
-        with speaking(language):
+        with self._audience(ctx):
             return self._invoke(ctx)
+
+    @staticmethod
+    @contextmanager
+    def _audience(ctx: click.Context) -> Iterator[None]:
+        """Speak to who asks: a person, or a program.
+
+        A program reads JSON, its errors too, in English whatever this person speaks.
+        """
+        if ctx.meta[_FOR_A_PROGRAM]:
+            with speaking(ENGLISH), errors_as_json(ctx):
+                yield
+        else:
+            with speaking(of_environment(os.environ)):
+                yield
 
     def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo(err=True)
-            ctx.exit(INTERRUPTED)
+        except KeyboardInterrupt as error:
+            raise Interrupted("interrupted") from error
         except StoreConfigError as error:
             raise Misuse(_words(error)) from error
         except StoreError as error:

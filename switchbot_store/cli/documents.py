@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -30,6 +31,7 @@ from switchbot_store.errors import (
 )
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.mirror import read_mirror
+from switchbot_store.files.formats import ENDINGS
 from switchbot_store.files.store import JsonStore
 from switchbot_store.homes import prefix_of
 from switchbot_store.languages import translated as _
@@ -118,7 +120,7 @@ def set_command(
     elif document is None or document == "-":
         data = parsed(sys.stdin.buffer.read(), "stdin")
     else:
-        data = parsed(document, "DOCUMENT")
+        data = _given(document)
     key = checked_key(key)
     _encoded(data)
     warn_of_problem(key, data)
@@ -159,6 +161,25 @@ def edit(key: str) -> None:
                 _("{error}; your text is in {file}", error=error, file=kept)
             ) from error
     click.echo(_("{key} is written", key=key), err=True)
+
+
+def _given(document: str) -> Document:
+    """Return the document that was typed; raises Misuse, with a hint for a file's name."""
+    try:
+        return parsed(document, "DOCUMENT")
+    except Misuse as error:
+        if not _names_a_file(document):
+            raise
+        hint = _("to write what a file holds: --file {file}", file=document)
+        raise Misuse(error.message, hint=hint) from error
+
+
+def _names_a_file(text: str) -> bool:
+    if Path(text).suffix.lower() in ENDINGS:
+        return True
+    with suppress(OSError, ValueError):  # too long for a name, or with a NUL
+        return Path(text).is_file()
+    return False
 
 
 def read(config: StoreConfig, key: str) -> Entry:

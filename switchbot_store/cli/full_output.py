@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Final
 
+from switchbot_store.cli.for_programs import say_why_it_ends
+
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -19,5 +21,6 @@ def end_if_full(error: OSError, program: str) -> None:
         return
     # What is left in the buffer would be tried, and fail, once more at the end.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.stderr.write(f"{program}: the output cannot be written: {error.strerror}\n")
+    told = f"the output cannot be written: {error.strerror}"
+    say_why_it_ends(program, "OutputError", told)
     sys.exit(1)

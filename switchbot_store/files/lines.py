@@ -3,6 +3,9 @@
 Each line is eight hexadecimal digits, the CRC-32 of the rest, a blank, and JSON. It is
 durable when `append` returns. What a crash left behind the last durable line, torn,
 empty or full of NUL bytes, does not carry its checksum and is recognised by that.
+
+A line that is whole and does not carry its checksum is no crash's: it was acknowledged,
+and the disk, or somebody, changed it since.
 """
 
 from __future__ import annotations
@@ -61,6 +64,8 @@ class LineFile:
         self._descriptor: int | None = None
         self._wanted = False
         self._uncertain = False
+        self._damaged = False
+        """The file has damaged lines that no copy keeps yet."""
 
     def open(self, take: Callable[[bytes], object] | None = None) -> Lines:
         """Create the file if there is none, and return its lines.
@@ -68,19 +73,19 @@ class LineFile:
         With `take` they are handed to it one by one instead: a file may be longer than
         the memory that there is.
 
-        Damage before the last good line is no torn end: the file is kept as evidence
-        beside this one, and every good line is returned. Of a read-only disk the lines
-        are returned too, and the file is opened when it can first be written.
+        Damage is no torn end: the file is kept as evidence beside this one, and every
+        good line is returned. Of a read-only disk the lines are returned too, and the
+        file is opened, and kept if damaged, when it can first be written.
         """
         payloads: list[bytes] = []
         with wrapped_os_errors(f"cannot open {self.path}"):
             found = _read(self.path, take or payloads.append)
             self.size = 0 if found is None else found.size
             good_until = 0 if found is None else found.good_until
-            damaged = found is not None and found.damaged
+            self._damaged = damaged = found is not None and found.damaged
             torn = good_until < self.size
             try:
-                self._prepare(good_until, is_new=found is None, damaged=damaged)
+                self._prepare(good_until, is_new=found is None)
             except OSError as error:
                 if found is None or error.errno != errno.EROFS:
                     self._close_descriptor()
@@ -90,19 +95,20 @@ class LineFile:
             self._wanted = True
         return Lines(payloads, found.total if found else 0, torn, damaged)
 
-    def _prepare(self, good_until: int, *, is_new: bool, damaged: bool) -> None:
+    def _prepare(self, good_until: int, *, is_new: bool) -> None:
         if is_new:
             make_directory(directory_of(self.path))
             write_durably(self.path, b"")
-        elif damaged:
-            self._keep_evidence()
+        kept_aside = self._damaged
+        self._keep_evidence()
         self._descriptor = os.open(self.path, _FLAGS)
         if good_until < self.size:
-            _LOGGER.warning(
-                "%s: %d bytes at its end were never acknowledged and are removed",
-                self.path,
-                self.size - good_until,
-            )
+            if not kept_aside:
+                _LOGGER.warning(
+                    "%s: %d bytes at its end were never acknowledged and are removed",
+                    self.path,
+                    self.size - good_until,
+                )
             self._truncate(good_until)
 
     def append(self, *payloads: bytes, durable: bool = True) -> None:
@@ -133,6 +139,7 @@ class LineFile:
     def replace(self, payloads: Iterable[bytes]) -> None:
         """Put other lines in the place of all; a crash leaves the old or the new."""
         with wrapped_os_errors(f"cannot write {self.path}"):
+            self._keep_evidence()
             write_durably(self.path, map(_line, payloads))
             self._close_descriptor()
             self._descriptor = os.open(self.path, _FLAGS)
@@ -157,6 +164,7 @@ class LineFile:
         return self._opened()
 
     def _truncate(self, size: int, *, durable: bool = True) -> None:
+        self._keep_evidence()
         descriptor = self._opened()
         os.ftruncate(descriptor, size)
         if durable:
@@ -177,11 +185,15 @@ class LineFile:
             os.close(descriptor)
 
     def _keep_evidence(self) -> None:
+        """Keep all of a damaged file beside it, before anything of it goes."""
+        if not self._damaged:
+            return
         content = read_content(self.path)
         data = b"" if content is None else content.data
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         evidence = f"{self.path}.corrupt-{stamp}"
         write_durably(evidence, data)
+        self._damaged = False
         _LOGGER.error(
             "%s is damaged; its good lines are used and all of it is kept as %s",
             self.path,
@@ -203,7 +215,10 @@ def take_lines(path: str, take: Callable[[bytes], object]) -> None:
 
 
 class _Read(NamedTuple):
-    """How a file was: its `size`, where its last good line ends, whether any is bad."""
+    """How a file was: its `size` and where its last good line ends.
+
+    `damaged`: some line was changed since it was acknowledged.
+    """
 
     size: int
     good_until: int
@@ -222,17 +237,31 @@ def _read(path: str, take: Callable[[bytes], object]) -> _Read | None:
     with file:
         for line in file:
             position += len(line)
-            if not line.endswith(b"\n"):
-                break  # unfinished, and the last
             payload = line[_PREFIX_LENGTH:-1]
-            if line[:_PREFIX_LENGTH] != _prefix(payload):
+            good = line[:_PREFIX_LENGTH] == _prefix(payload)
+            if not line.endswith(b"\n"):
+                # Unfinished, and the last; or whole, with its end changed.
+                damaged = damaged or (good and not line.endswith(b"\0"))
+                break
+            if not good:
                 bad = True
+                damaged = damaged or not _is_crashed(line)
                 continue
             damaged = damaged or bad
             take(payload)
             total += 1
             good_until = position
     return _Read(position, good_until, total, damaged)
+
+
+def _is_crashed(line: bytes) -> bool:
+    """Tell whether a crash lost a part of a line that has its end.
+
+    It leaves NUL bytes in the place of blocks, from where the file ended or from one
+    block's beginning to another's: never one alone amid what was written, which is what
+    a changed bit makes of a blank.
+    """
+    return line.startswith(b"\0") or b"\0\0" in line
 
 
 def _line(payload: bytes) -> bytes:

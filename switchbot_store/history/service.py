@@ -7,6 +7,7 @@ import time
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from numbers import Real
 from typing import TYPE_CHECKING, Final, Self
 
 from switchbot_store.deadlines import time_limit
@@ -68,6 +69,11 @@ _MOVED_AT_ONCE: Final = timedelta(days=1)
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _is_number(value: object) -> bool:
+    """Tell whether it can be compared with one; a library's own numbers can."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _pieces(
@@ -136,9 +142,9 @@ class HistoryService:
         monotonic: Callable[[], float] = time.monotonic,
         readings: DeviceHistory | None = None,
     ) -> None:
-        if batch_size < 1:
+        if not (_is_number(batch_size) and batch_size >= 1):
             raise StoreConfigError("at least 1", variable="batch_size")
-        if not flush_interval_seconds > 0:
+        if not (_is_number(flush_interval_seconds) and flush_interval_seconds > 0):
             raise StoreConfigError("above 0", variable="flush_interval_seconds")
         if journal and spill is None:
             raise StoreConfigError("a journal needs a spill", variable="journal")
@@ -435,9 +441,9 @@ class HistoryService:
         Keys: ``count``; ``avg_``, ``min_`` and ``max_`` of ``temperature`` and
         ``humidity`` over the samples (None without any); ``common_aircon_power``, the
         most frequent one; ``distinct_actions``; ``total_errors``, the sum;
-        ``max_api_requests``.
+        ``max_api_requests``. Raises StoreConfigError for what is no number, or below 0.
         """
-        if not hours >= 0:
+        if not (_is_number(hours) and hours >= 0):
             raise StoreConfigError(f"0 or more, not {hours!r}", variable="hours")
         self._ready()
         try:
@@ -477,7 +483,7 @@ class HistoryService:
         StoreConfigError for a `by` of zero, StoreUnavailableError.
         """
         start, end = checked_range(start, end)
-        if not by:
+        if not (isinstance(by, timedelta) and by):
             raise StoreConfigError("more or less than nothing", variable="by")
         for edge in (start, end):
             try:

@@ -225,6 +225,41 @@ class HistoryContract(HistoryBucketContract):
             with pytest.raises(StoreConfigError):
                 service.query(START, NEVER, **wrong)
 
+    @pytest.mark.parametrize(
+        "value", [None, "x", b"x", [], {}, object(), float("nan"), -1, True, 1j, START]
+    )
+    def test_what_is_no_value_of_its_kind_is_refused(
+        self, make_service: Callable[..., HistoryService], value: Any
+    ) -> None:
+        service = make_service()
+        calls: list[Callable[[], object]] = [
+            lambda: service.aggregates(value),
+            lambda: service.latest(value),
+            lambda: service.move(START, NEVER, value),
+            lambda: service.query(value, value),
+            lambda: service.record(value),
+            lambda: make_service(batch_size=value),
+            lambda: make_service(flush_interval_seconds=value),
+        ]
+        if value is not None:
+            calls.append(lambda: service.query(START, NEVER, points=value))
+            calls.append(lambda: service.query(START, NEVER, bucket=value))
+        if value not in ([], {}, None):  # no column, and all of them
+            calls.append(lambda: service.query(START, NEVER, fields=value))
+        for call in calls:
+            with pytest.raises(StoreError):
+                call()
+
+    def test_more_points_than_there_are_instants_are_the_shortest_buckets(
+        self, make_service: Callable[..., HistoryService]
+    ) -> None:
+        service = make_service()
+        service.record(HistorySample(START, temperature=20.0))
+        end = START + timedelta(minutes=1)
+        shortest = service.query(START, end, points=10**9)
+        assert [row["count"] for row in shortest.rows] == [1]
+        assert service.query(START, end, points=10**400) == shortest
+
     def test_the_newest_rows_are_found_across_zones(
         self, make_service: Callable[..., HistoryService]
     ) -> None:

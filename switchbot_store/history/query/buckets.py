@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 
+_MOST_POINTS: Final = 10**9
+"""More than the shortest buckets of any range that has rows."""
 _BUCKET_EXTRAS: Final = {
     "temperature": ("min_temperature", "max_temperature"),
     "humidity": ("min_humidity", "max_humidity"),
@@ -70,6 +72,10 @@ def row_fields(fields: Sequence[str] | None) -> list[str]:
     """
     if fields is None:
         return [*KEY_FIELDS, *FIELDS]
+    try:
+        fields = fields if isinstance(fields, str) else list(fields)
+    except TypeError as error:
+        raise StoreConfigError(f"names, not {fields!r}", variable="fields") from error
     unknown = [name for name in fields if name not in KEY_FIELDS + FIELDS]
     if unknown or isinstance(fields, str):
         raise StoreConfigError(
@@ -154,6 +160,7 @@ def plan_points(
     `BLOCK`, and the buckets are counted from the start of one.
     """
     start, end = _within_the_calendar(start, end)
+    points = min(points, _MOST_POINTS)
     wanted = (end - start).total_seconds() / points
     width = next((each for each in _ROUND_WIDTHS if each >= wanted), None)
     if width is not None and not rollup_only:

@@ -16,11 +16,13 @@ from switchbot_store import (
     StoreUnavailableError,
 )
 from switchbot_store.failover import keeper as probing
+from switchbot_store.failover import reading
 from switchbot_store.testing import PostgresServer, TcpProxy
 
 pytest.register_assert_rewrite("switchbot_store.testing.store_contract")
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
+"""No test waits so long where the code is right, however busy the machine is."""
 
 
 class FlakyStore(MemoryStore):
@@ -85,6 +87,16 @@ def pace(monkeypatch):
     """
     for name in ("_SHORTEST_SECONDS", "_LONGEST_SECONDS"):
         monkeypatch.setattr(probing, name, getattr(probing, name) / 10)
+
+
+@pytest.fixture(autouse=True)
+def patient_reads(request, monkeypatch):
+    """Let a read of the primary take longer: a busy machine is no database that is away.
+
+    Where the product's own deadline is the subject, `bounded` tells how it is kept.
+    """
+    if "bounded" not in request.fixturenames:
+        monkeypatch.setattr(reading, "READ_SECONDS", 30.0)
 
 
 class BreakableServer:
@@ -228,15 +240,3 @@ def proxy(postgres_server):
 @pytest.fixture
 def through_proxy(database_url, proxy):
     return psycopg.conninfo.make_conninfo(database_url, port=proxy.port)
-
-
-@pytest.fixture
-def timed():
-    """Call something; return the result and the seconds that it took."""
-
-    def call_timed(call, *arguments):
-        began = time.monotonic()
-        result = call(*arguments)
-        return result, time.monotonic() - began
-
-    return call_timed

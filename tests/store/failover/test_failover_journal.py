@@ -78,7 +78,7 @@ class TestRestart:
         assert (place / JOURNAL).read_bytes() == b""
 
     @pytest.mark.parametrize("cut", [1, 5, 30])
-    @pytest.mark.parametrize("tail", [b"", b"\0" * 100, b"garbage\n", b"\0\n\0"])
+    @pytest.mark.parametrize("tail", [b"", b"\0" * 100, b"\0\0\n\0"])
     def test_a_torn_last_line_is_recognised(
         self, flaky, tmp_path, host, cut, tail, caplog
     ):
@@ -93,9 +93,32 @@ class TestRestart:
         again = host()
         assert again.get("a") == {"n": 1}
         assert "never acknowledged" in caplog.text
+        assert not list((tmp_path / ".journal").glob("*.corrupt-*"))
         assert (tmp_path / JOURNAL).stat().st_size == good
         again.set("a", {"n": 3})
         assert host().get("a") == {"n": 3}
+
+    @pytest.mark.parametrize("cut", [1, 5, 30])
+    @pytest.mark.parametrize("tail", [b"garbage\n", b"\0\n\0"])
+    def test_a_whole_last_line_that_is_wrong_is_kept_aside(
+        self, flaky, tmp_path, host, cut, tail, caplog
+    ):
+        flaky.away = True
+        store = host()
+        store.set_many({"a": {"n": 1}, "b": {"n": 1}})
+        store.set("a", {"n": 2})
+        store.close()
+        spoiled = (tmp_path / JOURNAL).read_bytes()[:-cut] + tail
+        (tmp_path / JOURNAL).write_bytes(spoiled)
+        again = host()
+        assert again.get("a") == {"n": 1}
+        (evidence,) = (tmp_path / ".journal").glob("*.corrupt-*")
+        assert evidence.read_bytes() == spoiled
+        assert evidence.name in caplog.text
+        assert "never acknowledged" not in caplog.text
+        again.set("a", {"n": 3})
+        assert host().get("a") == {"n": 3}
+        assert list((tmp_path / ".journal").glob("*.corrupt-*")) == [evidence]
 
     def test_damage_in_the_middle_costs_only_the_damaged_line(
         self, flaky, tmp_path, host, caplog

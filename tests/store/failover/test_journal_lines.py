@@ -98,3 +98,49 @@ def test_lines_of_an_earlier_release_are_read(tmp_path, key):
         key: PendingWrite(key, b'{"n":1}', "r", "b", AT, ("r2",)),
         f"{key}2": PendingWrite(f"{key}2", None, "", "b", AT, mark="m"),
     }
+
+
+LAST = b'{"a b":"c\xc3\xa9"}'
+
+
+@pytest.mark.parametrize("bit", range(8))
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_changed_bit_of_any_line_keeps_the_file_aside(tmp_path, number, bit):
+    path = tmp_path / "lines"
+    file = LineFile(str(path))
+    file.open()
+    file.append(b"{}")
+    first = path.stat().st_size
+    file.append(LAST)
+    file.close()
+    whole = path.read_bytes()
+    begin, end = (0, first) if number == 1 else (first, len(whole))
+    for place in range(begin, end):
+        spoiled = bytearray(whole)
+        spoiled[place] ^= 1 << bit
+        path.write_bytes(spoiled)
+        file.open()
+        file.append(b"more")
+        file.close()
+        (evidence,) = tmp_path.glob("*.corrupt-*")
+        assert evidence.read_bytes() == spoiled, place
+        assert read_lines(str(path))[-1] == b"more"
+        evidence.unlink()
+
+
+@pytest.mark.parametrize("cut", range(1, len(LAST) + 10))
+@pytest.mark.parametrize("nul", [0, 1, 600])
+def test_a_line_that_was_never_finished_is_no_damage(tmp_path, cut, nul):
+    path = tmp_path / "lines"
+    file = LineFile(str(path))
+    file.open()
+    file.append(b"{}")
+    good = path.read_bytes()
+    file.append(LAST)
+    file.close()
+    path.write_bytes(path.read_bytes()[:-cut] + b"\0" * nul)
+    lines = file.open()
+    file.close()
+    assert (lines.payloads, lines.torn, lines.damaged) == ([b"{}"], True, False)
+    assert path.read_bytes() == good
+    assert [each.name for each in tmp_path.iterdir()] == ["lines"]

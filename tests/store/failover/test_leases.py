@@ -240,7 +240,7 @@ async def test_asyncio_hosts_hold_leases_too(tmp_path):
         await again.release()
 
 
-def test_a_killed_process_loses_its_lease_to_another(tmp_path):
+def test_a_killed_process_loses_its_lease_to_another(tmp_path, clock):
     program = f"""
     import sys, threading
     from switchbot_store import JsonStore
@@ -255,11 +255,12 @@ def test_a_killed_process_loses_its_lease_to_another(tmp_path):
     )
     with holder:
         assert holder.stdout.readline() == "1\n"
-        store = JsonStore(tmp_path)
+        store = JsonStore(tmp_path, monotonic=clock.monotonic)
         assert store.lease("engine", 30) is None
         os.kill(holder.pid, signal.SIGKILL)
+    clock.advance(0.25)
     assert store.lease("engine", 30) is None
-    threading.Event().wait(0.35)
+    clock.advance(0.1)
     assert store.lease("engine", 30).token == 2
 
 

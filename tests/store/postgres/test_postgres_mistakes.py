@@ -80,7 +80,7 @@ class TestMistakes:
     def test_a_call_that_cannot_connect_for_a_mistake_says_so(
         self, database_url, monkeypatch
     ):
-        with PostgresStore(database_url, timeout_seconds=0.5) as store:
+        with PostgresStore(database_url) as store:
             store.open()
             with monkeypatch.context() as patch:
 

@@ -1,12 +1,12 @@
 """PostgresStore when the server is away, silent, wrong or read-only."""
 
 import asyncio
-import itertools
 import logging
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import psycopg
@@ -28,7 +28,7 @@ from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.location import connection_options, connection_string
 from switchbot_store.postgres.pool import REST_SECONDS, RestingConnections
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 120
 
 
 def until(condition):
@@ -57,92 +57,97 @@ class TestOutages:
         self, postgres_server_factory
     ):
         server = postgres_server_factory()
-        with PostgresStore(server.url(), timeout_seconds=0.5) as store:
+        with PostgresStore(server.url()) as store:
             store.set("a", {"n": 1})
             server.stop()
-            for call in (lambda: store.get("a"), lambda: store.set("a", {"n": 2})):
-                with pytest.raises(StoreUnavailableError):
-                    call()
-            assert store.health_check() is False
+            with time_limit(0.5):
+                for call in (lambda: store.get("a"), lambda: store.set("a", {"n": 2})):
+                    with pytest.raises(StoreUnavailableError):
+                        call()
+                assert store.health_check() is False
             assert "refused" in store.status().last_error
             server.start()
-            with PostgresStore(server.url(), timeout_seconds=5) as fresh:
+            with PostgresStore(server.url()) as fresh:
                 assert fresh.get("a") == {"n": 1}
-            for _ in range(20):  # each waits up to half a second
-                if store.health_check():
-                    break
+            until(store.health_check)
             assert store.get("a") == {"n": 1}
 
     def test_a_silent_server_is_slow_not_for_ever(self, postgres_server_factory):
         server = postgres_server_factory()
-        with PostgresStore(server.url(), timeout_seconds=0.3) as store:
+        with PostgresStore(server.url()) as store:
             store.set("a", {"n": 1})
             server.freeze()
-            for _ in range(2):  # on an old connection, then on a new one
-                with pytest.raises(SlowConnectionError):
-                    store.get("a")
-            assert store.health_check() is False
+            with time_limit(0.3):
+                for _ in range(2):  # on an old connection, then on a new one
+                    with pytest.raises(SlowConnectionError):
+                        store.get("a")
+                assert store.health_check() is False
             server.thaw()
-            for _ in range(30):  # each waits up to a third of a second
-                if store.health_check():
-                    break
+            until(store.health_check)
             assert store.get("a") == {"n": 1}
 
     def test_callers_who_wait_for_the_same_first_connection_wait_once(
-        self, postgres_server_factory
+        self, postgres_server_factory, bounded
     ):
         server = postgres_server_factory()
         server.freeze()
         store = PostgresStore(
-            server.url(), timeout_seconds=2, connect_timeout_seconds=2
+            server.url(), timeout_seconds=60, connect_timeout_seconds=60
         )
 
-        def took(_number):
-            began = time.monotonic()
-            with pytest.raises(SlowConnectionError):
+        def hurried(_number):
+            with (
+                bounded.of_this_thread() as mine,
+                time_limit(0.3),
+                pytest.raises(SlowConnectionError),
+            ):
                 store.get("a")
-            return time.monotonic() - began
+            return mine
 
-        with ThreadPoolExecutor(5) as pool:
-            assert max(pool.map(took, range(5))) < 4
-            pool.submit(store.get, "a")
-            began = time.monotonic()
+        with ThreadPoolExecutor(6) as pool:
+            first = pool.submit(store.get, "a")
+            assert bounded.armed.wait(WAIT_SECONDS)
+            # Each gives up when its own time is up, and nobody connects beside the first.
+            assert list(pool.map(hurried, range(4))) == [[]] * 4
+            assert not first.done()
             store.close()
-            assert time.monotonic() - began < 4
+            assert not first.done()
+            server.thaw()
+            with suppress(StoreUnavailableError, StoreClosedError):
+                assert first.result(WAIT_SECONDS) == {}
 
     def test_a_time_limit_bounds_the_first_connection_too(
-        self, postgres_server_factory
+        self, postgres_server_factory, bounded
     ):
         server = postgres_server_factory()
         server.freeze()
-        with time_limit(2):
-            store = PostgresStore(server.url())
-            began = time.monotonic()
-            with pytest.raises(SlowConnectionError):
-                store.get("a")
-            assert time.monotonic() - began < 4
+        store = PostgresStore(server.url())
+        with (
+            bounded.of_this_thread() as connecting,
+            time_limit(2),
+            pytest.raises(SlowConnectionError),
+        ):
+            store.get("a")
+        assert max(left for _, left in connecting) <= 2
 
     async def test_a_silent_server_does_not_stop_the_event_loop(
-        self, postgres_server_factory
+        self, postgres_server_factory, bounded
     ):
         server = postgres_server_factory()
         async with ThreadedStore(
-            PostgresStore(server.url(), timeout_seconds=1)
+            PostgresStore(server.url(), timeout_seconds=60)
         ) as store:
             await store.set("a", {"n": 1})
             server.freeze()
-            loop = asyncio.get_running_loop()
+            bounded.armed.clear()
             reading = asyncio.create_task(store.get("a"))
-            beats = [loop.time()]
-            while not reading.done():
-                await asyncio.sleep(0.005)
-                beats.append(loop.time())
-            with pytest.raises(SlowConnectionError):
-                await reading
+            assert await asyncio.to_thread(bounded.armed.wait, WAIT_SECONDS)
+            for _ in range(20):
+                await asyncio.sleep(0.001)
+            # It waits as long as this loop wants: nobody holds the interpreter's lock.
+            assert not reading.done()
             server.thaw()
-        lags = [after - before for before, after in itertools.pairwise(beats)]
-        assert beats[-1] - beats[0] > 0.9
-        assert max(lags) < 0.5, "the interpreter's lock was held"
+            assert await reading == {"n": 1}
 
     def test_a_swallowed_connection_attempt_ends_by_its_deadline(
         self, proxied_url, proxy
@@ -321,33 +326,38 @@ class TestOneDeadline:
         resolve(lambda: ["127.0.0.1", "127.0.0.2", "127.0.0.3"])
         url = f"postgresql://db.example.com:{silent_port}/home"
         store = PostgresStore(url, connect_timeout_seconds=2)
-        assert self.elapsed(store.open) < 4
+        # One after the other they would take three times as long.
+        assert self.elapsed(store.open) < 3 * 2
 
     @pytest.mark.parametrize("seconds", [0.3, 1])
     def test_a_silent_name_server(self, resolve, seconds):
-        ended = threading.Event()
+        ended, answered = threading.Event(), threading.Event()
 
         def never():
             ended.wait(WAIT_SECONDS)
+            answered.set()
             return []
 
         resolve(never)
         store = PostgresStore("postgresql://db.example.com/home")
         try:
             with time_limit(seconds):
-                assert self.elapsed(store.open) < seconds + 2
+                with pytest.raises(SlowConnectionError):
+                    store.open()
                 assert not store.health_check()
+            assert not answered.is_set()
         finally:
             ended.set()
 
     def test_a_name_server_that_falls_silent_while_it_runs(self, resolve, database_url):
-        ended = threading.Event()
+        ended, answered = threading.Event(), threading.Event()
         answers = [["127.0.0.1"]] * 2
 
         def seldom():
             if answers:
                 return answers.pop()
             ended.wait(WAIT_SECONDS)
+            answered.set()
             return []
 
         resolve(seldom)
@@ -355,8 +365,9 @@ class TestOneDeadline:
         with PostgresStore(url) as store:
             store.set("a", {"n": 1})
             store.renew()
-            with time_limit(0.3):
-                assert self.elapsed(lambda: store.get("a")) < 2
+            with time_limit(0.3), pytest.raises(SlowConnectionError):
+                store.get("a")
+            assert not answered.is_set()
             ended.set()
 
     def test_a_silent_address_does_not_keep_from_the_next(

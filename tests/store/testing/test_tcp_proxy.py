@@ -76,7 +76,7 @@ def test_the_delay_applies_in_each_direction(proxy, connect):
     proxy.delay_seconds = 0.03
     began = perf_counter()
     connection.execute("SELECT 1")
-    assert 0.06 <= perf_counter() - began < 1
+    assert perf_counter() - began >= 0.06
 
 
 def test_a_black_hole_is_silent_until_new_connections_may_pass(proxy, connect):

@@ -1,7 +1,6 @@
 """When rows reach the backend, and that none is lost on the way."""
 
 import logging
-import time
 
 import pytest
 
@@ -79,9 +78,8 @@ class TestBackendAway:
             backend.open_gate.clear()
             service.record(samples[0])
             assert backend.entered.wait(WAIT_SECONDS)
-            began = time.monotonic()
             assert service.latest() == []
-            assert time.monotonic() - began < 5
+            assert not backend.wrote.acquire(blocking=False)
             backend.open_gate.set()
 
     def test_close_without_a_spill_counts_what_is_lost(self, backend, samples):
