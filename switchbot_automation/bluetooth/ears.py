@@ -69,7 +69,7 @@ class Ears:
                 return False
             voice = self._voices[device_id] = _Voice()
         kept = {name: v for name, v in voice.fields.items() if name not in said.gone}
-        fields = kept | said.fields
+        fields = {**kept, **said.fields}
         changed = fields != voice.fields
         voice.device_type, voice.rssi = said.device_type, said.rssi
         voice.fields = fields
