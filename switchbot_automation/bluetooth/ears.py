@@ -35,7 +35,7 @@ class Ears:
     """Keeps what devices say. `monotonic` returns seconds; used on one thread.
 
     Fields that a packet does not have stay as they were heard last: a passive packet
-    has no battery.
+    has no battery. What it says is gone does not, as the climate of a Hub 3 without its sensor.
 
     >>> from switchbot_automation.bluetooth import Ears
     >>> Ears().heard("C271111EC0AB") is None
@@ -68,11 +68,11 @@ class Ears:
             if len(self._voices) >= _MOST_DEVICES and device_id not in self._types:
                 return False
             voice = self._voices[device_id] = _Voice()
-        changed = any(
-            voice.fields.get(name) != value for name, value in said.fields.items()
-        )
+        kept = {name: v for name, v in voice.fields.items() if name not in said.gone}
+        fields = {**kept, **said.fields}
+        changed = fields != voice.fields
         voice.device_type, voice.rssi = said.device_type, said.rssi
-        voice.fields |= said.fields
+        voice.fields = fields
         voice.at = self._monotonic()
         if changed:
             for listener in tuple(self._listeners):

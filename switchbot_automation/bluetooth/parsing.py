@@ -5,7 +5,8 @@ None for what a packet does not have. The model is told by the first byte of the
 data, which only an active scan has; passive packets are read by a model that is known, as
 from the account's list. Equal bytes of two devices give one and the same object, which is
 copied here. A wrong model is not noticed by the parser: where the packet names its own,
-that one counts.
+that one counts. A Hub 3 is given a climate although its sensor, which sits in the cable, is
+not there.
 """
 
 from __future__ import annotations
@@ -40,17 +41,23 @@ _PLAIN: Final = {
     "co2": "CO2",
     "lightLevel": "lightLevel",
 }
+# What a Hub 3 measures by the sensor in its cable.
+_IN_CABLE: Final = frozenset({"temperature", "humidity"})
 _PRESENCE: Final = "Presence Sensor"
 _PERCENT: Final = 100
 
 
 class Parsed(NamedTuple):
-    """What one packet said: the device, its type in the list, and a status's fields."""
+    """What one packet said: the device, its type in the list, and a status's fields.
+
+    `gone` are fields that it says are not there any more, unlike those it leaves out.
+    """
 
     device_id: str
     device_type: str
     fields: Mapping[str, Any]
     rssi: int | None
+    gone: frozenset[str] = frozenset()
 
 
 def parsed(device: Any, advertisement: Any, device_type: str = "") -> Parsed | None:
@@ -79,9 +86,12 @@ def parsed(device: Any, advertisement: Any, device_type: str = "") -> Parsed | N
     if not own or (model is not None and named is not model and not found.active):
         return None
     fields = _fields(own, told)
+    gone = _IN_CABLE if told.get("sensor_inserted") is False else frozenset()
+    fields = {name: value for name, value in fields.items() if name not in gone}
     if not fields:
         return None
-    return Parsed(id_of(device.address), own, fields, getattr(found, "rssi", None))
+    rssi = getattr(found, "rssi", None)
+    return Parsed(id_of(device.address), own, fields, rssi, gone)
 
 
 def id_of(address: str) -> str:

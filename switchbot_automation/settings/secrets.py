@@ -6,6 +6,10 @@ that lies inside of it too, and every text with a URL in it.
 `masked` hides them for good. `SecretMasks` hides them so that each can be told from the
 others and be put back: a mask ends in a digest of the value it stands for, so it stands
 for that value wherever it is moved or copied to, and for no other one.
+
+Who edits may move a secret that he cannot read, and must not read it thereby: it is not put
+where it would be shown, nor beside an address that it was not stored beside, to which it
+would be sent.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import secrets
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from switchbot_automation.urls import SecretName, mask_url, named_secret
 from switchbot_store.secrets import has_url, is_secret_name, is_url_name
@@ -78,6 +83,126 @@ def _leaves(value: Any, path: str, hidden: _Hidden) -> Iterator[_Leaf]:
             yield from _leaves(each, f"{path}[{index}]", hidden)
     else:
         yield _Leaf(path, value, hidden)
+
+
+# Under which keys stands where a plug-in or a notifier sends what it has, besides URLs.
+_ADDRESS_NAMES: Final = frozenset(
+    {
+        "host",
+        "hostname",
+        "server",
+        "broker",
+        "address",
+        "endpoint",
+        "domain",
+        "uri",
+        "ip",
+    }
+)
+
+
+def _entries(document: Any) -> Iterator[tuple[str, Any, _Hidden]]:
+    """Yield what belongs together: each entry of each section, as a notifier.
+
+    What stands in no section is one entry more.
+    """
+    if not isinstance(document, Mapping):
+        yield "", document, _Hidden.PLAIN
+        return
+    alone = {}
+    for key, section in document.items():
+        hidden = _hides(str(key))
+        if isinstance(section, Mapping) and not _is_named(section):
+            for name, entry in section.items():
+                yield f"{key}.{name}", entry, _inside(hidden, str(name))
+        elif isinstance(section, list | tuple):
+            for index, entry in enumerate(section):
+                yield f"{key}[{index}]", entry, hidden
+        else:
+            alone[key] = section
+    yield "", alone, _Hidden.PLAIN
+
+
+def _said(value: Any, path: str, hidden: _Hidden) -> Iterator[_Leaf]:
+    """Yield the leaves of an entry; ``{"secret": NAME}`` is one, a `SecretName`."""
+    name = _is_named(value)
+    if name is not None:
+        yield _Leaf(path, name, hidden)
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            below = f"{path}.{key}" if path else str(key)
+            yield from _said(each, below, _inside(hidden, str(key)))
+    elif isinstance(value, list | tuple):
+        for index, each in enumerate(value):
+            yield from _said(each, f"{path}[{index}]", hidden)
+    else:
+        yield _Leaf(path, value, hidden)
+
+
+def _is_named(value: Any) -> SecretName | None:
+    try:
+        return named_secret(value)
+    except ValueError:
+        return None
+
+
+def _address(leaf: _Leaf) -> str | None:
+    """Return whom a leaf names, None for what is no address.
+
+    A URL by its server. What a name stands for is the operator's to say.
+    """
+    if not isinstance(leaf.value, str) or isinstance(leaf.value, SecretName):
+        return None
+    if has_url(leaf.value) and leaf.hidden is not _Hidden.WHOLE:
+        try:
+            parts = urlsplit(leaf.value)
+            return f"{parts.scheme}://{parts.hostname}:{parts.port}".lower()
+        except ValueError:
+            return leaf.value
+    key = re.sub(r"(\[\d+\])+$", "", leaf.path.rpartition(".")[2])
+    named = re.sub(r"[\W_]+", "", key).lower() in _ADDRESS_NAMES
+    return leaf.value.lower() if named and leaf.value else None
+
+
+class _Way(NamedTuple):
+    """A secret, and the addresses that it stands beside."""
+
+    path: str
+    secret: Any
+    addresses: frozenset[str]
+
+
+def _ways(document: Any) -> Iterator[_Way]:
+    for path, entry, hidden in _entries(document):
+        leaves = list(_said(entry, path, hidden))
+        found = frozenset(filter(None, map(_address, leaves)))
+        for leaf in leaves:
+            if leaf.hidden is _Hidden.WHOLE and _mask(leaf.value, leaf.hidden):
+                yield _Way(leaf.path, leaf.value, found)
+
+
+def _refuse_other_ways(given: Any, restored: Any, stored: Any) -> None:
+    """Refuse a secret beside an address that it was not stored beside.
+
+    One that was written out is known to whoever did. Raises SecretMaskError.
+    """
+    before = {
+        (repr(way.secret), each) for way in _ways(stored) for each in way.addresses
+    }
+    written = {leaf.path: leaf.value for leaf in _leaves(given, "", _Hidden.PLAIN)}
+    for way in _ways(restored):
+        if not isinstance(way.secret, SecretName) and _same(
+            written.get(way.path), way.secret
+        ):
+            continue
+        secret = repr(way.secret)
+        if any((secret, address) not in before for address in way.addresses):
+            raise SecretMaskError(
+                "a secret that would be sent to another address than before; write the"
+                " value itself, or change it in the store itself",
+                path=way.path,
+                conflict=False,
+            )
 
 
 def masked(value: Any, *names: str) -> Any:
@@ -186,6 +311,17 @@ class SecretDifference(NamedTuple):
     after: str | None
 
 
+class _Stored(NamedTuple):
+    """What is stored: secrets by their masks, plain texts, URLs in places that are told.
+
+    A notice's words with a URL in them are told to whoever takes notices.
+    """
+
+    known: dict[str, list[Any]]
+    plain: set[str]
+    told: set[str]
+
+
 class SecretMasks:
     """Masks that say which secret they stand for, and nothing else about it.
 
@@ -205,18 +341,23 @@ class SecretMasks:
     def restored(self, document: Any, stored: Any) -> Any:
         """Return a document with the secrets of the stored one in place of their masks.
 
-        Where a mask stands makes no difference. Raises SecretMaskError for one that
-        stands for none of them, or for several, or that would be shown where it stands.
+        Where a mask stands makes no difference to what it is. Raises SecretMaskError for
+        one that stands for none of them, or for several, or that would be shown where it
+        stands or be sent to another address; likewise for a named secret.
         """
-        known: dict[str, list[Any]] = {}
-        plain = set()
+        there = _Stored({}, set(), set())
         for leaf in _leaves(stored, "", _Hidden.PLAIN):
             mask = self._mask(leaf.value, leaf.hidden)
             if mask is None:
-                plain.add(leaf.value if isinstance(leaf.value, str) else "")
-            elif not any(_same(leaf.value, each) for each in known.get(mask, ())):
-                known.setdefault(mask, []).append(leaf.value)
-        return self._restored(document, "", _Hidden.PLAIN, (known, plain))
+                there.plain.add(leaf.value if isinstance(leaf.value, str) else "")
+                continue
+            if leaf.hidden is _Hidden.PLAIN:
+                there.told.add(leaf.value)
+            if not any(_same(leaf.value, each) for each in there.known.get(mask, ())):
+                there.known.setdefault(mask, []).append(leaf.value)
+        restored = self._restored(document, "", _Hidden.PLAIN, there)
+        _refuse_other_ways(document, restored, stored)
+        return restored
 
     def differences(self, before: Any, after: Any) -> tuple[SecretDifference, ...]:
         """Return every secret that is another one, came or went, by its path."""
@@ -249,7 +390,7 @@ class SecretMasks:
         value: Any,
         path: str,
         hidden: _Hidden,
-        there: tuple[dict[str, list[Any]], set[str]],
+        there: _Stored,
     ) -> Any:
         if isinstance(value, dict):
             return {
@@ -266,12 +407,11 @@ class SecretMasks:
                 self._restored(each, f"{path}[{index}]", hidden, there)
                 for index, each in enumerate(value)
             ]
-        known, plain = there
         if not isinstance(value, str) or MASK not in value:
             return value
-        if value in known:
-            return self._secret_of(value, known[value], path, hidden)
-        if _IDENTIFIED.fullmatch(value) and value not in plain:
+        if value in there.known:
+            return self._secret_of(value, path, hidden, there)
+        if _IDENTIFIED.fullmatch(value) and value not in there.plain:
             raise SecretMaskError(
                 "a masked value that stands for nothing that is stored now; read the"
                 " settings again, or write the value itself",
@@ -287,9 +427,8 @@ class SecretMasks:
             )
         return value
 
-    def _secret_of(
-        self, mask: str, found: list[Any], path: str, hidden: _Hidden
-    ) -> Any:
+    def _secret_of(self, mask: str, path: str, hidden: _Hidden, there: _Stored) -> Any:
+        found = there.known[mask]
         if len(found) > 1:
             raise SecretMaskError(
                 "a masked value that may stand for several secrets; write the value"
@@ -298,8 +437,10 @@ class SecretMasks:
                 conflict=True,
             )
         shown = self._mask(found[0], hidden)
-        # What was hidden whole must not show a host, where it is put, or all of itself.
-        if shown is None or not (shown == mask or shown.startswith(MASK)):
+        # What was hidden whole must not show a host, where it is put, or all of itself;
+        # and a URL is hidden by this API alone where a name or words for a person stand.
+        told = hidden is _Hidden.PLAIN and found[0] not in there.told
+        if told or shown is None or not (shown == mask or shown.startswith(MASK)):
             raise SecretMaskError(
                 "a secret that could be read where it stands here; write the value"
                 " itself, or put it under a key such as token or url",

@@ -43,6 +43,13 @@ def motion(*, moves, light):
     return bytes(7) + bytes([moves << 6 | light << 5])
 
 
+def hub3(celsius, humidity, *, inserted=True):
+    """Manufacturer data of a Hub 3, whose sensor sits in its cable: light 5, nothing moves."""
+    light_and_sensor = 5 | (not inserted) << 5
+    body = bytes(6) + bytes([1, 0, 0, 0, 0, 0, light_and_sensor])
+    return body + climate(celsius, humidity) + bytes(1)
+
+
 class Hand:
     seconds = 0.0
 
@@ -156,6 +163,35 @@ async def test_what_is_no_air_or_no_packet_says_nothing(air, service, manufactur
     assert heard.heard(ID) is None
 
 
+async def test_a_hub_whose_sensor_is_pulled_out_has_no_air_any_more(air):
+    double, heard = air
+    told = []
+    heard.expect(ID, "Hub 3")
+    heard.subscribe(told.append)
+    double.say(ADDRESS, manufacturer=hub3(21.3, 45))
+    assert heard.heard(ID).fields["temperature"] == 21.3
+    for _ in range(2):
+        double.say(ADDRESS, manufacturer=hub3(21.3, 45, inserted=False))
+        assert heard.heard(ID).fields == {"lightLevel": 5, "moveDetected": False}
+    double.say(ADDRESS, manufacturer=hub3(19.0, 50))
+    assert heard.heard(ID).fields["temperature"] == 19.0
+    assert told == [ID, ID, ID]
+
+
+@given(st.lists(st.binary(min_size=17, max_size=20), min_size=1), st.booleans())
+def test_whatever_a_hub_says_its_air_is_there_with_its_sensor_alone(packets, inserted):
+    heard = Ears()
+    heard.expect(ID, "Hub 3")
+    double = ScannerDouble().make(heard.hear)
+    double.running = True
+    for packet in packets:
+        double.say(ADDRESS, manufacturer=packet)
+    last = hub3(21.3, 45, inserted=inserted)
+    double.say(ADDRESS, manufacturer=last)
+    assert ("temperature" in heard.heard(ID).fields) is inserted
+    assert ("humidity" in heard.heard(ID).fields) is inserted
+
+
 async def test_two_devices_of_equal_bytes_do_not_share_what_is_heard(air):
     double, heard = air
     double.say(ADDRESS, service=meter(21.0, 40))
@@ -181,6 +217,15 @@ async def test_bleak_s_own_packets_are_read_as_they_are():
     assert heard.hear(BLEDevice(ADDRESS, "x", None), packet)
     assert heard.heard(ID).fields["temperature"] == 19.3
     assert heard.heard(ID).rssi == -71
+
+
+@pytest.mark.parametrize("size", range(5, 8))
+async def test_a_board_that_says_its_address_is_not_taken_for_a_device(size):
+    """Company 741 is Espressif's, by which the parser tells a Humidifier too."""
+    packet = AdvertisementData("", {741: bytes(size)}, {}, [], None, -71, ())
+    heard = Ears()
+    assert not heard.hear(BLEDevice(ADDRESS, "x", None), packet)
+    assert heard.heard(ID) is None
 
 
 async def test_who_subscribes_hears_of_what_is_new_alone(air):

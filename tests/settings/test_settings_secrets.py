@@ -160,8 +160,159 @@ def test_a_secret_is_not_put_where_it_could_be_read():
         with pytest.raises(SecretMaskError, match="could be read") as caught:
             masks.restored(move, stored)
         assert not caught.value.conflict
-    moved = masks.restored({"hook": shown["url"], "secret": shown["url"]}, stored)
-    assert moved == {"hook": stored["url"], "secret": stored["url"]}
+    for place in ("hook", "name", "message", "id"):
+        with pytest.raises(SecretMaskError, match="could be read"):
+            masks.restored({place: shown["url"]}, stored)
+    moved = masks.restored({"webhook_url": shown["url"]}, stored)
+    assert moved == {"webhook_url": stored["url"]}
+
+
+def test_a_url_that_was_told_already_may_be_told_elsewhere():
+    masks = SecretMasks()
+    stored = {
+        "message": "see https://wiki.example/boiler",
+        "url": "https://h.example/k",
+    }
+    shown = masks.masked(stored)
+    moved = masks.restored({"title": shown["message"]}, stored)
+    assert moved == {"title": stored["message"]}
+
+
+# --- where a secret may be sent -----------------------------------------------------
+
+HOME = {"url": "https://home.example:8123/x", "token": "hunter2"}
+ELSEWHERE = "https://elsewhere.example/x"
+
+
+def kept(entry):
+    return {
+        "notifiers": {"me": {**HOME, **entry}},
+        "webhooks": {"winter": "https://maker.example/with/key"},
+        "plugins": {
+            "meter": {"host": "10.0.0.7", "password": "pw1"},
+            "far": {"server": {"url": "https://far.example"}, "login": {"pin": 1234}},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "edit"),
+    [
+        ("notifiers.me.token", lambda d: d["notifiers"]["me"].update(url=ELSEWHERE)),
+        (
+            "notifiers.me.token",
+            lambda d: d["notifiers"]["me"].update(url="http://home.example:8123/x"),
+        ),
+        (
+            "notifiers.me.token",
+            lambda d: d["notifiers"]["me"].update(url="https://home.example/x"),
+        ),
+        (
+            "notifiers.other.token",
+            lambda d: d["notifiers"].update(
+                other={"url": ELSEWHERE, "token": d["notifiers"]["me"]["token"]}
+            ),
+        ),
+        (
+            "notifiers.other.token",
+            lambda d: d["notifiers"].update(
+                other={"url": ELSEWHERE, "token": d["webhooks"]["winter"]}
+            ),
+        ),
+        (
+            "notifiers.other.token",
+            lambda d: d["notifiers"].update(
+                other={"url": ELSEWHERE, "token": {"secret": "boiler_on"}}
+            ),
+        ),
+        (
+            "notifiers.me.more.token",
+            lambda d: d["notifiers"]["me"].update(
+                url=ELSEWHERE, more={"token": d["notifiers"]["me"].pop("token")}
+            ),
+        ),
+        (
+            "plugins.meter.password",
+            lambda d: d["plugins"]["meter"].update(host="x.example"),
+        ),
+        (
+            "plugins.far.login.pin",
+            lambda d: d["plugins"]["far"].update(server={"url": ELSEWHERE}),
+        ),
+    ],
+)
+def test_a_secret_is_not_sent_to_another_address_than_it_was(path, edit):
+    masks = SecretMasks()
+    stored = kept({})
+    shown = masks.masked(stored)
+    edit(shown)
+    with pytest.raises(SecretMaskError, match="another address") as caught:
+        masks.restored(shown, stored)
+    assert caught.value.path == path
+    assert not caught.value.conflict
+
+
+def test_a_secret_goes_along_with_its_address_and_one_that_is_written_anywhere():
+    masks = SecretMasks()
+    stored = kept({})
+    shown = masks.masked(stored)
+    me = shown["notifiers"].pop("me")
+    shown["notifiers"]["renamed"] = {**me, "url": "https://HOME.example:8123/other"}
+    shown["notifiers"]["new"] = {"url": ELSEWHERE, "token": "n3w"}
+    shown["notifiers"]["named"] = {"url": {"secret": "far"}, "token": me["token"]}
+    after = masks.restored(shown, stored)["notifiers"]
+    assert after["renamed"]["token"] == after["named"]["token"] == "hunter2"
+    assert after["new"]["token"] == "n3w"
+
+
+def test_a_named_secret_goes_on_where_it_went():
+    masks = SecretMasks()
+    stored = kept({"token": {"secret": "home_token"}})
+    shown = masks.masked(stored)
+    shown["notifiers"]["again"] = {
+        "url": "https://home.example:8123/again",
+        "token": {"secret": "home_token"},
+    }
+    after = masks.restored(shown, stored)["notifiers"]
+    assert after["me"]["token"] == after["again"]["token"] == {"secret": "home_token"}
+
+
+@given(st.integers(0, 2**32))
+def test_whatever_is_paired_anew_no_secret_gets_to_a_stranger(seed):
+    random_ = random.Random(seed)
+    hosts = [f"https://h{number}.example" for number in range(3)]
+    stored = {
+        section: {
+            f"{section}{number}": {
+                "url": f"{random_.choice(hosts)}/{section}/{number}",
+                "token": f"{section}-token-{number}",
+            }
+            for number in range(3)
+        }
+        for section in ("notifiers", "plugins")
+    }
+    went = {
+        each["token"]: each["url"].rpartition("/")[0].rpartition("/")[0]
+        for section in stored.values()
+        for each in section.values()
+    }
+    masks = SecretMasks()
+    shown = masks.masked(stored)
+    entries = [each for section in shown.values() for each in section.values()]
+    for _ in range(random_.randrange(1, 4)):
+        one, other = random_.choice(entries), random_.choice(entries)
+        key = random_.choice(["url", "token"])
+        one[key], other[key] = other[key], one[key]
+        if random_.random() < 0.2:
+            one["url"] = f"{random_.choice(hosts)}/new/1"
+    try:
+        after = masks.restored(shown, stored)
+    except SecretMaskError as refused:
+        assert "another address" in refused.problem  # noqa: PT017 - either way is right
+        return
+    for section in after.values():
+        for each in section.values():
+            assert each["url"].startswith(went[each["token"]])
 
 
 def test_a_mask_says_nothing_that_could_be_tried_elsewhere():

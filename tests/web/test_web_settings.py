@@ -289,6 +289,110 @@ async def test_a_secret_that_changes_is_named_before_it_is_stored(
     assert "n3w" not in str(told)
 
 
+# --- who edits reads no secret by moving it -----------------------------------------
+
+
+@pytest.fixture
+def told(hooked):
+    """The home with webhooks and a notifier that has a token."""
+    settings = hooked.store.get("settings")
+    settings["notifiers"] = {
+        "me": {
+            "type": "home_assistant",
+            "url": "https://ha.example.com",
+            "token": "t0k3n",
+        }
+    }
+    hooked.store.set("settings", settings)
+    return hooked
+
+
+def to_another_server(shown):
+    shown["notifiers"]["me"]["url"] = "https://elsewhere.example.com"
+    return "notifiers.me.token"
+
+
+def a_url_as_a_token(shown):
+    shown["notifiers"]["other"] = {
+        "type": "webhook",
+        "url": "https://elsewhere.example.com/x",
+        "token": shown["webhooks"]["winter"],
+    }
+    return "notifiers.other.token"
+
+
+def a_name_as_a_token(shown):
+    shown["notifiers"]["other"] = {
+        "type": "webhook",
+        "url": "https://elsewhere.example.com/x",
+        "token": {"secret": "boiler_on"},
+    }
+    return "notifiers.other.token"
+
+
+def a_url_as_the_words_of_a_notice(shown):
+    notice = {"action": "notify", "message": shown["webhooks"]["winter"]}
+    at_three = {"trigger": "time", "at": "03:00"}
+    shown["rules"] = [{"id": "r", "triggers": [at_three], "actions": [notice]}]
+    return "rules[0].actions[0].message"
+
+
+def a_url_as_the_name_of_a_rule(shown):
+    notice = {"action": "notify", "message": "well"}
+    at_three = {"trigger": "time", "at": "03:00"}
+    rule = {"id": shown["webhooks"]["winter"], "triggers": [at_three]}
+    shown["rules"] = [{**rule, "actions": [notice]}]
+    return "rules[0].id"
+
+
+def a_token_as_a_url(shown):
+    shown["webhooks"]["off"] = shown["notifiers"]["me"]["token"]
+    return "webhooks.off"
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        *(to_another_server, a_url_as_a_token, a_name_as_a_token, a_token_as_a_url),
+        *(a_url_as_the_words_of_a_notice, a_url_as_the_name_of_a_rule),
+    ],
+)
+@pytest.mark.parametrize("query", ["", "?dry_run=1"])
+async def test_whoever_edits_reads_no_secret_by_moving_it(
+    told, settings_of, send, move, query
+):
+    before = told.store.get("settings")
+    async with told.serve() as url:
+        shown, etag = await settings_of(url)
+        path = move(shown)
+        answer = await send(
+            f"{url}api/settings{query}",
+            shown,
+            422,
+            method="PUT",
+            headers={"If-Match": etag},
+        )
+    assert answer["path"] == path
+    assert not re.search("t0k3n|s3cr3t", str(answer))
+    assert told.store.get("settings") == before
+
+
+async def test_whoever_writes_the_token_again_may_send_it_elsewhere(
+    told, settings_of, send
+):
+    async with told.serve() as url:
+        shown, etag = await settings_of(url)
+        elsewhere = {"url": "https://elsewhere.example.com", "token": "t0k3n"}
+        shown["notifiers"]["me"] |= elsewhere
+        await send(
+            f"{url}api/settings", shown, method="PUT", headers={"If-Match": etag}
+        )
+    assert (
+        told.store.get("settings")["notifiers"]["me"] | elsewhere
+        == (told.store.get("settings")["notifiers"]["me"])
+    )
+
+
 # --- who may widen where the machine calls ------------------------------------------
 
 WIDER = [
