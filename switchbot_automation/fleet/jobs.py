@@ -10,7 +10,9 @@ it took and did not come to the end of.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -26,7 +28,7 @@ from procrastinate.manager import JobManager
 from switchbot_automation.errors import QueueVersionError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 
     from procrastinate.connector import BaseConnector
 
@@ -34,6 +36,8 @@ C = TypeVar("C")
 R = TypeVar("R")
 _MOST: Final = 200
 """So many go out in one statement."""
+_AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Whatever this machine's clock shows."""
 
 # By these functions procrastinate itself takes and finishes a job: it gives a function
 # whose meaning changes another number. The statements below say what these two say.
@@ -65,17 +69,19 @@ _FUNCTIONS: Final = (
 )
 
 # Who may be taken is who procrastinate's own function would take, one after the other. Of
-# one lock none is taken twice: the second has the first before it.
+# one lock none is taken twice: the second has the first before it. What this worker does
+# not know stays for one that does, a newer one: procrastinate would count it as failed.
 _TAKE: Final = """
 WITH candidates AS (
     SELECT job.id FROM procrastinate_jobs job
-    WHERE job.status = 'todo'
+    WHERE job.status = 'todo' AND job.task_name = ANY (%(tasks)s)
         AND (%(queues)s::varchar[] IS NULL OR job.queue_name = ANY (%(queues)s))
         AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
         AND NOT EXISTS (
             SELECT FROM procrastinate_jobs other
             WHERE job.lock IS NOT NULL AND other.lock = job.lock AND (
-                other.status = 'doing' OR other.status = 'todo' AND (
+                other.status = 'doing'
+                OR other.status = 'todo' AND other.task_name = ANY (%(tasks)s) AND (
                     other.priority > job.priority
                     OR other.priority = job.priority AND other.id < job.id)))
     ORDER BY job.priority DESC, job.id LIMIT %(room)s
@@ -84,7 +90,8 @@ WITH candidates AS (
 UPDATE procrastinate_jobs job SET status = 'doing', worker_id = %(worker)s
 FROM candidates WHERE job.id = candidates.id
 RETURNING job.id, job.status, job.task_name, job.priority, job.lock, job.queueing_lock,
-    job.args, job.scheduled_at, job.queue_name, job.attempts, job.worker_id
+    job.args, job.scheduled_at, job.queue_name, job.attempts, job.worker_id,
+    clock_timestamp() AS told_at
 """
 # One that others took up meanwhile, or that waits for them, is theirs to finish.
 _FINISH: Final = """
@@ -135,13 +142,24 @@ class _Together(Generic[C, R]):
 class GatheredJobs(JobManager):
     """Procrastinate's manager of jobs, with few statements for many jobs.
 
-    `room` is how many jobs the worker of this process does at the same time. Raises what
-    procrastinate raises.
+    `room` is how many jobs the worker of this process does at the same time, `tasks` are
+    the names of those that it can do. A job of one of the `unending` that failed is done
+    again, after `wait_after` so many attempts. Raises what procrastinate raises.
     """
 
-    def __init__(self, connector: BaseConnector) -> None:
+    def __init__(
+        self,
+        connector: BaseConnector,
+        *,
+        unending: Container[str] = (),
+        wait_after: Callable[[int], timedelta] = lambda _attempts: timedelta(0),
+    ) -> None:
         super().__init__(connector)
         self.room: int = 1
+        self.tasks: Sequence[str] = ()
+        self._unending = unending
+        self._wait_after = wait_after
+        self._told: tuple[datetime, float] | None = None
         self._worker: int | None = None
         self._leaving = asyncio.Event()
         self._taken: deque[Job] = deque()
@@ -190,9 +208,12 @@ class GatheredJobs(JobManager):
             rows = await self.connector.execute_query_all_async(
                 _TAKE,
                 queues=None if queues is None else list(queues),
+                tasks=list(self.tasks),
                 worker=worker_id,
                 room=max(1, self.room - len(self._at_work)),
             )
+            if rows:
+                self._told = rows[0]["told_at"], time.monotonic()
             found = sorted(
                 map(Job.from_row, rows), key=lambda job: (-job.priority, job.id or 0)
             )
@@ -202,17 +223,27 @@ class GatheredJobs(JobManager):
                 await self.let_go()
         return self._taken.popleft() if self._taken else None
 
+    def now(self) -> datetime | None:
+        """Return what the queue's clock shows; None before anything was taken from it.
+
+        By it jobs are due, whatever the clock of this machine shows.
+        """
+        if self._told is None:
+            return None
+        told, then = self._told
+        return told + timedelta(seconds=time.monotonic() - then)
+
     async def let_go(self) -> None:
         """Give back what was taken and not begun; the worker of now takes no more."""
         self._leaving.set()
         left, self._taken = self._taken, deque()
         await self.again(left)
 
-    async def again(self, jobs: Iterable[Job]) -> None:
-        """Let whoever comes first do these jobs, that were taken already."""
+    async def again(self, jobs: Iterable[Job], at: datetime = _AT_ONCE) -> None:
+        """Let whoever comes first do these jobs, that were taken already, by the queue's clock."""
         for job in jobs:
             try:
-                await self.retry_job(job)
+                await self.retry_job(job, at)
             except UniqueViolation:
                 # Another one of its home waits already.
                 await self._ending.ask((job, Status.FAILED, True))
@@ -235,6 +266,10 @@ class GatheredJobs(JobManager):
         assert job.id is not None  # noqa: S101 - it was taken
         self._at_work.discard(job.id)
         if self._leaving.is_set() and status is Status.ABORTED:
+            return
+        if status is Status.FAILED and job.task_name in self._unending:
+            now = self.now() or datetime.now(UTC)
+            await self.again([job], now + self._wait_after(job.attempts))
             return
         await self._ending.ask((job, status, delete_job))
 

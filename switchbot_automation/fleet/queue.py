@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 from zlib import crc32
@@ -50,7 +51,13 @@ _SILENT_SECONDS: Final = LEASE_SECONDS / 2
 _LONGEST_VISIT_SECONDS: Final = 120.0
 GRACE_SECONDS: Final = 8.0
 """So long visits under way may go on in a worker that ends; containers get 10 s."""
+_LEAVING_SECONDS: Final = 2.0
+"""So long the queue may take to hear that a worker ends."""
 _RECONNECT_SECONDS: Final = 1.0
+_UNANSWERED_SECONDS: Final = 60.0
+"""So long a visit's worker asks a queue that is away for the home's next one."""
+_CLOCKS_DIFFER: Final = timedelta(seconds=1)
+"""By less than this the clocks of machines that keep time may differ."""
 _POLL_SECONDS: Final = 0.05
 """How late a job may be taken, when there was nothing to do."""
 TICK: Final = "switchbot.tick"
@@ -96,7 +103,10 @@ class FleetQueue:
                 configure=_one_statement_each,
             )
         )
-        self.jobs: GatheredJobs = GatheredJobs(self.app.connector)
+        self.jobs: GatheredJobs = GatheredJobs(
+            self.app.connector, unending={TICK}, wait_after=wait_after
+        )
+        self._differs = False
         self.app.job_manager = self.jobs
         self._tick: Task[..., Any, Any] = self.app.task(name=TICK)(self._run_tick)
         self._errand: Task[..., Any, Any] = self.app.task(name=ERRAND)(self._run_errand)
@@ -105,6 +115,7 @@ class FleetQueue:
         )
         every = f"* * * * * */{_BEAT_SECONDS:.0f}"
         self.app.periodic(cron=every)(warden)
+        self.jobs.tasks = list(self.app.tasks)
 
     async def __aenter__(self) -> Self:
         await self.app.open_async()
@@ -229,20 +240,43 @@ class FleetQueue:
             stopping.cancel()
             # To cancel it is procrastinate's way of ending a worker in order.
             if working.cancel():
-                try:
-                    await self.jobs.let_go()
-                finally:
-                    await asyncio.wait({working})
+                await self._end(working, grace_seconds)
         if not working.cancelled():
             working.result()
 
+    async def _end(self, working: asyncio.Future[None], grace_seconds: float) -> None:
+        """Give back what can be given back; a queue that is away is not waited for."""
+        try:
+            async with asyncio.timeout(_LEAVING_SECONDS):
+                await self.jobs.let_go()
+        except (TimeoutError, ConnectorException) as error:
+            _LOGGER.warning("others take up what was taken here: %r", error)
+        finally:
+            await asyncio.wait({working}, timeout=grace_seconds + _LEAVING_SECONDS)
+            if working.cancel():
+                await asyncio.wait({working})
+            if not working.cancelled():
+                working.exception()  # told by whoever asks for the result
+
+    # A worker of another version may say more of a job than is known here: a home is
+    # looked after all the same.
     async def _run_tick(
-        self, home: str, due: str, zones: Sequence[str] = (), failures: int = 0
+        self,
+        home: str,
+        due: str,
+        zones: Sequence[str] = (),
+        failures: int = 0,
+        **_more: object,
     ) -> None:
-        await self._visit(home, datetime.fromisoformat(due), zones, failures)
+        wanted = datetime.fromisoformat(due) - self._ahead()
+        await self._visit(home, wanted, zones, failures)
 
     async def _run_errand(
-        self, home: str, errand: Mapping[str, Any], failures: int = 0
+        self,
+        home: str,
+        errand: Mapping[str, Any],
+        failures: int = 0,
+        **_more: object,
     ) -> None:
         now = self._place.clock.now()
         kind, sent, wanted = errand.get("kind"), 0, None
@@ -254,7 +288,7 @@ class FleetQueue:
         except (StoreUnavailableError, StoreConflictError) as error:
             # A person's word stands: nobody would say it again.
             _LOGGER.warning("%r for the home %s waits: %s", kind, home, error)
-            wakeup = self._place.clock.now() + wait_after(failures)
+            wakeup = self._place.clock.now() + self._ahead() + wait_after(failures)
             await self._asked(home, checked_errand(errand), wakeup, failures + 1)
             return
         except (AutomationError, ValueError) as error:
@@ -290,8 +324,9 @@ class FleetQueue:
         except Exception:
             _LOGGER.exception("the home %s could not be looked after", home)
             wakeup = place.clock.now() + wait_after(failures)
-            # Not by the queue's own retry: another tick of the home may wait by now.
-            await self._want(home, wakeup, zones, failures + 1)
+            # Not by the queue's own retry: another tick of the home may wait by now. The
+            # zones are found again; it may be they that nobody can read.
+            await self._want(home, wakeup, (), failures + 1)
             return
         self._on_visit(visit._replace(commands=visit.commands + sent))
         await self._want(home, visit.next_wakeup, visit.zones)
@@ -299,17 +334,54 @@ class FleetQueue:
     async def _want(
         self, home: str, wakeup: datetime, zones: Sequence[str], failures: int = 0
     ) -> None:
-        """Let the home be ticked at an instant, unless it is before that."""
-        job = self._job(home, wakeup, zones, failures)
-        manager = self.app.job_manager
-        while not await self.jobs.put_soon(job):
-            for other in await manager.list_jobs_async(
-                queueing_lock=home, status=_WAITING
-            ):
-                if other.scheduled_at is None or other.scheduled_at <= wakeup:
+        """Let the home be ticked at an instant of this machine, unless it is before that.
+
+        While the queue is away this is asked again: once the job is told to be at its end,
+        nothing else would tick the home.
+        """
+        job = self._job(home, wakeup + self._ahead(), zones, failures)
+        began = time.monotonic()
+        while True:
+            try:
+                if await self.jobs.put_soon(job) or await self._waits_before(job):
                     return
-                if other.id is not None:
-                    await manager.cancel_job_by_id_async(other.id, delete_job=True)
+            except ConnectorException as error:
+                if time.monotonic() - began > _UNANSWERED_SECONDS:
+                    raise
+                _LOGGER.warning("the next tick of %s waits: %s", home, error.__cause__)
+                await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _waits_before(self, job: Job) -> bool:
+        """Tell whether the home is ticked before that; what waits for later is taken out."""
+        manager = self.app.job_manager
+        for other in await manager.list_jobs_async(
+            queueing_lock=job.queueing_lock, status=_WAITING
+        ):
+            if other.scheduled_at is None or job.scheduled_at is None:
+                return True
+            if other.scheduled_at <= job.scheduled_at:
+                return True
+            if other.id is not None:
+                await manager.cancel_job_by_id_async(other.id, delete_job=True)
+        return False
+
+    def _ahead(self) -> timedelta:
+        """Return by how much the queue's clock is before this machine's.
+
+        Jobs are due by the queue's: where a worker's own is set back, what it wants in
+        two minutes would be due at once, again and again.
+        """
+        now = self.jobs.now()
+        ahead = timedelta(0) if now is None else now - self._place.clock.now()
+        differs = abs(ahead) > _CLOCKS_DIFFER
+        if differs != self._differs:
+            self._differs = differs
+            if differs:
+                _LOGGER.warning(
+                    "this machine's clock is %+.1f s off the queue's",
+                    -ahead.total_seconds(),
+                )
+        return ahead if differs else timedelta(0)
 
     def _job(
         self, home: str, due: datetime, zones: Sequence[str] = (), failures: int = 0

@@ -17,6 +17,7 @@ from switchbot_store import (
     ThreadedStore,
 )
 from tests.engine.conftest import MONDAY_NOON, WINTER_ROOM, PretendCloud
+from tests.fleet.working import Working
 
 
 class Fleet:
@@ -61,3 +62,14 @@ async def fleet(request, tmp_path):
     await made.place.history.detach()
     made.service.close()
     store.close()
+
+
+@pytest.fixture
+async def working(database_url):
+    made = Working(database_url)
+    async with made.queue:
+        await made.queue.install()
+        await made.queue.install()
+        yield made
+    await made.place.store.detach()
+    made.store.close()

@@ -8,26 +8,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from switchbot_automation.clock import SystemClock
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet import queue as queue_module
-from switchbot_automation.fleet.queue import ERRAND, TICK, FleetQueue
-from switchbot_automation.fleet.visit import Place
+from switchbot_automation.fleet.queue import ERRAND, TICK
 from switchbot_store import (
-    HomeStore,
-    PostgresStore,
     StoreUnavailableError,
-    ThreadedStore,
 )
-from tests.engine.conftest import WINTER_ROOM, PretendCloud
 
-# The clock is the database's, so rooms are kept at every time of day.
-ROOM = WINTER_ROOM | {
-    "time_windows": [
-        {"days": list(range(7)), "start": start, "end": end}
-        for start, end in (("00:00", "12:00"), ("12:00", "00:00"))
-    ]
-}
+
+@pytest.fixture
+def fleet(working):
+    return working
 
 
 def ends_its_worker(_session):
@@ -41,55 +32,6 @@ def ends_its_worker(_session):
         raise SettingsError("no account", path=home)
 
     return client_of
-
-
-class Working:
-    """A queue, and who does at once all that is due."""
-
-    def __init__(self, url):
-        self.store = PostgresStore(url)
-        self.clouds = {}
-        self.visits = []
-        self.clock = SystemClock()
-        self.place = Place(
-            ThreadedStore(self.store), self.clouds.__getitem__, clock=self.clock
-        )
-        self.queue = FleetQueue(
-            url, lambda: self.place, shards=3, on_visit=self.visits.append
-        )
-
-    def add(self, home, temperature=21.0):
-        HomeStore(self.store, home).set("settings", ROOM)
-        cloud = self.clouds[home] = PretendCloud(self.clock)
-        cloud.temperature = temperature
-        return cloud
-
-    async def do_all_that_is_due(self):
-        self.visits.clear()
-        await self.queue.app.run_worker_async(
-            wait=False,
-            queues=self.queue.queues,
-            concurrency=4,
-            install_signal_handlers=False,
-            delete_jobs="always",
-        )
-        return sorted(visit.home for visit in self.visits)
-
-    async def jobs(self, **which):
-        """Those of homes, without the one that looks after dead workers."""
-        found = await self.queue.app.job_manager.list_jobs_async(**which)
-        return [job for job in found if job.queue in self.queue.queues]
-
-
-@pytest.fixture
-async def fleet(database_url):
-    made = Working(database_url)
-    async with made.queue:
-        await made.queue.install()
-        await made.queue.install()
-        yield made
-    await made.place.store.detach()
-    made.store.close()
 
 
 async def test_every_home_is_ticked_and_waits_for_when_it_wants_to_be_again(fleet):
