@@ -2,6 +2,7 @@
 
 import ast
 from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,40 @@ def test_no_two_classes_of_one_package_have_one_name(root):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path.relative_to(root)))
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def imported(path, tree, known):
+    """Return the modules that a file imports, also for type checking and inside functions."""
+    found = set()
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names = [f"{node.module}.{each.name}" for each in node.names]
+            names = [each if each in known else node.module for each in names]
+        found.update(each for each in names if each in known)
+    return found
+
+
+@pytest.mark.parametrize("root", [AUTOMATION, STORE])
+def test_no_imports_go_round_in_a_circle(root):
+    """Those for type checking count; what a package hands on lazily does not."""
+    known = {}
+    for path, tree in modules(root):
+        parts = path.relative_to(root.parent).with_suffix("").parts
+        known[".".join(parts).removesuffix(".__init__")] = (path, tree)
+    lazy = {name for name, (path, _) in known.items() if path.name == "__init__.py"}
+    graph = {
+        name: imported(path, tree, known) - lazy - {name}
+        for name, (path, tree) in known.items()
+        if name not in lazy
+    }
+    try:
+        assert len(list(TopologicalSorter(graph).static_order())) == len(graph)
+    except CycleError as error:
+        pytest.fail(" -> ".join(reversed(error.args[1])))
 
 
 def test_the_stages_of_a_tick_are_put_in_order_in_one_place():

@@ -6,7 +6,7 @@ import pytest
 
 from switchbot_automation.errors import CloudTimeoutError
 from switchbot_automation.rules.running.memory import Memory
-from switchbot_automation.rules.running.position import moved
+from switchbot_automation.rules.running.run import moved
 from switchbot_automation.settings.read import parse_settings
 
 BELL, LAMP, DOOR = "BE1100000001", "1A0000000002", "D00000000001"

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from switchbot_automation.rules.running import flow
 from switchbot_automation.rules.running.flow import LEAST_ROUND, go
-from switchbot_automation.rules.running.memory import Memory, RuleMemory, RuleRun
-from switchbot_automation.rules.running.position import (
+from switchbot_automation.rules.running.memory import Memory, RuleMemory
+from switchbot_automation.rules.running.run import (
     Frame,
+    RuleRun,
     after,
     moved,
     noted,

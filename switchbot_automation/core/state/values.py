@@ -6,17 +6,29 @@ A value of the wrong kind counts as absent.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from switchbot_automation.instants import encode_instant
 from switchbot_automation.instants import stored_instant as instant
+from switchbot_automation.model import NOTHING
 
 if TYPE_CHECKING:
     from enum import StrEnum
 
     _E = TypeVar("_E", bound="StrEnum")
 
-__all__ = ["encode_instant", "enum", "instant", "integer", "number", "pairs", "text"]
+__all__ = [
+    "encode_instant",
+    "enum",
+    "instant",
+    "integer",
+    "listed",
+    "mapping",
+    "number",
+    "pairs",
+    "text",
+]
 
 
 def number(value: Any) -> float | None:
@@ -51,3 +63,13 @@ def enum(kind: type[_E], value: Any) -> _E | None:
         return kind(value)
     except ValueError:
         return None
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return what is one, of anything."""
+    return value if isinstance(value, Mapping) else NOTHING
+
+
+def listed(value: object) -> list[Any]:
+    """Return what is a list, of anything."""
+    return value if isinstance(value, list) else []

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from switchbot_automation.core.state.said import Statement
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
-    from switchbot_automation.engine.observe.pushed import Pushes
+    from switchbot_automation.engine.observe.pushed import KnownDevices, Pushes
     from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.model import CloudApi, DeviceStatus
     from switchbot_automation.settings.model import Settings, ZoneSettings
@@ -42,30 +42,6 @@ _WORDS = {
     ReasonCode.DEVICE_OFFLINE: "it is offline: these are the last values the cloud had",
     ReasonCode.ALL_ZEROS: "nothing but zeros: no hub hears it",
 }
-
-
-class KnownDevices:
-    """The devices of the settings in force, found once for settings.
-
-    `zones` names the zones of each meter; `sensors` lie around zones; `devices` are all.
-    Whoever asks it looks first whether `settings` are still those in force.
-    """
-
-    def __init__(self) -> None:
-        self.settings: Settings | None = None
-        self.zones: Mapping[str, tuple[str, ...]] = {}
-        self.sensors: frozenset[str] = frozenset()
-        self.devices: frozenset[str] = frozenset()
-
-    def find(self, settings: Settings | None) -> None:
-        """Find those of other settings."""
-        zones: dict[str, tuple[str, ...]] = {}
-        for name, zone in settings.zones.items() if settings else ():
-            for meter in dict.fromkeys(zone.meters):
-                zones[meter] = (*zones.get(meter, ()), name)
-        self.settings, self.zones = settings, zones
-        self.sensors = settings.sensors_around if settings else frozenset()
-        self.devices = self.sensors | zones.keys()
 
 
 class Meters:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import voluptuous as vol
 
-from switchbot_automation.rules.definition import actions, blocks
+from switchbot_automation.rules.definition import actions
 from switchbot_automation.rules.definition.kinds import ACTIONS
 from switchbot_automation.rules.definition.lookup import (
     Instead,
@@ -23,7 +23,16 @@ from switchbot_automation.rules.definition.lookup import (
     refuse_keys,
     without_labels,
 )
-from switchbot_automation.rules.definition.model import KEY_SHAPE, Step
+from switchbot_automation.rules.definition.model import (
+    KEY_SHAPE,
+    ChooseStep,
+    ConditionStep,
+    GroupStep,
+    RepeatStep,
+    Step,
+    StopStep,
+    WaitStep,
+)
 from switchbot_automation.rules.definition.reading import (
     any_conditions,
     is_condition,
@@ -119,7 +128,7 @@ def _taken(steps: Iterable[Step]) -> int:
     total = 0
     for step in steps:
         inside = max((_taken(branch) for branch in step.branches), default=0)
-        rounds = step.block.count if isinstance(step.block, blocks.RepeatStep) else 1
+        rounds = step.block.count if isinstance(step.block, RepeatStep) else 1
         total += 1 + inside * (rounds or 1)
     return total
 
@@ -233,7 +242,7 @@ def _notify(value: Mapping[Any, Any]) -> actions.Notify:
 
 
 def _check(rest: dict[Any, Any]) -> Step:
-    return Step("condition", block=blocks.ConditionStep(any_conditions(rest)))
+    return Step("condition", block=ConditionStep(any_conditions(rest)))
 
 
 def _delay(rest: dict[Any, Any]) -> Step:
@@ -242,20 +251,20 @@ def _delay(rest: dict[Any, Any]) -> Step:
 
 def _stop(rest: dict[Any, Any]) -> Step:
     read = Shape({"stop": text}, {"error": flag})(rest)
-    return Step("stop", block=blocks.StopStep(read["stop"], read.get("error", False)))
+    return Step("stop", block=StopStep(read["stop"], read.get("error", False)))
 
 
 def _group(rest: dict[Any, Any]) -> Step:
     return Step(
         "sequence",
-        block=blocks.GroupStep(Shape({"sequence": sequence}, {})(rest)["sequence"]),
+        block=GroupStep(Shape({"sequence": sequence}, {})(rest)["sequence"]),
     )
 
 
 def _if(rest: dict[Any, Any]) -> Step:
     read = Shape({"if": read_conditions, "then": sequence}, {"else": sequence})(rest)
     option = (read["if"], read["then"])
-    block = blocks.ChooseStep((option,), read.get("else", ()), ("then", "else"))
+    block = ChooseStep((option,), read.get("else", ()), ("then", "else"))
     return Step("if", block=block)
 
 
@@ -263,9 +272,7 @@ def _choose(rest: dict[Any, Any]) -> Step:
     read = Shape({"choose": _options}, {"default": sequence})(rest)
     options = tuple((each["conditions"], each["sequence"]) for each in read["choose"])
     named = (*(str(number) for number in range(1, len(options) + 1)), "default")
-    return Step(
-        "choose", block=blocks.ChooseStep(options, read.get("default", ()), named)
-    )
+    return Step("choose", block=ChooseStep(options, read.get("default", ()), named))
 
 
 _OPTION = Shape({"conditions": any_conditions, "sequence": sequence}, {"alias": text})
@@ -291,14 +298,14 @@ def _repeat(rest: dict[Any, Any]) -> Step:
     return Step("repeat", block=Shape({"repeat": _rounds}, {})(rest)["repeat"])
 
 
-def _rounds(value: object) -> blocks.RepeatStep:
+def _rounds(value: object) -> RepeatStep:
     if isinstance(value, Mapping):
         refuse_keys(value, _INSTEAD.keys)
     read = _REPEAT(value)
     given = [key for key in ("count", "while", "until") if key in read]
     if len(given) != 1:
         raise vol.Invalid("needs one of count, while and until, to know when it ends")
-    return blocks.RepeatStep(
+    return RepeatStep(
         read["sequence"],
         read.get("count"),
         read.get("while", ()),
@@ -316,7 +323,7 @@ def _wait(rest: dict[Any, Any]) -> Step:
     found = read["wait_for_trigger"]
     return Step(
         "wait_for_trigger",
-        block=blocks.WaitStep(
+        block=WaitStep(
             tuple(each.trigger for each in found),
             tuple(each.kind for each in found),
             read.get("timeout", LONGEST_WAIT),

@@ -15,9 +15,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from switchbot_automation.core.state.values import instant, integer, text
+from switchbot_automation.core.state.values import (
+    instant,
+    integer,
+    listed,
+    mapping,
+    text,
+)
 from switchbot_automation.errors import QuotaExhaustedError, RuleActionError
-from switchbot_automation.rules.running.memory import listed, mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

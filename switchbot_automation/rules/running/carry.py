@@ -25,8 +25,8 @@ from switchbot_automation.rules.running.endings import (
 from switchbot_automation.rules.running.evaluate import due, with_run, without_run
 from switchbot_automation.rules.running.flow import asked_by, go
 from switchbot_automation.rules.running.guards import guard_of, watch_over
-from switchbot_automation.rules.running.memory import KEPT, RuleRun, storable
-from switchbot_automation.rules.running.position import after, step_at
+from switchbot_automation.rules.running.memory import KEPT, storable
+from switchbot_automation.rules.running.run import RuleRun, after, step_at
 from switchbot_automation.rules.running.services import (
     PERSON,
     SENDING_SECONDS,

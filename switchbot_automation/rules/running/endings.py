@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.core.state.values import instant, integer, text
 from switchbot_automation.rules.definition.actions import DeviceCommand, ZoneCommand
-from switchbot_automation.rules.definition.blocks import WaitStep
-from switchbot_automation.rules.definition.model import every_step
-from switchbot_automation.rules.running.position import remaining
+from switchbot_automation.rules.definition.model import WaitStep, every_step
+from switchbot_automation.rules.running.run import remaining
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.rules.definition.model import Rule, Step
-    from switchbot_automation.rules.running.memory import RuleRun
+    from switchbot_automation.rules.running.run import RuleRun
 
 LASTS: Final = timedelta(hours=24)
 """For how long an OFF that fails is tried again."""

@@ -17,13 +17,8 @@ from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.model import LATEST, Look, Rule, RunMode
 from switchbot_automation.rules.definition.triggers import GAP
 from switchbot_automation.rules.running.endings import owed
-from switchbot_automation.rules.running.memory import (
-    Memory,
-    RuleRun,
-    storable,
-    trace_of,
-)
-from switchbot_automation.rules.running.position import noted
+from switchbot_automation.rules.running.memory import Memory, storable, trace_of
+from switchbot_automation.rules.running.run import RuleRun, noted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

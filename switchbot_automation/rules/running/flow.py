@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from switchbot_automation.rules.definition.blocks import (
+from switchbot_automation.rules.definition.conditions import all_hold
+from switchbot_automation.rules.definition.model import (
     ChooseStep,
     ConditionStep,
     GroupStep,
@@ -18,10 +19,9 @@ from switchbot_automation.rules.definition.blocks import (
     StopStep,
     WaitStep,
 )
-from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.steps import MOST_ROUNDS, MOST_STEPS
 from switchbot_automation.rules.running.evaluate import broken, looked, with_run
-from switchbot_automation.rules.running.position import (
+from switchbot_automation.rules.running.run import (
     after,
     holder,
     into,
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from switchbot_automation.rules.definition.blocks import Block
     from switchbot_automation.rules.definition.context import Home
-    from switchbot_automation.rules.definition.model import Rule, Step
-    from switchbot_automation.rules.running.memory import Memory, RuleRun
+    from switchbot_automation.rules.definition.model import Block, Rule, Step
+    from switchbot_automation.rules.running.memory import Memory
+    from switchbot_automation.rules.running.run import RuleRun
 
 LEAST_ROUND: Final = timedelta(seconds=10)
 """How soon a `repeat` with `while` or `until` goes round again; a delay makes it later."""

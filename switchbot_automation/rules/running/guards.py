@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from switchbot_automation.rules.definition.actions import DeviceCommand
     from switchbot_automation.rules.definition.context import Home
     from switchbot_automation.rules.definition.model import Rule
-    from switchbot_automation.rules.running.memory import RuleRun
+    from switchbot_automation.rules.running.run import RuleRun
 
 GIVEN_UP: Final = timedelta(minutes=15)
 """For how long a value may be unknown while something that hangs on it is on. It gets

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.state.values import instant, integer, text
+from switchbot_automation.core.state.values import (
+    integer,
+    listed,
+    mapping,
+    text,
+)
 from switchbot_automation.model import NOTHING
 from switchbot_automation.rules.running.endings import Ending, endings_of
 from switchbot_automation.rules.running.guards import Guard
-from switchbot_automation.rules.running.position import Frame, moved
+from switchbot_automation.rules.running.run import RuleRun, moved
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -26,159 +30,8 @@ if TYPE_CHECKING:
 KEPT_PER_RULE = 10
 """How many traces of a rule are kept; equal ones that did nothing count as one."""
 
-KEPT_PER_RUN = 50
-"""How many of the steps of a run its trace tells of, the last ones."""
-
 KEPT = 200
 """How many traces are kept in all."""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleRun:
-    """One run of a rule, between its trigger and its end.
-
-    `step` is the next one. `due_at`: it waits in a delay until then. `begun`: that step
-    was about to be done when this was stored, so after a crash it counts as done.
-    `queued`: it waits for the runs before it. `done` is what its trace says so far, the
-    last of it; `left_out` is how much more there was.
-
-    `inside` is where it stands inside of blocks, `keys` what its next steps are found
-    again by, see `running.position`. `taken`: how many steps it took. `failing`: one of
-    a list of devices or zones failed, the others are tried all the same. `wait`: it
-    waits for triggers, which remember this; `look_at` is when they want to look again,
-    `heard` what the first of them fired with. `owed` is what it would still turn off,
-    see `running.endings`. `waits_from` is when it began to wait for `due_at`. `tries`:
-    how often its next step failed, since `fails_since`, with `trouble`.
-    """
-
-    id: str
-    at: datetime
-    cause: Mapping[str, Any]
-    dry_run: bool = False
-    step: int = 0
-    due_at: datetime | None = None
-    begun: bool = False
-    queued: bool = False
-    done: tuple[Mapping[str, Any], ...] = ()
-    inside: tuple[Frame, ...] = ()
-    keys: tuple[str, ...] = ()
-    taken: int = 0
-    failing: bool = False
-    wait: tuple[Mapping[str, Any], ...] | None = None
-    heard: Mapping[str, Any] | None = None
-    look_at: datetime | None = None
-    left_out: int = 0
-    owed: tuple[Mapping[str, Any], ...] = ()
-    waits_from: datetime | None = None
-    tries: int = 0
-    fails_since: datetime | None = None
-    trouble: str = ""
-
-    def not_later_than(self, now: datetime) -> RuleRun:
-        """Return it after the clock was set back, if it was: a delay is no longer for that."""
-        run = self
-        if run.fails_since is not None and run.fails_since > now:
-            run = replace(run, fails_since=now)
-        if run.due_at is None or run.waits_from is None or run.waits_from <= now:
-            return run
-        lasts = max(timedelta(0), run.due_at - run.waits_from)
-        return replace(run, due_at=now + lasts, waits_from=now)
-
-    def saying(self, said: Mapping[str, Any]) -> RuleRun:
-        """Return it with one more thing for its trace, which keeps the last ones."""
-        done = (*self.done, said)
-        more = max(len(done) - KEPT_PER_RUN, 0)
-        return replace(self, done=done[more:], left_out=self.left_out + more)
-
-    def ready(self, now: datetime) -> bool:
-        """Tell whether it can go on now."""
-        if self.queued:
-            return False
-        over = self.due_at is None or self.due_at <= now
-        if self.wait is None:
-            return over
-        return self.heard is not None or (self.due_at is not None and over)
-
-    @property
-    def wants_at(self) -> datetime | None:
-        """When time alone may let it go on, None for never."""
-        wanted = (self.due_at, self.look_at)
-        return min((at for at in wanted if at is not None), default=None)
-
-    def to_document(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        document: dict[str, Any] = {
-            "id": self.id,
-            "at": self.at.isoformat(),
-            "cause": dict(self.cause),
-            "step": self.step,
-            "done": [dict(each) for each in self.done],
-        }
-        if self.due_at is not None:
-            document["due_at"] = self.due_at.isoformat()
-        more = {
-            "dry_run": self.dry_run,
-            "begun": self.begun,
-            "queued": self.queued,
-            "failing": self.failing,
-            "taken": self.taken,
-            "left_out": self.left_out,
-            "inside": [frame.to_document() for frame in self.inside],
-            "keys": list(self.keys),
-            "look_at": self.look_at.isoformat() if self.look_at else None,
-            "owed": [dict(each) for each in self.owed],
-            "waits_from": self.waits_from.isoformat() if self.waits_from else None,
-            "tries": self.tries,
-            "fails_since": self.fails_since.isoformat() if self.fails_since else None,
-            "trouble": self.trouble,
-        }
-        document |= {name: value for name, value in more.items() if value}
-        if self.wait is not None:
-            document["wait"] = [dict(each) for each in self.wait]
-        if self.heard is not None:
-            document["heard"] = dict(self.heard)
-        return document
-
-    @classmethod
-    def from_document(cls, document: object) -> RuleRun | None:
-        """Read one; None for what is none."""
-        if not isinstance(document, Mapping):
-            return None
-        run_id, at = text(document.get("id")), instant(document.get("at"))
-        step = integer(document.get("step"))
-        frames = [Frame.from_document(each) for each in listed(document.get("inside"))]
-        inside = tuple(frame for frame in frames if frame is not None)
-        if not run_id or at is None or step is None or step < 0:
-            return None
-        if len(inside) < len(frames):
-            return None  # nobody knows where it stood
-        wait, heard = document.get("wait"), document.get("heard")
-        return cls(
-            run_id,
-            at,
-            mapping(document.get("cause")),
-            dry_run=document.get("dry_run") is True,
-            step=step,
-            due_at=instant(document.get("due_at")),
-            begun=document.get("begun") is True,
-            queued=document.get("queued") is True,
-            done=tuple(mapping(each) for each in listed(document.get("done"))),
-            inside=inside,
-            keys=tuple(str(each) for each in listed(document.get("keys"))),
-            taken=max(integer(document.get("taken")) or 0, 0),
-            failing=document.get("failing") is True,
-            wait=tuple(mapping(each) for each in wait)
-            if isinstance(wait, list)
-            else None,
-            heard=heard if isinstance(heard, Mapping) else None,
-            look_at=instant(document.get("look_at")),
-            left_out=max(integer(document.get("left_out")) or 0, 0),
-            owed=tuple(mapping(each) for each in listed(document.get("owed"))),
-            waits_from=instant(document.get("waits_from")),
-            tries=max(integer(document.get("tries")) or 0, 0),
-            fails_since=instant(document.get("fails_since")),
-            trouble=text(document.get("trouble")) or "",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,13 +286,3 @@ _LARGEST = 1e15
 _DEEPEST = 5
 _MOST_ITEMS = 100
 _LONGEST_TEXT = 500
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """Return what is one, of anything."""
-    return value if isinstance(value, Mapping) else NOTHING
-
-
-def listed(value: object) -> list[Any]:
-    """Return what is a list, of anything."""
-    return value if isinstance(value, list) else []

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
 
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.state.values import listed, mapping
 from switchbot_automation.core.step import with_commands
 from switchbot_automation.engine.tell.events import RuleRan
 from switchbot_automation.errors import SettingsError
@@ -37,12 +38,8 @@ from switchbot_automation.rules.running.evaluate import (
     refused_run,
 )
 from switchbot_automation.rules.running.flow import listen, waited_for
-from switchbot_automation.rules.running.memory import (
-    Memory,
-    RuleRun,
-    listed,
-    mapping,
-)
+from switchbot_automation.rules.running.memory import Memory
+from switchbot_automation.rules.running.run import RuleRun
 from switchbot_automation.rules.running.services import PERSON, Services
 from switchbot_automation.rules.running.watched import watch
 
