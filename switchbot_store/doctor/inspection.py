@@ -11,9 +11,10 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import orjson
+import psycopg
 
 from switchbot_store.codec import (
     UnreadableError,
@@ -43,14 +44,18 @@ from switchbot_store.instants import (
 from switchbot_store.model import Entry
 from switchbot_store.postgres.adoption import in_progress
 from switchbot_store.postgres.connections import Connections
+from switchbot_store.postgres.errors import is_broken_connection
 from switchbot_store.postgres.migrations import load_migrations, pending
 from switchbot_store.postgres.trial import refused
 from switchbot_store.postgres.wire import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from switchbot_store.postgres.connections import Connection
+
+T = TypeVar("T")
+Kind = Literal["documents", "history"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -128,7 +133,8 @@ class DatabaseFacts:
     that the schema is beyond this program. `revisions` has the revision and time of each
     document asked for that is there, ``-`` where the table has none yet. `identity` is the name that failover stores know the
     database by, ``""`` before they met it. `refused` says what this role may not do that
-    the program does; it was tried and rolled back.
+    the program does; it was tried and rolled back. `unread` says of documents and history
+    why they could not be looked at, where that is so.
     """
 
     server_version: str
@@ -151,6 +157,34 @@ class DatabaseFacts:
     newest_row: datetime | None = None
     identity: str = ""
     refused: list[str] = field(default_factory=list)
+    unread: Mapping[Kind, str] = field(default_factory=dict)
+
+
+class Unread:
+    """What a server that answers does not let be read, of each kind its first words.
+
+    A column that somebody dropped, or a right that a role lacks, says nothing of what is
+    kept in other tables.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.found: dict[Kind, str] = {}
+
+    def or_else(
+        self, otherwise: T, kind: Kind, question: Callable[[Connection], T]
+    ) -> T:
+        """Return the answer, `otherwise` where the server has none.
+
+        Raises psycopg.Error where the connection is lost.
+        """
+        try:
+            return question(self._connection)
+        except psycopg.Error as error:
+            if is_broken_connection(error, self._connection):
+                raise
+            self.found.setdefault(kind, str(error).partition("\n")[0])
+            return otherwise
 
 
 class Inspection:
@@ -183,6 +217,7 @@ class Inspection:
             latency = _latency(connection)
             texts = [(value or b"").decode() for value in row]
             middle = asked_at + timedelta(seconds=(answered - connected) / 2)
+            unread = Unread(connection)
             return DatabaseFacts(
                 server_version=texts[0],
                 encrypted=bool(connection.pgconn.ssl_in_use),
@@ -199,11 +234,14 @@ class Inspection:
                 schema_version=version,
                 missing=missing,
                 newer=newer,
-                adoption=in_progress(connection),
-                revisions=_revisions(connection, keys),
-                newest_row=_newest_row(connection),
-                identity=_identity(connection),
+                adoption=unread.or_else("", "history", in_progress),
+                revisions=unread.or_else(
+                    {}, "documents", lambda asked: _revisions(asked, keys)
+                ),
+                newest_row=unread.or_else(None, "history", _newest_row),
+                identity=unread.or_else("", "documents", _identity),
                 refused=refused(connection) if not (missing or newer) else [],
+                unread=unread.found,
             )
 
     def missing_migrations(self) -> list[str]:
