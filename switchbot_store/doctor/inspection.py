@@ -11,10 +11,9 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-import psycopg
 
 from switchbot_store.codec import (
     UnreadableError,
@@ -44,18 +43,16 @@ from switchbot_store.instants import (
 from switchbot_store.model import Entry
 from switchbot_store.postgres.adoption import in_progress
 from switchbot_store.postgres.connections import Connections
-from switchbot_store.postgres.errors import is_broken_connection
 from switchbot_store.postgres.migrations import load_migrations, pending
 from switchbot_store.postgres.trial import refused
+from switchbot_store.postgres.unread import Unread
 from switchbot_store.postgres.wire import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from switchbot_store.postgres.connections import Connection
-
-T = TypeVar("T")
-Kind = Literal["documents", "history"]
+    from switchbot_store.postgres.unread import Kind
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -158,33 +155,6 @@ class DatabaseFacts:
     identity: str = ""
     refused: list[str] = field(default_factory=list)
     unread: Mapping[Kind, str] = field(default_factory=dict)
-
-
-class Unread:
-    """What a server that answers does not let be read, of each kind its first words.
-
-    A column that somebody dropped, or a right that a role lacks, says nothing of what is
-    kept in other tables.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.found: dict[Kind, str] = {}
-
-    def or_else(
-        self, otherwise: T, kind: Kind, question: Callable[[Connection], T]
-    ) -> T:
-        """Return the answer, `otherwise` where the server has none.
-
-        Raises psycopg.Error where the connection is lost.
-        """
-        try:
-            return question(self._connection)
-        except psycopg.Error as error:
-            if is_broken_connection(error, self._connection):
-                raise
-            self.found.setdefault(kind, str(error).partition("\n")[0])
-            return otherwise
 
 
 class Inspection:
