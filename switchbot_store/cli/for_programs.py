@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Final
 
 
 def asked_by_a_program() -> bool:
@@ -26,6 +27,9 @@ def error_object(kind: str, message: str, hint: str = "") -> str:
     if hint:
         told["hint"] = hint
     return json.dumps(told, ensure_ascii=False)
+
+
+GIVEN_UP: Final = error_object("Aborted", "a question was not answered")
 
 
 def say_why_it_ends(program: str, kind: str, message: str) -> None:

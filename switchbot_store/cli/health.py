@@ -154,8 +154,18 @@ def _postgres(config: StoreConfig) -> Health:
     if not facts.writable:
         problems.append(_("the server accepts no writes"))
     problems += facts.refused
+    unread = {
+        kind: _("the database is there, but this cannot be read: {why}", why=why)
+        for kind, why in facts.unread.items()
+    }
+    # Rows wait for tables that whoever opens them next brings up to date.
+    problems += [
+        f"{kind}: {why}"
+        for kind, why in unread.items()
+        if kind == "documents" or not facts.missing
+    ]
     missing: dict[str, Entry] = {}
-    if mirrored:
+    if mirrored and "documents" not in unread:
         missing = left_behind(
             str(config.directory), there=facts.revisions, identity=facts.identity
         )
@@ -168,7 +178,7 @@ def _postgres(config: StoreConfig) -> Health:
             revision=facts.revisions[name][0] if name in facts.revisions else "",
             updated_at=facts.revisions[name][1] if name in facts.revisions else None,
             pending=waiting.get(name, 0),
-            last_error=_(_MISSING) if name in missing else None,
+            last_error=_(_MISSING) if name in missing else unread.get("documents"),
         )
         for name in dict.fromkeys((*_NAMES, *missing))
     ]
@@ -181,9 +191,11 @@ def _postgres(config: StoreConfig) -> Health:
         pending=spilled,
         last_error=_("being adopted, {how_far}", how_far=facts.adoption)
         if facts.adoption
-        else _postgres_doubt(config, facts),
+        else unread.get("history") or _postgres_doubt(config, facts),
     )
-    lags = bool(sum(waiting.values()) or spilled or missing or facts.adoption or local)
+    lags = bool(
+        sum(waiting.values()) or spilled or missing or facts.adoption or local or unread
+    )
     status: Status = "error" if problems else "degraded" if lags else "ok"
     return Health(
         status,

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar, cast
 import click
 import orjson
 
-from switchbot_store.cli.for_programs import error_object
+from switchbot_store.cli.for_programs import GIVEN_UP, error_object
 from switchbot_store.codec import UnreadableError
 from switchbot_store.errors import StoreError
 from switchbot_store.files.formats import JSON, format_of
@@ -79,7 +79,7 @@ def errors_as_json(ctx: click.Context) -> Iterator[None]:
     try:
         yield
     except click.Abort:
-        click.echo(error_object("Aborted", "it was given up"), err=True)
+        click.echo(GIVEN_UP, err=True)
         ctx.exit(FAILURE)
     except click.ClickException as error:
         told = error_object(_kind_of(error), error.format_message(), _hint_of(error))

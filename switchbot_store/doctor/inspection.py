@@ -45,12 +45,14 @@ from switchbot_store.postgres.adoption import in_progress
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.migrations import load_migrations, pending
 from switchbot_store.postgres.trial import refused
+from switchbot_store.postgres.unread import Unread
 from switchbot_store.postgres.wire import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from switchbot_store.postgres.connections import Connection
+    from switchbot_store.postgres.unread import Kind
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -128,7 +130,8 @@ class DatabaseFacts:
     that the schema is beyond this program. `revisions` has the revision and time of each
     document asked for that is there, ``-`` where the table has none yet. `identity` is the name that failover stores know the
     database by, ``""`` before they met it. `refused` says what this role may not do that
-    the program does; it was tried and rolled back.
+    the program does; it was tried and rolled back. `unread` says of documents and history
+    why they could not be looked at, where that is so.
     """
 
     server_version: str
@@ -151,6 +154,7 @@ class DatabaseFacts:
     newest_row: datetime | None = None
     identity: str = ""
     refused: list[str] = field(default_factory=list)
+    unread: Mapping[Kind, str] = field(default_factory=dict)
 
 
 class Inspection:
@@ -183,6 +187,7 @@ class Inspection:
             latency = _latency(connection)
             texts = [(value or b"").decode() for value in row]
             middle = asked_at + timedelta(seconds=(answered - connected) / 2)
+            unread = Unread(connection)
             return DatabaseFacts(
                 server_version=texts[0],
                 encrypted=bool(connection.pgconn.ssl_in_use),
@@ -199,11 +204,14 @@ class Inspection:
                 schema_version=version,
                 missing=missing,
                 newer=newer,
-                adoption=in_progress(connection),
-                revisions=_revisions(connection, keys),
-                newest_row=_newest_row(connection),
-                identity=_identity(connection),
+                adoption=unread.or_else("", "history", in_progress),
+                revisions=unread.or_else(
+                    {}, "documents", lambda asked: _revisions(asked, keys)
+                ),
+                newest_row=unread.or_else(None, "history", _newest_row),
+                identity=unread.or_else("", "documents", _identity),
                 refused=refused(connection) if not (missing or newer) else [],
+                unread=unread.found,
             )
 
     def missing_migrations(self) -> list[str]:

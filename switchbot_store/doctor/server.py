@@ -54,6 +54,8 @@ def examine_postgres(
     )
     for check in _SERVER_CHECKS:
         yield from check(facts)
+    for why in dict.fromkeys(facts.unread.values()):
+        yield diagnosis(f"PostgreSQL: {why}")
     yield from _pooler(facts, config)
     yield from _documents(facts, config)
     if not facts.missing and not facts.newer:  # looking is no reason to migrate

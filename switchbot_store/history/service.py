@@ -71,6 +71,11 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _is_span(value: object) -> bool:
+    """Tell whether it is a span of time, and not of none."""
+    return isinstance(value, timedelta) and bool(value)
+
+
 def _is_number(value: object) -> bool:
     """Tell whether it can be compared with one; a library's own numbers can."""
     return isinstance(value, Real) and not isinstance(value, bool)
@@ -483,7 +488,7 @@ class HistoryService:
         StoreConfigError for a `by` of zero, StoreUnavailableError.
         """
         start, end = checked_range(start, end)
-        if not (isinstance(by, timedelta) and by):
+        if not _is_span(by):
             raise StoreConfigError("more or less than nothing", variable="by")
         for edge in (start, end):
             try:

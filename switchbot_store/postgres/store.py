@@ -30,6 +30,7 @@ from switchbot_store.postgres.connections import Answer, Connection, Connections
 from switchbot_store.postgres.expiry import ServerClock
 from switchbot_store.postgres.migrations import migrate_documents
 from switchbot_store.postgres.replay import replayed
+from switchbot_store.postgres.unchecked import as_it_lies, readable, shown
 from switchbot_store.postgres.wire import Row, fetch
 
 if TYPE_CHECKING:
@@ -253,37 +254,43 @@ class PostgresStore(StoreInterface):
         """Return the sorted keys, without the internal ones."""
         rows = self._execute(statements.KEYS).value
         # Sorted here: the database's collation may be any.
-        kinds = self._usable(_text(row[0]) for row in rows)
+        kinds = self._usable(row[0] for row in rows)
         return sorted(kind for kind in kinds if not is_internal(kind))
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys that begin with `prefix`, the internal ones too."""
         pattern = statements.beginning(prefix).encode()
         rows = self._execute(statements.KEYS_WITH, pattern).value
-        return sorted(self._usable(_text(row[0]) for row in rows))
+        return sorted(self._usable(row[0] for row in rows))
 
     def revisions(self) -> dict[str, str]:
         """Return the revision of each key that `keys` lists."""
         rows = self._execute(statements.REVISIONS).value
-        found = {_text(kind): _text(revision) for kind, revision in rows}
-        return {key: found[key] for key in self._usable(found) if not is_internal(key)}
+        found = {kind or b"": _text(revision) for kind, revision in rows}
+        return {
+            key: found[key.encode()]
+            for key in self._usable(found)
+            if not is_internal(key)
+        }
 
-    def _usable(self, kinds: Iterable[str]) -> Iterator[str]:
+    def _usable(self, kinds: Iterable[bytes | None]) -> Iterator[str]:
         """Give the keys that a document of ours can have; others may have left any."""
-        unusable = 0
+        unusable: list[str] = []
         for kind in kinds:
-            if 1 <= len(kind) <= MAX_KEY_LENGTH:
-                yield kind
+            key = readable(kind or b"")
+            if isinstance(key, str) and 1 <= len(key) <= MAX_KEY_LENGTH:
+                yield key
             else:
-                unusable += 1
-        if unusable > self._unusable_keys:
+                unusable.append(shown(key))
+        if len(unusable) > self._unusable_keys:
             _LOGGER.warning(
-                "json_store holds %d documents under keys that are empty or longer than"
-                " %d characters; they are left out",
-                unusable,
+                "json_store holds %d documents under keys that are empty, longer than"
+                " %d characters or no UTF-8; they are left out, the first %.40r",
+                len(unusable),
                 MAX_KEY_LENGTH,
+                unusable[0],
             )
-            self._unusable_keys = unusable
+            self._unusable_keys = len(unusable)
 
     def health_check(self) -> bool:
         """Tell whether the server would commit a write now."""
@@ -317,7 +324,10 @@ class PostgresStore(StoreInterface):
         self._connections.close()
 
     def _execute(self, statement: bytes, *values: bytes) -> Answer[list[Row]]:
-        return self._call(lambda connection, _: fetch(connection, statement, values))
+        def read(connection: Connection) -> list[Row]:
+            return fetch(connection, statement, values)
+
+        return self._call(lambda connection, _: as_it_lies(connection, read))
 
     def _write(self, statement: bytes, *values: bytes) -> Answer[list[Row]]:
         return self._call(

@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_store.errors import StoreConfigError, StoreDataError
+from switchbot_store.errors import StoreConfigError, StoreDataError, StoreError
 from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.history.model import (
     FIELDS,
@@ -232,11 +232,12 @@ class HistoryContract(HistoryBucketContract):
         self, make_service: Callable[..., HistoryService], value: Any
     ) -> None:
         service = make_service()
+        no_instant: Any = value and str(value)
         calls: list[Callable[[], object]] = [
             lambda: service.aggregates(value),
             lambda: service.latest(value),
             lambda: service.move(START, NEVER, value),
-            lambda: service.query(value, value),
+            lambda: service.query(START, no_instant),
             lambda: service.record(value),
             lambda: make_service(batch_size=value),
             lambda: make_service(flush_interval_seconds=value),

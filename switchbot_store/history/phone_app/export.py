@@ -11,9 +11,8 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import chain
-from operator import eq
 from typing import IO, TYPE_CHECKING, Final
 
 from switchbot_store.errors import StoreDataError
@@ -34,6 +33,7 @@ from switchbot_store.history.phone_app.dates import (
     parse_moment,
 )
 from switchbot_store.history.phone_app.local_time import LocalTime
+from switchbot_store.history.phone_app.same_minute import DistinctRows
 from switchbot_store.history.query.buckets import timezone_of
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ _SNIFFED_BYTES: Final = 64 * 1024
 _SHOWN: Final = 80
 _BLANK: Final = " ,;\t\ufeff\x1a"
 """What a line without content has: spreadsheets leave such, old systems end so."""
-_MOST_AT_ONCE: Final = 60
 _MOST_KNOWN: Final = 20_000
-_MICROSECOND: Final = timedelta(microseconds=1)
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -82,7 +80,7 @@ class BadLine:
 class ExportReport:
     """What a file held, complete once all blocks were taken.
 
-    `rows` were good, `repeated` of the lines said what the line before had said,
+    `rows` were good, `repeated` of the lines said what another of their minute had said,
     `bad` were left out; `first` and `last` are the oldest and newest instant, UTC.
     """
 
@@ -138,12 +136,15 @@ class AppExport:
             unit="fahrenheit" if self._columns.fahrenheit else "celsius"
         )
         with self._opened() as file:
-            local = LocalTime(self._home)
-            for block in _blocks(self._distinct(local.placed(self._readings(file)))):
+            local, distinct = LocalTime(self._home), DistinctRows()
+            placed = local.placed(self._readings(file))
+            for block in _blocks(distinct.of(placed)):
                 self._count(block)
+                self.report.repeated = distinct.repeated
                 if progress is not None:
                     progress(file.buffer.tell())  # type: ignore[attr-defined]  # open() gives one
                 yield MeterBlock(self._zone, self._timezone, block)
+        self.report.repeated = distinct.repeated
         self.report.clock_changes = list(local.changes.values())
 
     def _count(self, block: list[Row]) -> None:
@@ -153,32 +154,6 @@ class AppExport:
         report.rows += len(block)
         report.first = first if report.first is None else min(first, report.first)
         report.last = last if report.last is None else max(last, report.last)
-
-    def _distinct(self, chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
-        """Yield the rows with an instant each; what was said twice goes."""
-        before: datetime | None = None
-        same: list[Reading] = []
-        for chunk in chunks:
-            moments = [moment for moment, _ in chunk]
-            if moments[0] != before and not any(map(eq, moments, moments[1:])):
-                before, same = moments[-1], [chunk[-1][1]]
-                yield chunk
-                continue
-            rows: list[Row] = []
-            for row in chunk:
-                moment, reading = row
-                if moment != before:
-                    before, same = moment, [reading]
-                    rows.append(row)
-                elif reading in same or len(same) >= _MOST_AT_ONCE:
-                    self.report.repeated += 1
-                else:
-                    # Two readings of a minute, as the app leaves the seconds out.
-                    same.append(reading)
-                    apart = (len(same) - 1) * _MICROSECOND
-                    rows.append((moment + apart, reading))
-            if rows:
-                yield rows
 
     def _readings(self, file: IO[str]) -> Iterator[list[Row]]:
         """Yield the rows of the wall clock, some lines at once."""

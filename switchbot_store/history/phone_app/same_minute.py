@@ -21,7 +21,7 @@ Row = tuple[datetime, "Reading"]
 
 _REMEMBERED: Final = 20_000
 """So many minutes back a second reading of one is found: two weeks of a file."""
-_MOST_AT_ONCE: Final = 1000
+_MOST_AT_ONCE: Final = 60
 """Readings of one minute: as many lines with another value each are no app's."""
 _MICROSECOND: Final = timedelta(microseconds=1)
 

@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, LiteralString
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
 
 import orjson
 import psycopg
@@ -37,12 +37,22 @@ from switchbot_store.history.postgres.place import PostgresPlace
 from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
 from switchbot_store.postgres.statements import beginning
+from switchbot_store.postgres.unchecked import (
+    AS_THEY_LIE,
+    AS_UTF_8,
+    NO_TEXT,
+    as_it_lies,
+    readable,
+    shown,
+)
 from switchbot_store.postgres.wire import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     Connection = psycopg.Connection[Any]
+
+T = TypeVar("T")
 
 _LOGGER = logging.getLogger(__name__)
 _MEASURED: Final = ("temperature", "humidity")
@@ -78,6 +88,8 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
     """
 
     name = "postgres"
+    _named_by_others = False
+    """Somebody gave a zone a name that is no text; see `_of_zones`."""
 
     @cached_property
     def _left_out(self) -> set[tuple[str, str]]:
@@ -179,9 +191,15 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                 row = cursor.execute(statement, values, binary=True).fetchone()
             return () if row is None else row
 
-        arrays = self._reading(fetch_columns, span=plan.end - plan.start)
+        arrays = self._reading_texts(fetch_columns, span=plan.end - plan.start)
         if arrays[0] is None:
             return []
+        arrays = tuple(
+            [_as_text(name, value) for value in array]
+            if type(array[0]) is bytes
+            else array
+            for name, array in zip(wanted, arrays, strict=True)
+        )
         at = wanted.index("timestamp")
         moments = [datetime.fromtimestamp(seconds, UTC) for seconds in arrays[at]]
         arrays = (*arrays[:at], moments, *arrays[at + 1 :])
@@ -200,7 +218,8 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                 values = {"since": since, "zone": zone}
                 return cursor.execute(sql.AGGREGATES, values).fetchone() or {}
 
-        return self._reading(fetch_row, span=datetime.now(UTC) - since)
+        found = self._reading_texts(fetch_row, span=datetime.now(UTC) - since)
+        return {name: _as_text(name, value) for name, value in found.items()}
 
     def oldest(self) -> datetime | None:
         """Return the timestamp of the oldest recorded row, None without any."""
@@ -229,23 +248,13 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
         size = self._step_size
 
         def step(connection: Connection) -> int:
-            # Mostly there is nothing to do, which one statement tells.
-            through, _, unknown, ahead, late = _row(connection, rollup_sql.STATE, {})
-            if through is not None and through >= edge and not (ahead or late):
-                return 0
-            began = monotonic()
-            with connection.transaction():
-                if unknown:
-                    for statement in rollup_sql.BEGIN_ANEW:
-                        connection.execute(statement)
-                done = _advance(connection, edge, size.hours)
-            if done or ahead:
-                connection.execute(rollup_sql.PUBLISH)
-            if not done and through is not None:
-                with connection.transaction():
-                    done = _made_up_for(connection, through, size.hours)
-            size.took(monotonic() - began)
-            return done
+            try:
+                return self._step(connection, edge)
+            except NO_TEXT:
+                if self._named_by_others:
+                    raise
+                self._named_by_others = True
+                return self._step(connection, edge)
 
         while size.hours > 1:
             try:
@@ -254,6 +263,27 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                 _LOGGER.debug("a step of %s hours took too long", size.hours)
                 size.halve()
         return self._reading(step)
+
+    def _step(self, connection: Connection, edge: datetime) -> int:
+        """Bring some hours up to date; return how many."""
+        size, strange = self._step_size, self._named_by_others
+        # Mostly there is nothing to do, which one statement tells.
+        through, _, unknown, ahead, late = _row(connection, rollup_sql.STATE, {})
+        if through is not None and through >= edge and not (ahead or late):
+            return 0
+        began = monotonic()
+        with connection.transaction():
+            if unknown:
+                for statement in rollup_sql.BEGIN_ANEW:
+                    connection.execute(statement)
+            done = _advance(connection, edge, size.hours, strange)
+        if done or ahead:
+            connection.execute(rollup_sql.PUBLISH)
+        if not done and through is not None:
+            with connection.transaction():
+                done = _made_up_for(connection, through, size.hours, strange)
+        size.took(monotonic() - began)
+        return done
 
     def purge(self, before: datetime, *, limit: int) -> int:
         """Delete some old rows; see `HistoryBackend.purge`."""
@@ -298,7 +328,8 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
             with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
                 return [name for (name,) in cursor.execute(statement, values)]
 
-        return sorted(self._reading(fetch_names))
+        names = self._reading_texts(fetch_names)
+        return sorted(_as_text("zone", name) for name in names)
 
     def delete_zone(self, zone: str) -> int:
         """Delete all that there is of a zone; see `HistoryBackend.delete_zone`."""
@@ -339,9 +370,10 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                 found = cursor.execute(statement, values)
                 return [HistoryRow(row) for row in found]
 
-        rows = self._reading(fetch_rows)
+        rows = self._reading_texts(fetch_rows)
         for row in rows:
             row["timestamp"] = in_utc(row["timestamp"])
+            self._settle_texts(row)
         return rows
 
     def add_frozen_hours(self, hours: Sequence[Mapping[str, Any]]) -> int:
@@ -401,11 +433,38 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
 
         span = values["end"] - values["start"] if "start" in values else timedelta()
         rows = []
-        for found in self._reading(fetch_rows, span=span):
+        for found in self._reading_texts(fetch_rows, span=span):
             row = HistoryRow(zip(names, found, strict=True))
             row["timestamp"] = in_utc(row["timestamp"])
+            self._settle_texts(row)
             rows.append(row)
         return rows
+
+    def _reading_texts(
+        self, work: Callable[[Connection], T], *, span: timedelta | None = None
+    ) -> T:
+        """Read, texts that are none too; see `switchbot_store.postgres.unchecked`."""
+        return self._reading(lambda connection: as_it_lies(connection, work), span=span)
+
+    def _settle_texts(self, row: HistoryRow) -> None:
+        """Make texts of what came as bytes, and leave out what is none."""
+        if type(row["zone"]) is not bytes:
+            return
+        row["zone"] = _as_text("zone", row["zone"])
+        for name, value in row.items():
+            row[name] = readable(value)
+            if type(row[name]) is bytes:
+                self._leave_out(row, name)
+
+
+def _as_text(name: str, value: Any) -> Any:
+    """Return a text of a column; of a zone always, for it is the row's name."""
+    if type(value) is not bytes:
+        return value
+    if name == "zone":
+        return shown(value)
+    text = readable(value)
+    return None if type(text) is bytes else text
 
 
 def _copied(connection: Connection, samples: Sequence[HistorySample]) -> int:
@@ -455,10 +514,12 @@ def _hold(connection: Connection, *zones: str | None) -> None:
         connection.execute(rollup_sql.HOLD_PARTS, {"zones": list(zones)})
 
 
-def _advance(connection: Connection, edge: datetime, hours: int) -> int:
+def _advance(
+    connection: Connection, edge: datetime, hours: int, named_by_others: bool
+) -> int:
     """Roll up some hours of some zones that follow, skipping those without rows.
 
-    Within a transaction. Returns how many; 0 where others are at what there is to do.
+    Within a transaction. `named_by_others`: some zone's name may be no text. Returns how many; 0 where others are at what there is to do.
     """
     values = {"edge": edge, "zones_at_once": _ZONES_AT_ONCE}
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
@@ -468,7 +529,9 @@ def _advance(connection: Connection, edge: datetime, hours: int) -> int:
         parts = [part for part, through in taken if through == taken[0][1]]
         if parts[0] == 0:  # once an hour at least
             connection.execute(sql.NOTE_ALL, {"zone": None})
-        found = cursor.execute(rollup_sql.ZONES_OF_PARTS, {"parts": parts}).fetchall()
+    found = _of_zones(
+        connection, rollup_sql.ZONES_OF_PARTS, {"parts": parts}, named_by_others
+    )
     zones = [zone for (zone,) in found]
     through = None if taken[0][1] is None else in_utc(taken[0][1])
     first = _oldest_of(connection, zones, through or _BEFORE_ALL)
@@ -487,14 +550,42 @@ def _advance(connection: Connection, edge: datetime, hours: int) -> int:
     return max(1, (upto - begin) // HOUR)
 
 
-def _made_up_for(connection: Connection, through: datetime, hours: int) -> int:
+def _made_up_for(
+    connection: Connection, through: datetime, hours: int, named_by_others: bool
+) -> int:
     """Compute some hours anew that got rows when they were over; return how many."""
     values = {"through": through, "limit": hours}
-    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-        marked = cursor.execute(rollup_sql.TAKE_LATE, values).fetchall()
+    marked = _of_zones(connection, rollup_sql.TAKE_LATE, values, named_by_others)
     if marked:
         _compute(connection, [(zone, hour, hour + HOUR) for zone, hour in marked])
     return len(marked)
+
+
+def _of_zones(
+    connection: Connection,
+    statement: LiteralString,
+    values: dict[str, Any],
+    named_by_others: bool,
+) -> list[tuple[Any, ...]]:
+    """Return rows that begin with a zone, within a transaction.
+
+    Without those of a zone whose name is no UTF-8 and which we could not name again: it
+    is not summarised, and holds up no other.
+    """
+    if named_by_others:
+        connection.execute(AS_THEY_LIE)
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+        found = cursor.execute(statement, values).fetchall()
+    if not named_by_others:
+        return found
+    connection.execute(AS_UTF_8)
+    rows = [(readable(zone), *rest) for zone, *rest in found]
+    for zone in {row[0] for row in rows if type(row[0]) is bytes}:
+        _LOGGER.warning(
+            "state_history: the name of zone %r is no UTF-8; it is not summarised",
+            shown(zone),
+        )
+    return [row for row in rows if type(row[0]) is not bytes]
 
 
 def _compute(

@@ -98,6 +98,61 @@ def test_postgres_is_asked_for_everything(invoke, postgres):
     assert "ok: database" in invoke("health").out
 
 
+def test_a_column_that_the_history_lost_says_nothing_of_documents(invoke, postgres):
+    invoke("set", "settings", '{"n": 1}')
+    invoke("migrate", "--no-backup")
+    columns = (
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'state_history'::regclass"
+        " AND attnum > 0 AND NOT attisdropped AND attname NOT IN ('zone', 'timestamp')"
+    )
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        names = [name for (name,) in connection.execute(columns)]
+        for name in names:
+            connection.execute(f'ALTER TABLE state_history DROP "{name}" CASCADE')
+            health = invoke("health", "--json").json
+            assert health["status"] == "degraded"
+            parts = [*stores(health).values(), health["history"]]
+            assert all(part["reachable"] for part in parts)
+            assert stores(health)["settings"]["revision"]
+            assert "does not exist" in health["history"]["last_error"]
+            assert stores(health)["settings"]["last_error"] is None
+    assert len(names) > 8
+    invoke("migrate", "--no-backup")
+    assert invoke("health", "--json").json["status"] == "ok"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("ALTER TABLE state_history DROP timestamp CASCADE")
+    assert stores(invoke("health", "--json").json)["settings"]["revision"]
+
+
+@pytest.mark.parametrize("lost", ["data", "kind"])
+def test_documents_that_cannot_be_read_are_no_server_that_is_away(
+    invoke, postgres, lost
+):
+    invoke("set", "settings", '{"n": 1}')
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"ALTER TABLE json_store DROP {lost} CASCADE")
+    health = invoke("health", "--json", code=1).json
+    assert health["status"] == "error"
+    assert stores(health)["settings"]["reachable"]
+    assert f'column "{lost}" does not exist' in health["last_error"]
+
+
+def test_a_role_that_may_not_look_at_rows_reads_documents(invoke, postgres):
+    invoke("set", "settings", '{"n": 1}')
+    invoke("migrate", "--no-backup")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("CREATE ROLE seer LOGIN")
+        try:
+            connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO seer")
+            connection.execute("REVOKE ALL ON state_history FROM seer")
+            url = psycopg.conninfo.make_conninfo(postgres, user="seer")
+            health = invoke("health", "--json", env={"POSTGRES_URL": url}, code=1).json
+            assert stores(health)["settings"]["revision"]
+            assert "permission denied" in health["history"]["last_error"]
+        finally:
+            connection.execute("DROP OWNED BY seer; DROP ROLE seer")
+
+
 def test_nothing_is_migrated_by_looking(invoke, dashboard):
     health = invoke("health", "--json").json
     assert health["schema_version"] == 0

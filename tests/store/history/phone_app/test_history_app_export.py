@@ -4,7 +4,7 @@ import csv
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from switchbot_store import StoreConfigError, StoreDataError
@@ -222,6 +222,52 @@ def test_two_readings_of_a_minute_are_both_kept_and_the_same_line_once(tmp_path)
     assert [(sample.timestamp - MOMENT).microseconds for sample in samples] == [0, 1, 2]
     assert [sample.temperature for sample in samples] == [20, 21, 22]
     assert report.repeated == 2
+
+
+@pytest.mark.parametrize("between", [1, 3, 400, 5000])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_two_readings_of_a_minute_need_not_be_neighbours(
+    tmp_path, between, newest_first
+):
+    lines = [(number, 20) for number in range(between)]
+    if newest_first:
+        lines.reverse()
+    middle = lines[len(lines) // 2][0]
+    lines += [(middle, 21), (middle, 20), (lines[0][0], 22), (lines[-1][0], 23)]
+    text = "".join(
+        f"{MOMENT + timedelta(minutes=number):%Y-%m-%d %H:%M},{temperature},51\n"
+        for number, temperature in lines
+    )
+    samples, report = read(tmp_path, f"{SHORT}\n{text}", timezone="UTC")
+    assert len({sample.timestamp for sample in samples}) == len(samples)
+    assert sorted(sample.temperature for sample in samples) == [20] * between + [
+        21,
+        22,
+        23,
+    ]
+    assert report.repeated == 1
+    again, _ = read(tmp_path, f"{SHORT}\n{text}", timezone="UTC")
+    assert again == samples
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(20, 23)), max_size=40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_reading_of_any_minute_is_lost_in_whatever_order(tmp_path, lines):
+    text = "".join(
+        f"{MOMENT + timedelta(minutes=minute):%Y-%m-%d %H:%M},{temperature},51\n"
+        for minute, temperature in lines
+    )
+    samples, report = read(tmp_path, f"{SHORT}\n{text}", timezone="UTC")
+    kept = {
+        (sample.timestamp.replace(microsecond=0), sample.temperature)
+        for sample in samples
+    }
+    assert kept == {
+        (MOMENT + timedelta(minutes=minute), temperature)
+        for minute, temperature in lines
+    }
+    assert len({sample.timestamp for sample in samples}) == len(samples) == len(kept)
+    assert report.repeated == len(lines) - len(kept)
 
 
 @pytest.mark.parametrize("form", ["%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M"])
