@@ -52,7 +52,7 @@ async def test_what_was_read_once_goes_back_to_the_system_after_the_first_tick(e
     def resident() -> int:
         return int(Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0])
 
-    once = [bytes(2000) for _ in range(20_000)]  # 40 MB, as modules are while being read
+    once = [bytes(2000) for _ in range(20_000)]  # 40 MB
     stays = once[::500]  # what lies between is free, and no end of the heap
     del once
     before = resident()
