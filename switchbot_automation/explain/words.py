@@ -8,7 +8,7 @@ All of it is said in the language that is spoken, see `switchbot_automation.lang
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.instants import FOR_EVER, stored_hold
 from switchbot_automation.languages import (
@@ -68,6 +68,25 @@ def reason_words(
     `at` is the instant from which it is looked at: those of another day are shown with
     their date, as all are where it is None.
     """
+    if not _INSTANTS.isdisjoint(reason):
+        return _put_in_words(reason, tz, at)
+    # Rooms have the same reasons, with the same tenths of a degree, again and again. By
+    # their text, as 1, 1.0 and True are one key and are not written alike.
+    key = repr(reason), spoken(), measured_in()
+    told = _TIMELESS.get(key)
+    if told is None:
+        if len(_TIMELESS) >= _MOST_TIMELESS:
+            _TIMELESS.clear()
+        told = _TIMELESS[key] = _put_in_words(reason, tz, at)
+    return told
+
+
+_MOST_TIMELESS: Final = 4096
+_TIMELESS: Final[dict[tuple[str, str, str], str]] = {}
+"""Reasons without instants in words, by language and unit; made anew when it is full."""
+
+
+def _put_in_words(reason: Mapping[str, Any], tz: tzinfo, at: datetime | None) -> str:
     code = str(reason.get("code"))
     shown = {key: _shown(key, value, tz, at) for key, value in reason.items()}
     templates = REASON_WORDS.get(code, ())

@@ -583,11 +583,13 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
         elif spec.kind in (Kind.GROUPS, Kind.PRESETS, Kind.NOTIFIERS):
             inner = _schema(f"{spec.name}{{}}", in_zone=in_zone)
             convert = partial(_each_by_name, inner, convert)
-        missing = f"is missing: {spec.meaning}"
-        marker = vol.Required if spec.required else vol.Optional
-        schema[marker(spec.key, msg=missing)] = convert
-        for alias in spec.aliases:
-            schema[vol.Optional(alias)] = convert
+        # A bare name is optional to voluptuous; each marker would be a schema of its own,
+        # two thirds of the memory of the whole.
+        key: Any = spec.key
+        if spec.required:
+            key = vol.Required(spec.key, msg=f"is missing: {spec.meaning}")
+        schema[key] = convert
+        schema.update(dict.fromkeys(spec.aliases, convert))
     known = tuple(name for spec in rows for name in (spec.key, *spec.aliases))
     schema[vol.Extra] = partial(_refuse_unknown, known)
     return vol.Schema(schema)

@@ -323,7 +323,7 @@ class HistoryBucketContract:
         ]
         assert service.backend.add_frozen_hours(hours) == 48
         assert service.backend.add_frozen_hours(hours[:5]) == 0
-        for points, buckets in ((40, 3), (4000, 48)):
+        for points, buckets in ((40, 2), (4000, 48)):
             rows = service.query(
                 start - timedelta(days=3), now, zone="gone", points=points
             ).rows

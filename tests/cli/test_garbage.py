@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import platform
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +45,19 @@ async def test_a_run_that_ends_with_its_first_tick_leaves_nothing_behind(engine)
         await engine.run_once()
     await asyncio.sleep(0)
     assert not gc.get_freeze_count()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone is told to")
+async def test_what_was_read_once_goes_back_to_the_system_after_the_first_tick(engine):
+    def resident() -> int:
+        return int(Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0])
+
+    once = [bytes(2000) for _ in range(20_000)]  # 40 MB
+    stays = once[::500]  # what lies between is free, and no end of the heap
+    del once
+    before = resident()
+    async with what_stays_left_alone(engine):
+        await engine.run_once()
+        await asyncio.sleep(0)
+        assert before - resident() > 30_000
+    assert len(stays) == 40

@@ -15,7 +15,9 @@ from switchbot_automation.explain.words import (
     sentence,
 )
 from switchbot_automation.instants import FOR_EVER
+from switchbot_automation.languages import speaking
 from switchbot_automation.model import ReasonCode
+from switchbot_automation.units import FAHRENHEIT, measuring
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 
@@ -68,3 +70,27 @@ def test_what_failed_is_the_cause():
         "no way to command winter is configured: aircon_device_id, a scene, a webhook "
         "or a button"
     )
+
+
+def test_a_reason_told_before_is_told_in_the_language_and_unit_of_now():
+    reason = {
+        "code": "within_band",
+        "temperature_celsius": 21.5,
+        "low_celsius": 20.0,
+        "high_celsius": 22.5,
+    }
+    english = reason_words(reason, UTC)
+    with speaking("de"):
+        german = reason_words(reason, UTC)
+    with measuring(FAHRENHEIT):
+        fahrenheit = reason_words(reason, UTC)
+    assert len({english, german, fahrenheit}) == 3
+    assert reason_words(dict(reason), UTC) == english
+
+
+def test_values_that_are_equal_and_written_otherwise_are_told_as_they_are():
+    told = [
+        reason_words({"code": "of_a_plug_in", "value": value}, UTC)
+        for value in (1, 1.0, True, 1)
+    ]
+    assert told == [f"of a plug in (value {value})" for value in (1, 1.0, True, 1)]

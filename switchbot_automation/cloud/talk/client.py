@@ -12,9 +12,10 @@ import base64
 import hashlib
 import hmac
 import logging
+import os
 import random as random_module
-import uuid
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
@@ -456,7 +457,7 @@ class SwitchBotClient:
         if spent is None:
             raise self._not_asked(call, before) from before
         t_ms = (now - _EPOCH) // _MILLISECOND
-        headers = sign(self._token, self._secret, t_ms, str(uuid.uuid4()))
+        headers = sign(self._token, self._secret, t_ms, os.urandom(16).hex())
         try:
             answer = await self._send(call, headers)
         except CloudError as error:
@@ -599,6 +600,7 @@ class _Call(NamedTuple):
     headers: Mapping[str, str] = _NO_HEADERS
 
 
+@lru_cache(1024)  # the same devices are asked again and again
 def _segment(identifier: str) -> str:
     """Return an id quoted as one part of a path."""
     if not identifier or identifier in {".", ".."}:
@@ -711,7 +713,7 @@ async def _only_once(
 async def _read_body(response: aiohttp.ClientResponse, what: str) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.content.iter_any():
+    while chunk := await response.content.readany():  # empty at the end alone
         size += len(chunk)
         if size > _MOST_BYTES:
             raise CloudServerError(

@@ -482,7 +482,7 @@ def buckets(
         WITH RECURSIVE <ZONES>, <KNOWN>, <RANGES>, <SUMS>
         SELECT <ARRAYS> FROM (
             SELECT <SELECTED> FROM sums s <TEXTS>
-            WHERE s.n > 0 ORDER BY s.bucket, s.zone COLLATE "C"
+            WHERE s.n > 0 ORDER BY s.bucket <THEN_ZONE>
         ) AS found
         """,
         arrays=arrays,
@@ -500,6 +500,7 @@ def buckets(
         block_zones=_BLOCK_LEAPS if every_zone else _ONE_ZONE,
         block_zone="b.zone" if every_zone else "%(zone)s::text",
         and_zone=", 1" if every_zone else "",
+        then_zone=', s.zone COLLATE "C"' if every_zone else "",
         last_hour="max(b.last_hour)" if has_texts else "NULL::timestamptz",
         texts=_TEXTS if has_texts else "",
         hours=_HOURS_OUTSIDE_BLOCKS if blocks else _ALL_HOURS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import repeat
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
 
@@ -28,6 +29,7 @@ from switchbot_store.history.model import (
     hour_of,
     in_utc,
     late_hours,
+    rows_of,
 )
 from switchbot_store.history.postgres import buckets_sql as bucket_sql
 from switchbot_store.history.postgres import rollup_sql
@@ -176,12 +178,14 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
         wanted: tuple[str, ...] = bucket_sql.BUCKET_COLUMNS
         if columns is not None:
             wanted = tuple(dict.fromkeys((*KEY_FIELDS, *columns)))
+        # Of one zone alone its name need not come back with every row.
+        sent = wanted if zone is None else tuple(n for n in wanted if n != "zone")
         statement, names = bucket_sql.buckets(
             rollup=plan.rollup,
             blocks=plan.blocks() is not None,
             edged=plan.edges is not None,
             every_zone=zone is None,
-            columns=wanted,
+            columns=sent,
         )
         named = bucket_sql.bucket_values(plan, zone=zone, now=now)
         values = [named[name] for name in names]
@@ -194,19 +198,15 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
         arrays = self._reading_texts(fetch_columns, span=plan.end - plan.start)
         if arrays[0] is None:
             return []
-        arrays = tuple(
-            [_as_text(name, value) for value in array]
-            if type(array[0]) is bytes
-            else array
-            for name, array in zip(wanted, arrays, strict=True)
-        )
-        at = wanted.index("timestamp")
-        moments = [datetime.fromtimestamp(seconds, UTC) for seconds in arrays[at]]
-        arrays = (*arrays[:at], moments, *arrays[at + 1 :])
-        return [
-            HistoryRow(zip(wanted, row, strict=True))
-            for row in zip(*arrays, strict=True)
-        ]
+        found: dict[str, Sequence[Any]] = dict(zip(sent, arrays, strict=True))
+        for name, array in found.items():
+            if type(next((each for each in array if each is not None), None)) is bytes:
+                found[name] = [_as_text(name, value) for value in array]
+        moments = map(datetime.fromtimestamp, found["timestamp"], repeat(UTC))
+        found["timestamp"] = list(moments)
+        if zone is not None:
+            found["zone"] = [zone] * len(found["timestamp"])
+        return rows_of({name: found[name] for name in wanted})
 
     def aggregates(
         self, since: datetime, *, zone: str | None = None

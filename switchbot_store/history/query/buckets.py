@@ -110,6 +110,10 @@ GRANULARITIES: Final = {
 """What `bucket` of a query may be, and the width in seconds."""
 _BLOCKS_FROM: Final = timedelta(hours=11)
 """From this width on whole blocks are used: at most a third is lost to rounding."""
+_DAYS_FROM: Final = 2 * BLOCK
+"""Wider buckets are days: with some hours more or less, one with two nights in it would
+stand beside one with two middays, and the line would go up and down with that alone."""
+_DAY: Final = timedelta(days=1)
 _ROUND_WIDTHS: Final = (
     *(1, 2, 5, 10, 15, 20, 30),
     *(60 * minutes for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)),
@@ -157,7 +161,7 @@ def plan_points(
 
     From an hour on the width is a multiple of it and the rollup serves; `rollup_only`
     asks for that because recorded rows are gone. From half a day on it is a multiple of
-    `BLOCK`, and the buckets are counted from the start of one.
+    `BLOCK`, beyond that of a day, and the buckets are counted from the start of a block.
     """
     start, end = _within_the_calendar(start, end)
     points = min(points, _MOST_POINTS)
@@ -171,6 +175,8 @@ def plan_points(
     if span / points > _BLOCKS_FROM.total_seconds():
         origin, unit = block_of(start), BLOCK.total_seconds()
         span = (end - origin).total_seconds()
+        if span / points > _DAYS_FROM.total_seconds():
+            unit = _DAY.total_seconds()
     width = int(unit) * max(1, ceil(span / points / unit))
     return _with_split_hours(
         BucketPlan(start, end, origin=origin, width_seconds=width, rollup=True)

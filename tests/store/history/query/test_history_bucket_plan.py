@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from switchbot_store.history.query.buckets import plan_bucket
+from switchbot_store.history.query.buckets import plan_bucket, plan_points
 
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -55,3 +55,17 @@ def test_hours_up_to_the_end_of_the_calendar(zone):
     end = datetime(9999, 12, 31, 23, tzinfo=UTC)
     plan = plan_bucket(end - timedelta(days=40), end, "hour", ZoneInfo(zone))
     assert plan.start < plan.end <= end
+
+
+@pytest.mark.parametrize("days", [30, 90, 200, 365, 400, 1000, 3650])
+@pytest.mark.parametrize("points", [7, 60, 288, 500])
+def test_a_bucket_has_as_much_of_the_night_as_its_neighbour(days, points):
+    """Or a room that is the same every day would seem to be warmer in every other one."""
+    end = MAY + 11 * HOUR + 7 * MINUTE
+    plan = plan_points(end - timedelta(days=days), end, points)
+    width = timedelta(seconds=plan.width_seconds)
+    day = timedelta(days=1)
+    if width > day / 2:
+        assert not width % day
+    buckets = (end - plan.origin) / width
+    assert points / 2 - 1 <= buckets <= points
