@@ -246,6 +246,8 @@ class ReasonCode(StrEnum):
     """Past the end of the band that the season's work does not bring it back from."""
     ROOM_DOES_NOT_FOLLOW = "room_does_not_follow"
     """The unit is believed to run, and the room does not come nearer to its band."""
+    AIR_DOES_NOT_FOLLOW = "air_does_not_follow"
+    """The unit is believed to work, and the air does not come nearer to what is wanted."""
     UNIT_AT_CAPACITY = "unit_at_capacity"
     """The unit runs, and it is not enough for this weather and this room."""
     SETPOINT_AT_LIMIT = "setpoint_at_limit"

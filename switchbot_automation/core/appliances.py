@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.air import (
     Want,
-    too_dry,
-    too_stale,
-    too_warm,
     too_wet,
+    wanted_of,
 )
 from switchbot_automation.core.protect.resting import paused, stopped
 from switchbot_automation.core.protect.safety import assess
@@ -164,22 +162,8 @@ def _wanted(
     celsius, percent = seen.reading.temperature, seen.reading.humidity
     if celsius is None:
         raise AssertionError("nothing to keep a room by")
-    if zone.kind.own in (Action.DRY, Action.HUMIDIFY):
-        if zone.humidity is None or percent is None:
-            return Want(works=False, reason=Reason(ReasonCode.HUMIDITY_UNKNOWN))
-        outdoor = outdoor_of(room.surroundings, now)
-        judge = too_wet if zone.kind.own is Action.DRY else too_dry
-        return judge(zone.humidity, celsius, percent, outdoor)
-    summer = zone.mode == "summer"
-    if zone.kind.own is Action.SHADE:
-        return too_warm(zone.summer if summer else None, celsius)
-    stale = too_stale(zone, seen.reading.co2)
-    if zone.kind.own is Action.VENTILATE and summer and not (stale and stale.works):
-        warm = too_warm(zone.summer, celsius)
-        if stale is None or warm.works is not False:
-            return warm
-    unknown = Want(works=False, reason=Reason(ReasonCode.CO2_UNKNOWN))
-    return unknown if stale is None else stale
+    outdoor = outdoor_of(room.surroundings, now)
+    return wanted_of(zone, celsius, percent, seen.reading.co2, outdoor)
 
 
 def dried(

@@ -1054,6 +1054,9 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
             "the unit is believed to run, and the room does not come back into its band"
         )
     ),
+    ReasonCode.AIR_DOES_NOT_FOLLOW: later(
+        "the unit is believed to work, and the air does not become as it is wanted"
+    ),
     ReasonCode.UNIT_AT_CAPACITY: later(
         "the unit runs, and it is not enough for the room"
     ),
@@ -1170,6 +1173,11 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "believed to run: see whether it runs, in which mode, whether a "
         "window is open, and whether the meter hangs in this room; if it "
         "runs, a stronger setpoint or control: modulate may help."
+    ),
+    ReasonCode.AIR_DOES_NOT_FOLLOW: later(
+        "the air does not become as it is wanted although the unit is believed to work: "
+        "see whether its tank is empty or full, its filter clean and a window open, and "
+        "whether it can do this at all; a purifier takes no CO2."
     ),
     ReasonCode.UNIT_AT_CAPACITY: later(
         "the unit runs and gives all it has, which is not enough: a higher fan speed, "

@@ -482,6 +482,17 @@ async def test_what_can_only_heat_keeps_frost_off_in_the_season_to_cool():
     await home.live(30)
     assert home.unit().starts
     assert 10.0 < home.house.air < 15.0
+    # Away from frost before it rests again, and no fault of anybody's settings.
+    stops = [each for each in home.sent if each.action == "off"][-6:]
+    room = home.house.recording.room
+    for each in stops:
+        minute = int((each.sent_at - STARTS["winter"]).total_seconds() // 60)
+        assert max(room[minute : minute + 5]) >= 12.5
+    health = await home.engine.health()
+    assert (health["status"], health["zones"]["default"]["cannot_command"]) == (
+        "ok",
+        [],
+    )
 
 
 @pytest.mark.parametrize("unit", ["default", SECOND])

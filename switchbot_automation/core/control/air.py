@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from switchbot_automation.model import Reason, ReasonCode
+from switchbot_automation.model import Action, Reason, ReasonCode
 
 if TYPE_CHECKING:
     from switchbot_automation.settings.model import Humidity, Profile, ZoneSettings
@@ -126,6 +126,35 @@ def too_stale(zone: ZoneSettings, co2: float | None) -> Want | None:
         works=False,
         reason=Reason(ReasonCode.CO2_WITHIN, {"value": co2, "limit": limit}),
     )
+
+
+def wanted_of(
+    zone: ZoneSettings,
+    celsius: float,
+    percent: float | None,
+    co2: float | None,
+    outdoor: float | None,
+) -> Want:
+    """Return whether what a unit does is wanted of it in a room of that air.
+
+    `co2` in ppm; None where the room's meter does not say it, or nobody knows how many
+    degrees Celsius it is outdoors.
+    """
+    if zone.kind.own in (Action.DRY, Action.HUMIDIFY):
+        if zone.humidity is None or percent is None:
+            return Want(works=False, reason=Reason(ReasonCode.HUMIDITY_UNKNOWN))
+        judge = too_wet if zone.kind.own is Action.DRY else too_dry
+        return judge(zone.humidity, celsius, percent, outdoor)
+    summer = zone.mode == "summer"
+    if zone.kind.own is Action.SHADE:
+        return too_warm(zone.summer if summer else None, celsius)
+    stale = too_stale(zone, co2)
+    if zone.kind.own is Action.VENTILATE and summer and not (stale and stale.works):
+        warm = too_warm(zone.summer, celsius)
+        if stale is None or warm.works is not False:
+            return warm
+    unknown = Want(works=False, reason=Reason(ReasonCode.CO2_UNKNOWN))
+    return unknown if stale is None else stale
 
 
 def too_warm(profile: Profile | None, celsius: float) -> Want:

@@ -38,7 +38,15 @@ LIMITS = frozenset(
 """What an order begins with that a limit asks for."""
 
 _KEEPS = frozenset({ReasonCode.IN_WINDOW, ReasonCode.OPTIMUM_START})
-_PAUSES = frozenset({ReasonCode.OPENING_OPEN, ReasonCode.OPENING_SUSPECTED})
+# Within a window, too, nobody keeps a room then: a unit that cannot do what the season asks
+# for is only turned off.
+_PAUSES = frozenset(
+    {
+        ReasonCode.OPENING_OPEN,
+        ReasonCode.OPENING_SUSPECTED,
+        ReasonCode.STAGE_CANNOT,
+    }
+)
 _BLIND = frozenset({ReasonCode.SENSOR_STALE_OFF, ReasonCode.SENSOR_FROZEN})
 # So far from a limit it lets go, so that it does not flicker.
 _RELEASE_KELVIN = 1.0

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from switchbot_automation.core.control.air import wanted_of
 from switchbot_automation.core.control.band import asked_the_most, edges_of, spent
 from switchbot_automation.core.pace import is_stale, too_old
 from switchbot_automation.core.price import as_asked
 from switchbot_automation.core.protect.stages import locked_out, outdoor_unknown
-from switchbot_automation.core.state.around import OUTDOOR_LASTS
+from switchbot_automation.core.state.around import OUTDOOR_LASTS, outdoor_of
 from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.meter import TOO_OLD, doubts_of_meters
 from switchbot_automation.core.state.refusals import READ, is_for_good
@@ -26,12 +27,14 @@ from switchbot_automation.core.state.zone import (
     Keeping,
     Notice,
 )
-from switchbot_automation.model import Power, ReasonCode
+from switchbot_automation.model import Action, Power, ReasonCode
 from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
+    from switchbot_automation.core.control.air import Want
     from switchbot_automation.core.control.band import Edges
     from switchbot_automation.core.state.zone import Refusal, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
@@ -67,6 +70,16 @@ _FOUND_KELVIN = 0.5
 _HOURS, _HOURS_A_KELVIN = 3.0, 1.0
 _SHORTEST, _LONGEST = timedelta(hours=2), timedelta(hours=12)
 _OF_HISTORY, _BESIDE_HISTORY = 1.5, timedelta(minutes=30)
+# So far has air to come nearer to what is wanted, twice a meter's step, within so long; the
+# tank of a humidifier or dehumidifier is empty, or full, else.
+_AIR_MOVES = {
+    ReasonCode.HUMIDITY_BELOW: 2.0,
+    ReasonCode.HUMIDITY_ABOVE: 2.0,
+    ReasonCode.MOULD_RISK: 2.0,
+    ReasonCode.DEW_POINT_ABOVE: 0.5,
+    ReasonCode.CO2_ABOVE: 75.0,
+}
+_AIR_STALLS = timedelta(minutes=90)
 # From here on too much of what the unit gives is no swing.
 _FAR_KELVIN = 1.0
 # A pause so long starts the room anew.
@@ -174,8 +187,8 @@ def _facts(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Facts:
         idle,
         _silent(zone, state, now),
         _unit(zone, state, now),
-        # A room that nobody keeps has no band.
-        edges_of(as_asked(zone)) if idle is None else None,
+        # A room that nobody keeps has no band, nor has what keeps but its air.
+        edges_of(as_asked(zone)) if idle is None and not keeps_air(zone) else None,
         state.compressor_running,
     )
 
@@ -222,6 +235,8 @@ def _standing(
         return RoomHealth(status, _paused_since(zone, state, keeping), (code,))
     if not zone.meters:
         return _as(keeping, "unknown", (ReasonCode.NO_METER,), now)
+    if keeps_air(zone):
+        return _air_standing(zone, state, keeping, facts, now)
     if edges is None or zone.mode not in ("winter", "summer"):
         code = ReasonCode.PROFILE_MISSING if edges is None else ReasonCode.MODE_UNKNOWN
         return _as(keeping, "unknown", (code,), now)
@@ -235,6 +250,50 @@ def _standing(
     if out is None:
         return _as(keeping, "kept", (ReasonCode.WITHIN_BAND,), now)
     return _of_excursion(zone, state, out, facts, now)
+
+
+def keeps_air(zone: ZoneSettings) -> bool:
+    """Tell whether a unit is there for the humidity or the freshness of its room's air."""
+    if zone.kind.own in (Action.DRY, Action.HUMIDIFY):
+        return zone.humidity is not None
+    return zone.kind.own in (Action.VENTILATE, Action.PURIFY) and zone.air is not None
+
+
+def _air_wanted(zone: ZoneSettings, state: ZoneState, now: datetime) -> Want | None:
+    """Return what is wanted of the air as it was read last, None where it was not."""
+    temperature = state.last_temperature
+    if temperature is None:
+        return None
+    outdoor = outdoor_of(state.surroundings, now)
+    percent, co2 = state.last_humidity, state.last_co2
+    return wanted_of(zone, temperature, percent, co2, outdoor)
+
+
+def _air_standing(
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    facts: _Facts,
+    now: datetime,
+) -> RoomHealth:
+    """Return how the air stands that a unit is there for."""
+    if keeping.since is None and state.sensing is None:
+        return RoomHealth("unknown", None, (ReasonCode.NO_READING,))
+    why = keeping.blind_why or facts.silent
+    if why is not None:
+        since = keeping.blind_since or _last_good(state) or now
+        return RoomHealth("blind", since, (why,))
+    want = _air_wanted(zone, state, now)
+    if want is None:
+        return RoomHealth("unknown", None, (ReasonCode.NO_READING,))
+    code, out = want.reason.code, keeping.excursion
+    if code in (ReasonCode.HUMIDITY_UNKNOWN, ReasonCode.CO2_UNKNOWN):
+        return RoomHealth("unknown", None, (code,))
+    if out is None:
+        return _as(keeping, "kept", (code,), now)
+    if out.lost is None:
+        return RoomHealth("recovering", out.since, (code,))
+    return RoomHealth("not_kept", out.since, (code, ReasonCode.AIR_DOES_NOT_FOLLOW))
 
 
 def _as(
@@ -252,7 +311,7 @@ def _left_alone(
         return "off", ReasonCode.AUTOMATION_DISABLED
     if zone.observe_only:
         return "off", ReasonCode.OBSERVE_ONLY
-    if zone.lead or zone.without_unit:
+    if (zone.lead and not keeps_air(zone)) or zone.without_unit:
         # Whether the room is kept its first unit tells.
         return "off", ReasonCode.STAGE_WAITS
     if not zone.is_made_to(season_action(zone)):
@@ -559,6 +618,10 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     idle = _left_alone(zone, state, now)
     if idle is not None:
         return idle[0] == "off" == keeping.status
+    if keeps_air(zone):
+        want = _air_wanted(zone, state, now)
+        stands = want is not None and not want.works
+        return keeping.status == "kept" and stands
     edges = edges_of(as_asked(zone))
     return (
         keeping.status == "kept"
@@ -686,6 +749,8 @@ def _excursion(
         if since is None or now - since >= _LONG_PAUSE:
             return None
         return out._replace(moved_at=now, helped=False)
+    if keeps_air(zone):
+        return _of_air(zone, state, keeping, facts, now)
     edges, temperature = facts.edges, state.last_temperature
     if edges is None or temperature is None or keeping.blind_why is not None:
         return None if edges is None or out is None else out._replace(helped=False)
@@ -705,6 +770,51 @@ def _excursion(
     return out
 
 
+def _of_air(
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    facts: _Facts,
+    now: datetime,
+) -> Excursion | None:
+    """Return how air is not as a unit that works on it should make it, else None.
+
+    While it rests it is not to blame: what keeps it from working is told of elsewhere.
+    """
+    out, want = keeping.excursion, _air_wanted(zone, state, now)
+    if want is None or want.works is not True or keeping.blind_why is not None:
+        return None
+    code, said = want.reason.code, want.reason.detail
+    value, limit = _number_of(said, "value"), _number_of(said, "limit")
+    if code not in _AIR_MOVES or value is None or limit is None:
+        return None
+    low, beyond = code is ReasonCode.HUMIDITY_BELOW, round(abs(value - limit), 3)
+    if out is None or out.low is not low:
+        return Excursion(now, low, beyond, value, now, helped=False)
+    if not facts.runs or state.uncertain:
+        return out._replace(turned=value, moved_at=now)
+    moved = _moved(out, value, beyond, now, step=_AIR_MOVES[code])
+    if moved.moved_at is now:
+        return moved._replace(lost=None)
+    if moved.lost is None and now - moved.moved_at >= _AIR_STALLS:
+        return moved._replace(lost=value) if beyond > _air_slack(zone, code) else moved
+    return moved
+
+
+def _air_slack(zone: ZoneSettings, code: ReasonCode) -> float:
+    """Return how far beside its limit air may stay without anybody's being told."""
+    if code is ReasonCode.DEW_POINT_ABOVE:
+        return 2.0 * _AIR_MOVES[code]
+    if code is ReasonCode.CO2_ABOVE:
+        return zone.air.hysteresis_ppm if zone.air else 0.0
+    return zone.humidity.hysteresis_percent if zone.humidity else 0.0
+
+
+def _number_of(said: Mapping[str, object], name: str) -> float | None:
+    found = said.get(name, said.get(f"{name}_celsius"))
+    return float(found) if isinstance(found, int | float) else None
+
+
 def _beyond(edges: Edges, temperature: float) -> tuple[bool, float] | None:
     """Return whether it is too cold and by how many kelvin, None within the band."""
     low, high = min(edges.on, edges.off), max(edges.on, edges.off)
@@ -716,13 +826,18 @@ def _beyond(edges: Edges, temperature: float) -> tuple[bool, float] | None:
 
 
 def _moved(
-    out: Excursion, temperature: float, kelvin: float, now: datetime
+    out: Excursion,
+    temperature: float,
+    kelvin: float,
+    now: datetime,
+    *,
+    step: float = _MOVES_KELVIN,
 ) -> Excursion:
-    """Return the excursion with one more temperature."""
+    """Return the excursion with one more temperature, or what else has a `step`."""
     sign = 1.0 if out.low else -1.0
     gained = round(sign * (temperature - out.turned), 6)
     turned, moved_at = out.turned, out.moved_at
-    if gained >= _MOVES_KELVIN:
+    if gained >= step:
         turned, moved_at = temperature, now
     elif gained < 0.0:
         turned = temperature

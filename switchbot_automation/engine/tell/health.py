@@ -207,7 +207,8 @@ def _zones(
             "cannot_command": [
                 str(action)
                 for action in (
-                    *zone.without_way,
+                    # A heater has no summer, and that is no fault of the settings.
+                    *filter(zone.is_made_to, zone.without_way),
                     *all_refused(zone, state.refusals),
                 )
             ],
