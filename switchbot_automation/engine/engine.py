@@ -32,7 +32,6 @@ from switchbot_automation.engine.configure import what_if
 from switchbot_automation.engine.documents.documents import Documents
 from switchbot_automation.engine.documents.keys import claim, keys_of
 from switchbot_automation.engine.documents.leader import KEY
-from switchbot_automation.engine.lifetime import Lifetime
 from switchbot_automation.engine.observe.meters import account_of
 from switchbot_automation.engine.tell import shared
 from switchbot_automation.engine.tell.events import (
@@ -52,7 +51,7 @@ from switchbot_automation.engine.tell.record import (
     threaded,
 )
 from switchbot_automation.engine.tick import Performance
-from switchbot_automation.engine.turns import Turns
+from switchbot_automation.engine.turns import Lifetime, Turns
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.instants import stored_instant

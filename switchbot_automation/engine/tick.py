@@ -138,12 +138,15 @@ class Preparation:
         settings = life.settings if documents.foreign is None else None
         stored, reachable = documents.home.stored, documents.reachable
         self._tell_of_settings(before, changed=changed)
-        self._quota_watch.take(documents.quota, settings, read=reachable)
-        if reachable and self._leadership.look(stored, claim=claim):
+        # The store may have taken its time.
+        read_at, since = self._clock.now(), self._clock.monotonic()
+        self._quota_watch.take(documents.quota, settings, read_at, read=reachable)
+        if reachable and self._leadership.look(stored, since, claim=claim):
             documents.taken_over()
         self._note_lead()
-        documents.in_company = documents.follows or self._leadership.others
-        if self._leadership.others:
+        others = self._leadership.has_others(since)
+        documents.in_company = documents.follows or others
+        if others:
             documents.expect_others()
         if documents.left.units:
             self._left_units.bring_up_to(now, jump)

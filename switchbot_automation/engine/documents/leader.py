@@ -87,7 +87,11 @@ class Leadership:
     @property
     def others(self) -> bool:
         """Whether other engines follow this one."""
-        return self._clock.monotonic() < self._others_until
+        return self.has_others(self._clock.monotonic())
+
+    def has_others(self, at: float) -> bool:
+        """Tell it for the monotonic instant `at`, just asked of the clock."""
+        return at < self._others_until
 
     def mark(self, now: datetime) -> dict[str, Any]:
         """Return what a follower writes once a minute, {} in between."""
@@ -101,20 +105,20 @@ class Leadership:
         """Take the lead from an engine that did not keep what was promised."""
         found = document.get(KEY)
         token = _whole(found.get("token") if isinstance(found, dict) else 0)
-        self._claim(token, others=True)
+        self._claim(token, self._clock.monotonic(), others=True)
 
-    def _claim(self, token: int, *, others: bool) -> None:
-        now = self._clock.monotonic()
+    def _claim(self, token: int, now: float, *, others: bool) -> None:
         self._look_until = now + _COMPANY_SECONDS
         if others or not self.leads:
             self._others_until = now + _COMPANY_SECONDS
         self.token = token + 1
         self.leads, self.watching = True, False
 
-    def look(self, document: Mapping[str, Any], *, claim: bool) -> bool:
+    def look(self, document: Mapping[str, Any], at: float, *, claim: bool) -> bool:
         """Read who leads; tell whether the lead was taken from another engine.
 
-        `claim`: a first look also takes the lead.
+        `at` is the monotonic instant, just asked of the clock. `claim`: a first look
+        also takes the lead.
         """
         self._id = self._id or uuid.uuid4().hex
         found = document.get(KEY)
@@ -123,7 +127,7 @@ class Leadership:
         mark = document.get(FOLLOWED)
         if mark != self._mark:
             if self._mark is not None:
-                self._others_until = self._clock.monotonic() + _COMPANY_SECONDS
+                self._others_until = at + _COMPANY_SECONDS
             self._mark = mark
         if holder.get("id") == self._id or (self.token and token < self.token):
             self.leads = True
@@ -132,20 +136,19 @@ class Leadership:
         if self.token == 0:
             last_tick = document.get("last_tick")
             watches = not free and self._watches()
-            self.watching = watches and not self._silent(holder, last_tick)
+            self.watching = watches and not self._silent(holder, last_tick, at)
             self.leads = not self.watching
             if claim and self.leads:
-                self._claim(token, others=not free)
+                self._claim(token, at, others=not free)
             return claim and self.leads and not free
-        if free or self._silent(holder, document.get("last_tick")):
-            self._claim(token, others=not free)
+        if free or self._silent(holder, document.get("last_tick"), at):
+            self._claim(token, at, others=not free)
             return not free
         self.leads = False
         return False
 
-    def _silent(self, holder: Mapping[str, Any], last_tick: Any) -> bool:
+    def _silent(self, holder: Mapping[str, Any], last_tick: Any, now: float) -> bool:
         """Watch the holder on our own clock; tell whether it has been away too long."""
-        now = self._clock.monotonic()
         seen = (holder.get("id"), holder.get("token"), last_tick)
         if seen != self._seen:
             self._seen, self._seen_at = seen, now

@@ -219,17 +219,23 @@ class QuotaWatch:
         self._told = "normal"
 
     def take(
-        self, document: Mapping[str, Any], settings: Settings | None, *, read: bool
+        self,
+        document: Mapping[str, Any],
+        settings: Settings | None,
+        now: datetime,
+        *,
+        read: bool,
     ) -> None:
         """Take in the home's state document; `read` says that the store gave it.
 
         The first one that the ledger sees is from before; later ones hold what others on
-        the account have spent. Several engines may share the ledger.
+        the account have spent. Several engines may share the ledger, so `now` has to be
+        just asked of the clock.
         """
         if read and not self._ledger.restored:
-            self._ledger.restore(document)
+            self._ledger.restore(document, now=now)
         else:
-            self._ledger.merge(document)
+            self._ledger.merge(document, now=now)
         if settings is not None:
             self._ledger.keep_for_commands(settings.quota_reserve)
 
