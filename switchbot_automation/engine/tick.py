@@ -314,7 +314,7 @@ class Tick:
             notes=self._meters.notes,
             new=self._never_stored(settings),
             told=self._meters.told(settings),
-            quota=self._meters.quota(),
+            quota=self._meters.quota(self._clock.now()),
             force=force,
         )
         request = next(going)

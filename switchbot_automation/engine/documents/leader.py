@@ -17,9 +17,6 @@ looked, and what it still saves is joined by the engine that leads, see `documen
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.core.state.zone import Intent
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 KEY = "engine"
@@ -41,9 +37,6 @@ _PATIENCE_SECONDS = 60.0
 # After a claim, and after a follower was heard of, others are reckoned with for so long.
 _COMPANY_SECONDS = 300.0
 _MARK_SECONDS = 60.0
-
-# The intents that this process is sending at this moment, whichever engine of it.
-SENDING: set[str] = set()
 
 
 class Leadership:
@@ -193,34 +186,3 @@ def _longest_wait(zone: ZoneSettings) -> float:
 
 def _whole(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
-
-
-# --- whether somebody is sending an intent just now -------------------------------
-
-
-def this_process() -> str:
-    """Name this process among those of all hosts."""
-    return f"{platform.node()}:{os.getpid()}"
-
-
-def may_be_sending(intent: Intent) -> bool | None:
-    """Tell whether the writer of an intent may still be at it; None: nobody knows.
-
-    A process of this host can be asked for; one of another host cannot.
-    """
-    if intent.owner is None:
-        return None
-    host, _, pid = intent.owner.rpartition(":")
-    if host != platform.node() or not pid.isdigit():
-        return True
-    if int(pid) == os.getpid():
-        return intent.id in SENDING
-    if sys.platform == "win32":
-        return None  # where there is no signal 0: this would end it
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -210,8 +210,16 @@ class Observer:
 
     def may_ask(self, device_id: str) -> bool:
         """Tell whether a device may be read: from the cloud, as far as calls are left."""
-        heard = self.ears is not None and self.ears.hears(device_id)
-        return heard or _of_plugin((device_id,)) or self._quota.allows_read()
+        return (
+            self._ears_for(device_id) is not None
+            or _of_plugin((device_id,))
+            or self._quota.allows_read(self._clock.now())
+        )
+
+    def _ears_for(self, device_id: str) -> EarsOfEngine | None:
+        """Return what hears a device beside the cloud, None where nothing does."""
+        ears = self.ears
+        return ears if ears is not None and device_id in ears.hearing() else None
 
     async def status(self, device_id: str) -> DeviceStatus:
         """Ask what a device is like. Raises what `call` raises.
@@ -223,8 +231,8 @@ class Observer:
 
     async def answer(self, device_id: str) -> tuple[DeviceStatus, Statement]:
         """Ask as `status` does; return also what of it can be believed."""
-        ears = self.ears
-        if ears is None or not ears.hears(device_id):
+        ears = self._ears_for(device_id)
+        if ears is None:
             status = await self._told(device_id)
         else:
             status = await self._heard_or_told(ears, device_id)
@@ -467,7 +475,7 @@ class Observer:
 
         Raises as `call` does, and QuotaExhaustedError, unsent, while the cloud refuses.
         """
-        if not (_of_plugin(args) or self._quota.allows_command()):
+        if not (_of_plugin(args) or self._quota.allows_command(self._clock.now())):
             raise QuotaExhaustedError(
                 "not sent, the cloud refuses today's calls",
                 resets_at=self._quota.resets_at,

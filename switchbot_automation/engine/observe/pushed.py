@@ -226,6 +226,7 @@ class Pushes:
             event.context,
             device_type=event.device_type,
             unit=line.unit if line else None,
+            read=event.reading,
         )
         temperature = finite(said.values.get("temperature"))
         scaled = None

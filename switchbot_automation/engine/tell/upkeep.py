@@ -87,9 +87,8 @@ class UpkeepWatch:
 
     def heard(self, event: WebhookEvent) -> None:
         """Take what a device pushed, in its status's words."""
-        values = said_by_event(event.context, new=event.values).values
-        at = min(event.sampled_at, self._clock.now())
-        self._take(event.device_id, values, at)
+        said = said_by_event(event.context, new=event.values, read=event.reading)
+        self._take(event.device_id, said.values, event.sampled_at)
 
     def listed(self, names: Mapping[str, str]) -> None:
         """Take the devices' names by id, for what a person is told."""
