@@ -857,10 +857,10 @@ def accepted(
     state: ZoneState, order: Order, rung: RungResult, at: datetime, command_id: str
 ) -> ZoneState:
     """Return the state once a rung took the order at `at`."""
-    zone, action = order.zone, order.action
+    zone, action, limit = order.zone, order.action, limit_of(order)
     after = after_command(state, zone, action, rung, at=at, label=order.label)
     if not order.attempt:
-        after = guarded(after, limit_of(order))
+        after = guarded(after, limit)
     if any(why.code is ReasonCode.GROUP_CHANGEOVER for why in order.reasons):
         # It was stopped for the very wish that waits for its rest.
         after = still_wished(after, state.pending_manual)

@@ -67,7 +67,7 @@ from switchbot_automation.units import CELSIUS
 from switchbot_store import AsyncHomeStore, HomeStore, StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -365,7 +365,7 @@ class AutomationEngine:
             next_wakeup=wakeup,
             duration_seconds=seconds - started,
         )
-        if parts.leadership.leads and parts.leadership.others:
+        if parts.leadership.leads and parts.leadership.has_others(seconds):
             told = shared.to_document(decisions, now, wakeup, parts.leadership.token)
             await documents.tell(told)
         self._report, self._last_tick, self._told_wakeup = report, now, None
@@ -530,7 +530,7 @@ class AutomationEngine:
     ) -> None:
         """Record what a tick came to, and store what changed by it."""
         parts, documents = self._parts, self._documents
-        quota = parts.quota.to_document()
+        quota = parts.quota.to_document(self._clock.now())
         if not parts.leadership.leads:
             documents.drop()
             await documents.save(quota)
@@ -733,16 +733,15 @@ class AutomationEngine:
         of every event that was taken, of whatever device. Does not wait for a tick.
         """
         self._lifetime.check()
-        event, zones = self._parts.pushes.take(payload)
+        event, zones, around = self._parts.pushes.take(payload)
         if isinstance(event, RefusedWebhook):
             return event
         self._parts.listeners.emit(WebhookReceived(event, zones))
         if not self._parts.leadership.leads:
             settings = self._documents.life.settings
-            around = settings is not None and event.device_id in settings.sensors_around
             if zones or around or (settings is not None and settings.rules):
                 await self._documents.pass_on(payload)
-        elif self._took(event, zones):
+        elif self._took(event, concerns=bool(zones or around)):
             self._parts.agenda.bring_forward()
         return event
 
@@ -800,12 +799,13 @@ class AutomationEngine:
         """
         self._beside[name] = report
 
-    def _took(self, event: WebhookEvent, zones: Collection[str]) -> bool:
-        """Hand an event to rules and upkeep; tell whether it wants a tick."""
-        settings = self._documents.life.settings
-        around = settings is not None and event.device_id in settings.sensors_around
+    def _took(self, event: WebhookEvent, *, concerns: bool) -> bool:
+        """Hand an event to rules and upkeep; tell whether it wants a tick.
+
+        `concerns`: it is of a device of the settings.
+        """
         wanted = self._rules.take(event)
-        if zones or around or wanted:
+        if concerns or wanted:
             self._parts.upkeep.heard(event)
         return wanted or self._parts.pushes.wake
 
@@ -839,11 +839,11 @@ class AutomationEngine:
                 self._wanted = str(wanted)
                 self._parts.agenda.bring_forward()
                 continue
-            event, zones = self._parts.pushes.take(payload)
+            event, zones, around = self._parts.pushes.take(payload)
             if isinstance(event, RefusedWebhook):
                 continue
             self._parts.listeners.emit(WebhookReceived(event, zones))
-            if self._took(event, zones):
+            if self._took(event, concerns=bool(zones or around)):
                 self._parts.agenda.bring_forward()
 
     async def apply_settings(

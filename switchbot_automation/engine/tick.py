@@ -143,8 +143,8 @@ class Preparation:
         self._quota_watch.take(documents.quota, settings, read_at, read=reachable)
         if reachable and self._leadership.look(stored, since, claim=claim):
             documents.taken_over()
-        self._note_lead()
         others = self._leadership.has_others(since)
+        self._note_lead()
         documents.in_company = documents.follows or others
         if others:
             documents.expect_others()
@@ -307,6 +307,7 @@ class Tick:
         self, settings: Settings, now: datetime, *, force: bool
     ) -> list[ZoneTick]:
         self._commander.begin()
+        asked_at = self._clock.now()
         going = tick(
             settings,
             self._documents.states,
@@ -314,7 +315,7 @@ class Tick:
             notes=self._meters.notes,
             new=self._never_stored(settings),
             told=self._meters.told(settings),
-            quota=self._meters.quota(self._clock.now()),
+            quota=self._meters.quota(asked_at),
             force=force,
         )
         request = next(going)

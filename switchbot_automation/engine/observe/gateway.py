@@ -271,6 +271,11 @@ class Observer:
             if not isinstance(fields, Mapping):
                 kind = type(fields).__name__
                 raise TypeError(f"the fields of a status are a {kind}")  # noqa: TRY301 - told as any failure of a client is
+            at: object = status.received_at
+            if not isinstance(at, datetime) or at.tzinfo is None:
+                # A host's own client may give anything.
+                now = self._clock.now()
+                status = DeviceStatus(device_id, status.device_type, fields, now)
         except QuotaExhaustedError:
             raise
         except Exception as error:  # any client, also a host's own
@@ -470,12 +475,17 @@ class Observer:
             "a mistake in the code that makes calls for the engine", exc_info=error
         )
 
-    async def send(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
+    async def send(
+        self,
+        function: Callable[..., Awaitable[_T]],
+        *args: object,
+        now: datetime | None = None,
+    ) -> _T:
         """Make one call that commands; the reserve is open to it.
 
-        Raises as `call` does, and QuotaExhaustedError, unsent, while the cloud refuses.
+        Who has just asked the clock hands the instant on as `now`. Raises as `call` does, and QuotaExhaustedError, unsent, while the cloud refuses.
         """
-        if not (_of_plugin(args) or self._quota.allows_command(self._clock.now())):
+        if not (_of_plugin(args) or self._quota.allows_command(now)):
             raise QuotaExhaustedError(
                 "not sent, the cloud refuses today's calls",
                 resets_at=self._quota.resets_at,

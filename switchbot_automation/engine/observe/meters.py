@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.cloud.talk.quota import QuotaLedger
@@ -21,6 +20,7 @@ from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.core.state.said import Statement
@@ -156,7 +156,7 @@ class Meters:
             return Reading(problem=ReasonCode.QUOTA_RESERVE)
         try:
             status, said = await self._observer.answer(device_id)
-            reading = _reading(status, said, self._clock)
+            reading = _reading(status, said)
         except QuotaExhaustedError as error:
             return Reading(problem=ReasonCode.QUOTA_RESERVE, error=describe(error))
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
@@ -170,10 +170,8 @@ class Meters:
         return reading
 
 
-def _reading(status: DeviceStatus, said: Statement, clock: Clock) -> Reading:
-    at: Any = status.received_at  # a host's own client may give anything
-    if not isinstance(at, datetime) or at.tzinfo is None:
-        at = clock.now()
+def _reading(status: DeviceStatus, said: Statement) -> Reading:
+    at = status.received_at
     why = said.doubts.get("temperature") or said.whole
     humidity = finite(said.values.get("humidity"))
     co2 = finite(said.values.get("CO2"))

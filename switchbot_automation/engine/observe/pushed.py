@@ -110,10 +110,10 @@ class Pushes:
 
     def take(
         self, payload: Mapping[str, Any]
-    ) -> tuple[WebhookEvent | RefusedWebhook, tuple[str, ...]]:
+    ) -> tuple[WebhookEvent | RefusedWebhook, tuple[str, ...], bool]:
         """Take an event in; return it, or why not, and the zones it is a reading of.
 
-        Sets `wake` where it says that a threshold that matters was crossed.
+        And whether it is of a sensor around a zone. Sets `wake` where it says that a threshold that matters was crossed.
         """
         settings, known = self._documents.life.settings, self._known
         if known.settings is not settings:
@@ -121,18 +121,19 @@ class Pushes:
         now, seconds = self._clock.now(), self._clock.monotonic()
         event = self._receiver.receive(payload, now, seconds, known=known.devices)
         if isinstance(event, RefusedWebhook):
-            return event, ()
-        if event.device_id in known.sensors:
+            return event, (), False
+        around = event.device_id in known.sensors
+        if around:
             self._take_sign(event)
         names = known.zones.get(event.device_id)
         if names is None or settings is None:
-            return event, ()
+            return event, (), around
         zones = [settings.zones[name] for name in names]
         if self._hear(event, zones, seconds) and not self.wake:
             self.wake = any(
                 self._matters(settings, zone, event.device_id, now) for zone in zones
             )
-        return event, names
+        return event, names, around
 
     def _take_sign(self, event: WebhookEvent) -> None:
         """Keep what a sensor around a zone showed; a change is worth a tick at once."""

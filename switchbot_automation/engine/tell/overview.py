@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from switchbot_automation.core.control.band import aim_of
+from switchbot_automation.core.control.band import aim_of, as_asked
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import is_stale
-from switchbot_automation.core.price import as_asked
 from switchbot_automation.core.state.around import outdoor_of
 from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.values import encode_instant

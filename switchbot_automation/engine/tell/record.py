@@ -166,6 +166,7 @@ class Recorder:
     ) -> HistorySample:
         state = self._documents.states[tick.zone.name]
         run, trace = look
+        aim = None if trace is None else aim_of(tick.zone)
         metadata: dict[str, Any] = {
             "trigger": trigger,
             "outcome": str(tick.decision.outcome),
@@ -182,7 +183,6 @@ class Recorder:
             metadata["run"] = rows.repeating(run.recorded_at, now)
         else:
             run.told = rows.said(metadata)
-            aim = aim_of(tick.zone)
             if aim is not None:
                 metadata["band"] = [aim.low, aim.high]
             metadata["trace"] = to_document(trace)

@@ -83,7 +83,7 @@ class UpkeepWatch:
 
     def saw(self, status: DeviceStatus, said: Statement) -> None:
         """Take what a device answered, whoever asked it."""
-        self._take(status.device_id, said.values, self._clock.now())
+        self._take(status.device_id, said.values, status.received_at)
 
     def heard(self, event: WebhookEvent) -> None:
         """Take what a device pushed, in its status's words."""
