@@ -39,8 +39,9 @@ from switchbot_automation.engine.tell.events import (
 )
 from switchbot_automation.engine.tell.health import health_report, quota_report
 from switchbot_automation.engine.tell.overview import (
+    at_once,
+    in_turns,
     overview,
-    overview_in_turns,
     zone_overview,
 )
 from switchbot_automation.engine.tell.record import (
@@ -67,7 +68,7 @@ from switchbot_automation.units import CELSIUS
 from switchbot_store import AsyncHomeStore, HomeStore, StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Generator, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -974,23 +975,18 @@ class AutomationEngine:
 
     def overview(self) -> dict[str, Any]:
         """Return every zone as it is now, JSON-able; see `overview`. No I/O."""
-        self._lifetime.check_open()
-        return overview(
-            self._documents,
-            self._report,
-            self._last_tick,
-            self._shown_wakeup,
-            self._clock.now(),
-            store=self._store.status(),
-        )
+        return at_once(self._looked_over())
 
     async def overview_in_turns(self) -> dict[str, Any]:
         """Return `overview`, letting others have their turn on the event loop. No I/O.
 
         For homes of very many zones: each is as it is when it is looked at.
         """
+        return await in_turns(self._looked_over())
+
+    def _looked_over(self) -> Generator[None, None, dict[str, Any]]:
         self._lifetime.check_open()
-        return await overview_in_turns(
+        return overview(
             self._documents,
             self._report,
             self._last_tick,

@@ -87,6 +87,8 @@ class WebhookRefusal(StrEnum):
     FROM_THE_FUTURE = "from_the_future"
     TOO_MANY = "too_many"
     """More than a device has to say; the next one in a while is heard again."""
+    NOT_WOKEN = "not_woken"
+    """Its home could not be woken by it, and looks in its own time; none of a receiver's."""
 
 
 @dataclass(frozen=True, slots=True)
