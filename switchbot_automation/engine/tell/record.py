@@ -182,7 +182,6 @@ class Recorder:
             }
             metadata["run"] = rows.repeating(run.recorded_at, now)
         else:
-            run.told = rows.said(metadata)
             if aim is not None:
                 metadata["band"] = [aim.low, aim.high]
             metadata["trace"] = to_document(trace)
@@ -190,6 +189,7 @@ class Recorder:
                 metadata["run"] = {"since": encode_instant(run.since)}
             if tick.commands:
                 metadata["commands"] = commands_as_json(tick.commands)
+            run.told = rows.said(metadata)
         return HistorySample(
             timestamp=now,
             zone=tick.zone.name,

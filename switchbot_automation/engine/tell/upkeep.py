@@ -19,8 +19,8 @@ from switchbot_automation.explain.words import upkeep_words
 from switchbot_automation.languages import chosen, speaking, spoken
 from switchbot_automation.model import Power
 from switchbot_automation.units import measuring
-from switchbot_automation.upkeep.facts import facts_of, readings_of
-from switchbot_automation.upkeep.ledger import UpkeepLedger
+from switchbot_automation.upkeep.ledger import UpkeepLedger, facts_of
+from switchbot_automation.upkeep.readings import readings_of
 from switchbot_store import DeviceReading
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from switchbot_automation.explain.rows import Decisions, told_at
 from switchbot_automation.instants import parse_instant, zulu
 from switchbot_automation.languages import spoken
 from switchbot_automation.units import CELSIUS, from_celsius
-from switchbot_automation.upkeep.facts import POWER
+from switchbot_automation.upkeep.ledger import POWER
 from switchbot_automation.web.api.encoding import in_words
 from switchbot_automation.web.delivery import as_known_json
 from switchbot_automation.web.request import (
