@@ -396,8 +396,7 @@ class AutomationEngine:
                     ticks, strays = with_commands(ticks, strays)
                 if settings.rules or any(tick.tells for tick in ticks):
                     await parts.notices.tell(now)
-                parts.upkeep.ticked(now)
-                await parts.upkeep.tell(now)
+                await parts.upkeep.ticked(now)
         finally:
             await self._turns.close()
         return ticks, strays, rules_at

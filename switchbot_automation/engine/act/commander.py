@@ -308,7 +308,9 @@ class Commander:
         if now is None:
             now = self._clock.now()
         for name, state in states.items():
-            found = answering(state, now, after_silence=after_silence)
+            found = state
+            if state.refusals:
+                found = answering(state, now, after_silence=after_silence)
             if after_silence:
                 found = answers_again(found)
             if found is not state:

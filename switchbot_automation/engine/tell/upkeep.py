@@ -101,13 +101,20 @@ class UpkeepWatch:
         if len(self._waiting) < _MOST_WAITING:
             self._waiting.append((at, device_id, values))
 
-    def ticked(self, now: datetime) -> None:
-        """Take whether each zone's unit runs."""
-        ledger, day = self._own(), self._day(now)
+    async def ticked(self, now: datetime) -> None:
+        """Take whether each zone's unit runs, and tell a person what is new of any.
+
+        What cannot be delivered is tried again later.
+        """
         settings = self._documents.life.settings
-        for name in settings.zones if settings else ():
+        if settings is None:
+            return
+        ledger, day = self._own(), self._day(now)
+        for name in settings.zones:
             runs = _RUNS.get(self._documents.states[name].power)
             ledger.ran(name, now, day, on=runs)
+        if self._not_before is None or now >= self._not_before:
+            await self._tell(settings, ledger, now)
 
     def done(self, name: str, now: datetime) -> bool:
         """Begin anew after an upkeep of a zone's unit or of a device; whether it is known."""
@@ -115,12 +122,9 @@ class UpkeepWatch:
 
     # --- what becomes of it ------------------------------------------------------------
 
-    async def tell(self, now: datetime) -> None:
-        """Tell a person what is new; what cannot be delivered is tried again later."""
-        settings = self._documents.life.settings
-        if settings is None or (self._not_before and now < self._not_before):
-            return
-        ledger = self._own()
+    async def _tell(
+        self, settings: Settings, ledger: UpkeepLedger, now: datetime
+    ) -> None:
         for news in ledger.news(
             battery_below=settings.battery_below,
             filter_after_hours=settings.filter_after_hours,
