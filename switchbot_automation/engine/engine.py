@@ -333,9 +333,9 @@ class AutomationEngine:
             leads = self._take_lead_of_silent(now)
             if not leads and trigger not in _UNLED:
                 return await self._follow(settings, trigger, now, started)
+        parts.plugged.adopt(self.offsets)
         self._take_passed_on()
         trigger, self._wanted = self._wanted or trigger, ""
-        parts.plugged.adopt(self.offsets)
         rules_at: datetime | None = None
         ticks: list[ZoneTick] = []
         strays: tuple[Command, ...] = ()

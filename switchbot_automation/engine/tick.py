@@ -136,11 +136,12 @@ class Preparation:
         only = None if jump or of is None else self._concerned(of)
         changed = await documents.load(only)
         settings = life.settings if documents.foreign is None else None
-        stored, reachable = documents.home.stored, documents.reachable
+        stored, calls = documents.home.stored, documents.quota
+        reachable = documents.reachable
         self._tell_of_settings(before, changed=changed)
         # The store may have taken its time.
         read_at, since = self._clock.now(), self._clock.monotonic()
-        self._quota_watch.take(documents.quota, settings, read_at, read=reachable)
+        self._quota_watch.take(calls, settings, read_at, read=reachable)
         if reachable and self._leadership.look(stored, since, claim=claim):
             documents.taken_over()
         others = self._leadership.has_others(since)
@@ -159,8 +160,8 @@ class Preparation:
         if only is not None and not changed:
             settings = narrowed(settings, only)
         in_force = arrive(settings, documents.states, now, jump_seconds=jump)
-        self._observer.remember(documents.states[name] for name in settings.zones)
         self._commander.recover(settings, now)
+        self._observer.remember(documents.states[name] for name in settings.zones)
         return in_force
 
     def _tell_of_settings(self, before: SettingsError | None, *, changed: bool) -> None:

@@ -64,8 +64,23 @@ class KnownDevices:
             for meter in dict.fromkeys(zone.meters):
                 zones[meter] = (*zones.get(meter, ()), name)
         self.settings, self.zones = settings, zones
-        self.sensors = settings.sensors_around if settings else frozenset()
+        self.sensors = _sensors_around(settings) if settings else frozenset()
         self.devices = self.sensors | zones.keys()
+
+
+def _sensors_around(settings: Settings) -> frozenset[str]:
+    """Return the devices that say something of openings and presence, around all zones."""
+    overlaid = [
+        settings.zones[name] for name in settings.overlaid & settings.zones.keys()
+    ]
+    outdoors = frozenset(each.outdoor_device_id for each in overlaid) - {""}
+    return outdoors | frozenset(
+        sensor
+        for zone in overlaid
+        for part in (zone.openings, zone.presence)
+        if part is not None
+        for sensor in part.sensors
+    )
 
 
 class Meters:
