@@ -6,6 +6,7 @@ home's settings: what was typed in half degrees of either comes back as it was t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
@@ -55,6 +56,12 @@ def degrees(celsius: float, unit: str | None = None) -> str:
     ('68', '20.5')
     """
     return f"{from_celsius(celsius, unit or measured_in()):g}"
+
+
+def unit_of(document: object) -> str:
+    """Return the unit of a document's temperatures; Celsius where it names none of ours."""
+    unit = document.get("unit") if isinstance(document, Mapping) else None
+    return FAHRENHEIT if unit == FAHRENHEIT else CELSIUS
 
 
 def measured_in() -> str:

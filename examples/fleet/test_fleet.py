@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from switchbot_automation.cli.app import application
-from switchbot_automation.cli.fleet import fleet as fleet_commands
+from switchbot_automation.cli.commands.fleet import fleet as fleet_commands
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
 from switchbot_store import HomeStore, PostgresStore
 

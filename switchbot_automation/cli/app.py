@@ -79,7 +79,9 @@ class _CommandLine(click.Group):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        module = importlib.import_module(f"switchbot_automation.cli.{entry.module}")
+        module = importlib.import_module(
+            f"switchbot_automation.cli.commands.{entry.module}"
+        )
         command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)  # noqa: S101  # narrows getattr's Any
         return command

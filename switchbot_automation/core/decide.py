@@ -141,7 +141,9 @@ def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneD
         why = Reason(ReasonCode.NOTHING_TO_SEND)
         return ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=(why,))
     free = _decide_alone(zone, seen, now)
-    return limited(zone, seen, within_outdoor_limit(zone, seen.state, free, now), now)
+    if zone.heat_pump_min_outdoor_celsius is not None:
+        free = within_outdoor_limit(zone, seen.state, free, now)
+    return limited(zone, seen, free, now)
 
 
 # --- the further units of a room -----------------------------------------------------

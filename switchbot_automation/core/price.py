@@ -231,15 +231,6 @@ def with_price(
     )
 
 
-def as_asked(zone: ZoneSettings) -> ZoneSettings:
-    """Return a zone with the whole band, whatever part of it the price asks for."""
-    overlay = zone.overlay
-    if overlay is None or overlay.asked is None:
-        return zone
-    winter, summer = overlay.asked
-    return replace(zone, winter=winter, summer=summer)
-
-
 def _part(
     profile: Profile | None, share: float, *, warm: bool, margin: float
 ) -> Profile | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from switchbot_automation.model import Action, Reason
@@ -42,11 +42,6 @@ class Order:
     emergency: bool = False
     wish: str | None = None
     rule: bool = False
-
-    @property
-    def insists(self) -> bool:
-        """Whether also what the cloud refuses for good is tried: a person may always."""
-        return self.person and not self.rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,41 +109,6 @@ class Answered(NamedTuple):
 
     value: Any
     at: datetime
-
-
-def side_by_side(
-    lanes: Sequence[Generator[Single, Answered, None]],
-) -> Generator[Request, Answered, None]:
-    """Let several go on at once: what they ask for at the same time is one request."""
-    if len(lanes) == 1:
-        yield from lanes[0]
-        return
-    asking: list[tuple[Generator[Single, Answered, None], Single]] = []
-    for lane in lanes:
-        _go_on(lane, None, asking)
-    while asking:
-        if len(asking) == 1:
-            # Nothing is beside it, so there is nothing to put together.
-            lane, request = asking.pop()
-            answer = yield request
-            _go_on(lane, answer, asking)
-            continue
-        asked, asking = asking, []
-        answers = (yield Together(tuple(request for _lane, request in asked))).value
-        for (lane, _request), answer in zip(asked, answers, strict=True):
-            _go_on(lane, answer, asking)
-
-
-def _go_on(
-    lane: Generator[Single, Answered, None],
-    answer: Answered | None,
-    asking: list[tuple[Generator[Single, Answered, None], Single]],
-) -> None:
-    try:
-        request = next(lane) if answer is None else lane.send(answer)
-    except StopIteration:
-        return
-    asking.append((lane, request))
 
 
 class UnitLook(NamedTuple):

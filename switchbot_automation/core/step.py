@@ -74,7 +74,7 @@ from switchbot_automation.core.requests import (
     Order,
     ReadMeters,
     Send,
-    side_by_side,
+    Together,
 )
 from switchbot_automation.core.state.check import asked, with_check
 from switchbot_automation.core.state.evidence import after_order
@@ -256,7 +256,7 @@ def tick(
         for zone in zones
         if zone.power_meter_device_id or states[zone.name].check is not None
     }
-    yield from side_by_side(
+    yield from _side_by_side(
         [
             _looked_at(lane, states, now, quota, early)
             for lane in _lanes(settings, zones, asks)
@@ -278,7 +278,7 @@ def tick(
         if each.action and verdict.allowed
     }
     done: dict[str, ZoneTick] = {}
-    yield from side_by_side(
+    yield from _side_by_side(
         [
             _acted_on(
                 lane,
@@ -318,6 +318,41 @@ def _lanes(
             lane = of_group.get(zone.name, f"zone {zone.name}")
         lanes.setdefault(lane, []).append(zone)
     return [lane for lane in lanes.values() if lane]
+
+
+def _side_by_side(
+    lanes: Sequence[Generator[Single, Answered, None]],
+) -> Generator[Request, Answered, None]:
+    """Let several go on at once: what they ask for at the same time is one request."""
+    if len(lanes) == 1:
+        yield from lanes[0]
+        return
+    asking: list[tuple[Generator[Single, Answered, None], Single]] = []
+    for lane in lanes:
+        _go_on(lane, None, asking)
+    while asking:
+        if len(asking) == 1:
+            # Nothing is beside it, so there is nothing to put together.
+            lane, request = asking.pop()
+            answer = yield request
+            _go_on(lane, answer, asking)
+            continue
+        asked, asking = asking, []
+        answers = (yield Together(tuple(request for _lane, request in asked))).value
+        for (lane, _request), answer in zip(asked, answers, strict=True):
+            _go_on(lane, answer, asking)
+
+
+def _go_on(
+    lane: Generator[Single, Answered, None],
+    answer: Answered | None,
+    asking: list[tuple[Generator[Single, Answered, None], Single]],
+) -> None:
+    try:
+        request = next(lane) if answer is None else lane.send(answer)
+    except StopIteration:
+        return
+    asking.append((lane, request))
 
 
 def _looked_at(
@@ -374,7 +409,7 @@ def _all_owed(
         or states[name].pending_repeat is not None
     ]
     if owing:
-        yield from side_by_side(
+        yield from _side_by_side(
             [
                 _owed_to(lane, settings, states, now, sent)
                 for lane in _lanes(settings, owing, {zone.name for zone in owing})
@@ -822,10 +857,10 @@ def accepted(
     state: ZoneState, order: Order, rung: RungResult, at: datetime, command_id: str
 ) -> ZoneState:
     """Return the state once a rung took the order at `at`."""
-    zone, action = order.zone, order.action
+    zone, action, limit = order.zone, order.action, limit_of(order)
     after = after_command(state, zone, action, rung, at=at, label=order.label)
     if not order.attempt:
-        after = guarded(after, limit_of(order))
+        after = guarded(after, limit)
     if any(why.code is ReasonCode.GROUP_CHANGEOVER for why in order.reasons):
         # It was stopped for the very wish that waits for its rest.
         after = still_wished(after, state.pending_manual)

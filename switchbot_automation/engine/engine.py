@@ -32,7 +32,6 @@ from switchbot_automation.engine.configure import what_if
 from switchbot_automation.engine.documents.documents import Documents
 from switchbot_automation.engine.documents.keys import claim, keys_of
 from switchbot_automation.engine.documents.leader import KEY
-from switchbot_automation.engine.lifetime import Lifetime
 from switchbot_automation.engine.observe.meters import account_of
 from switchbot_automation.engine.tell import shared
 from switchbot_automation.engine.tell.events import (
@@ -40,8 +39,9 @@ from switchbot_automation.engine.tell.events import (
 )
 from switchbot_automation.engine.tell.health import health_report, quota_report
 from switchbot_automation.engine.tell.overview import (
+    at_once,
+    in_turns,
     overview,
-    overview_in_turns,
     zone_overview,
 )
 from switchbot_automation.engine.tell.record import (
@@ -52,7 +52,7 @@ from switchbot_automation.engine.tell.record import (
     threaded,
 )
 from switchbot_automation.engine.tick import Performance
-from switchbot_automation.engine.turns import Turns
+from switchbot_automation.engine.turns import Lifetime, Turns
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.instants import stored_instant
@@ -68,7 +68,7 @@ from switchbot_automation.units import CELSIUS
 from switchbot_store import AsyncHomeStore, HomeStore, StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Mapping
+    from collections.abc import AsyncIterator, Callable, Generator, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -333,9 +333,9 @@ class AutomationEngine:
             leads = self._take_lead_of_silent(now)
             if not leads and trigger not in _UNLED:
                 return await self._follow(settings, trigger, now, started)
+        parts.plugged.adopt(self.offsets)
         self._take_passed_on()
         trigger, self._wanted = self._wanted or trigger, ""
-        parts.plugged.adopt(self.offsets)
         rules_at: datetime | None = None
         ticks: list[ZoneTick] = []
         strays: tuple[Command, ...] = ()
@@ -366,7 +366,7 @@ class AutomationEngine:
             next_wakeup=wakeup,
             duration_seconds=seconds - started,
         )
-        if parts.leadership.leads and parts.leadership.others:
+        if parts.leadership.leads and parts.leadership.has_others(seconds):
             told = shared.to_document(decisions, now, wakeup, parts.leadership.token)
             await documents.tell(told)
         self._report, self._last_tick, self._told_wakeup = report, now, None
@@ -396,8 +396,7 @@ class AutomationEngine:
                     ticks, strays = with_commands(ticks, strays)
                 if settings.rules or any(tick.tells for tick in ticks):
                     await parts.notices.tell(now)
-                parts.upkeep.ticked(now)
-                await parts.upkeep.tell(now)
+                await parts.upkeep.ticked(now)
         finally:
             await self._turns.close()
         return ticks, strays, rules_at
@@ -531,7 +530,7 @@ class AutomationEngine:
     ) -> None:
         """Record what a tick came to, and store what changed by it."""
         parts, documents = self._parts, self._documents
-        quota = parts.quota.to_document()
+        quota = parts.quota.to_document(self._clock.now())
         if not parts.leadership.leads:
             documents.drop()
             await documents.save(quota)
@@ -734,16 +733,15 @@ class AutomationEngine:
         of every event that was taken, of whatever device. Does not wait for a tick.
         """
         self._lifetime.check()
-        event, zones = self._parts.pushes.take(payload)
+        event, zones, around = self._parts.pushes.take(payload)
         if isinstance(event, RefusedWebhook):
             return event
         self._parts.listeners.emit(WebhookReceived(event, zones))
         if not self._parts.leadership.leads:
             settings = self._documents.life.settings
-            around = settings is not None and event.device_id in settings.sensors_around
             if zones or around or (settings is not None and settings.rules):
                 await self._documents.pass_on(payload)
-        elif self._took(event, zones):
+        elif self._took(event, concerns=bool(zones or around)):
             self._parts.agenda.bring_forward()
         return event
 
@@ -801,12 +799,13 @@ class AutomationEngine:
         """
         self._beside[name] = report
 
-    def _took(self, event: WebhookEvent, zones: Collection[str]) -> bool:
-        """Hand an event to rules and upkeep; tell whether it wants a tick."""
-        settings = self._documents.life.settings
-        around = settings is not None and event.device_id in settings.sensors_around
+    def _took(self, event: WebhookEvent, *, concerns: bool) -> bool:
+        """Hand an event to rules and upkeep; tell whether it wants a tick.
+
+        `concerns`: it is of a device of the settings.
+        """
         wanted = self._rules.take(event)
-        if zones or around or wanted:
+        if concerns or wanted:
             self._parts.upkeep.heard(event)
         return wanted or self._parts.pushes.wake
 
@@ -840,11 +839,11 @@ class AutomationEngine:
                 self._wanted = str(wanted)
                 self._parts.agenda.bring_forward()
                 continue
-            event, zones = self._parts.pushes.take(payload)
+            event, zones, around = self._parts.pushes.take(payload)
             if isinstance(event, RefusedWebhook):
                 continue
             self._parts.listeners.emit(WebhookReceived(event, zones))
-            if self._took(event, zones):
+            if self._took(event, concerns=bool(zones or around)):
                 self._parts.agenda.bring_forward()
 
     async def apply_settings(
@@ -975,23 +974,18 @@ class AutomationEngine:
 
     def overview(self) -> dict[str, Any]:
         """Return every zone as it is now, JSON-able; see `overview`. No I/O."""
-        self._lifetime.check_open()
-        return overview(
-            self._documents,
-            self._report,
-            self._last_tick,
-            self._shown_wakeup,
-            self._clock.now(),
-            store=self._store.status(),
-        )
+        return at_once(self._looked_over())
 
     async def overview_in_turns(self) -> dict[str, Any]:
         """Return `overview`, letting others have their turn on the event loop. No I/O.
 
         For homes of very many zones: each is as it is when it is looked at.
         """
+        return await in_turns(self._looked_over())
+
+    def _looked_over(self) -> Generator[None, None, dict[str, Any]]:
         self._lifetime.check_open()
-        return await overview_in_turns(
+        return overview(
             self._documents,
             self._report,
             self._last_tick,

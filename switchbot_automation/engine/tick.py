@@ -136,14 +136,18 @@ class Preparation:
         only = None if jump or of is None else self._concerned(of)
         changed = await documents.load(only)
         settings = life.settings if documents.foreign is None else None
-        stored, reachable = documents.home.stored, documents.reachable
+        stored, calls = documents.home.stored, documents.quota
+        reachable = documents.reachable
         self._tell_of_settings(before, changed=changed)
-        self._quota_watch.take(documents.quota, settings, read=reachable)
-        if reachable and self._leadership.look(stored, claim=claim):
+        # The store may have taken its time.
+        read_at, since = self._clock.now(), self._clock.monotonic()
+        self._quota_watch.take(calls, settings, read_at, read=reachable)
+        if reachable and self._leadership.look(stored, since, claim=claim):
             documents.taken_over()
+        others = self._leadership.has_others(since)
         self._note_lead()
-        documents.in_company = documents.follows or self._leadership.others
-        if self._leadership.others:
+        documents.in_company = documents.follows or others
+        if others:
             documents.expect_others()
         if documents.left.units:
             self._left_units.bring_up_to(now, jump)
@@ -156,8 +160,8 @@ class Preparation:
         if only is not None and not changed:
             settings = narrowed(settings, only)
         in_force = arrive(settings, documents.states, now, jump_seconds=jump)
-        self._observer.remember(documents.states[name] for name in settings.zones)
         self._commander.recover(settings, now)
+        self._observer.remember(documents.states[name] for name in settings.zones)
         return in_force
 
     def _tell_of_settings(self, before: SettingsError | None, *, changed: bool) -> None:
@@ -304,6 +308,7 @@ class Tick:
         self, settings: Settings, now: datetime, *, force: bool
     ) -> list[ZoneTick]:
         self._commander.begin()
+        asked_at = self._clock.now()
         going = tick(
             settings,
             self._documents.states,
@@ -311,7 +316,7 @@ class Tick:
             notes=self._meters.notes,
             new=self._never_stored(settings),
             told=self._meters.told(settings),
-            quota=self._meters.quota(),
+            quota=self._meters.quota(asked_at),
             force=force,
         )
         request = next(going)

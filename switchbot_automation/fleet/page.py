@@ -24,12 +24,13 @@ from switchbot_automation.languages import translated as _
 from switchbot_automation.web import page as one_home
 from switchbot_automation.web.credentials import Sessions, credentials_of
 from switchbot_automation.web.guard import Access, Who, add_headers, guard, who_asks
-from switchbot_automation.web.language import in_its_language, language_of_page
 from switchbot_automation.web.request import (
     ENTRANCE,
     Entrance,
     RequestRefusedError,
     entrance_of,
+    in_its_language,
+    language_of_page,
 )
 from switchbot_automation.web.server import refuse_unseen, serve_app
 from switchbot_automation.web.shared import Shared
@@ -121,7 +122,7 @@ def homes_app(
         handler: (Access.LOGIN, False) for _method, _path, handler in routes
     }
     app = web.Application(
-        middlewares=[in_its_language, guard(rights)], client_max_size=_BODY_BYTES
+        middlewares=[in_its_language(), guard(rights)], client_max_size=_BODY_BYTES
     )
     app[ENTRANCE] = entrance
     app[_HOMES] = _AllHomes(store, now)

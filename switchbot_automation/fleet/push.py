@@ -111,8 +111,9 @@ class FleetPush:
             except Exception:
                 # The queue may be away; the home is looked at in its own time.
                 _LOGGER.exception("an event woke none of the homes %s", list(homes))
-                self._events.counts["not_woken"] += 1
-                return RefusedWebhook(WebhookRefusal.TOO_MANY, "nobody was woken")
+                why = WebhookRefusal.NOT_WOKEN
+                self._events.counts[str(why)] += 1
+                return RefusedWebhook(why, "nobody was woken")
 
         def missed() -> None:
             task = asyncio.create_task(self._look_anew(homes))

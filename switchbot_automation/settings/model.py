@@ -550,19 +550,6 @@ class Settings:
         """The zone named `default`, else the first."""
         return self.zones.get(DEFAULT_ZONE) or next(iter(self.zones.values()))
 
-    @property
-    def sensors_around(self) -> frozenset[str]:
-        """The devices that say something of openings and presence, around all zones."""
-        overlaid = [self.zones[name] for name in self.overlaid & self.zones.keys()]
-        outdoors = frozenset(each.outdoor_device_id for each in overlaid) - {""}
-        return outdoors | frozenset(
-            sensor
-            for zone in overlaid
-            for part in (zone.openings, zone.presence)
-            if part is not None
-            for sensor in part.sensors
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Overlay:

@@ -58,11 +58,11 @@ from switchbot_automation.settings.model import (
     Settings,
     ZoneSettings,
 )
-from switchbot_automation.settings.scale import in_celsius, range_errors, unit_of
+from switchbot_automation.settings.scale import in_celsius, range_errors
 from switchbot_automation.settings.spec import Kind, SettingSpec
 from switchbot_automation.settings.table import ALIASES, DEFAULTS, section_of_table
 from switchbot_automation.settings.table.zone import SEASONS
-from switchbot_automation.units import degrees, measuring
+from switchbot_automation.units import CELSIUS, degrees, measuring, unit_of
 from switchbot_automation.urls import named_secret
 from switchbot_automation.wording import SHOWN_CHARACTERS, nearest, shown
 from switchbot_store.codec import problem_of
@@ -677,17 +677,20 @@ def load(
     The plug-ins' devices in `absent` may be named though `plugins` does not have them.
     A problem is told in the document's own degrees.
     """
-    with measuring(unit_of(document)):
-        return _load(document, absent)
+    unit = unit_of(document)
+    with measuring(unit):
+        if unit == CELSIUS:
+            return _load(document, document, absent)
+        errors = [*range_errors(document)]
+        if errors:
+            return None, errors
+        return _load(in_celsius(document), document, absent)
 
 
 def _load(
-    document: object, absent: frozenset[str]
+    document: object, written: object, absent: frozenset[str]
 ) -> tuple[Settings | None, list[SettingsError]]:
-    errors = [*range_errors(document)]
-    if errors:
-        return None, errors
-    written, document = document, in_celsius(document)
+    """Return the settings of a document in Celsius that was `written` in its own unit."""
     top = _read_part(document, ())
     top.values.pop("zones", None)
     zones = _zones_of(document) or {DEFAULT_ZONE: {}}
@@ -711,7 +714,8 @@ def _load(
     if errors:
         return None, errors
     # Not kept: a timezone is equal only to itself.
-    defaults = {**_defaults(), "timezone": zone_of(DEFAULTS[""]["timezone"])}
+    timezone = top.values.get("timezone") or zone_of(DEFAULTS[""]["timezone"])
+    defaults = {**_defaults(), "timezone": timezone}
     home = defaults | top.values
     reserve = home["quota_reserve"]
     made: dict[str, ZoneSettings] = {}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.settings.checks import dotted
 from switchbot_automation.settings.table import settings_table
-from switchbot_automation.units import CELSIUS, FAHRENHEIT, from_celsius, to_celsius
+from switchbot_automation.units import CELSIUS, from_celsius, to_celsius, unit_of
 from switchbot_automation.wording import shown
 
 if TYPE_CHECKING:
@@ -32,12 +32,6 @@ _RULES: Final = "rules"
 # What is in there is in the words of whoever wrote the part.
 _OF_OTHERS: Final = frozenset({"plugins", "notifiers"})
 _MOST_LEVELS: Final = 100
-
-
-def unit_of(document: object) -> str:
-    """Return the unit of a document's temperatures; Celsius where it names none of ours."""
-    unit = document.get("unit") if isinstance(document, Mapping) else None
-    return FAHRENHEIT if unit == FAHRENHEIT else CELSIUS
 
 
 def in_celsius(document: Any) -> Any:
@@ -60,8 +54,6 @@ def in_unit_of(document: object, keys: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def range_errors(document: object) -> Iterator[SettingsError]:
     """Yield what of a document in Fahrenheit is out of its range, in its own degrees."""
-    if unit_of(document) == CELSIUS:
-        return
     yield from _out_of_range(document, (), _MOST_LEVELS)
 
 

@@ -1,10 +1,14 @@
 """The book of upkeep: what each device and unit came to, and what a person was told.
 
 Pure: instants are given. One document holds it; whatever is damaged in that is left out.
+Fields as in the SwitchBot API v1.1: `battery` in percent; `filterElement` of humidifiers
+with `usedHours` and `effectiveUsageHours`; `usedElectricity` in watt minutes since midnight
+(of a Relay Switch 2PM for each switch); `weight` or `power` in watts.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date, datetime
 
-    from switchbot_automation.upkeep.facts import Facts
-
 BATTERY: Final = "battery"
 FILTER: Final = "filter"
 _MOST_DEVICES: Final = 500
@@ -30,6 +32,74 @@ _WRITTEN_EVERY: Final = timedelta(minutes=15)
 # A battery's level goes up and down by some percent with the weather.
 _RECOVERED_PERCENT: Final = 5.0
 _HOUR: Final = 3600.0
+_PERCENT: Final = 100.0
+_WATT_MINUTES: Final = 60.0
+_ENERGY: Final = ("usedElectricity", "switch1UsedElectricity", "switch2UsedElectricity")
+POWER: Final = ("weight", "power", "switch1Power", "switch2Power")
+"""What devices call the watts that they draw."""
+_METERED: Final = frozenset({*_ENERGY, *POWER})
+_UPKEEP: Final = _METERED | {"battery", "filterElement"}
+
+
+class Facts(NamedTuple):
+    """What one answer says: percent, hours, watt hours of the day, watts; None: nothing."""
+
+    battery: float | None = None
+    filter_used_hours: float | None = None
+    filter_life_hours: float | None = None
+    energy_wh: float | None = None
+    power_watts: float | None = None
+
+    def __bool__(self) -> bool:
+        return self is not _NOTHING and any(each is not None for each in self)
+
+
+_NOTHING: Final = Facts()
+
+
+def facts_of(values: Mapping[str, Any]) -> Facts:
+    """Return what a device's believed values say of its upkeep.
+
+    >>> facts_of({"battery": 80, "usedElectricity": 90}).energy_wh
+    1.5
+    >>> facts_of({"filterElement": {"usedHours": 12, "effectiveUsageHours": 240}})[1:3]
+    (12.0, 240.0)
+    """
+    if _UPKEEP.isdisjoint(values):
+        return _NOTHING
+    battery = number(values.get("battery"))
+    element = values.get("filterElement")
+    used = life = None
+    if isinstance(element, dict):
+        used = number(element.get("usedHours"))
+        life = number(element.get("effectiveUsageHours"))
+    metered = not _METERED.isdisjoint(values)
+    return Facts(
+        battery if battery is not None and 0 <= battery <= _PERCENT else None,
+        used if used is not None and used >= 0 else None,
+        life if life is not None and life > 0 else None,
+        _sum(values, _ENERGY, 1 / _WATT_MINUTES) if metered else None,
+        _sum(values, POWER, 1.0) if metered else None,
+    )
+
+
+def _sum(
+    values: Mapping[str, Any], names: tuple[str, ...], factor: float
+) -> float | None:
+    found = [number(values[name]) for name in names if name in values]
+    known = [each for each in found if each is not None and each >= 0]
+    return sum(known) * factor if known else None
+
+
+def number(value: object) -> float | None:
+    """Return a finite number, None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 class UpkeepNews(NamedTuple):
@@ -80,7 +150,7 @@ class UpkeepLedger:
     """Keeps the book. `changed` says whether there is something worth writing.
 
     >>> from datetime import UTC, datetime, timedelta
-    >>> from switchbot_automation.upkeep.facts import facts_of
+    >>> from switchbot_automation.upkeep.ledger import facts_of
     >>> at, book = datetime(2026, 1, 12, tzinfo=UTC), UpkeepLedger()
     >>> book.saw("C1", facts_of({"battery": 9}), at, at.date())
     >>> [(each.name, each.what, each.value) for each in book.news(battery_below=10)]

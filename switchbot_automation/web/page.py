@@ -27,8 +27,12 @@ from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
 from switchbot_automation.web.delivery import compressed, is_known, takes_gzip
 from switchbot_automation.web.guard import Who, too_many, who_asks
 from switchbot_automation.web.html_texts import in_language
-from switchbot_automation.web.language import language_of_page
-from switchbot_automation.web.request import RequestRefusedError, entrance_of, read_body
+from switchbot_automation.web.request import (
+    RequestRefusedError,
+    entrance_of,
+    language_of_page,
+    read_body,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -102,7 +106,7 @@ def _answer(request: web.Request, name: str) -> web.Response:
     vary = []
     if name.endswith(".html"):
         language = language_of_page(request)
-        found = _file(name, language, entrance_of(request).unit)
+        found = _file(name, language, entrance_of(request).speech[1])
         headers["Content-Language"] = language
         vary.append("Accept-Language")
     else:

@@ -1,4 +1,4 @@
-"""What every handler has of a request: its site, its query and body, and its answer.
+"""What every handler has of a request: its site, query, body, language, and its answer.
 
 JSON both ways, and bodies that are neither huge nor slow.
 """
@@ -13,14 +13,24 @@ import orjson
 from aiohttp import web
 
 from switchbot_automation.instants import parse_instant
-from switchbot_automation.languages import AUTO
+from switchbot_automation.languages import (
+    AUTO,
+    ENGLISH,
+    LANGUAGES,
+    asked_for,
+    chosen,
+    speaking,
+)
 from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
-from switchbot_automation.units import CELSIUS
+from switchbot_automation.units import CELSIUS, measuring
 from switchbot_automation.web.shared import Shared
 from switchbot_automation.web.strangers import Strangers
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
+
+    from aiohttp.typedefs import Handler, Middleware
 
     from switchbot_automation.engine import AutomationEngine
     from switchbot_automation.engine.scheduler import SchedulerService
@@ -47,14 +57,12 @@ class Entrance:
     strangers: Strangers = field(default_factory=Strangers)
 
     @property
-    def language(self) -> str:
-        """The language that the settings ask for, or that it is for who asks to say."""
-        return AUTO
+    def speech(self) -> tuple[str, str]:
+        """The language that is asked for by the settings, and what degrees are in.
 
-    @property
-    def unit(self) -> str:
-        """What temperatures are measured in."""
-        return CELSIUS
+        The language is ``auto`` where it is for who asks to say.
+        """
+        return AUTO, CELSIUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +85,9 @@ class Site(Entrance):
     explaining: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
-    def language(self) -> str:
-        """The language that the engine's settings ask for."""
-        return self.engine.language
-
-    @property
-    def unit(self) -> str:
-        """What the engine's settings measure temperatures in."""
-        return self.engine.unit
+    def speech(self) -> tuple[str, str]:
+        """The language and the degrees of the engine's settings."""
+        return self.engine.language, self.engine.unit
 
 
 ENTRANCE: Final = web.AppKey("switchbot_entrance", Entrance)
@@ -99,6 +102,35 @@ def site_of(request: web.Request) -> Site:
 def entrance_of(request: web.Request) -> Entrance:
     """Return whom the application lets in that a request is for."""
     return request.match_info.apps[-1][ENTRANCE]
+
+
+def in_its_language(wordless: Collection[Handler] = ()) -> Middleware:
+    """Return what has a request answered in the language that is asked for.
+
+    Else in that of the settings. `wordless` are handlers whose answers have no words.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.match_info.handler in wordless:
+            return await handler(request)
+        setting, unit = entrance_of(request).speech
+        # A stream of events has no headers that a page could set.
+        named = request.query.get("lang")
+        if named not in LANGUAGES:
+            asked = asked_for(request.headers.get("Accept-Language", ""))
+            named = asked or chosen(setting, ENGLISH)
+        with speaking(named), measuring(unit):
+            return await handler(request)
+
+    return middleware
+
+
+def language_of_page(request: web.Request) -> str:
+    """Return the language of the settings for a page, else the one that is asked for."""
+    asked = asked_for(request.headers.get("Accept-Language", ""))
+    setting, _unit = entrance_of(request).speech
+    return chosen(setting, asked or ENGLISH)
 
 
 class RequestRefusedError(Exception):

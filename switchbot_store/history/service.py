@@ -332,13 +332,14 @@ class HistoryService:
             return HistoryResult(only_all(rows, wanted), "raw")
         if start >= end:
             return HistoryResult([], "raw", None)
+        now = self._now()
         plan = (
-            self._plan_points(start, end, points)
+            self._plan_points(start, end, points, now)
             if points is not None
             else self._plan_bucket(start, end, bucket or "", timezone, zone)
         )
         wanted = bucket_fields(wanted)
-        rows = self.backend.buckets(plan, zone=zone, now=self._now(), columns=wanted)
+        rows = self.backend.buckets(plan, zone=zone, now=now, columns=wanted)
         return HistoryResult(
             only_all(rows, wanted),
             "rollup" if plan.rollup else "raw",
@@ -562,9 +563,11 @@ class HistoryService:
         self._check_open()
         self._writer.try_flush()
 
-    def _plan_points(self, start: datetime, end: datetime, points: int) -> BucketPlan:
+    def _plan_points(
+        self, start: datetime, end: datetime, points: int, now: datetime
+    ) -> BucketPlan:
         plan = plan_points(start, end, points)
-        if not plan.rollup and start < self._now() - _RECENT:
+        if not plan.rollup and start < now - _RECENT:
             oldest = self.backend.oldest()
             if oldest is None or oldest >= start:
                 # Recorded rows may have been deleted: the rollup goes further back.

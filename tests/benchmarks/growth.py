@@ -46,7 +46,7 @@ STEP = timedelta(seconds=30)
 FIELDS = ("temperature", "humidity")
 PENDING = Path(__file__).with_name("pending.py")
 IMPORTED = """
-import switchbot_automation.cli.app, switchbot_automation.cli.live
+import switchbot_automation.cli.app, switchbot_automation.cli.commands.live
 import switchbot_store.history.sqlite.store
 status = open("/proc/self/status").read()
 print(int(status.split("VmRSS:")[1].split()[0]) / 1000)

@@ -78,7 +78,7 @@ def test_the_account_is_asked_only_where_that_is_wanted(invoke, file, monkeypatc
         asked.append(1)
         return DeviceList((), (Remote("02-9", "AC", "TV", None),)), []
 
-    monkeypatch.setattr("switchbot_automation.cli.check.ask", ask)
+    monkeypatch.setattr("switchbot_automation.cli.commands.check.ask", ask)
     file.write_text(json.dumps(default_settings("winter")))
     assert invoke("check-config", file).exit_code == 0
     assert not asked

@@ -2,7 +2,7 @@
 
 import pytest
 
-from switchbot_automation.cli.diagnosis import secret_findings
+from switchbot_automation.cli.commands.diagnosis import secret_findings
 from switchbot_automation.settings.secrets import places_of_secrets
 
 KEY = "https://hooks.example.com/key/s3cr3t"

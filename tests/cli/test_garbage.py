@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from switchbot_automation import AutomationEngine
-from switchbot_automation.cli.garbage import what_stays_left_alone
+from switchbot_automation.cli.beside_run.garbage import what_stays_left_alone
 from switchbot_automation.simulation import SimulatedClock, SimulatedHome
 from switchbot_store import MemoryStore
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from switchbot_automation.cli.commands.status import RoomRow
 from switchbot_automation.cli.readings import look
-from switchbot_automation.cli.status import RoomRow
 from switchbot_automation.core.state.belonging import as_known, identities
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import Device, DeviceStatus

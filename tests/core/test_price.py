@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.core.control.band import aim_of
+from switchbot_automation.core.control.band import aim_of, as_asked
 from switchbot_automation.core.overlay import zone_overlaid
-from switchbot_automation.core.price import as_asked, level_of, tariff_of
+from switchbot_automation.core.price import level_of, tariff_of
 from switchbot_automation.core.state.zone import Surroundings, ZoneState
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import ReasonCode

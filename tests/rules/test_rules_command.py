@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from switchbot_automation.cli.live import Narrator
+from switchbot_automation.cli.commands.live import Narrator
 from switchbot_automation.simulation import FakeSwitchBotCloud
 
 WAITING = {

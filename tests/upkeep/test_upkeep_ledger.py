@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.upkeep.facts import Facts, facts_of, readings_of
-from switchbot_automation.upkeep.ledger import UpkeepLedger, UpkeepNews
+from switchbot_automation.upkeep.ledger import Facts, UpkeepLedger, UpkeepNews, facts_of
+from switchbot_automation.upkeep.readings import readings_of
 
 AT = datetime(2026, 1, 12, 8, tzinfo=UTC)
 DAY = AT.date()

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from switchbot_automation.cli.app import application
-from switchbot_automation.cli.page import address_of
+from switchbot_automation.cli.beside_run.page import address_of
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
 
 

@@ -15,7 +15,7 @@ import math
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -30,7 +30,7 @@ from switchbot_automation.nesting import is_too_deep
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from switchbot_automation.cloud.catalog.readings import Value
+    from switchbot_automation.cloud.catalog.readings import DeviceReading, Value
 
 __all__ = [
     "RefusedWebhook",
@@ -87,6 +87,8 @@ class WebhookRefusal(StrEnum):
     FROM_THE_FUTURE = "from_the_future"
     TOO_MANY = "too_many"
     """More than a device has to say; the next one in a while is heard again."""
+    NOT_WOKEN = "not_woken"
+    """Its home could not be woken by it, and looks in its own time; none of a receiver's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ class WebhookEvent:
     `sampled_at` is aware UTC, the receipt's instant where the event gave none or one a
     little ahead of us. `context` is as it came; `values` are what was new in it by the
     catalogue's names, fields the catalogue does not have included; `merged` is all that
-    is known of the device from events so far. `doubts` say what does not fit.
+    is known of the device from events so far. `doubts` say what does not fit; `reading`
+    is all that the catalogue found in `context`.
     """
 
     device_id: str
@@ -117,6 +120,7 @@ class WebhookEvent:
     values: Mapping[str, Value | Any]
     merged: Mapping[str, Value | Any]
     doubts: tuple[str, ...] = ()
+    reading: DeviceReading | None = field(default=None, repr=False, compare=False)
 
 
 class _Envelope(NamedTuple):
@@ -283,6 +287,7 @@ class WebhookReceiver:
             values=MappingProxyType(said),
             merged=MappingProxyType(merged),
             doubts=reading.doubts,
+            reading=reading,
         )
 
     def _device(self, device_id: str, monotonic: float, *, known: bool) -> _Device:

@@ -462,12 +462,12 @@ class SwitchBotClient:
             answer = await self._send(call, headers)
         except CloudError as error:
             return Failure(error, again=True)
-        now = self._clock.now()
+        good, now = answer.is_good, self._clock.now()
         said, resets_at = quota.learn(answer.limits, day=spent.day, now=now)
         if call.empty_190_is_none and answer.is_bare_190:
             return _Good(None, now)
         failure = None
-        if not answer.is_good:
+        if not good:
             circumstances = Circumstances(
                 what=call.what,
                 now=now,

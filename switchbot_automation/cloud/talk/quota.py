@@ -190,23 +190,23 @@ class QuotaLedger:
         seconds = (self._ends_at - now).total_seconds()
         return Standing(self._limit, self._left(), self._reserved(), seconds)
 
-    def allows_read(self) -> bool:
+    def allows_read(self, now: datetime | None = None) -> bool:
         """Whether a read may be spent.
 
         False when no more than the reserve is left, by our count, the headers or the
         cloud's refusal. A refusal is tested again by one call an hour.
         """
-        self._roll()
+        self._roll(now)
         return self._allows(self._left(), is_read=True)
 
-    def allows_command(self) -> bool:
+    def allows_command(self, now: datetime | None = None) -> bool:
         """Whether a command may be spent.
 
         Counting alone never holds a command back: our number may be wrong, and turning
         something off is worth a call that may be refused. Only the cloud's refusal
         does, and that is tested again by one call an hour.
         """
-        self._roll()
+        self._roll(now)
         return self._allows(self._left(), is_read=False)
 
     # --- what happened -----------------------------------------------------------
@@ -278,12 +278,12 @@ class QuotaLedger:
 
     # --- across restarts ---------------------------------------------------------
 
-    def to_document(self) -> dict[str, Any]:
+    def to_document(self, now: datetime | None = None) -> dict[str, Any]:
         """Return the state's keys for the quota, as dashboards know them.
 
         `api_quota_reset_at` is when the counter last was zeroed, thus in the past.
         """
-        self._roll()
+        self._roll(now)
         self._shared, self._shared_remaining = self._used, self._left()
         return {
             "api_requests_total": self._used,
@@ -298,13 +298,15 @@ class QuotaLedger:
         """Whether `restore` was called: a second document is one to `merge`."""
         return self._restored
 
-    def restore(self, document: Mapping[str, Any]) -> None:
+    def restore(
+        self, document: Mapping[str, Any], *, now: datetime | None = None
+    ) -> None:
         """Continue today's count from a state document.
 
         A document of another day, or without usable numbers, changes nothing. The limit
         is not taken from it: it is a setting.
         """
-        self._roll()
+        self._roll(now)
         self._restored = True
         if document.get("api_quota_day") != self._day_text:
             return
@@ -318,14 +320,16 @@ class QuotaLedger:
         if remaining == 0 and self._used < self._limit:
             self._refused_at = self._clock.monotonic()
 
-    def merge(self, document: Mapping[str, Any]) -> None:
+    def merge(
+        self, document: Mapping[str, Any], *, now: datetime | None = None
+    ) -> None:
         """Take in what other processes on this account wrote into a shared document.
 
         Each adds its calls to the number it finds there; what is more than we left is
         theirs. Headers count everybody's calls, so where there are any the number is
         only ever raised to the document's. Our own writing, read again, changes nothing.
         """
-        self._roll()
+        self._roll(now)
         if document.get("api_quota_day") != self._day_text:
             return
         total = _count(document.get("api_requests_total"))

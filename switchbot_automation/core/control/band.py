@@ -161,6 +161,15 @@ def edges_of(zone: ZoneSettings) -> Edges | None:
     return _edges(low, high, zone.hysteresis_celsius, heating)
 
 
+def as_asked(zone: ZoneSettings) -> ZoneSettings:
+    """Return a zone with the whole band, whatever part of it the price asks for."""
+    overlay = zone.overlay
+    if overlay is None or overlay.asked is None:
+        return zone
+    winter, summer = overlay.asked
+    return replace(zone, winter=winter, summer=summer)
+
+
 def with_setpoint(zone: ZoneSettings, setpoint: float) -> ZoneSettings:
     """Return the zone as if its profile asked for that setpoint, Celsius.
 

@@ -63,13 +63,13 @@ def limited(
     zone: ZoneSettings, seen: ZoneSnapshot, decided: ZoneDecision, now: datetime
 ) -> ZoneDecision:
     """Return what was decided for a zone, or what its limits ask for in its place."""
-    if not can_heat(zone) or not (
-        zone.frost_floor_celsius or zone.heat_ceiling_celsius
-    ):
+    if not (zone.frost_floor_celsius or zone.heat_ceiling_celsius):
+        return decided
+    if not can_heat(zone):
         return decided
     temperature = seen.reading.temperature
-    blind = given_up_at(zone, seen.state)
     if temperature is None or decided.reasons[0].code in _BLIND:
+        blind = given_up_at(zone, seen.state)
         if not zone.frost_floor_celsius or blind is None or now < blind:
             return decided
         return _unread(zone, seen.state, decided, blind, now)

@@ -206,20 +206,22 @@ def after_assessment(zone: ZoneSettings, state: ZoneState, now: datetime) -> Zon
 
 def next_stage(zone: ZoneSettings, state: ZoneState, now: datetime) -> datetime | None:
     """Return the next instant after `now` at which safety may say something else."""
-    found, equipment = None, state.equipment
-    if not may_run(state) and (equipment is None or equipment.rest_until is None):
+    found, equipment, running = None, state.equipment, may_run(state)
+    if not running and (equipment is None or equipment.rest_until is None):
         return None
-    for at in _instants(zone, state):
+    for at in _instants(zone, state, running=running):
         if at > now and (found is None or at < found):
             found = at
     return found
 
 
-def _instants(zone: ZoneSettings, state: ZoneState) -> Iterator[datetime]:
+def _instants(
+    zone: ZoneSettings, state: ZoneState, *, running: bool
+) -> Iterator[datetime]:
     equipment = state.equipment
     if equipment is not None and equipment.rest_until is not None:
         yield equipment.rest_until
-    if not may_run(state):
+    if not running:
         return
     started = runs_since(state) if zone.max_continuous_on_seconds else None
     if started is not None:

@@ -217,7 +217,7 @@ def after_order(
     again because nothing showed it.
     """
     kept, action = state.evidence or NONE, state.action
-    doubt, runs = kept.doubt, before.compressor_running and before.action is action
+    doubt = kept.doubt
     repeated = action is not None and repeats(before, action)
     if doubt is not None and (person or doubt.action is not action):
         again, doubt = again or not person, None
@@ -228,11 +228,12 @@ def after_order(
             tries=tries,
             next_at=at + min(timedelta(seconds=wait), REPAIR_SPAN),
         )
-    counts = (again or repeated) and not person
+    repairs = _repairs(kept, at, counts=(again or repeated) and not person)
+    runs = before.compressor_running and before.action is action
     return state._replace(
         evidence=kept._replace(
             doubt=doubt,
-            repairs=_repairs(kept, at, counts=counts),
+            repairs=repairs,
             wish=wish,
             said=action,
             unanswered=0,

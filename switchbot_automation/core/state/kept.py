@@ -12,9 +12,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from switchbot_automation.core.control.air import wanted_of
-from switchbot_automation.core.control.band import asked_the_most, edges_of, spent
+from switchbot_automation.core.control.band import (
+    as_asked,
+    asked_the_most,
+    edges_of,
+    spent,
+)
 from switchbot_automation.core.pace import is_stale, too_old
-from switchbot_automation.core.price import as_asked
 from switchbot_automation.core.protect.stages import locked_out, outdoor_unknown
 from switchbot_automation.core.state.around import OUTDOOR_LASTS, outdoor_of
 from switchbot_automation.core.state.evidence import unit_belief
@@ -507,7 +511,9 @@ def _outdoor_unknown(
 
     What was never heard is waited for first: a host may tell it later than it starts.
     """
-    if zone.lead or zone.observe_only or outdoor_unknown(zone, state, now) is None:
+    if zone.heat_pump_min_outdoor_celsius is None or zone.lead or zone.observe_only:
+        return None
+    if outdoor_unknown(zone, state, now) is None:
         return None
     around = state.surroundings
     if around is not None and around.outdoor_at is not None:

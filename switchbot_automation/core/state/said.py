@@ -9,6 +9,7 @@ cannot be believed is unknown: it is not among the values.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -86,18 +87,29 @@ def said_by_event(
     device_type: str = "",
     unit: str | None = None,
     new: Mapping[str, Any] | None = None,
+    read: DeviceReading | None = None,
 ) -> Statement:
     """Return what an event says, in its own words and in those of the device's status.
 
     `device_type` is the device's type in the list; `unit` what `unit_told` found of it.
     `new`: what of it was not known from a later event, where that is not all; whether it
-    can be believed is judged by the whole.
+    can be believed is judged by the whole. `read`: what the catalogue found in it by its
+    own word for its type, which is enough where it has that word.
     """
-    reading = read_event(context, device_type=device_type)
+    own_word = context.get("deviceType")
+    if read is None or read.product is None or device_type not in ("", own_word):
+        read, reading = None, read_event(context, device_type=device_type)
+    else:
+        reading = read
     part, own = reading, _all_of(reading)
     if new is not None:
-        kind = {"deviceType": context.get("deviceType")}
-        part, own = read_event({**new, **kind}, device_type=device_type), dict(new)
+        own = dict(new)
+        if read is None:
+            told = {**new, "deviceType": own_word}
+            part = read_event(told, device_type=device_type)
+        else:
+            known = {name: each for name, each in read.values.items() if name in new}
+            part = replace(read, values=known)
     values = {**own, **in_status_words(part)}
     said = _parted(values, context, reading)
     temperature = finite(said.values.get("temperature"))

@@ -90,9 +90,10 @@ def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
         mode = MODE_DRY
     else:
         mode = profile.ac_mode if profile else _SEASON_MODE[action]
-    target = _takeable(zone, target)
-    degrees = _degrees(target, half=zone.half_degrees, up=rounds_up(zone, action))
-    return zone.kind.setting(degrees, mode, fan)
+    step = 0.5 if zone.half_degrees else 1.0
+    to_whole = math.ceil if rounds_up(zone, action) else math.floor
+    steps = round(_takeable(zone, target) / step, 6)
+    return zone.kind.setting(f"{to_whole(steps) * step:g}", mode, fan)
 
 
 def rounds_up(zone: ZoneSettings, action: Action) -> bool:
@@ -118,13 +119,6 @@ def _takeable(zone: ZoneSettings, target: float) -> float:
         # What another maker's heater takes, its plug-in knows.
         return target
     return zone.kind.nearest(target)
-
-
-def _degrees(target: float, *, half: bool, up: bool) -> str:
-    step = 0.5 if half else 1.0
-    steps = round(target / step, 6)
-    value = (math.ceil(steps) if up else math.floor(steps)) * step
-    return f"{value:g}"
 
 
 def same_parameter(one: str | None, other: str | None) -> bool:

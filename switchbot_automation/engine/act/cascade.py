@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from switchbot_automation.core.state.refusals import (
@@ -245,7 +246,7 @@ class Actuator:
             said: str | None = None
             arrived = False
             try:
-                await self._try(rung, zone, action, parameter)
+                await self._try(rung, zone, action, parameter, answered_at)
             except Exception as raised:  # noqa: BLE001 - any client, also a host's own
                 arrived = _may_have_arrived(raised)
                 maybe = maybe or arrived
@@ -284,9 +285,14 @@ class Actuator:
         )
 
     def _try(
-        self, rung: str, zone: ZoneSettings, action: Action, parameter: str | None
+        self,
+        rung: str,
+        zone: ZoneSettings,
+        action: Action,
+        parameter: str | None,
+        now: datetime,
     ) -> Awaitable[object]:
-        call: Callable[..., Awaitable[object]] = self._observer.send
+        call: Callable[..., Awaitable[object]] = partial(self._observer.send, now=now)
         if rung == "webhook":
             return self._post(zone, action)
         if rung == "scene":

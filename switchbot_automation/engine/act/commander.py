@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import platform
+import sys
 import uuid
 from collections import Counter
 from dataclasses import replace
@@ -30,11 +33,6 @@ from switchbot_automation.core.state.zone import Intent
 from switchbot_automation.core.step import accepted, limit_of, not_yet, obstacle
 from switchbot_automation.engine.act.cascade import parted
 from switchbot_automation.engine.documents.documents import Recorded
-from switchbot_automation.engine.documents.leader import (
-    SENDING,
-    may_be_sending,
-    this_process,
-)
 from switchbot_automation.model import (
     Action,
     Command,
@@ -55,6 +53,9 @@ if TYPE_CHECKING:
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 _LOGGER = logging.getLogger(__name__)
+
+# The intents that this process is sending at this moment, whichever engine of it.
+_SENDING: set[str] = set()
 
 # Another engine's intent counts as being sent for this long, then as forgotten by a
 # crash. Longer than a whole cascade with its timeouts is likely to take.
@@ -110,7 +111,7 @@ class Commander:
             if intent is None:
                 continue
             own = intent.id in self._own_intents
-            sending = may_be_sending(intent)
+            sending = _may_be_sending(intent)
             if sending is None:
                 sending = name in self._recovered
             if own or not sending or abs(now - intent.at) >= IN_FLIGHT:
@@ -131,16 +132,18 @@ class Commander:
             each for each in state.refusals if is_for_good(each) or not order.person
         ]
         steps, closed, refusal = parted(steps, known, now)
-        if closed and order.insists:
+        insists = _insists(order)
+        if closed and insists:
             steps = (*steps, *closed)
         elif not steps and refusal is not None:
             until = refusal.next_at
             reason = told(refusal, until=until)
             return _blocked(order, uuid.uuid4().hex, reason, until)
-        now_asked = _asked_now(order)
+        # Of a person who waits for it, and not of a rule.
+        now_asked = insists and not order.waited
         if now_asked and action is Action.OFF:
             self._stopped.add(zone.name)
-        held_back = self._held_back(order, now)
+        held_back = None if now_asked else self._held_back(order, now)
         if held_back is not None:
             return held_back
         intent = Intent(
@@ -150,9 +153,9 @@ class Commander:
             token=self._leadership.token or None,
             idempotent=steps[0].rung == "command",
             source=order.label,
-            owner=this_process(),
+            owner=_this_process(),
         )
-        blocked = await self._let_go(order, intent, now)
+        blocked = await self._let_go(order, intent, now_asked=now_asked)
         if blocked is not None:
             return blocked
         beside = now_asked and self._on_wire[zone.name] > 0
@@ -172,7 +175,7 @@ class Commander:
         return command
 
     async def _let_go(
-        self, order: Order, intent: Intent, now: datetime
+        self, order: Order, intent: Intent, *, now_asked: bool
     ) -> Command | None:
         """Record the intent; return the blocked command if it may not be sent.
 
@@ -182,12 +185,12 @@ class Commander:
         name = order.zone.name
         async with self._intending.setdefault(name, asyncio.Lock()):
             blocked = await self._clear_way(order, intent)
-            if blocked is None and name in self._stopped and not _asked_now(order):
+            if blocked is None and name in self._stopped and not now_asked:
                 # A person came in while it was written: nothing was sent.
                 states = self._documents.states
                 states[name] = intended(states[name], None)
                 self._own_intents.discard(intent.id)
-                blocked = self._held_back(order, now)
+                blocked = self._held_back(order, intent.at)
             return blocked
 
     async def keep(self, zone: str) -> None:
@@ -225,7 +228,7 @@ class Commander:
             after = accepted(states[zone.name], order, rung, at, intent.id)
             _LOGGER.info("%s: %s sent by %s", zone.name, action, rung.rung)
             states[zone.name] = after
-            self.answering()
+            self.answering(at)
         return Command(
             id=intent.id,
             zone=zone.name,
@@ -237,9 +240,10 @@ class Commander:
         )
 
     def _held_back(self, order: Order, now: datetime) -> Command | None:
-        """Return the blocked command where a person, or silence, came before it."""
-        if _asked_now(order):
-            return None
+        """Return the blocked command where a person, or silence, came before it.
+
+        Not asked of what a person asks for right now.
+        """
         name = order.zone.name
         state = self._documents.states[name]
         if name in self._stopped:
@@ -292,14 +296,21 @@ class Commander:
             if found is not state:
                 states[name] = found
 
-    def answering(self, *, after_silence: bool = False) -> None:
+    def answering(
+        self, now: datetime | None = None, *, after_silence: bool = False
+    ) -> None:
         """Let what failed for a while be tried at once: something answers again.
 
-        `after_silence`: for the first time after a long time in which nothing did.
+        Since `now`, by default the clock's. `after_silence`: for the first time after a
+        long time in which nothing did.
         """
-        states, now = self._documents.states, self._clock.now()
+        states = self._documents.states
+        if now is None:
+            now = self._clock.now()
         for name, state in states.items():
-            found = answering(state, now, after_silence=after_silence)
+            found = state
+            if state.refusals:
+                found = answering(state, now, after_silence=after_silence)
             if after_silence:
                 found = answers_again(found)
             if found is not state:
@@ -323,7 +334,7 @@ class Commander:
         Not before: whoever reads an intent whose writer is done with it, but has not
         written what came of it, takes it for abandoned and sends again.
         """
-        SENDING.difference_update(self._sending)
+        _SENDING.difference_update(self._sending)
         self._sending.clear()
         self._stopped.clear()
 
@@ -345,7 +356,7 @@ class Commander:
             waits = obstacle(order, state, now)
             if waits is not None:
                 return _blocked(order, intent.id, *waits)
-            SENDING.add(intent.id)
+            _SENDING.add(intent.id)
             self._sending.add(intent.id)
             recorded = await self._documents.intend(order.zone.name, intent)
             if recorded is Recorded.YES:
@@ -383,9 +394,9 @@ class Commander:
         )
 
 
-def _asked_now(order: Order) -> bool:
-    """Tell whether it is of a person who waits for it, and not of a rule."""
-    return order.insists and not order.waited
+def _insists(order: Order) -> bool:
+    """Tell whether also what the cloud refuses for good is tried: a person may always."""
+    return order.person and not order.rule
 
 
 def _until(instant: datetime | None) -> dict[str, str]:
@@ -396,3 +407,34 @@ def _blocked(
     order: Order, command_id: str, reason: Reason, until: datetime | None = None
 ) -> Command:
     return replace(not_yet(order, reason, until), id=command_id)
+
+
+# --- whether somebody is sending an intent just now -------------------------------
+
+
+def _this_process() -> str:
+    """Name this process among those of all hosts."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def _may_be_sending(intent: Intent) -> bool | None:
+    """Tell whether the writer of an intent may still be at it; None: nobody knows.
+
+    A process of this host can be asked for; one of another host cannot.
+    """
+    if intent.owner is None:
+        return None
+    host, _, pid = intent.owner.rpartition(":")
+    if host != platform.node() or not pid.isdigit():
+        return True
+    if int(pid) == os.getpid():
+        return intent.id in _SENDING
+    if sys.platform == "win32":
+        return None  # where there is no signal 0: this would end it
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

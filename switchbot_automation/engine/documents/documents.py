@@ -847,10 +847,9 @@ class Documents:
         if self.foreign is not None:
             return
         written = self._unsaved(self._of_home(home))
-        past: dict[str, dict[str, Any]] = {}
         quota = () if self._quota is None else (self._quota,)
         sides = (*self._sides, self.upkeep, *quota)
-        past |= {side.key: side.data for side in sides if side.unsaved}
+        past = {side.key: side.data for side in sides if side.unsaved}
         if self.life.unsaved:
             past[self._past_key] = self.life.to_document()
         if not written and not past:

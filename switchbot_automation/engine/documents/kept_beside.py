@@ -24,7 +24,7 @@ from switchbot_store import (
 from switchbot_store.codec import storable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from switchbot_store import AsyncStore
 
@@ -63,13 +63,20 @@ class KeptBeside:
         """
         entries = await self._read(list(keys))
         unreadable = []
-        storable_at = {} if self.problems or self._beside else self._storable
+        known = self._storable
+        nothing_else = not (self.problems or self._beside)
         for key, entry in entries.items():
             if entry.problem is None:
-                if storable_at.get(key) == entry.revision:
+                if nothing_else and known.get(key) == entry.revision:
                     continue
                 self.problems.pop(key, None)
-                entries[key] = self._made_storable(key, entry)
+                if key != self._settings_key and known.get(key) != entry.revision:
+                    data, problems = storable(entry.data)
+                    if problems:
+                        entries[key] = replace(entry, data=data)
+                        self._name(key, problems)
+                    else:
+                        known[key] = entry.revision
                 if self._beside.pop(key, None) is not None:
                     self.mended.add(key)
                 continue
@@ -150,17 +157,10 @@ class KeptBeside:
                 continue
             return changed
 
-    def _made_storable(self, key: str, entry: Entry) -> Entry:
-        """Return an entry without what could not be written again, and name that."""
-        if key == self._settings_key or self._storable.get(key) == entry.revision:
-            return entry
-        data, problems = storable(entry.data)
-        if not problems:
-            self._storable[key] = entry.revision
-            return entry
+    def _name(self, key: str, problems: Sequence[StoreDataError]) -> None:
+        """Name what of a document could not be written again, and was left out."""
         told = "; ".join(map(str, problems[:_NAMED]))
         self.problems[key] = f"{key} holds what no store takes, left out: {told}"
-        return replace(entry, data=data)
 
     async def _read(self, keys: list[str]) -> dict[str, Entry]:
         try:

@@ -17,9 +17,6 @@ looked, and what it still saves is joined by the engine that leads, see `documen
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.core.state.zone import Intent
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 KEY = "engine"
@@ -41,9 +37,6 @@ _PATIENCE_SECONDS = 60.0
 # After a claim, and after a follower was heard of, others are reckoned with for so long.
 _COMPANY_SECONDS = 300.0
 _MARK_SECONDS = 60.0
-
-# The intents that this process is sending at this moment, whichever engine of it.
-SENDING: set[str] = set()
 
 
 class Leadership:
@@ -87,7 +80,11 @@ class Leadership:
     @property
     def others(self) -> bool:
         """Whether other engines follow this one."""
-        return self._clock.monotonic() < self._others_until
+        return self.has_others(self._clock.monotonic())
+
+    def has_others(self, at: float) -> bool:
+        """Tell it for the monotonic instant `at`, just asked of the clock."""
+        return at < self._others_until
 
     def mark(self, now: datetime) -> dict[str, Any]:
         """Return what a follower writes once a minute, {} in between."""
@@ -101,20 +98,20 @@ class Leadership:
         """Take the lead from an engine that did not keep what was promised."""
         found = document.get(KEY)
         token = _whole(found.get("token") if isinstance(found, dict) else 0)
-        self._claim(token, others=True)
+        self._claim(token, self._clock.monotonic(), others=True)
 
-    def _claim(self, token: int, *, others: bool) -> None:
-        now = self._clock.monotonic()
+    def _claim(self, token: int, now: float, *, others: bool) -> None:
         self._look_until = now + _COMPANY_SECONDS
         if others or not self.leads:
             self._others_until = now + _COMPANY_SECONDS
         self.token = token + 1
         self.leads, self.watching = True, False
 
-    def look(self, document: Mapping[str, Any], *, claim: bool) -> bool:
+    def look(self, document: Mapping[str, Any], at: float, *, claim: bool) -> bool:
         """Read who leads; tell whether the lead was taken from another engine.
 
-        `claim`: a first look also takes the lead.
+        `at` is the monotonic instant, just asked of the clock. `claim`: a first look
+        also takes the lead.
         """
         self._id = self._id or uuid.uuid4().hex
         found = document.get(KEY)
@@ -123,7 +120,7 @@ class Leadership:
         mark = document.get(FOLLOWED)
         if mark != self._mark:
             if self._mark is not None:
-                self._others_until = self._clock.monotonic() + _COMPANY_SECONDS
+                self._others_until = at + _COMPANY_SECONDS
             self._mark = mark
         if holder.get("id") == self._id or (self.token and token < self.token):
             self.leads = True
@@ -132,20 +129,19 @@ class Leadership:
         if self.token == 0:
             last_tick = document.get("last_tick")
             watches = not free and self._watches()
-            self.watching = watches and not self._silent(holder, last_tick)
+            self.watching = watches and not self._silent(holder, last_tick, at)
             self.leads = not self.watching
             if claim and self.leads:
-                self._claim(token, others=not free)
+                self._claim(token, at, others=not free)
             return claim and self.leads and not free
-        if free or self._silent(holder, document.get("last_tick")):
-            self._claim(token, others=not free)
+        if free or self._silent(holder, document.get("last_tick"), at):
+            self._claim(token, at, others=not free)
             return not free
         self.leads = False
         return False
 
-    def _silent(self, holder: Mapping[str, Any], last_tick: Any) -> bool:
+    def _silent(self, holder: Mapping[str, Any], last_tick: Any, now: float) -> bool:
         """Watch the holder on our own clock; tell whether it has been away too long."""
-        now = self._clock.monotonic()
         seen = (holder.get("id"), holder.get("token"), last_tick)
         if seen != self._seen:
             self._seen, self._seen_at = seen, now
@@ -190,34 +186,3 @@ def _longest_wait(zone: ZoneSettings) -> float:
 
 def _whole(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
-
-
-# --- whether somebody is sending an intent just now -------------------------------
-
-
-def this_process() -> str:
-    """Name this process among those of all hosts."""
-    return f"{platform.node()}:{os.getpid()}"
-
-
-def may_be_sending(intent: Intent) -> bool | None:
-    """Tell whether the writer of an intent may still be at it; None: nobody knows.
-
-    A process of this host can be asked for; one of another host cannot.
-    """
-    if intent.owner is None:
-        return None
-    host, _, pid = intent.owner.rpartition(":")
-    if host != platform.node() or not pid.isdigit():
-        return True
-    if int(pid) == os.getpid():
-        return intent.id in SENDING
-    if sys.platform == "win32":
-        return None  # where there is no signal 0: this would end it
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -104,16 +104,17 @@ class SettingsLife:
                 "the store has no settings any more; the last good ones stay in force"
             )
             return self._parsed is None and self._take_last_good()
+        document = entry.data
         try:
-            settings = self.readable(entry.data)
+            settings = self.readable(document)
         except SettingsError as error:
             _LOGGER.error("settings are not usable: %s", error)  # noqa: TRY400 - the message says where; a stack would not help
             self._refused = error
             return self._parsed is None and self._take_last_good()
         self._refused = None
         self._on_trial = _InForce(self._parsed, self.revision_in_force, self._document)
-        self._come_into_force(_InForce(settings, entry.revision, entry.data))
-        self._keep(entry.revision, entry.data)
+        self._come_into_force(_InForce(settings, entry.revision, document))
+        self._keep(entry.revision, document)
         return True
 
     def readable(self, document: Mapping[str, Any]) -> Settings:

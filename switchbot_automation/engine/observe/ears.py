@@ -83,12 +83,8 @@ class EarsOfEngine:
         hearing: Callable[[], Mapping[str, Callable[[], Awaitable[Mapping[str, Any]]]]],
     ) -> None:
         self._clock = clock
-        self._hearing = hearing
+        self.hearing = hearing
         self._lines: dict[str, _Line] = {}
-
-    def hears(self, device_id: str) -> bool:
-        """Tell whether a device is heard by a sensor of one's own."""
-        return device_id in self._hearing()
 
     async def answer(self, device_id: str) -> DeviceStatus | None:
         """Return what is heard of a device; None where the cloud is to be asked.
@@ -110,7 +106,7 @@ class EarsOfEngine:
 
     async def beside(self, status: DeviceStatus) -> DeviceStatus:
         """Return the cloud's answer and what is heard as one status."""
-        if not self.hears(status.device_id):
+        if status.device_id not in self.hearing():
             return status
         line = self._lines.setdefault(status.device_id, _Line())
         line.asked_at = self._clock.monotonic()
@@ -141,7 +137,7 @@ class EarsOfEngine:
 
         While the two contradict each other it does not count alone.
         """
-        if not self.hears(device_id):
+        if device_id not in self.hearing():
             return None
         line = self._lines.setdefault(device_id, _Line())
         if line.doubt:
@@ -161,7 +157,7 @@ class EarsOfEngine:
         return DeviceStatus(device_id, "", fields, self._clock.now())
 
     async def _fields(self, device_id: str) -> Mapping[str, Any] | None:
-        read = self._hearing().get(device_id)
+        read = self.hearing().get(device_id)
         if read is None:
             return None
         try:
@@ -173,7 +169,7 @@ class EarsOfEngine:
 
     def report(self) -> dict[str, dict[str, Any]]:
         """Return what is heard, JSON-able: confirmed so long ago, and what contradicts."""
-        now = self._clock.monotonic()
+        now, heard = self._clock.monotonic(), self.hearing()
         return {
             device_id: {
                 "confirmed_seconds_ago": (
@@ -185,5 +181,5 @@ class EarsOfEngine:
                 "contradicted": line.doubt,
             }
             for device_id, line in self._lines.items()
-            if self.hears(device_id)
+            if device_id in heard
         }

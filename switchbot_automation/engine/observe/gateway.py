@@ -210,8 +210,16 @@ class Observer:
 
     def may_ask(self, device_id: str) -> bool:
         """Tell whether a device may be read: from the cloud, as far as calls are left."""
-        heard = self.ears is not None and self.ears.hears(device_id)
-        return heard or _of_plugin((device_id,)) or self._quota.allows_read()
+        return (
+            self._ears_for(device_id) is not None
+            or _of_plugin((device_id,))
+            or self._quota.allows_read(self._clock.now())
+        )
+
+    def _ears_for(self, device_id: str) -> EarsOfEngine | None:
+        """Return what hears a device beside the cloud, None where nothing does."""
+        ears = self.ears
+        return ears if ears is not None and device_id in ears.hearing() else None
 
     async def status(self, device_id: str) -> DeviceStatus:
         """Ask what a device is like. Raises what `call` raises.
@@ -223,8 +231,8 @@ class Observer:
 
     async def answer(self, device_id: str) -> tuple[DeviceStatus, Statement]:
         """Ask as `status` does; return also what of it can be believed."""
-        ears = self.ears
-        if ears is None or not ears.hears(device_id):
+        ears = self._ears_for(device_id)
+        if ears is None:
             status = await self._told(device_id)
         else:
             status = await self._heard_or_told(ears, device_id)
@@ -263,6 +271,11 @@ class Observer:
             if not isinstance(fields, Mapping):
                 kind = type(fields).__name__
                 raise TypeError(f"the fields of a status are a {kind}")  # noqa: TRY301 - told as any failure of a client is
+            at: object = status.received_at
+            if not isinstance(at, datetime) or at.tzinfo is None:
+                # A host's own client may give anything.
+                now = self._clock.now()
+                status = DeviceStatus(device_id, status.device_type, fields, now)
         except QuotaExhaustedError:
             raise
         except Exception as error:  # any client, also a host's own
@@ -462,12 +475,17 @@ class Observer:
             "a mistake in the code that makes calls for the engine", exc_info=error
         )
 
-    async def send(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
+    async def send(
+        self,
+        function: Callable[..., Awaitable[_T]],
+        *args: object,
+        now: datetime | None = None,
+    ) -> _T:
         """Make one call that commands; the reserve is open to it.
 
-        Raises as `call` does, and QuotaExhaustedError, unsent, while the cloud refuses.
+        Who has just asked the clock hands the instant on as `now`. Raises as `call` does, and QuotaExhaustedError, unsent, while the cloud refuses.
         """
-        if not (_of_plugin(args) or self._quota.allows_command()):
+        if not (_of_plugin(args) or self._quota.allows_command(now)):
             raise QuotaExhaustedError(
                 "not sent, the cloud refuses today's calls",
                 resets_at=self._quota.resets_at,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.cloud.talk.quota import QuotaLedger
@@ -21,6 +20,7 @@ from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.core.state.said import Statement
@@ -132,7 +132,7 @@ class Meters:
             return Reading(problem=ReasonCode.QUOTA_RESERVE)
         try:
             status, said = await self._observer.answer(device_id)
-            reading = _reading(status, said, self._clock)
+            reading = _reading(status, said)
         except QuotaExhaustedError as error:
             return Reading(problem=ReasonCode.QUOTA_RESERVE, error=describe(error))
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
@@ -146,10 +146,8 @@ class Meters:
         return reading
 
 
-def _reading(status: DeviceStatus, said: Statement, clock: Clock) -> Reading:
-    at: Any = status.received_at  # a host's own client may give anything
-    if not isinstance(at, datetime) or at.tzinfo is None:
-        at = clock.now()
+def _reading(status: DeviceStatus, said: Statement) -> Reading:
+    at = status.received_at
     why = said.doubts.get("temperature") or said.whole
     humidity = finite(said.values.get("humidity"))
     co2 = finite(said.values.get("CO2"))
@@ -195,17 +193,23 @@ class QuotaWatch:
         self._told = "normal"
 
     def take(
-        self, document: Mapping[str, Any], settings: Settings | None, *, read: bool
+        self,
+        document: Mapping[str, Any],
+        settings: Settings | None,
+        now: datetime,
+        *,
+        read: bool,
     ) -> None:
         """Take in the home's state document; `read` says that the store gave it.
 
         The first one that the ledger sees is from before; later ones hold what others on
-        the account have spent. Several engines may share the ledger.
+        the account have spent. Several engines may share the ledger, so `now` has to be
+        just asked of the clock.
         """
         if read and not self._ledger.restored:
-            self._ledger.restore(document)
+            self._ledger.restore(document, now=now)
         else:
-            self._ledger.merge(document)
+            self._ledger.merge(document, now=now)
         if settings is not None:
             self._ledger.keep_for_commands(settings.quota_reserve)
 

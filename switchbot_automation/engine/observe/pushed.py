@@ -110,8 +110,23 @@ class KnownDevices:
             for meter in dict.fromkeys(zone.meters):
                 zones[meter] = (*zones.get(meter, ()), name)
         self.settings, self.zones = settings, zones
-        self.sensors = settings.sensors_around if settings else frozenset()
+        self.sensors = _sensors_around(settings) if settings else frozenset()
         self.devices = self.sensors | zones.keys()
+
+
+def _sensors_around(settings: Settings) -> frozenset[str]:
+    """Return the devices that say something of openings and presence, around all zones."""
+    overlaid = [
+        settings.zones[name] for name in settings.overlaid & settings.zones.keys()
+    ]
+    outdoors = frozenset(each.outdoor_device_id for each in overlaid) - {""}
+    return outdoors | frozenset(
+        sensor
+        for zone in overlaid
+        for part in (zone.openings, zone.presence)
+        if part is not None
+        for sensor in part.sensors
+    )
 
 
 class Pushes:
@@ -133,10 +148,10 @@ class Pushes:
 
     def take(
         self, payload: Mapping[str, Any]
-    ) -> tuple[WebhookEvent | RefusedWebhook, tuple[str, ...]]:
+    ) -> tuple[WebhookEvent | RefusedWebhook, tuple[str, ...], bool]:
         """Take an event in; return it, or why not, and the zones it is a reading of.
 
-        Sets `wake` where it says that a threshold that matters was crossed.
+        And whether it is of a sensor around a zone. Sets `wake` where it says that a threshold that matters was crossed.
         """
         settings, known = self._documents.life.settings, self._known
         if known.settings is not settings:
@@ -144,18 +159,19 @@ class Pushes:
         now, seconds = self._clock.now(), self._clock.monotonic()
         event = self._receiver.receive(payload, now, seconds, known=known.devices)
         if isinstance(event, RefusedWebhook):
-            return event, ()
-        if event.device_id in known.sensors:
+            return event, (), False
+        around = event.device_id in known.sensors
+        if around:
             self._take_sign(event)
         names = known.zones.get(event.device_id)
         if names is None or settings is None:
-            return event, ()
+            return event, (), around
         zones = [settings.zones[name] for name in names]
         if self._hear(event, zones, seconds) and not self.wake:
             self.wake = any(
                 self._matters(settings, zone, event.device_id, now) for zone in zones
             )
-        return event, names
+        return event, names, around
 
     def _take_sign(self, event: WebhookEvent) -> None:
         """Keep what a sensor around a zone showed; a change is worth a tick at once."""
@@ -249,6 +265,7 @@ class Pushes:
             event.context,
             device_type=event.device_type,
             unit=line.unit if line else None,
+            read=event.reading,
         )
         temperature = finite(said.values.get("temperature"))
         scaled = None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from switchbot_automation.core.control.band import aim_of
+from switchbot_automation.core.control.band import aim_of, as_asked
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import is_stale
-from switchbot_automation.core.price import as_asked
 from switchbot_automation.core.state.around import outdoor_of
 from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.values import encode_instant
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from switchbot_automation.settings.model import ZoneSettings
     from switchbot_store import StoreStatus
 
+_T = TypeVar("_T")
 
 _IN_A_TURN = 50
 """How many zones are looked at before others have their turn: a few milliseconds."""
@@ -45,57 +45,17 @@ def overview(
     now: datetime,
     *,
     store: StoreStatus,
-) -> dict[str, Any]:
+) -> Generator[None, None, dict[str, Any]]:
     """Return every zone with what is known, wanted and decided of it. No I/O.
 
-    Instants are ISO 8601 in UTC, temperatures degrees Celsius. `band` is what the
+    It stops after every few zones, for `at_once` or `in_turns` to go on. Instants are ISO
+    8601 in UTC, temperatures degrees Celsius. `band` is what the
     season in force wants, None without temperatures; `reasons` those of the last tick,
     in words too; `hold_until` None while no person's command holds. `settings_error`
     says why the stored settings are not those in force, `document_problems` what is
     wrong with other documents that a person edited, `store_problems` what a person should
     do about the store. `unit` is that of the settings, in which a person is told. `watches`: another `run` looks after the home.
     """
-    turns = _in_turns(documents, report, last_tick, next_wakeup, now, store=store)
-    while True:
-        try:
-            next(turns)
-        except StopIteration as ended:
-            return cast("dict[str, Any]", ended.value)
-
-
-async def overview_in_turns(
-    documents: Documents,
-    report: TickReport | None,
-    last_tick: datetime | None,
-    next_wakeup: datetime,
-    now: datetime,
-    *,
-    store: StoreStatus,
-) -> dict[str, Any]:
-    """Return what `overview` does, others having their turn on the event loop between.
-
-    Of a thousand zones it takes longer than a tick, or a person's word, should wait. Each
-    zone is as it is when it is looked at.
-    """
-    turns = _in_turns(documents, report, last_tick, next_wakeup, now, store=store)
-    while True:
-        try:
-            next(turns)
-        except StopIteration as ended:
-            return cast("dict[str, Any]", ended.value)
-        await asyncio.sleep(0)
-
-
-def _in_turns(
-    documents: Documents,
-    report: TickReport | None,
-    last_tick: datetime | None,
-    next_wakeup: datetime,
-    now: datetime,
-    *,
-    store: StoreStatus,
-) -> Generator[None, None, dict[str, Any]]:
-    """Look at the home, and stop after every few zones."""
     settings = documents.life.settings
     zones: list[dict[str, Any]] = []
     if settings is not None:
@@ -123,6 +83,29 @@ def _in_turns(
         "store_problems": list(store.warnings),
         "zones": zones,
     }
+
+
+def at_once(looking: Generator[None, None, _T]) -> _T:
+    """Return what a look comes to that is not stopped at."""
+    while True:
+        try:
+            next(looking)
+        except StopIteration as ended:
+            return cast("_T", ended.value)
+
+
+async def in_turns(looking: Generator[None, None, _T]) -> _T:
+    """Return what a look comes to, others having their turn on the event loop between.
+
+    Of a thousand zones it takes longer than a tick, or a person's word, should wait. Each
+    zone is as it is when it is looked at.
+    """
+    while True:
+        try:
+            next(looking)
+        except StopIteration as ended:
+            return cast("_T", ended.value)
+        await asyncio.sleep(0)
 
 
 def zone_overview(

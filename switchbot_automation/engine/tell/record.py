@@ -166,6 +166,7 @@ class Recorder:
     ) -> HistorySample:
         state = self._documents.states[tick.zone.name]
         run, trace = look
+        aim = None if trace is None else aim_of(tick.zone)
         metadata: dict[str, Any] = {
             "trigger": trigger,
             "outcome": str(tick.decision.outcome),
@@ -181,8 +182,6 @@ class Recorder:
             }
             metadata["run"] = rows.repeating(run.recorded_at, now)
         else:
-            run.told = rows.said(metadata)
-            aim = aim_of(tick.zone)
             if aim is not None:
                 metadata["band"] = [aim.low, aim.high]
             metadata["trace"] = to_document(trace)
@@ -190,6 +189,7 @@ class Recorder:
                 metadata["run"] = {"since": encode_instant(run.since)}
             if tick.commands:
                 metadata["commands"] = commands_as_json(tick.commands)
+            run.told = rows.said(metadata)
         return HistorySample(
             timestamp=now,
             zone=tick.zone.name,

@@ -19,8 +19,8 @@ from switchbot_automation.explain.words import upkeep_words
 from switchbot_automation.languages import chosen, speaking, spoken
 from switchbot_automation.model import Power
 from switchbot_automation.units import measuring
-from switchbot_automation.upkeep.facts import facts_of, readings_of
-from switchbot_automation.upkeep.ledger import UpkeepLedger
+from switchbot_automation.upkeep.ledger import UpkeepLedger, facts_of
+from switchbot_automation.upkeep.readings import readings_of
 from switchbot_store import DeviceReading
 
 if TYPE_CHECKING:
@@ -83,13 +83,12 @@ class UpkeepWatch:
 
     def saw(self, status: DeviceStatus, said: Statement) -> None:
         """Take what a device answered, whoever asked it."""
-        self._take(status.device_id, said.values, self._clock.now())
+        self._take(status.device_id, said.values, status.received_at)
 
     def heard(self, event: WebhookEvent) -> None:
         """Take what a device pushed, in its status's words."""
-        values = said_by_event(event.context, new=event.values).values
-        at = min(event.sampled_at, self._clock.now())
-        self._take(event.device_id, values, at)
+        said = said_by_event(event.context, new=event.values, read=event.reading)
+        self._take(event.device_id, said.values, event.sampled_at)
 
     def listed(self, names: Mapping[str, str]) -> None:
         """Take the devices' names by id, for what a person is told."""
@@ -102,13 +101,20 @@ class UpkeepWatch:
         if len(self._waiting) < _MOST_WAITING:
             self._waiting.append((at, device_id, values))
 
-    def ticked(self, now: datetime) -> None:
-        """Take whether each zone's unit runs."""
-        ledger, day = self._own(), self._day(now)
+    async def ticked(self, now: datetime) -> None:
+        """Take whether each zone's unit runs, and tell a person what is new of any.
+
+        What cannot be delivered is tried again later.
+        """
         settings = self._documents.life.settings
-        for name in settings.zones if settings else ():
+        if settings is None:
+            return
+        ledger, day = self._own(), self._day(now)
+        for name in settings.zones:
             runs = _RUNS.get(self._documents.states[name].power)
             ledger.ran(name, now, day, on=runs)
+        if self._not_before is None or now >= self._not_before:
+            await self._tell(settings, ledger, now)
 
     def done(self, name: str, now: datetime) -> bool:
         """Begin anew after an upkeep of a zone's unit or of a device; whether it is known."""
@@ -116,12 +122,9 @@ class UpkeepWatch:
 
     # --- what becomes of it ------------------------------------------------------------
 
-    async def tell(self, now: datetime) -> None:
-        """Tell a person what is new; what cannot be delivered is tried again later."""
-        settings = self._documents.life.settings
-        if settings is None or (self._not_before and now < self._not_before):
-            return
-        ledger = self._own()
+    async def _tell(
+        self, settings: Settings, ledger: UpkeepLedger, now: datetime
+    ) -> None:
         for news in ledger.news(
             battery_below=settings.battery_below,
             filter_after_hours=settings.filter_after_hours,

@@ -278,7 +278,11 @@ class RuleDevices:
             if each.device_id == event.device_id
         )
         return said_by_event(
-            event.context, device_type=next(listed, ""), unit=unit, new=event.values
+            event.context,
+            device_type=next(listed, ""),
+            unit=unit,
+            new=event.values,
+            read=event.reading,
         )
 
     def _names_of(self, event: WebhookEvent, spelled: frozenset[str]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from switchbot_automation.explain.rows import Decisions, told_at
 from switchbot_automation.instants import parse_instant, zulu
 from switchbot_automation.languages import spoken
 from switchbot_automation.units import CELSIUS, from_celsius
-from switchbot_automation.upkeep.facts import POWER
+from switchbot_automation.upkeep.ledger import POWER
 from switchbot_automation.web.api.encoding import in_words
 from switchbot_automation.web.delivery import as_known_json
 from switchbot_automation.web.request import (
@@ -73,9 +73,10 @@ async def history(request: web.Request) -> web.Response:
     key = ("history", zone.name, points, start, end, hours)
 
     async def ask() -> dict[str, Any]:
-        last = end or site.engine.clock.now()
+        now = site.engine.clock.now()
+        last = end or now
         first = start or last - timedelta(hours=hours)
-        chart = await _chart(site, zone, first, last, points)
+        chart = await _chart(site, zone, first, last, points, present=min(last, now))
         return _as_columns(chart) if shape == "columns" else chart
 
     chart, unavailable = await site.shared.get_or_last((*key, shape), ask)
@@ -83,7 +84,13 @@ async def history(request: web.Request) -> web.Response:
 
 
 async def _chart(
-    site: Site, zone: ZoneSettings, start: datetime, end: datetime, points: int
+    site: Site,
+    zone: ZoneSettings,
+    start: datetime,
+    end: datetime,
+    points: int,
+    *,
+    present: datetime,
 ) -> dict[str, Any]:
     _check_range(start, end, _LONGEST_HOURS)
     aim = aim_of(zone)
@@ -102,7 +109,6 @@ async def _chart(
     found = await site.history.query(
         start, end, zone=zone.name, fields=_FIELDS, points=points
     )
-    present = min(end, site.engine.clock.now())
     rows = _whole(found.rows, timedelta(seconds=found.bucket_seconds or 0), present)
     on_seconds = sum(row.get("aircon_on_seconds") or 0 for row in rows)
     return answer | {

@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud.catalog.catalog import device_types
+from switchbot_automation.cloud.catalog.catalog import (
+    device_types,
+    find_by_webhook_type,
+)
+from switchbot_automation.cloud.catalog.readings import read_event
 from switchbot_automation.core.state.said import (
     believable,
     in_celsius,
@@ -18,6 +22,11 @@ from switchbot_automation.core.state.said import (
 from switchbot_automation.model import DeviceStatus
 
 NOW = datetime(2026, 1, 12, 12, tzinfo=UTC)
+EVENTS_OF = {
+    word: find_by_webhook_type(word)[0]
+    for product in device_types()
+    for word in product.webhook_types
+}
 ZEROS = {"temperature": 0, "humidity": 0, "battery": 0}
 
 
@@ -87,6 +96,20 @@ def test_an_event_is_judged_by_the_whole_of_it():
     said = said_by_event(context, new={"temperature": 0})
     assert said.values == {}
     assert said.doubts["temperature"] == "all_zeros"
+
+
+@pytest.mark.parametrize("listed", ["", "own word"])
+@pytest.mark.parametrize("kind", sorted(EVENTS_OF))
+def test_an_event_that_was_read_already_says_what_it_says_when_read_anew(kind, listed):
+    fields = {each.name: 1 for each in EVENTS_OF[kind].webhook_fields}
+    context = {"deviceType": kind, "odd": 3, "temperature": 21.5, **fields}
+    read, device_type = read_event(context), listed and kind
+    assert read.product is not None
+    said = {**read.unknown, **read.values}
+    for new in (None, said, dict(list(said.items())[::2])):
+        anew = said_by_event(context, device_type=device_type, new=new)
+        known = said_by_event(context, device_type=device_type, new=new, read=read)
+        assert known == anew
 
 
 def test_an_event_of_another_scale_needs_a_unit():

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from switchbot_automation.cli.account import account_from_environment
-from switchbot_automation.cli.live import OnlyRun, engine_of, sentence
+from switchbot_automation.cli.commands.account import account_from_environment
+from switchbot_automation.cli.commands.live import OnlyRun, engine_of, sentence
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,

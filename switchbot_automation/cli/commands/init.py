@@ -14,7 +14,8 @@ import click
 import tzlocal
 
 from switchbot_automation import AutomationEngine
-from switchbot_automation.cli.account import (
+from switchbot_automation.cli.beside_run.page import TOKEN
+from switchbot_automation.cli.commands.account import (
     DEFAULT_BASE_URL,
     CloudAccount,
     connect,
@@ -28,7 +29,6 @@ from switchbot_automation.cli.output import (
     print_json,
     print_table,
 )
-from switchbot_automation.cli.page import TOKEN
 from switchbot_automation.cli.targets import NOTHING_LISTED
 from switchbot_automation.errors import AuthError, SettingsError
 from switchbot_automation.explain.trace import reasons_as_json

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from switchbot_automation.cli.account import account_from_environment, connect
+from switchbot_automation.cli.commands.account import account_from_environment, connect
 from switchbot_automation.cli.output import (
     OK,
     json_option,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from switchbot_automation import SwitchBotClient
-    from switchbot_automation.cli.account import CloudAccount
+    from switchbot_automation.cli.commands.account import CloudAccount
     from switchbot_automation.model import Device, Remote
 
 _SHORTEST_SECONDS = 2.0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from switchbot_automation.cli.beside_run.page import TOKEN, Address, address_of, tokens
 from switchbot_automation.cli.output import (
     Misuse,
     cluster_option,
@@ -21,7 +22,6 @@ from switchbot_automation.cli.output import (
     print_table,
     workers_option,
 )
-from switchbot_automation.cli.page import TOKEN, Address, address_of, tokens
 from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.explain.words import word_of
 from switchbot_automation.languages import later_in, translated_in

@@ -14,12 +14,7 @@ from urllib.parse import urlsplit
 import click
 
 from switchbot_automation import AutomationEngine, CommandStatus, Outcome
-from switchbot_automation.cli.account import (
-    CloudAccount,
-    account_from_environment,
-    connect,
-)
-from switchbot_automation.cli.broker import (
+from switchbot_automation.cli.beside_run.broker import (
     beside,
     bridge_of,
     own_broker,
@@ -27,7 +22,14 @@ from switchbot_automation.cli.broker import (
     topics_of,
     wants_push,
 )
-from switchbot_automation.cli.garbage import what_stays_left_alone
+from switchbot_automation.cli.beside_run.garbage import what_stays_left_alone
+from switchbot_automation.cli.beside_run.page import TOKEN, Address, address_of, page_of
+from switchbot_automation.cli.beside_run.service import told_to_the_manager
+from switchbot_automation.cli.commands.account import (
+    CloudAccount,
+    account_from_environment,
+    connect,
+)
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
@@ -36,8 +38,6 @@ from switchbot_automation.cli.output import (
     print_json,
     timestamp,
 )
-from switchbot_automation.cli.page import TOKEN, Address, address_of, page_of
-from switchbot_automation.cli.service import told_to_the_manager
 from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.engine.scheduler import SchedulerService

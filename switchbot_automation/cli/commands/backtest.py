@@ -11,6 +11,8 @@ import click
 
 from switchbot_automation.backtest import backtest as what_if
 from switchbot_automation.backtest.plot import draw_backtest
+from switchbot_automation.cli.commands.replay import read_recording
+from switchbot_automation.cli.commands.simulate import check_plot
 from switchbot_automation.cli.output import (
     Misuse,
     cluster_option,
@@ -22,8 +24,6 @@ from switchbot_automation.cli.output import (
     workers_option,
 )
 from switchbot_automation.cli.progress import progress_bar
-from switchbot_automation.cli.replay import read_recording
-from switchbot_automation.cli.simulate import check_plot
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.brought import of_backtest, recorded_words

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from switchbot_automation.cli.account import ask
+from switchbot_automation.cli.commands.account import ask
 from switchbot_automation.cli.output import (
     Misuse,
     json_option,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 import click
 
-from switchbot_automation.cli.account import account_from_environment, connect
-from switchbot_automation.cli.broker import own_broker, wants_push
+from switchbot_automation.cli.beside_run.broker import own_broker, wants_push
+from switchbot_automation.cli.commands.account import account_from_environment, connect
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,

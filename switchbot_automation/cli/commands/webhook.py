@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from switchbot_automation.cli.account import ask
+from switchbot_automation.cli.commands.account import ask
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,

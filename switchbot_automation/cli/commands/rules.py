@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from switchbot_automation import AutomationEngine
-from switchbot_automation.cli.account import account_from_environment, ask, connect
+from switchbot_automation.cli.commands.account import (
+    account_from_environment,
+    ask,
+    connect,
+)
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
@@ -34,7 +38,7 @@ from switchbot_store import StoreConfig, get_store
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from switchbot_automation.cli.account import CloudAccount
+    from switchbot_automation.cli.commands.account import CloudAccount
     from switchbot_automation.rules.definition.model import Rule, Step
     from switchbot_store import StoreInterface
 
