@@ -48,6 +48,18 @@ class Misuse(click.ClickException):
     exit_code = USAGE
 
 
+class HintedError(click.ClickException):
+    """A failure with what a person can do about it, which a program gets by itself."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint: Final = hint
+
+    def told(self) -> str:
+        """Return both, for a person."""
+        return f"{self.message}; {self.hint}"
+
+
 def logging_options(
     default: str = "error", quiet: Collection[str] = ()
 ) -> Callable[[_Command], _Command]:
