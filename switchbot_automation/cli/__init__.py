@@ -4,7 +4,8 @@ Needs the extra `cli` (click, rich and their like). Without it `main` says so an
 a library user never pays for what a person at a terminal wants.
 
 Exit codes: 0 all went well; 1 it ran and failed; 2 it was asked wrongly, or a setting or
-variable is wrong; 130 Ctrl-C.
+variable is wrong; 130 Ctrl-C. With `--json` a mistake is one JSON object on stderr, with
+`error`, `message` and often `hint`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import sys
 
 from switchbot_store.cli.full_output import end_if_full
+from switchbot_store.cli.mistakes import tell
 
 _CLI_LIBRARIES = frozenset({"click", "dotenv", "rich", "tzlocal"})
 
@@ -34,8 +36,10 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _CLI_LIBRARIES:
             raise
-        sys.stderr.write(
-            f"switchbot-automation: {error.name} is not installed; the command line "
-            "needs the extra `cli`: pip install 'switchbot-automation[cli]'\n"
+        tell(
+            "switchbot-automation",
+            "missing_library",
+            f"{error.name} is not installed; the command line needs the extra `cli`",
+            "pip install 'switchbot-automation[cli]'",
         )
         sys.exit(2)

@@ -436,7 +436,7 @@ def nothing_known(zone: str, asked_at: datetime) -> Explanation:
     text = _(
         "{zone}: nothing is recorded of {instant}.",
         zone=zone,
-        instant=encode_instant(asked_at),
+        instant=encode_instant(asked_at.replace(microsecond=0)),
     )
     return Explanation(zone, asked_at, None, None, (), text)
 

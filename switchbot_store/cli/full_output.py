@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Final
 
-from switchbot_store.cli.for_programs import say_why_it_ends
+from switchbot_store.cli.mistakes import tell
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -21,6 +21,5 @@ def end_if_full(error: OSError, program: str) -> None:
         return
     # What is left in the buffer would be tried, and fail, once more at the end.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    told = f"the output cannot be written: {error.strerror}"
-    say_why_it_ends(program, "OutputError", told)
+    tell(program, "output", f"the output cannot be written: {error.strerror}")
     sys.exit(1)

@@ -11,14 +11,12 @@ import os
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 import orjson
 
-from switchbot_store.cli.for_programs import GIVEN_UP, error_object
 from switchbot_store.codec import UnreadableError
-from switchbot_store.errors import StoreError
 from switchbot_store.files.formats import JSON, format_of
 from switchbot_store.files.hand_edits import BYTE_ORDER_MARK, mistake_in
 from switchbot_store.languages import filled, later
@@ -56,52 +54,17 @@ class Misuse(click.ClickException):
         super().__init__(message)
         self.hint = hint
 
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Write it for a person."""
-        super().show(file)
-        if self.hint:
-            click.echo(self.hint, file=file, err=file is None)
 
+class HintedError(click.ClickException):
+    """A failure with what a person can do about it, which a program gets by itself."""
 
-class Interrupted(click.ClickException):
-    """Somebody pressed Ctrl-C."""
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint: Final = hint
 
-    exit_code = INTERRUPTED
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """End the line on which the terminal shows the key."""
-        click.echo(file=file, err=file is None)
-
-
-@contextmanager
-def errors_as_json(ctx: click.Context) -> Iterator[None]:
-    """Tell an error inside as `for_programs` says, and end with its exit code."""
-    try:
-        yield
-    except click.Abort:
-        click.echo(GIVEN_UP, err=True)
-        ctx.exit(FAILURE)
-    except click.ClickException as error:
-        told = error_object(_kind_of(error), error.format_message(), _hint_of(error))
-        click.echo(told, err=True)
-        ctx.exit(error.exit_code)
-
-
-def _kind_of(error: click.ClickException) -> str:
-    """Return the name of the error of ours that it tells, else of how it ends."""
-    if isinstance(error.__cause__, StoreError):
-        return type(error.__cause__).__name__
-    if isinstance(error, Interrupted):
-        return "Interrupted"
-    return "UsageError" if error.exit_code == USAGE else "CommandError"
-
-
-def _hint_of(error: click.ClickException) -> str:
-    if isinstance(error, Misuse):
-        return error.hint
-    if isinstance(error, click.UsageError) and error.ctx is not None:
-        return f"try: {error.ctx.command_path} --help"
-    return ""
+    def told(self) -> str:
+        """Return both, for a person."""
+        return f"{self.message}; {self.hint}"
 
 
 def logging_options(

@@ -1,6 +1,7 @@
 """`explain` over a simulated week that is really stored."""
 
 import json
+import re
 
 
 def explained(invoke, home, *arguments):
@@ -39,6 +40,17 @@ def test_nothing_recorded_is_said_and_ends_with_1(invoke, home):
     result = explained(invoke, home, "--at", "2020-01-01")
     assert result.exit_code == 1
     assert "nothing is recorded" in result.stdout
+
+
+def test_who_asks_too_early_is_told_when_to_ask_again(invoke, tmp_path):
+    asked = {"STORE_DIRECTORY": str(tmp_path)}
+    result = invoke("explain", env=asked)
+    assert result.exit_code == 1
+    assert "within a minute: ask again then" in result.stdout
+    assert re.search(r"recorded of [\dT:-]{19}\+00:00\.", result.stdout)
+    # Of an instant that a person names nothing will be recorded any more.
+    past = invoke("explain", "--at", "2020-01-01", env=asked)
+    assert "ask again" not in past.stdout
 
 
 def test_an_instant_that_is_none_is_misuse(invoke, home):

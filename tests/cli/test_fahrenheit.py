@@ -48,3 +48,12 @@ def test_backtest_names_the_band(invoke, file, tmp_path):
     result = invoke("backtest", file, "--settings", file, "--readings", readings)
     assert result.exit_code == 0, result.output + result.stderr
     assert "band 68 to 72 °F" in result.stdout
+
+
+def test_the_unit_may_stand_in_the_file_of_variables(invoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("SWITCHBOT_UNIT=furlongs\n")
+    # Named here, so that it is as it was afterwards.
+    refused = invoke("settings", env={"SWITCHBOT_UNIT": None})
+    assert refused.exit_code == 2
+    assert "SWITCHBOT_UNIT: one of" in refused.stderr

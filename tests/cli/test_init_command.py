@@ -62,6 +62,8 @@ async def test_six_answers_lead_to_a_room_that_is_kept(type_in, cloud, tmp_path)
     assert "living room" in out
     for secret in (cloud.token, cloud.secret):
         assert secret not in out + err
+    assert err == "", "getpass warns where there is no terminal"
+    assert "Where a command asks for the room, it is default." in out
 
     env_file, settings = tmp_path / ".env", tmp_path / "config" / "settings.json"
     for path in (env_file, settings):

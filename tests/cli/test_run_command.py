@@ -3,10 +3,19 @@
 import asyncio
 import json
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from switchbot_automation.cli.live import sentence
 
+from switchbot_automation.model import (
+    Action,
+    Command,
+    CommandStatus,
+    Reason,
+    ReasonCode,
+)
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
 from switchbot_automation.simulation.faults import Call
 from switchbot_store import JsonStore, PostgresStore, StoreConfig, get_history
@@ -45,6 +54,18 @@ def home(tmp_path, cloud):
 
 def write(directory, settings):
     (directory / "config" / "settings.json").write_text(json.dumps(settings))
+
+
+def test_a_command_that_was_blocked_says_why_and_never_in_empty_brackets():
+    blocked = Command(
+        "1",
+        "default",
+        Action.WINTER,
+        CommandStatus.BLOCKED,
+        reasons=(Reason(ReasonCode.MIN_OFF_REMAINING),),
+    )
+    assert sentence(blocked) == "default: winter blocked (min_off_remaining)"
+    assert sentence(replace(blocked, reasons=())) == "default: winter blocked"
 
 
 def rows_of(env):

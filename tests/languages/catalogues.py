@@ -15,11 +15,18 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from switchbot_automation.cli import app as automation
 from switchbot_automation.languages import ENGLISH, LANGUAGES
 from switchbot_automation.settings.table import settings_table
 from switchbot_automation.web.html_texts import texts
+from switchbot_store.cli import app as store
+from switchbot_store.cli.help_pages import help_texts
 
 ROOT = Path(__file__).parents[2]
+COMMAND_LINES = {
+    "switchbot_automation": automation.application,
+    "switchbot_store": store.application,
+}
 PACKAGES = ("switchbot_automation", "switchbot_store")
 PACKAGE = ROOT / "switchbot_automation"
 OTHERS = [each for each in LANGUAGES if each != ENGLISH]
@@ -62,6 +69,13 @@ class _Catalogue(Catalog):
     )
 
 
+def help_of(package: str) -> list[str]:
+    """Return what `--help` of a package's command line says, whoever wrote it."""
+    application = COMMAND_LINES[package]
+    summaries = [entry.summary for entry in application.entries.values()]
+    return [*help_texts(application), *summaries]
+
+
 def collected(package: str) -> Catalog:
     """Return every message that a package can tell."""
     template = Catalog(fuzzy=False)
@@ -71,6 +85,11 @@ def collected(package: str) -> Catalog:
             continue  # its docstrings are examples
         place = f"{package}/{name}"
         template.add(message, None, [(place, line)], (), comments, context=context)
+    theirs = set() if package != PACKAGE.name else {*help_of("switchbot_store")}
+    for message in help_of(package):
+        # Of options that both have the store's catalogue has the words.
+        if message not in theirs:
+            template.add(message, None, [(f"{package}/cli", 1)])
     if package != PACKAGE.name:
         return template
     for spec in settings_table():

@@ -182,6 +182,52 @@ async def test_the_page_speaks_the_browsers_language_and_axe_finds_nothing(
             await page.keyboard.press("Escape")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+async def test_a_room_says_what_a_price_asks_of_it_and_until_when(
+    pictured, open_page, images, size, scheme
+):
+    settings = pictured.store.get("settings")
+    # Beside the heating of an evening: cheap until 21:00 and dear afterwards, or dear now.
+    cheap, dear = {"price": 0.1}, {"price": 0.4}
+    hours = {
+        "living room": [{"start": "21:00", "end": "04:00", **dear}],
+        "office": [{"start": "16:00", "end": "22:30", **dear}],
+    }
+    settings["winter"] = {"min_temp": 19, "max_temp": 22.5, "target_temp": 23}
+    for name, windows in hours.items():
+        settings["zones"][name].pop("winter", None)
+        price = {"windows": windows, "otherwise": cheap["price"]}
+        settings["zones"][name]["price"] = price
+    settings["zones"]["bedroom"]["price"] = {"source": "host"}
+    pictured.store.set("settings", settings)
+    await pictured.engine.run_once()
+    levels = {
+        each["name"]: (each["price"] or {}).get("level")
+        for each in pictured.engine.overview()["zones"]
+    }
+    ending = ("-phone" if size == PHONE else "") + ("-dark" if scheme == "dark" else "")
+    async with (
+        pictured.serve() as url,
+        open_page(url, size, scheme, device_scale_factor=1) as page,
+    ):
+        await drawn(page)
+        told = {
+            "stores": "Stores while energy is cheap, until 21:00.",
+            "coasts": "Spares dear energy until 22:30.",
+            "unknown": "The price of energy is unknown; kept as without one.",
+        }
+        assert set(levels.values()) == set(told)
+        for name, level in levels.items():
+            room = page.locator(".room").filter(has_text=name)
+            note = await room.locator(".note").inner_text()
+            assert told[level] in note
+        assert await violations(page) == []
+        wide = "document.documentElement.scrollWidth <= innerWidth"
+        assert await page.evaluate(wide)
+        await page.locator("#rooms").screenshot(path=images / f"price{ending}.png")
+
+
 async def test_a_name_that_looks_like_markup_is_shown_as_it_is(looked, open_page):
     settings = looked.store.get("settings")
     name = '<img src=x onerror="document.title=1">'

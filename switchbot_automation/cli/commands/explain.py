@@ -75,6 +75,13 @@ def explain(
         print_json(answer.to_dict())
     else:
         _print_answer(answer, tz)
+        if answer.decided_at is None and moment is None:
+            click.echo(
+                _(
+                    "What a running engine decides is recorded within a minute: ask "
+                    "again then. Nothing is recorded where none runs."
+                )
+            )
     ctx.exit(OK if answer.decided_at else FAILURE)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import secrets
+import sys
 from dataclasses import dataclass
 from datetime import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -34,7 +35,7 @@ from switchbot_automation.errors import AuthError, SettingsError
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import sentence
 from switchbot_automation.languages import translated as _
-from switchbot_automation.model import ReasonCode
+from switchbot_automation.model import DEFAULT_ZONE, ReasonCode
 from switchbot_automation.settings.account import account_findings
 from switchbot_automation.settings.findings import findings
 from switchbot_automation.settings.proposal import (
@@ -232,8 +233,10 @@ class _Setup:
                         "times)."
                     )
                 )
-                token = click.prompt(_("Token"), hide_input=True).strip()
-                secret = click.prompt(_("Secret"), hide_input=True).strip()
+                # Without a terminal nothing is shown, and getpass would warn of it.
+                hidden = sys.stdin.isatty()
+                token = click.prompt(_("Token"), hide_input=hidden).strip()
+                secret = click.prompt(_("Secret"), hide_input=hidden).strip()
             account = CloudAccount(token or "", secret or "", base_url)
             try:
                 listed = asyncio.run(_listed(account))
@@ -458,6 +461,11 @@ class _Setup:
         self._tell(_("A tick without commands says what would happen now:"))
         for each in decisions:
             self._tell(f"  {each['text']}")
+        if [each["zone"] for each in decisions] == [DEFAULT_ZONE]:
+            told = _(
+                "Where a command asks for the room, it is {zone}.", zone=DEFAULT_ZONE
+            )
+            self._tell(told)
         self._tell("")
         command = "switchbot-automation run --web 127.0.0.1:8080"
         self._tell(_("Start it with: {command}", command=command))

@@ -377,7 +377,9 @@ def _sentence(kind: str, facts: dict[str, Any]) -> str:
         for rung in facts["rungs"]
     )
     action, status = (word_of(key, facts[key]) for key in ("action", "status"))
-    return f"{facts['zone']}: {action} {status} ({rungs})"
+    # What was blocked went no way; there is why.
+    how = rungs or ", ".join(facts["reasons"])
+    return f"{facts['zone']}: {action} {status}" + (f" ({how})" if how else "")
 
 
 def _decision_as_json(decision: ZoneDecision) -> dict[str, Any]:

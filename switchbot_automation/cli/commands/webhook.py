@@ -10,6 +10,7 @@ from switchbot_automation.cli.commands.account import ask
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
+    HintedError,
     Misuse,
     json_option,
     logging_options,
@@ -95,7 +96,7 @@ def setup(url: str, replace: bool, as_json: bool) -> None:
                     "`webhook delete URL` does that; look for it where Home Assistant,"
                     " homebridge or another program was given it"
                 )
-            raise click.ClickException(f"{error}; {hint}") from error
+            raise HintedError(str(error), hint) from error
 
     _say(ask(answer), url, as_json)
 

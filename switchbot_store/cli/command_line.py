@@ -1,0 +1,232 @@
+"""What both command lines are: one way to load, speak, fail and end.
+
+Commands are loaded when asked for, errors of the libraries become exit codes, a person is
+told in the language of the terminal, and a program, which asked for `--json`, in JSON.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import click
+from click.exceptions import NoArgsIsHelpError
+
+from switchbot_store.cli.dotenv_file import load_env_file
+from switchbot_store.cli.help_pages import in_language
+from switchbot_store.cli.mistakes import for_a_program, kind_of, tell_program
+from switchbot_store.cli.output import FAILURE, INTERRUPTED, OK, HintedError, Misuse
+from switchbot_store.languages import (
+    ENGLISH,
+    catalogue,
+    of_environment,
+    speak,
+    speaking,
+    spoken,
+)
+from switchbot_store.languages import translated as _
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_LOGGER = logging.getLogger(__name__)
+
+_FOR_A_PROGRAM = f"{__name__}.for_a_program"
+
+
+class Verb(NamedTuple):
+    """Where a command is, below the package of the command line, and what it does."""
+
+    module: str
+    summary: str
+
+
+class CommandLine(click.Group):
+    """A command line of this distribution.
+
+    One module a group of commands, imported when one of them runs: `--help` stays quick and
+    what a command does not need is not imported. A group, such as `history`, is the
+    attribute of that name in its module, a `click.Group`.
+    """
+
+    entries: ClassVar[Mapping[str, Verb]]
+    package: ClassVar[str]
+    """Where the modules of the commands are."""
+    catalogues: ClassVar[Sequence[str]]
+    """Where the translations of its `--help` are looked for."""
+    misused: ClassVar[tuple[type[Exception], ...]]
+    """Errors of the library that say that it was asked wrongly."""
+    failed: ClassVar[tuple[type[Exception], ...]]
+    """The roots of all the others."""
+
+    def main(  # type: ignore[override]  # its overloads say only when it never returns
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        *,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command; with `standalone_mode` it ends in SystemExit."""
+        told_as_json = for_a_program(sys.argv[1:] if args is None else args)
+        # What is spoken in here ends with it: the file of variables may choose another.
+        with speaking(_language(told_as_json)):
+            try:
+                ended = super().main(args, prog_name, standalone_mode=False, **extra)
+            except (click.ClickException, click.Abort) as error:
+                if not standalone_mode:
+                    raise
+                if isinstance(error, click.ClickException):
+                    self._tell(error, told_as_json)
+                    sys.exit(error.exit_code)
+                _tell_of_abort(told_as_json)
+                sys.exit(FAILURE)
+            if not standalone_mode:
+                return ended
+            sys.exit(ended if isinstance(ended, int) else OK)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Begin: with the variables of the file, in the language that they ask for."""
+        problem = None
+        try:
+            load_env_file()
+        except Misuse as error:
+            problem = error  # whoever asks for `--help` gets it all the same
+        told_as_json = for_a_program(args)
+        speak(_language(told_as_json))
+        shown = in_language(self, self.words)
+        context = super(CommandLine, shown).make_context(
+            info_name, args, parent, **extra
+        )
+        if problem is not None:
+            raise problem
+        context.meta[_FOR_A_PROGRAM] = told_as_json
+        return context
+
+    def words(self, message: str) -> str:
+        """Return a message of `--help` in the language that is spoken."""
+        for package in self.catalogues:
+            told = catalogue(package, spoken()).gettext(message)
+            if told != message:
+                return told
+        return message
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Return the words of the commands, in the order of `--help`."""
+        return list(self.entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        """Load a command; None for a word that is none."""
+        entry = self.entries.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"{self.package}.{entry.module}")
+        name = cmd_name.replace("-", "_")
+        # `import` and `set` are taken in Python.
+        command = getattr(module, f"{name}_command", None) or getattr(module, name)
+        assert isinstance(command, click.Command)  # noqa: S101  # narrows getattr's Any
+        return in_language(command, self.words)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is asked for. Raises UsageError with the nearest word."""
+        if args and args[0] not in self.entries and not args[0].startswith("-"):
+            near = get_close_matches(args[0], self.entries, n=1, cutoff=0.5)
+            what = _("No such command {name!r}.", name=args[0])
+            if near:
+                what += " " + _("Did you mean {name!r}?", name=near[0])
+            raise click.UsageError(what, ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write what each command does, without loading one."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, self.words(entry.summary))
+                    for name, entry in self.entries.items()
+                ]
+            )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run what is asked for. Raises click's errors in the place of the library's."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if not ctx.meta[_FOR_A_PROGRAM]:
+                click.echo(err=True)  # closes the terminal's ^C
+            ctx.exit(INTERRUPTED)
+        except self.misused as error:
+            raise Misuse(_words(error)) from error
+        except self.failed as error:
+            _LOGGER.debug("the command failed", exc_info=True)
+            raise click.ClickException(_words(error)) from error
+
+    def _tell(self, error: click.ClickException, told_as_json: bool) -> None:
+        message = error.format_message()
+        if isinstance(error, NoArgsIsHelpError):
+            click.echo(message, err=True)
+            return
+        if told_as_json:
+            tell_program(self._kind(error), message, _hint_of(error))
+            return
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(error.ctx.get_usage(), err=True)
+            way_out = _way_out(error)
+            click.echo(f"{way_out}\n" if way_out else "", err=True)
+        if isinstance(error, HintedError):
+            message = error.told()
+        click.echo(_("Error: {what}", what=message), err=True)
+        if isinstance(error, Misuse) and error.hint:
+            click.echo(error.hint, err=True)
+
+    def _kind(self, error: click.ClickException) -> str:
+        cause = error.__cause__
+        if cause is not None and isinstance(cause, self.misused + self.failed):
+            return kind_of(cause)
+        return "usage" if isinstance(error, Misuse | click.UsageError) else "failed"
+
+
+def _language(told_as_json: bool) -> str:
+    """Return what is spoken: a program reads English, whatever this person speaks."""
+    return ENGLISH if told_as_json else of_environment(os.environ)
+
+
+def _tell_of_abort(told_as_json: bool) -> None:
+    if told_as_json:
+        tell_program("aborted", "nobody answered what it asked")
+    else:
+        click.echo(_("Aborted!"), err=True)
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _hint_of(error: click.ClickException) -> str:
+    if isinstance(error, HintedError | Misuse):
+        return error.hint
+    return _way_out(error)
+
+
+def _way_out(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None or context.command.get_help_option(context) is None:
+        return ""
+    command = f"{context.command_path} {context.help_option_names[-1]}"
+    return _("Try '{command}' for help.", command=command)

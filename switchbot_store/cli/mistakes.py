@@ -1,0 +1,51 @@
+"""What a program is told when a command fails: one JSON object, as a line on stderr.
+
+Imports nothing but the standard library, since a missing library is such a mistake, too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+JSON_OPTION: Final = "--json"
+
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def for_a_program(arguments: Iterable[str]) -> bool:
+    """Tell whether a program reads what a command says: it asked for JSON."""
+    return JSON_OPTION in arguments
+
+
+def kind_of(error: BaseException) -> str:
+    """Return the word for a class of errors, which programs tell them apart by.
+
+    >>> class ClockSkewError(Exception): ...
+    >>> kind_of(ClockSkewError())
+    'clock_skew'
+    """
+    name = type(error).__name__.removesuffix("Error")
+    return _HUMP.sub("_", name).lower()
+
+
+def tell_program(kind: str, message: str, hint: str = "") -> None:
+    """Write `error` (the kind), `message` and, where there is one, `hint` to stderr."""
+    told = {"error": kind, "message": message}
+    if hint:
+        told["hint"] = hint
+    sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
+
+
+def tell(program: str, kind: str, message: str, hint: str = "") -> None:
+    """Tell of a mistake before there is a command line: as JSON where that was asked for."""
+    if for_a_program(sys.argv[1:]):
+        tell_program(kind, message, hint)
+    else:
+        words = ": ".join(filter(None, (message, hint)))
+        sys.stderr.write(f"{program}: {words}\n")
