@@ -371,9 +371,12 @@ class FleetQueue:
         Jobs are due by the queue's: where a worker's own is set back, what it wants in
         two minutes would be due at once, again and again.
         """
-        now = self.jobs.now()
-        ahead = timedelta(0) if now is None else now - self._place.clock.now()
-        differs = abs(ahead) > _CLOCKS_DIFFER
+        told = self.jobs.now()
+        if told is None:
+            return timedelta(0)
+        now, within = told
+        ahead = now - self._place.clock.now()
+        differs = abs(ahead) > _CLOCKS_DIFFER + within
         if differs != self._differs:
             self._differs = differs
             if differs:
