@@ -1,4 +1,4 @@
-"""What the garbage collector leaves alone while `run` runs."""
+"""What the garbage collector leaves alone while `run`, or a fleet's worker, runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def what_stays_left_alone(engine: AutomationEngine) -> AsyncIterator[None]
             end()
             # After the tick, which made most of what stays.
             loop = asyncio.get_running_loop()
-            planned.append(loop.call_soon(_leave_alone))
+            planned.append(loop.call_soon(leave_alone))
 
     end = engine.subscribe(hear)
     try:
@@ -43,6 +43,7 @@ async def what_stays_left_alone(engine: AutomationEngine) -> AsyncIterator[None]
         gc.unfreeze()
 
 
-def _leave_alone() -> None:
+def leave_alone() -> None:
+    """Search for garbage in what comes from now on only, until this process ends."""
     gc.collect()
     gc.freeze()
