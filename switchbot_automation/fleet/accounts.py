@@ -6,7 +6,10 @@ A host that keeps accounts elsewhere gives a callable of its own, see `Place.cli
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +18,7 @@ from switchbot_automation.engine.observe.meters import account_of
 from switchbot_automation.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from aiohttp import ClientSession
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.model import CloudApi
 
+_LOGGER = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 5.0
+"""So often a file of accounts is looked at, whether it was written."""
 _CLIENTS: Final = 512
 """So many clients stay; one that is made anew restores its count of calls."""
 _DAY: Final = "api_quota_day"
@@ -66,6 +73,56 @@ def read_accounts(path: Path) -> dict[str, HomeAccount]:
         base_url = each.get("base_url") or DEFAULT_BASE_URL
         found[home] = HomeAccount(each["token"], each["secret"], str(base_url))
     return found
+
+
+class AccountsFile(Mapping[str, HomeAccount]):
+    """The accounts of a file as it stands, for who works on while others write it.
+
+    A home that is added, or a token that changes, counts within `LOOK_SECONDS`, for every
+    worker that reads the file. What cannot be read is logged, and what was read before
+    goes on to count. Raises what `read_accounts` raises, when it is made.
+    """
+
+    def __init__(
+        self, path: Path, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._path = path
+        self._monotonic = monotonic
+        self._looked_at = monotonic()
+        self._stands = _stands(path)
+        self._accounts = read_accounts(path)
+
+    def __getitem__(self, home: str) -> HomeAccount:
+        self._look()
+        return self._accounts[home]
+
+    def __iter__(self) -> Iterator[str]:
+        self._look()
+        return iter(self._accounts)
+
+    def __len__(self) -> int:
+        self._look()
+        return len(self._accounts)
+
+    def _look(self) -> None:
+        now = self._monotonic()
+        if now - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = now
+        stands = self._stands
+        try:
+            stands = _stands(self._path)
+            if stands != self._stands:
+                self._accounts = read_accounts(self._path)
+        except (OSError, SettingsError) as error:
+            _LOGGER.warning("the accounts read before stay in force: %s", error)
+        self._stands = stands
+
+
+def _stands(path: Path) -> tuple[int, int, int]:
+    """Return what is another once somebody wrote the file."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 class AccountClients:

@@ -159,7 +159,7 @@ class GatheredJobs(JobManager):
         self.tasks: Sequence[str] = ()
         self._unending = unending
         self._wait_after = wait_after
-        self._told: tuple[datetime, float] | None = None
+        self._ahead: tuple[float, float] | None = None
         self._worker: int | None = None
         self._leaving = asyncio.Event()
         self._taken: deque[Job] = deque()
@@ -205,6 +205,7 @@ class GatheredJobs(JobManager):
         if self._leaving.is_set():
             return None
         if not self._taken:
+            asked = time.monotonic()
             rows = await self.connector.execute_query_all_async(
                 _TAKE,
                 queues=None if queues is None else list(queues),
@@ -213,7 +214,7 @@ class GatheredJobs(JobManager):
                 room=max(1, self.room - len(self._at_work)),
             )
             if rows:
-                self._told = rows[0]["told_at"], time.monotonic()
+                self._hear(rows[0]["told_at"].timestamp(), asked, time.monotonic())
             found = sorted(
                 map(Job.from_row, rows), key=lambda job: (-job.priority, job.id or 0)
             )
@@ -223,15 +224,26 @@ class GatheredJobs(JobManager):
                 await self.let_go()
         return self._taken.popleft() if self._taken else None
 
-    def now(self) -> datetime | None:
-        """Return what the queue's clock shows; None before anything was taken from it.
+    def _hear(self, told: float, asked: float, heard: float) -> None:
+        """Note what the queue's clock showed at an instant between two of this process."""
+        ahead = told - heard, told - asked
+        if self._ahead is not None:
+            # The truth lies in both, unless one of the clocks was set.
+            both = max(self._ahead[0], ahead[0]), min(self._ahead[1], ahead[1])
+            ahead = both if both[0] <= both[1] else ahead
+        self._ahead = ahead
+
+    def now(self) -> tuple[datetime, timedelta] | None:
+        """Return what the queue's clock shows, and to within what; None before it told.
 
         By it jobs are due, whatever the clock of this machine shows.
         """
-        if self._told is None:
+        if self._ahead is None:
             return None
-        told, then = self._told
-        return told + timedelta(seconds=time.monotonic() - then)
+        least, most = self._ahead
+        shows = time.monotonic() + (least + most) / 2
+        within = timedelta(seconds=(most - least) / 2)
+        return datetime.fromtimestamp(shows, UTC), within
 
     async def let_go(self) -> None:
         """Give back what was taken and not begun; the worker of now takes no more."""
@@ -268,7 +280,8 @@ class GatheredJobs(JobManager):
         if self._leaving.is_set() and status is Status.ABORTED:
             return
         if status is Status.FAILED and job.task_name in self._unending:
-            now = self.now() or datetime.now(UTC)
+            told = self.now()
+            now = datetime.now(UTC) if told is None else told[0]
             await self.again([job], now + self._wait_after(job.attempts))
             return
         await self._ending.ask((job, status, delete_job))

@@ -53,6 +53,7 @@ GRACE_SECONDS: Final = 8.0
 """So long visits under way may go on in a worker that ends; containers get 10 s."""
 _LEAVING_SECONDS: Final = 2.0
 """So long the queue may take to hear that a worker ends."""
+_CANCELS: Final = 5
 _RECONNECT_SECONDS: Final = 1.0
 _UNANSWERED_SECONDS: Final = 60.0
 """So long a visit's worker asks a queue that is away for the home's next one."""
@@ -241,7 +242,7 @@ class FleetQueue:
             # To cancel it is procrastinate's way of ending a worker in order.
             if working.cancel():
                 await self._end(working, grace_seconds)
-        if not working.cancelled():
+        if working.done() and not working.cancelled():
             working.result()
 
     async def _end(self, working: asyncio.Future[None], grace_seconds: float) -> None:
@@ -253,9 +254,12 @@ class FleetQueue:
             _LOGGER.warning("others take up what was taken here: %r", error)
         finally:
             await asyncio.wait({working}, timeout=grace_seconds + _LEAVING_SECONDS)
-            if working.cancel():
-                await asyncio.wait({working})
-            if not working.cancelled():
+            # Procrastinate waits for the queue at several places, each of which takes one.
+            for _ in range(_CANCELS):
+                if not working.cancel():
+                    break
+                await asyncio.wait({working}, timeout=_LEAVING_SECONDS)
+            if working.done() and not working.cancelled():
                 working.exception()  # told by whoever asks for the result
 
     # A worker of another version may say more of a job than is known here: a home is
@@ -371,9 +375,12 @@ class FleetQueue:
         Jobs are due by the queue's: where a worker's own is set back, what it wants in
         two minutes would be due at once, again and again.
         """
-        now = self.jobs.now()
-        ahead = timedelta(0) if now is None else now - self._place.clock.now()
-        differs = abs(ahead) > _CLOCKS_DIFFER
+        told = self.jobs.now()
+        if told is None:
+            return timedelta(0)
+        now, within = told
+        ahead = now - self._place.clock.now()
+        differs = abs(ahead) > _CLOCKS_DIFFER + within
         if differs != self._differs:
             self._differs = differs
             if differs:

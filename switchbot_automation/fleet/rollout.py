@@ -7,14 +7,13 @@ but the rollout's name, and leaves alone what was changed since.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.spread import backtest_homes
 from switchbot_automation.settings.read import parse_settings
-from switchbot_store import HomeStore, StoreConflictError
+from switchbot_store import HomeStore, StoreConflictError, StoreDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 ROLLOUTS: Final = "_rollouts"
 """The home's document that holds what each rollout changed."""
+_ORDER: Final = "order"
+"""Which rollout lies over which: their keys keep no order in every store."""
 _WORSE_SHARE: Final = 1.1
 _WORSE_DEGREE_MINUTES: Final = 60.0
 _WORSE_STARTS: Final = 3
@@ -101,7 +102,7 @@ def roll_out(
             continue
         try:
             yield _applied(HomeStore(store, home), rollout, changes, dry_run=dry_run)
-        except SettingsError as error:
+        except (SettingsError, StoreDataError) as error:
             yield Rolled(home, "failed", str(error))
 
 
@@ -110,41 +111,67 @@ def roll_back(
 ) -> Iterator[Rolled]:
     """Put back what a rollout changed, where it still stands as the rollout left it.
 
-    Raises StoreUnavailableError.
+    In whatever order: what a later rollout lies over goes back with that one. A home that
+    cannot be read or changed has ``failed`` and holds nobody up. Raises
+    StoreUnavailableError.
     """
     for home in homes:
-        view = HomeStore(store, home)
-        record = view.get(ROLLOUTS).get(rollout)
-        if not isinstance(record, dict):
-            continue
-        kept: list[str] = []
         try:
-            view.update("settings", partial(_as_before, record, kept))
-        except SettingsError as error:
+            found = _put_back(HomeStore(store, home), rollout)
+        except (SettingsError, StoreDataError) as error:
             yield Rolled(home, "failed", str(error))
             continue
-        view.update(ROLLOUTS, partial(_without, rollout))
+        if found is not None:
+            yield found
+
+
+def _put_back(view: HomeStore, rollout: str) -> Rolled | None:
+    while True:
+        entries = view.get_many(["settings", ROLLOUTS])
+        settings, done = entries["settings"].data, dict(entries[ROLLOUTS].data)
+        record = done.pop(rollout, None)
+        if not isinstance(record, dict):
+            return None
+        restored, kept = dict(settings), []
+        for name, value in record["changes"].items():
+            later = _laid_over(done, record, name)
+            if later is not None:
+                # That one goes back to what stood before both.
+                if later["before"].get(name) == value:
+                    _restore(later["before"], name, record["before"])
+            elif name not in settings or settings[name] != value:
+                kept.append(name)
+            else:
+                _restore(restored, name, record["before"])
+        documents: dict[str, Any] = {ROLLOUTS: done}
+        if restored != settings:
+            parse_settings(restored)
+            documents["settings"] = restored
+        try:
+            view.set_many_if(
+                documents, {key: entries[key].revision for key in documents}
+            )
+        except StoreConflictError:
+            continue  # somebody changed the settings meanwhile
         why = f"changed since: {', '.join(kept)}" if kept else ""
-        yield Rolled(home, "back", why)
+        return Rolled(view.home, "back", why)
 
 
-def _without(rollout: str, document: Document) -> Document:
-    return {name: each for name, each in document.items() if name != rollout}
+def _laid_over(done: Document, record: Document, name: str) -> Document | None:
+    """Return the next of the rollouts that changed a setting after this one."""
+    later = [
+        each
+        for each in done.values()
+        if name in each["changes"] and each.get(_ORDER, 0) > record.get(_ORDER, 0)
+    ]
+    return min(later, key=lambda each: int(each[_ORDER]), default=None)
 
 
-def _as_before(record: Document, kept: list[str], settings: Document) -> Document:
-    """Return settings without what a rollout changed; `kept` are changed since."""
-    kept.clear()
-    restored = dict(settings)
-    for name, value in record["changes"].items():
-        if name not in settings or settings[name] != value:
-            kept.append(name)
-        elif name in record["before"]:
-            restored[name] = record["before"][name]
-        else:
-            del restored[name]
-    parse_settings(restored)
-    return restored
+def _restore(document: Document, name: str, before: Document) -> None:
+    if name in before:
+        document[name] = before[name]
+    else:
+        document.pop(name, None)
 
 
 def _applied(
@@ -162,6 +189,7 @@ def _applied(
         if dry_run:
             return Rolled(view.home, "applied", "not written")
         record = {
+            _ORDER: 1 + max((each.get(_ORDER, 0) for each in done.values()), default=0),
             "changes": changes,
             "before": {name: settings[name] for name in changes if name in settings},
         }

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.backtest import backtest
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.simulation import simulate
-from switchbot_store import HomeStore, StoreConfig, get_history, get_store
+from switchbot_store import (
+    HistoryError,
+    HomeStore,
+    StoreConfig,
+    StoreDataError,
+    get_history,
+    get_store,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -177,11 +184,11 @@ def backtest_home(asked: Document) -> Document:
     home = asked["home"]
     config = StoreConfig.from_env().whole
     with get_store(config) as whole, closing(get_history(config)) as history:
-        current = HomeStore(whole, home).get("settings")
-        if not current:
-            return {"home": home, "problem": "it has no settings"}
-        candidate = asked.get("candidate") or {**current, **asked["changes"]}
         try:
+            current = HomeStore(whole, home).get("settings")
+            if not current:
+                return {"home": home, "problem": "it has no settings"}
+            candidate = asked.get("candidate") or {**current, **asked["changes"]}
             report = backtest(
                 history.of_home(home),
                 current,
@@ -189,7 +196,7 @@ def backtest_home(asked: Document) -> Document:
                 datetime.fromisoformat(asked["start"]),
                 datetime.fromisoformat(asked["end"]),
             )
-        except AutomationError as error:
+        except (AutomationError, StoreDataError, HistoryError) as error:
             return {"home": home, "problem": str(error)}
     return {"home": home, "report": report.to_dict()}
 

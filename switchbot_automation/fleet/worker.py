@@ -13,7 +13,7 @@ from aiohttp import ClientSession, TCPConnector
 
 from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.fleet.accounts import AccountClients, read_accounts
+from switchbot_automation.fleet.accounts import AccountClients, AccountsFile
 from switchbot_automation.fleet.visit import Place
 from switchbot_store import GatheringStore, ThreadedHistory, get_history, get_store
 
@@ -35,7 +35,7 @@ _CONNECTIONS: Final = 64
 def clients_of(accounts: str) -> ClientsOf:
     """Return what gives the cloud of each home, on a session that it is handed.
 
-    `accounts` is the path of a JSON file, see `read_accounts`, or ``module:name`` of a
+    `accounts` is the path of a JSON file, see `AccountsFile`, or ``module:name`` of a
     callable that takes the session and returns a callable of a home's name. Raises
     SettingsError, OSError.
     """
@@ -49,7 +49,7 @@ def clients_of(accounts: str) -> ClientsOf:
             raise SettingsError(f"{accounts} cannot be called", path="accounts")
         made: ClientsOf = found
         return made
-    known = read_accounts(Path(accounts))
+    known = AccountsFile(Path(accounts))
     return lambda session: AccountClients(known, session)
 
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -132,6 +134,12 @@ def memory_mb(pid: int) -> float:
     return math.nan
 
 
+def waited_seconds(pid: int) -> float:
+    """How long its threads were ready to run and others had the processor."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((each / "schedstat").read_text().split()[1]) for each in tasks) / 1e9
+
+
 def children_cpu(pid: int) -> float:
     """CPU seconds of a server and all its children that live."""
     total = cpu_seconds(pid)
@@ -175,6 +183,11 @@ class Run:
         port = 20000 + os.getpid() % 20000
         cloud = [sys.executable, "-m", __spec__.name, "--cloud", str(port)]
         self.cloud = subprocess.Popen([*cloud, str(self.journal)])
+        for _ in range(600):
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            wait(0.1)
         accounts = {
             str(home): {
                 "token": str(home),
@@ -254,6 +267,7 @@ def measure(run: Run, server: PostgresServer, url: str) -> dict[str, object]:
     before = {
         "cpu": {name: children_cpu(pid) for name, pid in processes.items()},
         "workers": [cpu_seconds(each.pid) for each in run.workers],
+        "waited": [waited_seconds(each.pid) for each in run.workers],
         "visits": visits_in(run.counted()),
         "statements": transactions(url),
         "at": time.monotonic(),
@@ -288,6 +302,11 @@ def measure(run: Run, server: PostgresServer, url: str) -> dict[str, object]:
             / seconds,
             3,
         ),
+        # Of a machine of its own this is next to nothing; it is in the lateness.
+        "others_had_the_processor": [
+            round((waited_seconds(each.pid) - old) / seconds, 3)
+            for each, old in zip(run.workers, before["waited"], strict=True)
+        ],
         "server_cores": round(
             (children_cpu(processes["server"]) - before["cpu"]["server"]) / seconds, 3
         ),

@@ -1,6 +1,7 @@
 """Jobs of a worker, many in a statement, by the queue's own rules of who may."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -226,3 +227,28 @@ async def test_a_queue_of_another_version_is_told_by_what_it_lacks(
         )
         with pytest.raises(QueueVersionError, match="procrastinate_fetch_job_v2"):
             await queue.work()
+
+
+@pytest.mark.parametrize("took", [0.0, 0.5, 30.0])
+def test_an_answer_that_is_long_on_its_way_tells_of_no_other_clock(took):
+    """The queue's clock is known to within how long the shortest answer took."""
+    jobs = FleetQueue("", None).jobs
+    assert jobs.now() is None
+    began = time.monotonic()
+    shows = datetime.now(UTC).timestamp()
+    jobs._hear(shows, began, began + took)
+    now, within = jobs.now()
+    assert within.total_seconds() == pytest.approx(took / 2, abs=0.001)
+    assert abs(now - datetime.now(UTC)) <= within + timedelta(seconds=1)
+    jobs._hear(shows + 1.0, began + 0.9, began + 1.1)
+    assert jobs.now()[1].total_seconds() <= 0.101
+
+
+def test_a_queue_s_clock_that_is_set_is_believed_from_then_on():
+    jobs = FleetQueue("", None).jobs
+    began = time.monotonic()
+    shows = datetime.now(UTC).timestamp()
+    jobs._hear(shows, began, began + 0.01)
+    jobs._hear(shows + 3600.0, began, began + 0.02)
+    now, _within = jobs.now()
+    assert (now - datetime.now(UTC)).total_seconds() > 3000

@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 from datetime import timedelta
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import pytest
 
@@ -18,6 +18,7 @@ from switchbot_automation.fleet.spread import spreading
 from switchbot_store import (
     HistorySample,
     HomeStore,
+    JsonStore,
     MemoryStore,
     StoreConfig,
     get_history,
@@ -65,6 +66,80 @@ def test_what_was_changed_since_stays(store):
     (back,) = roll_back(store, "wider", ["0"])
     assert back.why == "changed since: poll_interval_seconds"
     assert settings_of(store, "0") == WINTER_ROOM | {"poll_interval_seconds": 45}
+
+
+@pytest.mark.parametrize("middle", [0.4, 0.5, 0.3], ids=["other", "same", "as before"])
+@pytest.mark.parametrize("order", list(permutations(["a", "b", "c"])), ids="".join)
+def test_rollouts_of_one_setting_go_back_in_whatever_order(store, order, middle):
+    """All gone, what stood before the first stands again; until then the newest left."""
+    values = {"a": 0.5, "b": middle, "c": 0.6}
+    for name, value in values.items():
+        list(roll_out(store, name, {"hysteresis_celsius": value}, ["0"]))
+    left = list(values)
+    for name in order:
+        (back,) = roll_back(store, name, ["0"])
+        assert (back.what, back.why) == ("back", "")
+        left.remove(name)
+        wanted = values[left[-1]] if left else WINTER_ROOM["hysteresis_celsius"]
+        assert settings_of(store, "0")["hysteresis_celsius"] == wanted
+    assert settings_of(store, "0") == WINTER_ROOM
+    assert HomeStore(store, "0").get(ROLLOUTS) == {}
+
+
+def test_what_a_person_changed_between_two_rollouts_is_what_the_second_goes_back_to(
+    store,
+):
+    list(roll_out(store, "a", {"hysteresis_celsius": 0.5}, ["0"]))
+    HomeStore(store, "0").update(
+        "settings", lambda found: found | {"hysteresis_celsius": 0.2}
+    )
+    list(roll_out(store, "b", {"hysteresis_celsius": 0.6}, ["0"]))
+    list(roll_back(store, "a", ["0"]))
+    list(roll_back(store, "b", ["0"]))
+    assert settings_of(store, "0")["hysteresis_celsius"] == 0.2
+
+
+def test_records_of_rollouts_made_before_they_had_an_order_go_back(store):
+    list(roll_out(store, "old", CHANGES, ["0"]))
+    HomeStore(store, "0").update(ROLLOUTS, _without_order)
+    list(roll_out(store, "new", {"hysteresis_celsius": 0.6}, ["0"]))
+    list(roll_back(store, "old", ["0"]))
+    list(roll_back(store, "new", ["0"]))
+    assert settings_of(store, "0") == WINTER_ROOM
+
+
+def _without_order(done):
+    del done["old"]["order"]
+    return done
+
+
+def test_a_home_without_settings_gets_none_by_going_back(store):
+    """Deleted meanwhile: nothing of it comes to be again."""
+    list(roll_out(store, "wider", CHANGES, ["0", "1"]))
+    HomeStore(store, "0").delete("settings")
+    list(roll_back(store, "wider", ["0", "1"]))
+    assert HomeStore(store, "0").keys() == []
+    assert store.get_entry("homes/0/settings").revision == ""
+    assert settings_of(store, "1") == WINTER_ROOM
+
+
+def test_a_home_whose_document_cannot_be_read_holds_no_other_up(tmp_path):
+    """In the midst of the others, on the way there and back."""
+    with JsonStore(tmp_path) as store:
+        for home in HOMES:
+            HomeStore(store, home).set("settings", deepcopy(WINTER_ROOM))
+        (file,) = tmp_path.glob("homes%2f2%2fsettings.json")
+        whole = file.read_bytes()
+        file.write_bytes(b"{")
+        others = [home for home in HOMES if home != "2"]
+        done = {
+            each.home: each.what for each in roll_out(store, "wider", CHANGES, HOMES)
+        }
+        assert done == dict.fromkeys(others, "applied") | {"2": "failed"}
+        file.write_bytes(whole)
+        back = {each.home: each.what for each in roll_back(store, "wider", HOMES)}
+        assert back == dict.fromkeys(others, "back")
+        assert settings_of(store, "2") == WINTER_ROOM
 
 
 def test_a_key_that_was_absent_is_absent_again(store):

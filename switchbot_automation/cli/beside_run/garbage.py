@@ -1,4 +1,7 @@
-"""What the garbage collector leaves alone while `run` runs, and what goes back to the system."""
+"""What the garbage collector leaves alone while `run`, or a fleet's worker, runs.
+
+What is free by then goes back to the system.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ async def what_stays_left_alone(engine: AutomationEngine) -> AsyncIterator[None]
             end()
             # After the tick, which made most of what stays.
             loop = asyncio.get_running_loop()
-            planned.append(loop.call_soon(_leave_alone))
+            planned.append(loop.call_soon(leave_alone))
 
     end = engine.subscribe(hear)
     try:
@@ -46,7 +49,8 @@ async def what_stays_left_alone(engine: AutomationEngine) -> AsyncIterator[None]
         gc.unfreeze()
 
 
-def _leave_alone() -> None:
+def leave_alone() -> None:
+    """Search for garbage in what comes from now on only, until this process ends."""
     gc.collect()
     gc.freeze()
     _give_back()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,8 +30,9 @@ from switchbot_store import StoreConfig, ThreadedStore, get_store
 from switchbot_store.backup import list_homes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
+    from switchbot_automation.fleet.metrics import FleetMetrics
     from switchbot_automation.fleet.queue import FleetQueue
     from switchbot_automation.fleet.rollout import Rolled
     from switchbot_automation.fleet.visit import Place, Visit
@@ -150,14 +151,15 @@ def work(  # noqa: PLR0917  # click passes every one by name
     Start as many as the homes need, on any machine. One that is killed is replaced by the
     others within half a minute; no command is sent twice for it.
     """
-    from switchbot_automation.fleet.metrics import FleetMetrics, serve_metrics  # noqa: PLC0415 - the extra `fleet`
-    from switchbot_automation.fleet.worker import clients_of, opened_place  # noqa: PLC0415 - likewise
+    from switchbot_automation.cli.beside_run.garbage import leave_alone  # noqa: PLC0415 - a worker's alone
+    from switchbot_automation.fleet.worker import clients_of, opened_place  # noqa: PLC0415 - the extra `fleet`
 
     make_clients = clients_of(accounts)
-    counted = FleetMetrics()
+    counted = _counting(metrics)
 
     def visited(visit: Visit) -> None:
-        counted.take(visit)
+        if counted is not None:
+            counted.take(visit)
         if as_json:
             print_json(visit.to_document())
 
@@ -172,10 +174,32 @@ def work(  # noqa: PLR0917  # click passes every one by name
         async with opened_place(config, make_clients) as opened:
             place = opened
             async with _queue(shards, place_of, on_visit=visited) as queue:
-                with serve_metrics(counted, metrics):
+                with _served(counted, metrics):
+                    # What is loaded by now stays until the end: no visit's garbage.
+                    leave_alone()
                     await queue.work(concurrency=concurrency, queues=queues or None)
 
     asyncio.run(worked())
+
+
+def _counting(address: str | None) -> FleetMetrics | None:
+    """Return what counts visits, where somebody can ask for it; else it costs 2 MB."""
+    if address is None:
+        return None
+    from switchbot_automation.fleet.metrics import FleetMetrics  # noqa: PLC0415 - see above
+
+    return FleetMetrics()
+
+
+@contextmanager
+def _served(counted: FleetMetrics | None, address: str | None) -> Iterator[None]:
+    if counted is None:
+        yield
+        return
+    from switchbot_automation.fleet.metrics import serve_metrics  # noqa: PLC0415 - see above
+
+    with serve_metrics(counted, address):
+        yield
 
 
 @fleet.command()

@@ -91,6 +91,9 @@ _MOST_BYTES = 8 * 1024 * 1024
 # (it goes out as GET all the same); from 3.12 on `_only_once` says no.
 _HAS_MIDDLEWARES = hasattr(aiohttp, "ClientMiddlewareType")
 
+# Only spreads waits; nothing secret hangs on it. One for all: each would be 2.5 KB.
+_SPREADING = random_module.SystemRandom()
+
 # Of an attempt's time; the rest is for the answer.
 _CONNECTING_SHARE = 2 / 3
 
@@ -167,8 +170,7 @@ class SwitchBotClient:
         self._token = _credential("token", token)
         self._secret = _credential("secret", secret)
         self._policy = retry or RetryPolicy(attempts=attempts)
-        # Only spreads waits; nothing secret hangs on it.
-        self._random = random or random_module.Random()  # noqa: S311 -- see above
+        self._random = random or _SPREADING
         self._reads = asyncio.Semaphore(_READS_AT_ONCE)
         self._known_types: dict[str, str] = {}
         self._remote_ids: set[str] = set()
