@@ -134,11 +134,11 @@ def _put_back(view: HomeStore, rollout: str) -> Rolled | None:
             return None
         restored, kept = dict(settings), []
         for name, value in record["changes"].items():
-            later = _laid_over(done, record, name)
-            if later is not None:
+            newer = _laid_over(done, record, name)
+            if newer is not None:
                 # That one goes back to what stood before both.
-                if later["before"].get(name) == value:
-                    _restore(later["before"], name, record["before"])
+                if newer["before"].get(name) == value:
+                    _restore(newer["before"], name, record["before"])
             elif name not in settings or settings[name] != value:
                 kept.append(name)
             else:
