@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# cronsim 2.7: `*/30 2 * * *` and `0,30 2 * * *` name the same minutes and give different
+# cronsim 2.8: `*/30 2 * * *` and `0,30 2 * * *` name the same minutes and give different
 # instants on the days on which the clock changes.
 #
 # Seen (Europe/Paris): on the day that skips 2:00 to 3:00 the one with the star gives nothing
@@ -9,7 +9,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" --quiet install 'cronsim==2.7' 'tzdata==2025.2'
+"$folder/venv/bin/pip" --quiet install 'cronsim==2.8' 'tzdata==2026.6'
 "$folder/venv/bin/python" - <<'PY'
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -13,6 +13,7 @@ read too, before it is run: it may hold nothing but the server's own ways to rea
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,12 +77,22 @@ _OPERATOR: Final = _of_others("o", "pg_operator", "oprowner")
 _TYPE: Final = _of_others("t", "pg_type", "typowner")
 
 # What lies behind a type whose literal is read: its elements, attributes and bounds. The
-# domain of a column is none of these: a literal beside it is read as what it is based on.
+# domain of a column is none of these: a literal beside it is read as what it is based on;
+# but for what brings its arguments to one type, as lag(d, 1, 'x') does: that is the domain.
+_ONE_TYPE: Final = """
+    p.oid < 16384 AND p.proargtypes::oid[] && ARRAY['anycompatible', 'anycompatiblearray',
+        'anycompatiblenonarray', 'anycompatiblerange', 'anycompatiblemultirange']::regtype[]::oid[]
+"""
 _BEHIND_TYPES: Final = f"""
-WITH RECURSIVE roots (oid) AS (
+WITH RECURSIVE one_type (is_made) AS (
+    SELECT EXISTS (SELECT FROM pg_proc p WHERE p.proname = ANY (%(functions)s) AND {_ONE_TYPE})
+        OR EXISTS (SELECT FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
+            WHERE o.oprname = ANY (%(operators)s) AND {_ONE_TYPE})
+), roots (oid) AS (
     SELECT unnest(%(named)s::bigint[]::oid[])
-    UNION SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
-    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+    UNION SELECT CASE WHEN t.typtype = 'd' AND NOT one_type.is_made THEN t.typbasetype
+        ELSE t.oid END
+    FROM one_type, pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = ANY (%(relations)s::bigint[]::oid[]) AND a.attnum > 0
         AND NOT a.attisdropped AND (%(all)s OR a.attname = ANY (%(columns)s))
     UNION SELECT c.reltype FROM pg_class c
@@ -256,6 +267,8 @@ SELECT 'cast to ' || format_type(k.casttarget, NULL) FROM pg_cast k
 JOIN pg_proc p ON p.oid = k.castfunc
 WHERE {_PROC} AND k.castsource IN (SELECT oid FROM computed)
     AND (k.castcontext = 'i' AND k.casttarget IN (SELECT oid FROM computed)
+        -- What makes JSON of a value looks for a cast of its type, whatever it is called.
+        OR %(json)s AND k.casttarget IN ('json'::regtype, 'jsonb'::regtype)
         OR k.casttarget = ANY (%(named)s::bigint[]::oid[]))
 UNION ALL
 SELECT 'operator class of ' || format_type(m.amproclefttype, NULL) FROM pg_amproc m
@@ -268,6 +281,11 @@ WHERE {_PROC} AND m.amoplefttype IN (SELECT oid FROM computed)
 LIMIT 1
 """  # noqa: S608 - made of constants
 
+# How a text calls what makes JSON: by functions of such names, or a constructor.
+_MAKES_JSON: Final = re.compile(
+    r"json\w*\s*\(|\bjson(?:_(?:array|object)(?:agg)?|_scalar|_serialize)?\b",
+    re.IGNORECASE,
+)
 _NOT_PLAIN: Final = "it is no plain read of tables of this database"
 _CLASSES: Final = f"""
 SELECT 'operator class ' || c.opcname AS what FROM pg_opclass c
@@ -361,8 +379,10 @@ def checked(session: Session, parts: Parts) -> Columns | None:
             tuple(given.ftype(index) for index in every),
         )
         with session.on_own_path():
-            relations = _check_relations(session, parts)
+            relations, texts = _check_relations(session, parts)
             values = {
+                "json": any("json" in name for name in parts.functions)
+                or any(map(_MAKES_JSON.search, texts)),
                 "functions": [*parts.functions],
                 "operators": [*parts.operators],
                 "attributes": [*parts.attributes],
@@ -460,6 +480,8 @@ def _check_literals(session: Session, parts: Parts, found: dict[str, Any]) -> No
         "whole": parts.whole_rows,
         "all": parts.all_columns,
         "columns": [*parts.columns],
+        "functions": [*parts.functions],
+        "operators": [*parts.operators],
     }
     _check_types(session, values)
 
@@ -478,21 +500,25 @@ def _judge(expression: str, where: str) -> None:
         raise RefusedSqlError(f"{where}: {error}") from error
 
 
-def _check_relations(session: Session, parts: Parts) -> list[int]:
-    """Return the relations of others that a statement reads, all of them harmless."""
+def _check_relations(session: Session, parts: Parts) -> tuple[list[int], list[str]]:
+    """Return the relations of others that a statement reads, all of them harmless.
+
+    And all texts that the server reads for it: its own, those of views and policies.
+    """
     reached = session.rows(_REACHED)
     views = 0
     others = []
+    texts = [parts.text]
     for found in reached:
         if found["schema"] in _TRUSTED:
             continue
         others.append(found["oid"])
-        _check_relation(session, found)
+        texts += _check_relation(session, found)
         if found["kind"] == "v":
             views += 1
             if views > _MOST_VIEWS:
                 raise RefusedSqlError(f"more than {_MOST_VIEWS} views")
-            _check_view(session, found)
+            texts.append(_check_view(session, found))
     own = {found["name"] for found in reached if found["schema"] in _TRUSTED}
     for name in sorted(parts.hidden & SECRET_RELATIONS & own):
         # A WITH query here and the relation itself somewhere: which is which is not
@@ -503,18 +529,17 @@ def _check_relations(session: Session, parts: Parts) -> list[int]:
             raise RefusedSqlError(
                 f"of {row['relation']}: {_may_do_anything('function ' + row['what'])}"
             )
-    return others
+    return others, texts
 
 
-def _check_relation(session: Session, found: dict[str, Any]) -> None:
+def _check_relation(session: Session, found: dict[str, Any]) -> list[str]:
     if found["schema"].startswith("pg_toast"):
         raise RefusedSqlError(f"{found['name']} is PostgreSQL's own store")
     if found["kind"] == "f" or found["reaches"]:
         raise RefusedSqlError(
             f"{found['name']} is a foreign table: it reaches elsewhere"
         )
-    if found["row_security"]:
-        _check_policies(session, found)
+    return _check_policies(session, found) if found["row_security"] else []
 
 
 def _computes_of_constants(expression: str) -> bool:
@@ -530,16 +555,21 @@ def _check_depends(session: Session, catalogue: str, oid: int, where: str) -> No
         raise RefusedSqlError(f"{where}: the {row['what']} may do anything")
 
 
-def _check_policies(session: Session, relation: dict[str, Any]) -> None:
+def _check_policies(session: Session, relation: dict[str, Any]) -> list[str]:
+    expressions = []
     for policy in session.rows(_POLICIES, [relation["oid"]]):
         where = f"in the row security of {relation['name']}"
         _check_depends(session, "pg_policy", policy["oid"], where)
         if policy["expression"] is not None:
             _judge(policy["expression"], where)
+            expressions.append(policy["expression"])
+    return expressions
 
 
-def _check_view(session: Session, view: dict[str, Any]) -> None:
-    row = session.row(_VIEW, {"oid": view["oid"], "most": MAX_STATEMENT_BYTES})
+def _check_view(session: Session, view: dict[str, Any]) -> str:
+    row: dict[str, Any] = session.row(
+        _VIEW, {"oid": view["oid"], "most": MAX_STATEMENT_BYTES}
+    )
     where = f"in the view {view['name']}"
     if not row["fits"]:
         raise RefusedSqlError(f"{where}: more than {MAX_STATEMENT_BYTES} bytes")
@@ -547,6 +577,9 @@ def _check_view(session: Session, view: dict[str, Any]) -> None:
     try:
         judged(row["definition"])
         values = {"named": row["types"], "relations": [], "columns": []}
+        values |= {"functions": [], "operators": []}
         _check_types(session, {**values, "whole": False, "all": False})
     except RefusedSqlError as error:
         raise RefusedSqlError(f"{where}: {error}") from error
+    definition: str = row["definition"]
+    return definition

@@ -1,7 +1,7 @@
 """A database full of traps: objects that call a function as soon as anything touches them.
 
-The function leaves a marker where neither READ ONLY nor a rollback takes it away: it holds
-a lock of its session, which a test sees, and raises a notice.
+The function leaves a marker where neither READ ONLY, a rollback nor a session that is reset
+takes it away: a line in the server's log.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 from typing import Final
 
-KEY: Final = 77_777
-BODY = f"PERFORM pg_try_advisory_lock({KEY}); RAISE NOTICE 'sprung';"
+MARK: Final = "LOG:  a trap was sprung"
+BODY = "RAISE LOG 'a trap was sprung';"
 
 
 def _function(arguments: str, result: str, value: str, name: str = "spring") -> str:
@@ -109,6 +109,21 @@ TRAPPED = (
     "INSERT INTO t_cast VALUES (1, 'a')",
     _function("rooms", "int", "1", "secretly"),
     _function("int", "int", "1", "initcap"),
+    "CREATE TYPE tone AS ENUM ('low', 'high')",
+    _function("tone", "json", "'1'", "tone_json"),
+    "CREATE CAST (tone AS json) WITH FUNCTION tone_json(tone)",
+    "CREATE DOMAIN tones AS tone",
+    "CREATE TABLE t_json (n int, k tone, ks tone[], d tones)",
+    "INSERT INTO t_json VALUES (1, 'low', '{low}', 'high')",
+    "CREATE VIEW v_json AS SELECT to_json(k) AS n FROM t_json",
+    "CREATE VIEW v_json_called AS SELECT row_to_json(t) AS n FROM t_json AS t",
+    "CREATE TABLE t_json_policy (n int, k tone)",
+    "INSERT INTO t_json_policy VALUES (1, 'low')",
+    "ALTER TABLE t_json_policy ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE t_json_policy FORCE ROW LEVEL SECURITY",
+    "CREATE POLICY p ON t_json_policy USING (to_jsonb(k) IS NOT NULL)",
+    "CREATE TABLE t_one_type (n int, d trapped)",
+    "INSERT INTO t_one_type VALUES (1, 'a')",
     "CREATE TABLE t_part (n odd) PARTITION BY RANGE (n)",
     "CREATE TABLE t_part_one PARTITION OF t_part FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
 )
@@ -167,6 +182,29 @@ SPRINGING = (
     "SELECT spring(1)",
     "SELECT public.spring(1)",
     "SELECT n FROM t_part WHERE n = '3'",
+    "SELECT to_json(k) FROM t_json",
+    "SELECT to_jsonb(d) FROM t_json",
+    'SELECT U&"to\\005fjs\\006fn"(k) FROM t_json',
+    "SELECT row_to_json(t_json) FROM t_json",
+    "SELECT to_jsonb(t) FROM t_json t",
+    "SELECT json_agg(k) FROM t_json",
+    "SELECT jsonb_agg(x) FROM (SELECT n, k FROM t_json) AS x",
+    "SELECT jsonb_build_object('a', ks) FROM t_json",
+    "SELECT json_build_array(ROW(k)) FROM t_json",
+    "SELECT json_object_agg(n, k) FROM t_json",
+    "SELECT array_to_json(ks) FROM t_json",
+    "SELECT to_json('low'::tone)",
+    "SELECT to_jsonb(ROW(1, 'low'::tone))",
+    "SELECT n FROM v_json",
+    "SELECT n FROM t_json_policy",
+    "SELECT n FROM v_json_called",
+    "SELECT lag(d, 1, 'x') OVER () FROM t_one_type",
+    "SELECT lead(d, 1, 'x') OVER (ORDER BY n) FROM t_one_type",
+    "SELECT array_append(NULL, d) || 'x' FROM t_one_type",
+    "SELECT array_position(ARRAY[d], 'x') FROM t_one_type",
+    "SELECT array_remove(ARRAY[d], 'x') FROM t_one_type",
+    "SELECT array_replace(ARRAY[d], 'a', 'x') FROM t_one_type",
+    "SELECT width_bucket(d, ARRAY['x']) FROM t_one_type",
 )
 AROUND = (
     "{}",
