@@ -15,8 +15,9 @@ which a full disk has room, before a write is acknowledged that the files lack.
 ``.mirror/marked`` tells a mirror without that mark from one of an earlier release.
 
 A disk that turned read-only lets no mark be removed. So the mark also says whether the
-process that had the files let them go in order. Where it did not, nothing here can tell a
-kill from such a disk: the copy is *unproven* until all that the primary holds was seen.
+process that had the files let them go in order. Where it did not, only a note in memory
+(`switchbot_store.failover.witness`) tells a kill from such a disk; without one the copy is
+*unproven* until all that the primary holds was seen.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import orjson
 
 from switchbot_store.codec import decode, encode_of_others, is_internal
 from switchbot_store.errors import StoreUnavailableError
+from switchbot_store.failover import witness
 from switchbot_store.files.durable import (
     TEMPORARY_SUFFIX,
     make_directory,
@@ -121,6 +123,9 @@ class Mirror:
         self.unproven: bool = False
         """The process before did not let the files go in order: they may lack something."""
         self._saw_all = False
+        self._note = ""
+        """The name of the note of `witness` that the files lack nothing."""
+        self._proven_since = False
         self.identity: str = ""
         """That of the database met last, ``""`` before the first."""
 
@@ -169,10 +174,11 @@ class Mirror:
             self._missing_until = max(1, self._number) if behind else 0
         if not behind:
             try:
-                content = read_content(str(self._place / _CURRENT))
-                ended_badly = content is not None and content.data == _OPEN
-                self.unproven = ended_badly and not (self._saw_all or self.empty)
-                self._mark_current(_OPEN)
+                ended_badly, note = self._mark()
+                proven = self._saw_all or self.empty
+                proven = proven or witness.speaks_for(note, self._place / _CURRENT)
+                self.unproven = ended_badly and not proven
+                self._mark_open()
             except OSError as error:
                 self._on_fault(f"the mirror cannot be marked: {error}")
         if self.identity and self.identity != identity:
@@ -229,6 +235,7 @@ class Mirror:
             if self._held and whole:
                 with wrapped_os_errors(f"cannot mark the mirror {self._place}"):
                     self._mark_current(_LEFT)
+                    self._take_note_back()
         finally:
             self._held = False
             self._recent.close()
@@ -354,6 +361,7 @@ class Mirror:
     def caught_up(self) -> None:
         """Note that all the primary holds was seen: the files are to follow."""
         self._saw_all = True
+        self._proven_since = self._proven_since or self.unproven
         self.behind = self.unproven = False
 
     def make_durable(self) -> None:
@@ -428,6 +436,8 @@ class Mirror:
         """Let whoever starts on these files know that they lack something."""
         self._missing_until = max(1, self._number)
         try:
+            # First: a disk that is read-only lets nothing else be said.
+            self._take_note_back()
             (self._place / _CURRENT).unlink()
             sync_directory(str(self._place))
         except FileNotFoundError:
@@ -439,9 +449,34 @@ class Mirror:
         """Take the mark back if the files lack nothing, as of `number`. Raises OSError."""
         with self._lock:
             if self._missing_until <= max(1, number) and not self.behind:
-                if self._missing_until:
-                    self._mark_current(_OPEN)
+                if self._missing_until or self._proven_since:
+                    self._mark_open()
                 self._missing_until = 0
+                self._proven_since = False
+
+    def _mark(self) -> tuple[bool, str]:
+        """Return whether the files are in use, and the name of the note of that."""
+        content = read_content(str(self._place / _CURRENT))
+        word, _, note = (b"" if content is None else content.data).partition(b" ")
+        return word == _OPEN, note.decode(errors="replace")
+
+    def _mark_open(self) -> None:
+        """Mark the files as whole and in use. Raises OSError."""
+        make_directory(str(self._place))
+        self._take_note_back()
+        if self.unproven:
+            self._mark_current(_OPEN)
+            return
+        note = witness.new_name()
+        self._mark_current(_OPEN + b" " + note.encode())
+        witness.leave(note, self._place / _CURRENT)
+        self._note = note
+
+    def _take_note_back(self) -> None:
+        """Let nothing say that the files lack nothing. Raises OSError."""
+        # Of this process, or of one before where the disk can be read alone.
+        witness.remove(self._note or self._mark()[1])
+        self._note = ""
 
     def _mark_current(self, word: bytes) -> None:
         """Mark the files as whole, and as in use or not. Raises OSError."""

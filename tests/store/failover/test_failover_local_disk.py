@@ -3,6 +3,11 @@
 import errno
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -375,6 +380,85 @@ class TestAnOldCopyIsKnown:
         flaky.away = True
         third = make_here(home)
         assert (third.get("settings"), third.status().behind) == ({"n": 1}, True)
+
+
+class TestAKillIsNoReadOnlyDisk:
+    """A note in this host's memory tells them apart, for directories on a disk."""
+
+    PROGRAM = """
+    import sys, threading
+    from switchbot_store import FailoverStore, JsonStore
+    store = FailoverStore(JsonStore(sys.argv[2]), sys.argv[1])
+    store.set("settings", {"n": 1})
+    if sys.argv[3] == "read-only":
+        import errno, os
+        from pathlib import Path
+        from switchbot_store.failover import mirror
+        from switchbot_store.files import lines
+        def refuse(*_arguments, **_options):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        unlink = Path.unlink
+        def unlink_elsewhere(path, **options):
+            (refuse if str(path).startswith(sys.argv[1]) else unlink)(path, **options)
+        Path.unlink = unlink_elsewhere
+        lines._write_all = mirror.write_temporary = mirror.write_durably = refuse
+        store.set("settings", {"n": 2})
+        store.set("settings", {"n": 1})
+    print("ready", flush=True)
+    threading.Event().wait()
+    """
+
+    @pytest.fixture
+    def place(self):
+        place = Path(tempfile.mkdtemp(prefix="witness-"))
+        memory = Path("/dev/shm")
+        if not memory.is_dir() or memory.stat().st_dev == place.stat().st_dev:
+            pytest.skip("no memory beside this disk")
+        yield place
+        shutil.rmtree(place)
+
+    def killed(self, place, disk):
+        program = textwrap.dedent(self.PROGRAM)
+        home, primary = place / "home", place / "primary"
+        command = [sys.executable, "-c", program, home, primary, disk]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "ready\n"
+            process.kill()
+        return home
+
+    @pytest.mark.parametrize(
+        ("disk", "unproven"), [("healthy", False), ("read-only", True)]
+    )
+    def test_after_a_kill(self, place, make_here, flaky, disk, unproven):
+        home = self.killed(place, disk)
+        notes = set(Path("/dev/shm").glob("switchbot-mirror-*"))
+        flaky.away = True
+        for _ in range(2):
+            again = make_here(home)
+            assert again.get("settings") == {"n": 1}
+            assert again.status().unproven is unproven
+            again.close()
+        assert not set(Path("/dev/shm").glob("switchbot-mirror-*")) - notes
+
+    def test_files_that_were_brought_back_are_others(self, place, make_here, flaky):
+        home = self.killed(place, "healthy")
+        shutil.copytree(home, place / "backup")
+        shutil.rmtree(home)
+        shutil.copytree(place / "backup", home)
+        flaky.away = True
+        assert make_here(home).status().unproven is True
+
+    def test_once_all_was_seen_a_note_is_left_anew(self, place, make_here, clock):
+        home = self.killed(place, "read-only")
+        store = make_here(home)
+        assert store.resync()
+        store.set("state", {"n": 1})
+        clock.advance(60)
+        store.maintain()
+        mark = (home / ".mirror" / "current").read_bytes()
+        assert Path(f"/dev/shm/switchbot-mirror-{mark.split()[1].decode()}").exists()
+        store.close()
+        assert not list(Path("/dev/shm").glob(f"*{mark.split()[1].decode()}"))
 
 
 class TestAnUnprovenCopy:
