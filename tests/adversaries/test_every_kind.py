@@ -211,3 +211,31 @@ async def test_an_empty_tank_is_told_of_and_a_filled_one_ends_it():
     home.unit(DEVICE).empty = False
     await home.live(2)
     assert (await home.engine.health())["status"] == "ok"
+
+
+@pytest.mark.parametrize("kind", FIRST)
+async def test_a_contact_that_flaps_wears_nothing_out(kind):
+    """Its magnet is loose: every four minutes it is opened and closed."""
+    contact = "D00000000001"
+    home = home_of(kind, openings={"sensors": [contact]})
+    home.cloud.add_device("Contact Sensor", contact)
+    home.cloud.happen(contact, openState="close")
+    await home.live(MORNING - 1)
+
+    async def event(word):
+        context = {"deviceType": "WoContact", "deviceMac": contact, "openState": word}
+        at = round(home.clock.now().timestamp() * 1000)
+        event = {"eventType": "changeReport", "eventVersion": "1"}
+        context |= {"timeOfSample": at}
+        await home.engine.handle_webhook(event | {"context": context})
+        home.cloud.happen(contact, openState=word)
+
+    before = len(of_unit(home, home.sent))
+    for turn in range(30):
+        await event("close" if turn % 2 else "open")
+        await home.live(4 / 60)
+    at = [
+        (each.sent_at - STARTS["winter"]).total_seconds()
+        for each in of_unit(home, home.sent)[before:]
+    ]
+    assert most_starts_in_an_hour(at) <= 12

@@ -537,6 +537,24 @@ async def test_a_unit_that_runs_alone_has_its_meter_read_in_time(kind):
     assert not {word for word in home.said[SECOND] if word.startswith("sensor_")}
 
 
+@pytest.mark.parametrize("change", ["unit removed", "while stopped"])
+@pytest.mark.parametrize("kind", ["curtain", "blind", "shade"])
+async def test_a_cover_that_is_taken_out_stays_as_it_is(kind, change):
+    """It opened once, at whatever hour somebody edited the settings."""
+    home = Home(roomed(AIRCON, {"kind": kind, "device_id": DEVICE}))
+    await home.engine.run_once()
+    home.clock.advance(3600)  # nobody knew when it moved
+    await home.engine.act(SECOND, ManualAction.ON, "permanent")
+    await home.live(0.05)
+    assert home.unit().on
+    home.store.set("settings", roomed(AIRCON))
+    if change == "while stopped":
+        home.restart()
+    await home.live(1)
+    assert home.unit().on
+    assert (await home.engine.health())["left_units"] == []
+
+
 @pytest.mark.parametrize("change", ["unit removed", "zone removed", "while stopped"])
 @pytest.mark.parametrize("kind", ["fan", "heater", "humidifier"])
 async def test_a_further_unit_that_is_taken_out_does_not_run_on(kind, change):

@@ -13,7 +13,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.core.state.values import number
-from switchbot_automation.core.state.zone import KEPT_READINGS, Sign, Surroundings
+from switchbot_automation.core.state.zone import (
+    KEPT_READINGS,
+    MOST_FLAPS,
+    Sign,
+    Surroundings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +50,8 @@ _FALLS_KELVIN = 0.3
 _LEVEL_KELVIN = 0.2
 # How soon a room that falls is looked at again, so that a short opening is not missed.
 _LOOK_SECONDS = 60.0
+# A window that opens again within so long, more often in a row than anybody airs, flaps.
+_CALM, _FLAPS, _FLAP_WAITS = timedelta(minutes=15), 3, timedelta(minutes=2)
 # A motion sensor shows a movement for about so long.
 _SHOWN_SECONDS = 90.0
 # So long a sensor counts as one that tells by itself, unless an answer contradicts it.
@@ -158,13 +165,24 @@ def after_sign(
     if before.active is active:
         return {**signs, device_id: replace(before, heard_at=at, moved_at=moved_at)}
     since, held = at, (at - before.since).total_seconds()
-    if openings and active and _resuming(before, openings, at):
-        since = before.since - timedelta(seconds=before.held_seconds)
-        held = 0.0
+    flaps = before.flaps
+    if openings and active:
+        flaps = _flaps(before, openings, at)
+        if _resuming(before, openings, at):
+            since = before.since - timedelta(seconds=before.held_seconds)
+            held = 0.0
     return {
         **signs,
-        device_id: Sign(active, since, at, moved_at, held, told_at, watched),
+        device_id: Sign(active, since, at, moved_at, held, told_at, watched, flaps),
     }
+
+
+def _flaps(before: Sign, openings: Openings, at: datetime) -> int:
+    """Return how often in a row a window that opens at `at` has flapped."""
+    if at - before.since >= _CALM:
+        return 0
+    paused = before.held_seconds > openings.pause_after_seconds
+    return min(before.flaps + paused, MOST_FLAPS)
 
 
 def _watched(
@@ -344,15 +362,27 @@ def open_until(
         begins = sign.since + timedelta(seconds=openings.pause_after_seconds)
         return (True, unknown_at) if now >= begins else (False, begins)
     if _resuming(sign, openings, now):
-        return True, sign.since + timedelta(seconds=openings.resume_after_seconds)
+        return True, sign.since + _resumes_after(sign, openings)
     return False, None
 
 
 def _resuming(sign: Sign, openings: Openings, now: datetime) -> bool:
     """Return whether something is closed that was open, and paused, a moment ago."""
-    resumes = sign.since + timedelta(seconds=openings.resume_after_seconds)
+    resumes = sign.since + _resumes_after(sign, openings)
     paused = sign.held_seconds > openings.pause_after_seconds
     return not sign.active and paused and now < resumes
+
+
+def _resumes_after(sign: Sign, openings: Openings) -> timedelta:
+    """Return how long it has to be closed: longer each time for one that flaps.
+
+    A contact whose magnet is loose would start and stop the unit all day.
+    """
+    usual = timedelta(seconds=openings.resume_after_seconds)
+    if sign.flaps < _FLAPS:
+        return usual
+    longer = max(usual, _FLAP_WAITS) * 2.0 ** (sign.flaps - _FLAPS)
+    return max(usual, min(longer, _CALM))
 
 
 class SignBelief(NamedTuple):

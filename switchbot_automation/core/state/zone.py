@@ -586,6 +586,10 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 KEPT_READINGS = 60
 
 
+MOST_FLAPS = 6
+"""From here on it does not matter how often a sign flapped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sign:
     """What a contact, motion or presence sensor showed, aware UTC.
@@ -594,6 +598,7 @@ class Sign:
     last said. `moved_at`: when it was last active. `held_seconds`: how long what was
     before it had lasted. `told_at`: when it last said something by itself. `watched_since`:
     from when on nothing that it shows can have been missed, None where nobody knows.
+    `flaps`: how often in a row what had paused opened again soon after it was closed.
     """
 
     active: bool
@@ -603,6 +608,7 @@ class Sign:
     held_seconds: float = 0.0
     told_at: datetime | None = None
     watched_since: datetime | None = None
+    flaps: int = 0
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document; what is unknown is left out."""
@@ -615,6 +621,7 @@ class Sign:
             "active": self.active,
             **instants,
             "held_seconds": self.held_seconds,
+            **({"flaps": self.flaps} if self.flaps else {}),
         }
 
     def not_later_than(self, now: datetime) -> Sign:
@@ -845,6 +852,7 @@ def _sign(value: dict[str, Any]) -> Sign | None:
         max(0.0, min(held, 1e9)),
         instant(value.get("told_at")),
         instant(value.get("watched_since")),
+        int(max(0.0, min(number(value.get("flaps")) or 0.0, MOST_FLAPS))),
     )
 
 

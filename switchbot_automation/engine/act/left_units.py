@@ -3,7 +3,8 @@
 A unit that was believed to run when its zone was given another one, or went, would run
 on for ever. It gets one OFF by the ways that are still known: its device id, and the
 scenes and webhooks of the settings before, unless a zone of now has them. What fails is
-tried again for a day, at growing intervals. While it may run, `report` names it.
+tried again for a day, at growing intervals. While it may run, `report` names it. A cover
+stays as it is.
 """
 
 from __future__ import annotations
@@ -201,6 +202,13 @@ class LeftUnits:
 
     async def _turn_off(self, unit: LeftUnit, now: datetime) -> Command | None:
         before = self._zone_before(unit)
+        if before.kind.fails == "stays":
+            # A curtain harms nobody where it is, and nobody wants it to move for an edit.
+            left = self._documents.left
+            left.units = {
+                name: each for name, each in left.units.items() if each is not unit
+            }
+            return None
         readable = not looks_infrared(unit.unit.device_id)
         tells = not before.observe_only and now - unit.at < _TOLD_FOR
         tried = unit._replace(
