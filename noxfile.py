@@ -121,11 +121,18 @@ def server_binaries(session: nox.Session, version: str) -> Path:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, formatting, import rules and dead code; reads without importing."""
+    """Style, formatting, import rules, dead code and schemas; reads without importing."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports")
+    # The Compose specification's own schema, and GitHub's, which the checker brings.
+    for schema, files in {
+        "compose-spec": Path("examples").glob("*/compose.yaml"),
+        "github-workflows": Path(".github/workflows").iterdir(),
+    }.items():
+        names = sorted(map(str, files))
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *names)
     # Tests and examples count as users; what pytest or a host calls in them does not.
     found = session.run("vulture", silent=True, success_codes=[0, 3])
     dead = [line for line in str(found).splitlines() if line.startswith("switchbot_")]
@@ -373,6 +380,24 @@ def home_assistant_mqtt(session: nox.Session) -> None:
         "aiohasupervisor==0.8.1",
     )
     session.run("python", "tests/mqtt/inside_home_assistant.py", *session.posargs)
+
+
+NODE_RED = "node-red@4.1.15"
+
+
+@nox.session
+def node_red(session: nox.Session) -> None:
+    """Import the flow of the page about MQTT into Node-RED itself, with mosquitto between."""
+    if not shutil.which("npm") or not shutil.which(
+        "mosquitto", path=f"{os.environ['PATH']}:/usr/sbin"
+    ):
+        session.skip("it needs npm and mosquitto: apt-get install npm mosquitto")
+    install(session, "test")
+    place = Path(session.create_tmp()).resolve() / "node_red"
+    npm = ("npm", "install", "--no-audit", "--no-fund", "--prefix", str(place))
+    session.run(*npm, NODE_RED, external=True)
+    session.env["NODE_RED"] = str(place / "node_modules/node-red/red.js")
+    session.run("pytest", "tests/mqtt/test_node_red.py", *session.posargs)
 
 
 @nox.session(python=interpreter("3.12"))
