@@ -1,7 +1,9 @@
 """Sessions: `nox` runs lint, typing and tests; `nox -l` lists the others."""
 
+import argparse
 import logging
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -432,15 +434,29 @@ def notes_of(version: str) -> str:
     return found.strip() + "\n"
 
 
+def name_addresses(source: Path, repository: str, tag: str) -> None:
+    """Say in a source tree where it is read. Raises ValueError, see docs/published.py."""
+    script = runpy.run_path("docs/published.py")
+    for name, changed in ("README.md", "published"), ("pyproject.toml", "with_urls"):
+        path = source / name
+        text = path.read_text(encoding="utf-8")
+        path.write_text(script[changed](text, repository, tag), encoding="utf-8")
+
+
 @nox.session
 def release(session: nox.Session) -> None:
     """Make what a release consists of, into dist/release; it uploads nothing.
 
+    `nox -s release -- --repository https://HOST/OWNER/NAME`: where the repository is read,
+    for the README's links and the addresses of the project. It is made of what is committed.
     Wheel and source, checked as PyPI shows them; an SBOM (CycloneDX) of what the wheel
     brings where nothing else is installed; the notes out of the changelog.
     """
     version = PROJECT["project"]["version"]
-    place = Path("dist", "release")
+    arguments = argparse.ArgumentParser("nox -s release --", add_help=False)
+    arguments.add_argument("--repository", required=True)
+    repository = arguments.parse_args(session.posargs).repository
+    place = Path("dist", "release").resolve()
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     try:
@@ -448,7 +464,17 @@ def release(session: nox.Session) -> None:
     except ValueError as error:
         session.error(str(error))
     session.install("build", "pip", "twine", "cyclonedx-bom>=7,<8")
-    session.run("python", "-m", "build", "--outdir", str(place))
+    source = Path(session.create_tmp()).resolve() / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    committed = source.with_suffix(".tar")
+    session.run("git", "archive", "--output", str(committed), "HEAD", external=True)
+    with tarfile.open(committed) as archive:
+        archive.extractall(source, filter="data")
+    try:
+        name_addresses(source, repository, f"v{version}")
+    except ValueError as error:
+        session.error(str(error))
+    session.run("python", "-m", "build", "--outdir", str(place), str(source))
     (wheel,) = place.glob("*.whl")
     session.run(
         "twine", "check", "--strict", str(wheel), *map(str, place.glob("*.tar.gz"))
@@ -459,7 +485,7 @@ def release(session: nox.Session) -> None:
     python = str(clean / "bin" / "python")
     session.run("python", "-m", "pip", "--python", python, "install", "-q", str(wheel))
     session.run(
-        *("cyclonedx-py", "environment", "--pyproject", "pyproject.toml"),
+        *("cyclonedx-py", "environment", "--pyproject", str(source / "pyproject.toml")),
         *("--output-reproducible", "--of", "JSON"),
         *("--output-file", str(place / f"switchbot-automation-{version}.cdx.json")),
         python,
