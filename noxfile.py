@@ -1,7 +1,9 @@
 """Sessions: `nox` runs lint, typing and tests; `nox -l` lists the others."""
 
+import argparse
 import logging
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -121,11 +123,18 @@ def server_binaries(session: nox.Session, version: str) -> Path:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, formatting, import rules and dead code; reads without importing."""
+    """Style, formatting, import rules, dead code and schemas; reads without importing."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports")
+    # The Compose specification's own schema, and GitHub's, which the checker brings.
+    for schema, files in {
+        "compose-spec": Path("examples").glob("*/compose.yaml"),
+        "github-workflows": Path(".github/workflows").iterdir(),
+    }.items():
+        names = sorted(map(str, files))
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *names)
     # Tests and examples count as users; what pytest or a host calls in them does not.
     found = session.run("vulture", silent=True, success_codes=[0, 3])
     dead = [line for line in str(found).splitlines() if line.startswith("switchbot_")]
@@ -376,6 +385,24 @@ def home_assistant_mqtt(session: nox.Session) -> None:
     session.run("python", "tests/mqtt/inside_home_assistant.py", *session.posargs)
 
 
+NODE_RED = "node-red@4.1.15"
+
+
+@nox.session
+def node_red(session: nox.Session) -> None:
+    """Import the flow of the page about MQTT into Node-RED itself, with mosquitto between."""
+    if not shutil.which("npm") or not shutil.which(
+        "mosquitto", path=f"{os.environ['PATH']}:/usr/sbin"
+    ):
+        session.skip("it needs npm and mosquitto: apt-get install npm mosquitto")
+    install(session, "test")
+    place = Path(session.create_tmp()).resolve() / "node_red"
+    npm = ("npm", "install", "--no-audit", "--no-fund", "--prefix", str(place))
+    session.run(*npm, NODE_RED, external=True)
+    session.env["NODE_RED"] = str(place / "node_modules/node-red/red.js")
+    session.run("pytest", "tests/mqtt/test_node_red.py", *session.posargs)
+
+
 @nox.session(python=interpreter("3.12"))
 def yardstick(session: nox.Session) -> None:
     """Hold the database's health check against postgres-mcp, on crafted databases."""
@@ -408,15 +435,29 @@ def notes_of(version: str) -> str:
     return found.strip() + "\n"
 
 
+def name_addresses(source: Path, repository: str, tag: str) -> None:
+    """Say in a source tree where it is read. Raises ValueError, see docs/published.py."""
+    script = runpy.run_path("docs/published.py")
+    for name, changed in ("README.md", "published"), ("pyproject.toml", "with_urls"):
+        path = source / name
+        text = path.read_text(encoding="utf-8")
+        path.write_text(script[changed](text, repository, tag), encoding="utf-8")
+
+
 @nox.session
 def release(session: nox.Session) -> None:
     """Make what a release consists of, into dist/release; it uploads nothing.
 
+    `nox -s release -- --repository https://HOST/OWNER/NAME`: where the repository is read,
+    for the README's links and the addresses of the project. It is made of what is committed.
     Wheel and source, checked as PyPI shows them; an SBOM (CycloneDX) of what the wheel
     brings where nothing else is installed; the notes out of the changelog.
     """
     version = PROJECT["project"]["version"]
-    place = Path("dist", "release")
+    arguments = argparse.ArgumentParser("nox -s release --", add_help=False)
+    arguments.add_argument("--repository", required=True)
+    repository = arguments.parse_args(session.posargs).repository
+    place = Path("dist", "release").resolve()
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     try:
@@ -424,7 +465,17 @@ def release(session: nox.Session) -> None:
     except ValueError as error:
         session.error(str(error))
     session.install("build", "pip", "twine", "cyclonedx-bom>=7,<8")
-    session.run("python", "-m", "build", "--outdir", str(place))
+    source = Path(session.create_tmp()).resolve() / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    committed = source.with_suffix(".tar")
+    session.run("git", "archive", "--output", str(committed), "HEAD", external=True)
+    with tarfile.open(committed) as archive:
+        archive.extractall(source, filter="data")
+    try:
+        name_addresses(source, repository, f"v{version}")
+    except ValueError as error:
+        session.error(str(error))
+    session.run("python", "-m", "build", "--outdir", str(place), str(source))
     (wheel,) = place.glob("*.whl")
     session.run(
         "twine", "check", "--strict", str(wheel), *map(str, place.glob("*.tar.gz"))
@@ -435,7 +486,7 @@ def release(session: nox.Session) -> None:
     python = str(clean / "bin" / "python")
     session.run("python", "-m", "pip", "--python", python, "install", "-q", str(wheel))
     session.run(
-        *("cyclonedx-py", "environment", "--pyproject", "pyproject.toml"),
+        *("cyclonedx-py", "environment", "--pyproject", str(source / "pyproject.toml")),
         *("--output-reproducible", "--of", "JSON"),
         *("--output-file", str(place / f"switchbot-automation-{version}.cdx.json")),
         python,

@@ -178,7 +178,7 @@ def _command_lines() -> str:
 
 def _help_of(command: click.Command, words: list[str]) -> Iterator[str]:
     context = click.Context(command, info_name=" ".join(words))
-    asked = CliRunner().invoke(
+    asked = CliRunner(env={"SWITCHBOT_LANGUAGE": "en"}).invoke(
         command, ["--help"], prog_name=" ".join(words), terminal_width=92
     )
     if asked.exit_code:

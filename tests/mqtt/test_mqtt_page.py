@@ -117,6 +117,9 @@ async def test_node_reds_flow_hears_and_commands(plain):
     ids = {each["id"] for each in FLOW}
     wired = {to for each in FLOW for out in each.get("wires", []) for to in out}
     assert wired < ids
+    # Without a place Node-RED takes a node for a configuration, and starts none of them.
+    assert all({"x", "y", "wires"} <= each.keys() for each in FLOW)
+    assert len({(each["x"], each["y"]) for each in FLOW}) == len(FLOW)
     assert topics["office"] == STATE
     (press,) = (each for each in FLOW if each["type"] == "inject")
     await plain.hears(STATE)
