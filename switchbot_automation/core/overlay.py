@@ -20,7 +20,7 @@ from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.control.season import AUTO, season_of
 from switchbot_automation.core.control.warm_up import EARLIEST
 from switchbot_automation.core.forecast import after_forecast
-from switchbot_automation.core.price import level_said, with_price
+from switchbot_automation.core.price import level_said, store_of, with_price
 from switchbot_automation.core.protect.safety import may_run
 from switchbot_automation.core.state.around import (
     after_outdoor,
@@ -122,7 +122,9 @@ def zone_overlaid(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSe
     laid = _laid(base, around, state.wish, now)
     laid = _felt(laid, state)
     laid = _looking_ahead(laid, base, around, state.wish, now)
-    return laid if laid.price is None else with_price(laid, around.price, now)
+    if laid.price is None:
+        return laid
+    return with_price(laid, around.price, now, store_of(laid, state))
 
 
 def _felt(zone: ZoneSettings, state: ZoneState) -> ZoneSettings:
@@ -580,7 +582,8 @@ def after_surroundings(
         around = replace(around, forecast=forecast)
     wanted = zone.price
     if wanted is not None and wanted.source:
-        level = level_said(wanted, new.series.get(wanted.source), now)
+        series = new.series.get(wanted.source)
+        level = level_said(wanted, series, now, store_of(zone, state))
         around = replace(around, price=level)
     openings = zone.openings
     if (

@@ -14,9 +14,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from switchbot_automation.core.state.zone import PriceLevel
+from switchbot_automation.core.storing import COMMON, Keeps, Moves, best_moves, keeps
 from switchbot_automation.model import Reason, ReasonCode
 from switchbot_automation.schedule.windows import in_window, next_boundary
 from switchbot_automation.series import Series
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import tzinfo
 
+    from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import (
         PriceSettings,
         PriceWindow,
@@ -38,6 +40,9 @@ _HALF_DAY, _HOUR = timedelta(hours=12), timedelta(hours=1)
 _WORTH = 0.15
 # What is this near to the mean, in shares of the spread, is neither dear nor cheap.
 _NEAR_MEAN = 0.05
+# How much lower than usual a room is kept in dear hours: by a heater's share, of its band; by a
+# setpoint that is steered, of what it is brought up. As was seen in simulated rooms.
+_HEATERS_DOWN, _UNITS_DOWN = 0.2, 0.1
 # A shorter time of dear energy is over before a room has cooled by it.
 _SHORTEST = timedelta(minutes=30)
 
@@ -69,10 +74,45 @@ def _tariff(
     return Series(tuple(points), ends=ends, issued_at=day)
 
 
-def level_of(series: Series, now: datetime, lead: timedelta) -> PriceLevel | None:
+class Store(NamedTuple):
+    """What heat is stored in: how the room keeps it, and how far it is moved for a price.
+
+    In kelvin, up while it stores (`up`), down from what is usual while it coasts (`down`).
+    """
+
+    kept: Keeps = COMMON
+    up: float = 1.0
+    down: float = 0.0
+    inverter: bool = True
+
+
+def store_of(zone: ZoneSettings, state: ZoneState) -> Store:
+    """Return what is known of a zone's room as a store of heat, or of cold."""
+    heating = zone.mode != "summer"
+    price, learned = zone.price, state.learned
+    zone = as_asked(zone)
+    profile = zone.winter if heating else zone.summer
+    up = width = 0.0
+    if price is not None and profile is not None:
+        width = profile.max_temp - profile.min_temp
+        up = max(0.0, min(price.share * width, width - NARROWEST_KELVIN))
+    room = None if learned is None else learned.warm_up.room(heating=heating)
+    kept = COMMON if room is None else keeps(room)
+    if zone.proportions:
+        return Store(kept, up, _HEATERS_DOWN * width, inverter=False)
+    # What is set in steps is half a step warmer than is needed as it is, as a rule.
+    step = 0.5 if zone.half_degrees else 1.0
+    up = max(0.0, up - step / 2.0)
+    return Store(kept, up, _UNITS_DOWN * up)
+
+
+def level_of(
+    series: Series, now: datetime, lead: timedelta, store: Store | None = None
+) -> PriceLevel | None:
     """Return what prices ask for at an aware instant, None where none is known then.
 
-    `lead` is how long before dear hours heat is stored.
+    `lead` is how long before dear hours heat is stored, `store` what it is stored in, None
+    where it is stored whether it pays or not.
     """
     hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     spans = _spans_around(series, hour)
@@ -94,16 +134,46 @@ def level_of(series: Series, now: datetime, lead: timedelta) -> PriceLevel | Non
     blocks = _dear_blocks(spans, limit)
     inside = next((each for each in blocks if each[0] <= now < each[1]), None)
     if inside is not None:
+        if not _moves(store, spans, lead, inside[:2]).coasts:
+            return replace(whole_band, until=inside[1])
         return PriceLevel(False, True, price, inside[2], inside[1])  # noqa: FBT003 - a NamedTuple's fields
     ahead = next((each for each in blocks if each[0] > now), None)
     if ahead is None:
         return whole_band
-    begins, _, dear = ahead
+    begins, ends, dear = ahead
     worth = dear - price > _WORTH * abs(mean)
-    if begins - now <= lead and worth:
+    if (
+        begins - now <= lead
+        and worth
+        and _moves(store, spans, lead, (begins, ends)).stores
+    ):
         return PriceLevel(True, False, price, dear, min(begins, here[1]))  # noqa: FBT003
     until = begins - lead if begins - lead > now else here[1]
     return PriceLevel(False, False, price, dear, until)  # noqa: FBT003
+
+
+def _moves(
+    store: Store | None,
+    spans: tuple[_Span, ...],
+    lead: timedelta,
+    dear: tuple[datetime, datetime],
+) -> Moves:
+    """Return what pays for dear hours, where it is stored for the whole of the lead."""
+    if store is None:
+        return Moves(stores=True, coasts=True)
+    first = spans[0][0]
+
+    def hours(at: datetime) -> float:
+        return (at - first) / _HOUR
+
+    return best_moves(
+        store.kept,
+        tuple((hours(begin), hours(end), price) for begin, end, price in spans),
+        (store.up, store.down),
+        stores_at=hours(dear[0] - lead),
+        dear=(hours(dear[0]), hours(dear[1])),
+        inverter=store.inverter,
+    )
 
 
 def _dear_blocks(spans: tuple[_Span, ...], limit: float) -> list[_Span]:
@@ -154,7 +224,10 @@ def _by_hour(spans: tuple[_Span, ...]) -> Iterator[_Span]:
 
 
 def level_said(
-    price: PriceSettings, series: Series | None, now: datetime
+    price: PriceSettings,
+    series: Series | None,
+    now: datetime,
+    store: Store | None = None,
 ) -> PriceLevel | None:
     """Return what a series that somebody said asks for, None while it is not believed.
 
@@ -165,14 +238,17 @@ def level_said(
     ends = series.issued_at + timedelta(seconds=price.max_age_seconds)
     if not series.issued_at - _HOUR <= now < ends:
         return None
-    level = level_of(series, now, price.lead)
+    level = level_of(series, now, price.lead, store)
     if level is None:
         return None
     return replace(level, until=min(level.until, ends))
 
 
 def level_in_force(
-    zone: ZoneSettings, said: PriceLevel | None, now: datetime
+    zone: ZoneSettings,
+    said: PriceLevel | None,
+    now: datetime,
+    store: Store | None = None,
 ) -> PriceLevel | None:
     """Return what the price of a zone asks for now, None where it is not known.
 
@@ -185,11 +261,14 @@ def level_in_force(
     if price.source and said is not None and now < said.until:
         return said
     series = tariff_of(zone, now)
-    return level_of(series, now, price.lead) if series is not None else None
+    return level_of(series, now, price.lead, store) if series is not None else None
 
 
 def with_price(
-    zone: ZoneSettings, said: PriceLevel | None, now: datetime
+    zone: ZoneSettings,
+    said: PriceLevel | None,
+    now: datetime,
+    store: Store | None = None,
 ) -> ZoneSettings:
     """Return a zone's settings with the part of its band that the price asks for.
 
@@ -199,7 +278,7 @@ def with_price(
     price, overlay = zone.price, zone.overlay
     if price is None or overlay is None or overlay.paused_since is not None:
         return zone
-    level = level_in_force(zone, said, now)
+    level = level_in_force(zone, said, now, store)
     if level is None:
         return zone
     until = level.until

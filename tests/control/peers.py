@@ -211,10 +211,11 @@ class _LookedAfter:
         if wanted != self._told:
             self.commands += seconds >= case.judged_from * 86400.0
             self._told = wanted
-            _tell(self.room, seconds, wanted, heating=seen.heating)
+            tell(self.room, seconds, wanted, heating=seen.heating)
 
 
-def _tell(room: Room, seconds: float, wanted: float | None, *, heating: bool) -> None:
+def tell(room: Room, seconds: float, wanted: float | None, *, heating: bool) -> None:
+    """Tell the unit of a room what is wanted: a setpoint, or that a heater is on."""
     source = room.house.source
     if source is not None:
         source.turn(seconds, on=wanted is not None)  # type: ignore[attr-defined] # a panel or a floor

@@ -39,6 +39,8 @@ async def test_a_home_that_works_tells_all_of_itself(home, get):
 async def test_what_a_price_asks_of_a_room_is_told_with_its_end(bare, http, get):
     settings = bare.store.get("settings")
     settings["zones"]["office"]["price"] = {"source": "host"}
+    # A band of one kelvin has no part to be given up.
+    settings["zones"]["office"]["winter"]["max_temp"] = 22.5
     bare.store.set("settings", settings)
 
     async def told(url):

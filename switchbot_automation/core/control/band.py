@@ -96,6 +96,14 @@ def _whole_width(zone: ZoneSettings, *, heating: bool) -> float | None:
     return None if asked is None else asked.max_temp - asked.min_temp
 
 
+def stores_for_price(zone: ZoneSettings) -> bool | None:
+    """Return whether a zone stores for its price, False while it coasts, None for neither."""
+    overlay = zone.overlay
+    if overlay is None or overlay.asked is None:
+        return None
+    return any(each.code is ReasonCode.PRICE_STORES for each in overlay.reasons)
+
+
 def _usable(zone: ZoneSettings) -> tuple[bool, Profile | None]:
     """Return whether the zone heats, and its season's profile if it can be kept."""
     heating = zone.mode != "summer"

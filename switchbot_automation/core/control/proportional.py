@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.core.control.band import edges_around
+from switchbot_automation.core.control.band import edges_around, stores_for_price
 from switchbot_automation.core.state.unit import already_in_force
 from switchbot_automation.model import (
     Action,
@@ -51,6 +51,9 @@ _PLACE, _AHEAD_CYCLES = 1.0 / 3.0, 1.2
 _METER_STEP = 0.1
 # A floor, which answers later, is to be so much further inside, within so many hours.
 _PLACE_STORED, _AHEAD_HOURS = 0.45, 1.5
+# The same where a price asks for heat in store: high in the part of the band that it leaves,
+# so that there is something to coast on, and low in the other, which is what is paid for.
+_PLACE_STORING, _PLACE_COASTING = 0.7, 0.3
 # A cycle may make the room swing by this share of its band.
 _SWING_SHARE, _LONGEST_CYCLE_HOURS = 0.15, 3.0
 
@@ -91,7 +94,14 @@ def proportioned(
     share = 1.0
     if not begin:
         share = share_of(temperature, edges_around(aim, 0.0))
-        share = _foreseen(state, aim, share, usual, stores=cycle > usual)
+        share = _foreseen(
+            state,
+            aim,
+            share,
+            usual,
+            stores=cycle > usual,
+            priced=stores_for_price(zone),
+        )
     on = state.power is Power.ON
     ends = _ends(state, share, cycle, on=on)
     wanted = share > 0.0 if ends is None else (on if now < ends else not on)
@@ -125,7 +135,13 @@ def proportioned(
 
 
 def _foreseen(
-    state: ZoneState, aim: Aim, share: float, cycle: timedelta, *, stores: bool
+    state: ZoneState,
+    aim: Aim,
+    share: float,
+    cycle: timedelta,
+    *,
+    stores: bool,
+    priced: bool | None,
 ) -> float:
     """Return the share within the band by what the room will have done in a while.
 
@@ -138,7 +154,12 @@ def _foreseen(
     room, width = learned.warm_up.heated_room, aim.far - aim.near
     hours = cycle / timedelta(hours=1)
     if stores:
-        place, ahead = _PLACE_STORED * width, _AHEAD_HOURS
+        share_of_band = {
+            None: _PLACE_STORED,
+            True: _PLACE_STORING,
+            False: _PLACE_COASTING,
+        }
+        place, ahead = share_of_band[priced] * width, _AHEAD_HOURS
     else:
         # In a narrow band as low as half a swing of the room allows; half on and half off
         # it swings by a quarter of what the heater would bring it up in a whole cycle.

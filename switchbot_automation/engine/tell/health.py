@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import is_stale
-from switchbot_automation.core.price import level_in_force
+from switchbot_automation.core.price import level_in_force, store_of
 from switchbot_automation.core.state.around import sign_beliefs
 from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.kept import doubted_meters, room_health
@@ -254,7 +254,8 @@ def price_as_json(
     if zone.price is None:
         return None
     around, overlay = state.surroundings, zone.overlay
-    level = level_in_force(zone, around.price if around else None, now)
+    said = around.price if around else None
+    level = level_in_force(zone, said, now, store_of(zone, state))
     if level is None:
         return {"level": "unknown", "until": None, "price": None, "dear": None}
     # A room whose heating rests for an opening has no part of its band to be kept in.

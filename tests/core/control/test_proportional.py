@@ -8,10 +8,13 @@ import pytest
 
 from switchbot_automation.core.control.band import Edges, after_observation, aim_of
 from switchbot_automation.core.control.proportional import proportioned, share_of
+from switchbot_automation.core.control.room_model import Model, TwoNodes
+from switchbot_automation.core.control.warm_up import WarmUp
 from switchbot_automation.core.home import ZoneSnapshot
+from switchbot_automation.core.overlay import zone_overlaid
 from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.zone import Learned, ZoneState
-from switchbot_automation.model import Action, Power
+from switchbot_automation.model import Action, Power, ReasonCode
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import default_settings
 
@@ -20,7 +23,7 @@ TICK = timedelta(minutes=5)
 LOW, HIGH = 20.0, 22.0
 
 
-def heated():
+def heated(**more):
     document = default_settings("winter")
     for key in ("aircon_device_id", "command_cooldown_seconds"):
         del document[key]
@@ -28,7 +31,7 @@ def heated():
         del document[key]
     document["winter"] = {"min_temp": LOW, "max_temp": HIGH, "target_temp": 21.0}
     document["equipment"] = [{"kind": "heater", "device_id": "B0E9FE000001"}]
-    return parse_settings(document).default
+    return parse_settings(document | more).default
 
 
 class Room:
@@ -153,3 +156,31 @@ def test_the_share_falls_from_the_lower_end_to_two_thirds_of_the_band(
 def test_a_band_without_width_is_kept_by_its_only_temperature():
     only = Edges(20.0, 20.0, heating=True)
     assert (share_of(20.0, only), share_of(20.1, only)) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("hour", "air", "more"),
+    # What is between: a floor is wanted near 21.6 while it stores, near 20.4 while it coasts.
+    [(5, 21.5, True), (5, 21.8, False), (9, 20.2, True), (9, 20.45, False)],
+    ids=["stores", "has stored", "cold in dear hours", "coasts"],
+)
+def test_a_floor_stores_high_in_its_band_and_coasts_low_in_it(hour, air, more):
+    # Half of its power keeps it where it is, as its walls are as warm.
+    floor = TwoNodes(
+        (Model(0.08, air, numbers=(0.08, 0.8, -0.4), worst=-0.4),), 9.0, 9.0
+    )
+    learned = Learned(warm_up=WarmUp(heated_room=floor))
+    state = ZoneState(power=Power.OFF, last_temperature=air, learned=learned)
+    night = {"start": "22:00", "end": "06:00", "price": 0.15}
+    price = {"windows": [night], "otherwise": 0.3}
+    zone = heated(timezone="UTC", price=price)
+    laid = zone_overlaid(zone, state, MIDNIGHT + timedelta(hours=hour))
+    assert laid.overlay.asked is not None
+    seen = ZoneSnapshot(Reading(air), state)
+    decided = proportioned(laid, seen, aim_of(laid), (), MIDNIGHT)
+    (share,) = (
+        each.detail["share"]
+        for each in decided.reasons
+        if each.code is ReasonCode.HEAT_SHARE
+    )
+    assert (share > 0.5) is more
