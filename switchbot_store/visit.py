@@ -62,6 +62,8 @@ class VisitStore:
         self._joins = dict(joins or {})
         self._read: dict[str, Entry] = {}
         self._unsaved: dict[str, Document] = {}
+        self.made: set[str] = set()
+        """The keys that had no document before this visit and have one by it."""
         self.statements: int = 0
         """How many calls went to the store behind."""
         self.failure: StoreError | None = None
@@ -108,6 +110,8 @@ class VisitStore:
         if key in self._unsaved:
             await self.leave()
         new = await self._ask(self._whole.compare_and_set(key, data, revision))
+        if not revision:
+            self.made.add(key)
         self._read[key] = Entry(_copy(data), new, None)
         return new
 
@@ -176,6 +180,7 @@ class VisitStore:
                     raise
                 await self._join(error.key, join)
                 continue
+            self.made |= {key for key, revision in known.items() if not revision}
             for key in changed:
                 self._read.pop(key, None)
             self._unsaved = {}

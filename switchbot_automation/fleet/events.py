@@ -46,7 +46,10 @@ class FleetEvents:
     async def take(
         self, homes: Sequence[str], body: bytes | Mapping[str, Any]
     ) -> WebhookEvent | RefusedWebhook:
-        """Take one event of the account of these homes; raises what `wake` raises."""
+        """Take one event of the account of these homes.
+
+        Raises what `wake` raised for the first of them; the others are woken all the same.
+        """
         event = self._receiver.receive(body, self._now(), self._monotonic())
         if isinstance(event, RefusedWebhook):
             self.counts[str(event.refusal)] += 1
@@ -54,8 +57,14 @@ class FleetEvents:
         concerned = await self._concerned(homes, event.device_id)
         self.counts["taken" if concerned else "of_no_home"] += 1
         payload = json.loads(body) if isinstance(body, bytes) else dict(body)
+        failure: Exception | None = None
         for home in concerned:
-            await self.wake(home, {"kind": "webhook", "payload": payload})
+            try:
+                await self.wake(home, {"kind": "webhook", "payload": payload})
+            except Exception as error:  # noqa: BLE001 - raised once all were tried
+                failure = failure or error
+        if failure is not None:
+            raise failure
         return event
 
     async def _concerned(self, homes: Sequence[str], device_id: str) -> Sequence[str]:

@@ -204,7 +204,12 @@ async def _visited(
         await store.set(
             LEFT, left_behind(health, report, engine.memory(), at=now, late=late)
         )
-    await visit.leave()
+    try:
+        await visit.leave()
+    except StoreConflictError:
+        await _leave_no_trace_of_a_home_that_is_gone(home, place, visit)
+        raise
+    await _leave_no_trace_of_a_home_that_is_gone(home, place, visit)
     if visit.failure is not None:
         raise visit.failure
     return Visit(
@@ -218,3 +223,19 @@ async def _visited(
         statements=visit.statements,
         zones=tuple(each.zone for each in report.decisions)[:_NAMED],
     )
+
+
+async def _leave_no_trace_of_a_home_that_is_gone(
+    home: str, place: Place, visit: VisitStore
+) -> None:
+    """Take back what a visit made of a home that was deleted while it went on.
+
+    Documents that were there before it cannot come back: they are written only where they
+    still are as they were read. So only who made new ones looks again, as the first visit
+    and one that commands for the first time. Raises UnknownHomeError.
+    """
+    made = sorted(key for key in visit.made if key.startswith(f"homes/{home}/"))
+    if made and not (await place.store.get_entry(f"homes/{home}/settings")).revision:
+        for key in made:
+            await place.store.delete(key)
+        raise UnknownHomeError(home)

@@ -64,7 +64,8 @@ class FleetWebhooks:
 
     `key` is the secret of all URLs, `wake` is called with a home and an errand's document,
     as `FleetQueue.ask` is. `homes_of` says which homes an account has by the name in its
-    URL, by default that of its one home. Of several homes those get an event whose
+    URL, by default that of its one home; for one it does not know it may raise LookupError.
+    Of several homes those get an event whose
     settings name the device; `store` is the whole one then. `counts` are of events by
     what became of them.
     """
@@ -96,13 +97,24 @@ class FleetWebhooks:
     async def take(self, name: str, code: str, body: bytes) -> int:
         """Take one event; return the HTTP status that answers it.
 
-        404 for a URL that is not ours, whatever is wrong with it; 200 else, so that the
-        cloud goes on sending: what became of it is in `counts`.
+        404 for a URL that is not ours, whatever is wrong with it; 503 where a home could not
+        be woken; 200 else, so that the cloud goes on sending: what became of it is in
+        `counts`.
         """
         if not same_secret(code, _code(self._key, name)):
             self.counts["not_ours"] += 1
             return 404
-        await self._events.take(list(self._homes_of(name)), body)
+        try:
+            homes = list(self._homes_of(name))
+        except LookupError:
+            homes = []  # an account that was closed; its URL was ours
+        try:
+            await self._events.take(homes, body)
+        except Exception:
+            # The queue may be away; the home is looked at in its own time.
+            _LOGGER.exception("an event woke none, or not all, of the homes %s", homes)
+            self.counts["not_woken"] += 1
+            return 503
         return 200
 
     async def _post(self, request: web.Request) -> web.Response:

@@ -71,7 +71,8 @@ WITH written AS (
 )
 
 # Locked in one order, as `SET_MANY` writes them. A row that is made in between is locked
-# by nobody: it stays as its maker left it.
+# by nobody: it stays as its maker left it. Of a row that is gone the revision is NULL, which
+# makes an array of one NULL with `||`, and a comparison with that is neither true nor false.
 SET_MANY_IF: Final = b"""
 WITH given AS MATERIALIZED (
     SELECT kind, data, revision, was
@@ -83,7 +84,8 @@ WITH given AS MATERIALIZED (
     SELECT given.kind, locked.revision
     FROM given LEFT JOIN locked ON locked.kind = given.kind
     WHERE coalesce(locked.revision::text, '') <> given.was
-        AND given.revision <> ALL (coalesce(locked.revision || locked.recent, '{}'))
+        AND (locked.kind IS NULL
+            OR given.revision <> ALL (locked.revision || locked.recent))
 ), written AS (
     INSERT INTO json_store AS stored (kind, data, updated_at, revision)
     SELECT kind, data, now(), revision FROM given

@@ -294,6 +294,24 @@ class StoreContract(ConcurrencyContract):
         assert store.get("a") == {"x": "theirs"}
         assert store.get("b") == {"x": 1}
 
+    def test_what_another_deleted_is_not_made_again(
+        self, store: StoreInterface
+    ) -> None:
+        """A document that was read and is gone is another one than was read."""
+        store.set_many({"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1}})
+        seen = {key: store.get_entry(key).revision for key in ("a", "b")}
+        store.delete("a")
+        with pytest.raises(StoreConflictError) as raised:
+            store.set_many_if({"a": {"x": 2}, "b": {"x": 2}, "d": {"x": 2}}, seen)
+        assert raised.value.key == "a"
+        assert raised.value.revision == ""
+        store.delete("b")
+        with pytest.raises(StoreConflictError):
+            store.set_many_if({"a": {"x": 2}, "b": {"x": 2}}, seen)
+        with pytest.raises(StoreConflictError):
+            store.compare_and_set("a", {"x": 2}, seen["a"])
+        assert store.keys() == ["c"]
+
     def test_set_many_writes_every_document(self, store: StoreInterface) -> None:
         """New and old ones; none is no work."""
         store.set("b", {"x": 0})

@@ -6,7 +6,11 @@ import json
 import pytest
 
 from switchbot_automation import AutomationEngine
-from switchbot_automation.errors import SettingsError, UnknownZoneError
+from switchbot_automation.errors import (
+    SettingsError,
+    UnknownHomeError,
+    UnknownZoneError,
+)
 from switchbot_automation.fleet.errands import checked_errand
 from switchbot_automation.fleet.summary import LEFT
 from switchbot_store import HomeStore, StoreUnavailableError
@@ -215,3 +219,59 @@ class _Away:
             raise StoreUnavailableError("no route")
 
         return fails
+
+
+@pytest.mark.parametrize("visits", [0, 1], ids=["at its first visit", "later"])
+@pytest.mark.parametrize("degrees", [21.0, 17.5], ids=["at rest", "commanding"])
+async def test_of_a_home_that_is_deleted_under_a_visit_nothing_comes_to_be_again(
+    fleet, visits, degrees
+):
+    """Whatever the visit was about to write, and to whomever its account belongs."""
+    cloud = fleet.add("42", 21.0)
+    fleet.add("7")
+    for _ in range(visits):
+        await fleet.visit("42")
+        fleet.clock.advance(300)
+    cloud.temperature = degrees
+    status = cloud.status
+
+    async def deletes(*words):
+        # Once the visit has read what there is.
+        fleet.store.forget("homes/42/")
+        return await status(*words)
+
+    cloud.status = deletes
+    with pytest.raises(UnknownHomeError):
+        await fleet.visit("42")
+    assert fleet.store.keys_with("homes/42/") == []
+    assert fleet.store.keys_with("homes/7/") == ["homes/7/settings"]
+
+
+async def test_a_home_of_five_megabytes_of_state_is_visited_as_any_other(fleet):
+    """What nobody of this version knows of it stays, and holds up no other home."""
+    fleet.add("42")
+    fleet.add("7")
+    await fleet.visit("42")
+    view = HomeStore(fleet.store, "42")
+    view.update("state", lambda state: state | {"host_notes": "n" * 5_000_000})
+    fleet.clock.advance(300)
+    large, small = await asyncio.gather(fleet.visit("42"), fleet.visit("7"))
+    assert (large.status, small.status) == ("ok", "ok")
+    fleet.clock.advance(300)
+    await fleet.visit("42")
+    assert view.get(LEFT)["status"] == "ok"
+
+
+async def test_two_homes_with_the_same_devices_count_the_calls_of_their_account_once(
+    fleet,
+):
+    """And neither takes what the other commanded for its own."""
+    fleet.add("1", 17.5)
+    fleet.add("2", 17.5)
+    cloud = fleet.clouds["2"] = fleet.clouds["1"]
+    visits = await asyncio.gather(fleet.visit("1"), fleet.visit("2"))
+    assert [visit.status for visit in visits] == ["ok", "ok"]
+    assert [visit.commands for visit in visits] == [1, 1]
+    assert len(cloud.words) == 2
+    states = [HomeStore(fleet.store, home).get("state") for home in "12"]
+    assert [state["assumed_aircon_power"] for state in states] == ["on", "on"]

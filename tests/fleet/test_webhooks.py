@@ -101,6 +101,36 @@ async def test_of_an_account_with_several_homes_those_with_the_device_are_woken(
     assert endpoint.hooks.counts == {"taken": 1, "of_no_home": 1}
 
 
+@pytest.mark.parametrize("homes_of", [{}.__getitem__, {}.pop, lambda _name: []])
+async def test_an_account_that_is_known_no_more_wakes_nobody(homes_of):
+    """Its URL is ours for ever, being a code of its name."""
+    endpoint = Endpoint(homes_of=homes_of)
+    assert await endpoint.post(path_of(KEY, "42"), event(endpoint.clock)) == 200
+    assert endpoint.woken == []
+    assert endpoint.hooks.counts == {"of_no_home": 1}
+
+
+async def test_a_queue_that_is_away_for_one_home_keeps_no_other_from_being_woken(
+    caplog,
+):
+    store = MemoryStore()
+    for home in "123":
+        HomeStore(store, home).set("settings", WINTER_ROOM | {"meter_device_id": METER})
+    endpoint = Endpoint(homes_of=lambda _name: "123", store=ThreadedStore(store))
+
+    async def wake(home, errand):
+        if home == "1":
+            raise ConnectionError("no route")
+        await endpoint._wake(home, errand)
+
+    endpoint.hooks._events.wake = wake
+    path = path_of(KEY, "acc0")
+    assert await endpoint.post(path, event(endpoint.clock)) == 503
+    assert [home for home, *_ in endpoint.woken] == ["2", "3"]
+    assert endpoint.hooks.counts["not_woken"] == 1
+    assert path.rpartition("/")[2] not in caplog.text
+
+
 def test_a_key_that_can_be_guessed_is_refused_and_none_is_shown():
     with pytest.raises(SettingsError):
         path_of("short", "42")
