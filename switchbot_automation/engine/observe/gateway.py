@@ -271,7 +271,7 @@ class Observer:
             if not isinstance(fields, Mapping):
                 kind = type(fields).__name__
                 raise TypeError(f"the fields of a status are a {kind}")  # noqa: TRY301 - told as any failure of a client is
-            at: object = status.received_at
+            at: object = getattr(status, "received_at", None)
             if not isinstance(at, datetime) or at.tzinfo is None:
                 # A host's own client may give anything.
                 now = self._clock.now()
