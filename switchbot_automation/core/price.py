@@ -16,6 +16,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from switchbot_automation.core.control.band import as_asked
 from switchbot_automation.core.state.zone import PriceLevel
 from switchbot_automation.core.storing import COMMON, Keeps, Moves, best_moves, keeps
 from switchbot_automation.model import Reason, ReasonCode
