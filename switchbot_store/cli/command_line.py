@@ -178,7 +178,7 @@ class CommandLine(click.Group):
             raise click.ClickException(_words(error)) from error
 
     def _tell(self, error: click.ClickException, told_as_json: bool) -> None:
-        message = error.format_message()
+        message = _in_words(error)
         if isinstance(error, NoArgsIsHelpError):
             click.echo(message, err=True)
             return
@@ -222,6 +222,23 @@ def _hint_of(error: click.ClickException) -> str:
     if isinstance(error, HintedError | Misuse):
         return error.hint
     return _way_out(error)
+
+
+def _in_words(error: click.ClickException) -> str:
+    """Return what click says of an option or argument in the language that is spoken."""
+    if spoken() == ENGLISH:
+        return error.format_message()
+    if isinstance(error, click.NoSuchOption):
+        what = _("There is no option {name!r}.", name=error.option_name)
+        if error.possibilities:
+            what += " " + _("Did you mean {name!r}?", name=error.possibilities[0])
+        return what
+    if not isinstance(error, click.BadParameter) or error.param is None:
+        return error.format_message()
+    what = error.param.get_error_hint(error.ctx)
+    if isinstance(error, click.MissingParameter):
+        return _("{what} is missing.", what=what)
+    return f"{what}: {error.message}"
 
 
 def _way_out(error: click.ClickException) -> str:

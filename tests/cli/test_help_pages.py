@@ -125,11 +125,27 @@ def test_lines_break_where_they_may_and_count_columns(text, columns, lines):
     assert folded(text, columns) == lines
 
 
-@pytest.mark.parametrize("package", COMMAND_LINES)
 @pytest.mark.parametrize("language", OTHERS)
-def test_a_mistake_at_the_command_line_is_told_in_words(package, language):
-    told = shown(package, "histori", language=language)
-    assert told.exit_code == 2
-    for english in ("Usage", "Try", "No such", "Did you"):
-        assert english not in told.stderr or english == "Usage", language
-    assert "histori" in told.stderr
+@pytest.mark.parametrize(
+    ("package", "arguments", "named"),
+    [
+        ("switchbot_automation", ["statsu"], "'statsu'"),
+        ("switchbot_store", ["histori"], "'histori'"),
+        ("switchbot_automation", ["status", "--jsno"], "'--json'"),
+        ("switchbot_automation", ["webhook", "setup"], "'URL'"),
+        ("switchbot_store", ["history", "import"], "'FILE...'"),
+        ("switchbot_automation", ["init", "--band", "warm"], "'--band'"),
+    ],
+    ids=lambda each: "-".join(each) if isinstance(each, list) else None,
+)
+def test_a_mistake_at_the_command_line_is_told_in_words(
+    package, arguments, named, language
+):
+    in_english = shown(package, *arguments)
+    told = shown(package, *arguments, language=language)
+    assert told.exit_code == in_english.exit_code == 2
+    for page in (told, in_english):
+        assert named in page.stderr
+    for english in ("Usage: ", "Try '", "No such", "Did you", "Missing", "Invalid"):
+        assert english not in told.stderr
+        assert "Usage: " in in_english.stderr
