@@ -34,7 +34,7 @@ class DistinctRows:
     """
 
     def __init__(self) -> None:
-        self.repeated = 0
+        self.repeated: int = 0
         self._readings: dict[datetime, list[Reading]] = {}
         # Rows that nobody looked up yet: most files never need it.
         self._unlisted: deque[list[Row]] = deque()
