@@ -43,9 +43,16 @@ _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 
 class Misuse(click.ClickException):
-    """What was asked, or a setting, is wrong; the message says what to change."""
+    """What was asked, or a setting, is wrong; the message says what to change.
+
+    `hint` is what was probably meant.
+    """
 
     exit_code = USAGE
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint: Final = hint
 
 
 class HintedError(click.ClickException):
