@@ -38,8 +38,8 @@ def main() -> None:
             raise
         tell(
             "switchbot-automation",
-            "missing_library",
-            f"{error.name} is not installed; the command line needs the extra `cli`",
-            "pip install 'switchbot-automation[cli]'",
+            "UsageError",
+            f"{error.name} is not installed; the command line needs the extra `cli`:"
+            " pip install 'switchbot-automation[cli]'",
         )
         sys.exit(2)

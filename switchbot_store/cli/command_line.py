@@ -18,8 +18,15 @@ from click.exceptions import NoArgsIsHelpError
 
 from switchbot_store.cli.dotenv_file import load_env_file
 from switchbot_store.cli.help_pages import in_language
-from switchbot_store.cli.mistakes import for_a_program, kind_of, tell_program
-from switchbot_store.cli.output import FAILURE, INTERRUPTED, OK, HintedError, Misuse
+from switchbot_store.cli.mistakes import for_a_program, tell_program
+from switchbot_store.cli.output import (
+    FAILURE,
+    INTERRUPTED,
+    OK,
+    USAGE,
+    HintedError,
+    Misuse,
+)
 from switchbot_store.languages import (
     ENGLISH,
     catalogue,
@@ -168,7 +175,9 @@ class CommandLine(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            if not ctx.meta[_FOR_A_PROGRAM]:
+            if ctx.meta[_FOR_A_PROGRAM]:
+                tell_program("Interrupted", "interrupted")
+            else:
                 click.echo(err=True)  # closes the terminal's ^C
             ctx.exit(INTERRUPTED)
         except self.misused as error:
@@ -183,12 +192,17 @@ class CommandLine(click.Group):
             click.echo(message, err=True)
             return
         if told_as_json:
-            tell_program(self._kind(error), message, _hint_of(error))
+            way_out = _help_of(error)
+            hint = error.hint if isinstance(error, HintedError | Misuse) else ""
+            if way_out and not hint:
+                hint = f"try: {way_out}"
+            tell_program(self._kind(error), message, hint)
             return
         if isinstance(error, click.UsageError) and error.ctx is not None:
             click.echo(error.ctx.get_usage(), err=True)
-            way_out = _way_out(error)
-            click.echo(f"{way_out}\n" if way_out else "", err=True)
+            way_out = _help_of(error)
+            tried = _("Try '{command}' for help.", command=way_out) if way_out else ""
+            click.echo(f"{tried}\n" if tried else "", err=True)
         if isinstance(error, HintedError):
             message = error.told()
         click.echo(_("Error: {what}", what=message), err=True)
@@ -198,8 +212,8 @@ class CommandLine(click.Group):
     def _kind(self, error: click.ClickException) -> str:
         cause = error.__cause__
         if cause is not None and isinstance(cause, self.misused + self.failed):
-            return kind_of(cause)
-        return "usage" if isinstance(error, Misuse | click.UsageError) else "failed"
+            return type(cause).__name__
+        return "UsageError" if error.exit_code == USAGE else "CommandError"
 
 
 def _language(told_as_json: bool) -> str:
@@ -209,19 +223,13 @@ def _language(told_as_json: bool) -> str:
 
 def _tell_of_abort(told_as_json: bool) -> None:
     if told_as_json:
-        tell_program("aborted", "nobody answered what it asked")
+        tell_program("Aborted", "a question was not answered")
     else:
         click.echo(_("Aborted!"), err=True)
 
 
 def _words(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _hint_of(error: click.ClickException) -> str:
-    if isinstance(error, HintedError | Misuse):
-        return error.hint
-    return _way_out(error)
 
 
 def _in_words(error: click.ClickException) -> str:
@@ -241,9 +249,9 @@ def _in_words(error: click.ClickException) -> str:
     return f"{what}: {error.message}"
 
 
-def _way_out(error: click.ClickException) -> str:
+def _help_of(error: click.ClickException) -> str:
+    """Return the command that tells how what was asked wrongly is asked."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None or context.command.get_help_option(context) is None:
         return ""
-    command = f"{context.command_path} {context.help_option_names[-1]}"
-    return _("Try '{command}' for help.", command=command)
+    return f"{context.command_path} {context.help_option_names[-1]}"

@@ -21,5 +21,5 @@ def end_if_full(error: OSError, program: str) -> None:
         return
     # What is left in the buffer would be tried, and fail, once more at the end.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    tell(program, "output", f"the output cannot be written: {error.strerror}")
+    tell(program, "OutputError", f"the output cannot be written: {error.strerror}")
     sys.exit(1)

@@ -6,7 +6,6 @@ Imports nothing but the standard library, since a missing library is such a mist
 from __future__ import annotations
 
 import json
-import re
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -15,23 +14,10 @@ if TYPE_CHECKING:
 
 JSON_OPTION: Final = "--json"
 
-_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
 
 def for_a_program(arguments: Iterable[str]) -> bool:
     """Tell whether a program reads what a command says: it asked for JSON."""
     return JSON_OPTION in arguments
-
-
-def kind_of(error: BaseException) -> str:
-    """Return the word for a class of errors, which programs tell them apart by.
-
-    >>> class ClockSkewError(Exception): ...
-    >>> kind_of(ClockSkewError())
-    'clock_skew'
-    """
-    name = type(error).__name__.removesuffix("Error")
-    return _HUMP.sub("_", name).lower()
 
 
 def tell_program(kind: str, message: str, hint: str = "") -> None:
@@ -42,10 +28,9 @@ def tell_program(kind: str, message: str, hint: str = "") -> None:
     sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
 
 
-def tell(program: str, kind: str, message: str, hint: str = "") -> None:
+def tell(program: str, kind: str, message: str) -> None:
     """Tell of a mistake before there is a command line: as JSON where that was asked for."""
     if for_a_program(sys.argv[1:]):
-        tell_program(kind, message, hint)
+        tell_program(kind, message)
     else:
-        words = ": ".join(filter(None, (message, hint)))
-        sys.stderr.write(f"{program}: {words}\n")
+        sys.stderr.write(f"{program}: {message}\n")

@@ -52,7 +52,7 @@ class Misuse(click.ClickException):
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint: Final = hint
 
 
 class HintedError(click.ClickException):

@@ -15,7 +15,6 @@ from switchbot_automation.cli.app import application
 from switchbot_store import errors as of_store
 from switchbot_store.cli.app import application as store
 from switchbot_store.cli.command_line import CommandLine, Verb
-from switchbot_store.cli.mistakes import kind_of
 from switchbot_store.cli.output import HintedError, Misuse
 
 ACCOUNT = {
@@ -37,20 +36,20 @@ def told(line, *arguments, **env):
 @pytest.mark.parametrize(
     ("line", "arguments", "kind", "code", "hint"),
     [
-        (application, ["statu", "--json"], "usage", 2, "application --help"),
-        (application, ["status", "--jsno", "--json"], "usage", 2, "status --help"),
-        (application, ["webhook", "setup", "--json"], "usage", 2, "setup --help"),
-        (application, ["init", "--json"], "usage", 2, "init --help"),
-        (application, ["status", "--json"], "usage", 2, None),
+        (application, ["statu", "--json"], "UsageError", 2, "application --help"),
+        (application, ["status", "--jsno", "--json"], "UsageError", 2, "status --help"),
+        (application, ["webhook", "setup", "--json"], "UsageError", 2, "setup --help"),
+        (application, ["init", "--json"], "UsageError", 2, "init --help"),
+        (application, ["status", "--json"], "UsageError", 2, None),
         (
             application,
             ["explain", "--json", "--zone", "attic"],
-            "unknown_zone",
+            "UnknownZoneError",
             2,
             None,
         ),
-        (store, ["get", "--json", "--jsno"], "usage", 2, "get --help"),
-        (store, ["histroy", "--json"], "usage", 2, "--help"),
+        (store, ["get", "--json", "--jsno"], "UsageError", 2, "get --help"),
+        (store, ["histroy", "--json"], "UsageError", 2, "--help"),
     ],
     ids=lambda each: "-".join(each) if isinstance(each, list) else None,
 )
@@ -80,13 +79,13 @@ def test_a_cloud_that_is_away_is_told_by_its_kind(tmp_path):
         application, "devices", "--json", STORE_DIRECTORY=str(tmp_path), **ACCOUNT
     )
     assert ended == 1
-    assert error["error"] == "cloud_timeout"  # it cannot be reached
+    assert error["error"] == "CloudTimeoutError"  # it cannot be reached
 
 
 def test_a_store_that_is_named_wrongly_is_told_by_its_kind():
     for line, command in ((store, "health"), (application, "explain")):
         error, ended = told(line, command, "--json", STORE_BACKEND="cellar")
-        assert (error["error"], ended) == ("store_config", 2)
+        assert (error["error"], ended) == ("StoreConfigError", 2)
 
 
 def test_a_file_of_variables_that_cannot_be_read_is_told(tmp_path):
@@ -94,7 +93,7 @@ def test_a_file_of_variables_that_cannot_be_read_is_told(tmp_path):
         error, ended = told(
             line, command, "--json", SWITCHBOT_ENV_FILE=str(tmp_path / "absent")
         )
-        assert (error["error"], ended) == ("usage", 2)
+        assert (error["error"], ended) == ("UsageError", 2)
         assert "absent" in error["message"]
 
 
@@ -113,7 +112,7 @@ def test_an_output_that_is_full_is_told(module, tmp_path):
             cwd=tmp_path,
         )
     assert ran.returncode == 1
-    assert json.loads(ran.stderr)["error"] == "output"
+    assert json.loads(ran.stderr)["error"] == "OutputError"
 
 
 def test_a_library_that_is_missing_is_told_with_what_brings_it():
@@ -129,9 +128,9 @@ main()
     )
     assert ran.returncode == 2
     assert json.loads(ran.stderr) == {
-        "error": "missing_library",
-        "message": "click is not installed; the command line needs the extra `cli`",
-        "hint": "pip install 'switchbot-automation[cli]'",
+        "error": "UsageError",
+        "message": "click is not installed; the command line needs the extra `cli`:"
+        " pip install 'switchbot-automation[cli]'",
     }
 
 
@@ -176,22 +175,21 @@ def test_every_error_of_the_libraries_has_a_word_of_its_own(error):
     raised = error.__new__(error)
     raised.args = ("it is so",)
     found, code = told(_Line(raised), "--json", "fail")
-    assert found["error"] == kind_of(raised)
+    assert found["error"] == error.__name__
     assert code == (2 if isinstance(raised, _Line.misused) else 1)
 
 
 def test_no_two_errors_have_one_word():
-    words = [kind_of(each.__new__(each)) for each in dict.fromkeys(ERRORS)]
+    words = [each.__name__ for each in dict.fromkeys(ERRORS)]
     assert len(set(words)) == len(words)
-    assert "usage" not in words
-    assert "failed" not in words
+    assert not {"UsageError", "CommandError", "OutputError"} & {*words}
 
 
 def test_what_a_person_can_do_stands_by_itself_for_a_program_alone():
     hinted = HintedError("it is taken", "--replace takes it")
     found, code = told(_Line(hinted), "--json", "fail")
     assert found == {
-        "error": "failed",
+        "error": "CommandError",
         "message": "it is taken",
         "hint": "--replace takes it",
     }
@@ -200,9 +198,20 @@ def test_what_a_person_can_do_stands_by_itself_for_a_program_alone():
     assert ended.stderr == "Error: it is taken; --replace takes it\n"
 
 
+def test_what_was_probably_meant_is_a_line_of_its_own_for_a_person():
+    misuse = Misuse("no", hint="perhaps yes")
+    assert told(_Line(misuse), "--json", "fail")[0]["hint"] == "perhaps yes"
+    ended = CliRunner().invoke(_Line(misuse), ["fail"], env={"LC_ALL": "C"})
+    assert ended.stderr == "Error: no\nperhaps yes\n"
+
+
 def test_misuse_and_an_end_in_the_middle_are_told():
     assert told(_Line(Misuse("no")), "--json", "fail") == (
-        {"error": "usage", "message": "no"},
+        {"error": "UsageError", "message": "no"},
         2,
     )
-    assert told(_Line(click.Abort()), "--json", "fail")[0]["error"] == "aborted"
+    assert told(_Line(click.Abort()), "--json", "fail")[0]["error"] == "Aborted"
+    assert told(_Line(KeyboardInterrupt()), "--json", "fail") == (
+        {"error": "Interrupted", "message": "interrupted"},
+        130,
+    )

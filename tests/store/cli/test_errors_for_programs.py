@@ -21,10 +21,10 @@ def test_every_command_refuses_in_json(invoke, command):
     result = invoke(command, "--no-such-option", "--json", code=2)
     assert result.out == ""
     error = told(result)
-    assert error["error"] == "usage"
+    assert error["error"] == "UsageError"
     assert "--no-such-option" in error["message"]
-    assert error["hint"].startswith("Try 'application")
-    assert "--help" in error["hint"]
+    assert error["hint"].startswith("try: application")
+    assert error["hint"].endswith(" --help")
     assert "Error:" in invoke(command, "--no-such-option", code=2).err
 
 
@@ -39,19 +39,19 @@ def test_every_command_refuses_in_json(invoke, command):
 )
 def test_what_was_asked_wrongly_is_told_in_json(invoke, arguments, message):
     result = invoke(*arguments, code=2)
-    assert (result.out, told(result)["error"]) == ("", "usage")
+    assert (result.out, told(result)["error"]) == ("", "UsageError")
     assert message in told(result)["message"]
 
 
 @pytest.mark.parametrize(
     ("variables", "arguments", "kind", "code"),
     [
-        (NOBODY, ["get"], "store_unavailable", 1),
-        (NOBODY, ["get", "settings"], "store_unavailable", 1),
-        (NOBODY, ["migrate"], "store_unavailable", 1),
-        (NOBODY, ["ops", "health"], "store_unavailable", 1),
-        ({"STORE_BACKEND": "tape"}, ["get"], "store_config", 2),
-        ({"STORE_BACKEND": "tape"}, ["health"], "store_config", 2),
+        (NOBODY, ["get"], "StoreUnavailableError", 1),
+        (NOBODY, ["get", "settings"], "StoreUnavailableError", 1),
+        (NOBODY, ["migrate"], "StoreUnavailableError", 1),
+        (NOBODY, ["ops", "health"], "StoreUnavailableError", 1),
+        ({"STORE_BACKEND": "tape"}, ["get"], "StoreConfigError", 2),
+        ({"STORE_BACKEND": "tape"}, ["health"], "StoreConfigError", 2),
     ],
 )
 def test_an_error_of_the_store_tells_its_kind(
@@ -85,8 +85,8 @@ def test_where_the_extra_is_missing_too(tmp_path):
     )
     assert done.returncode == 2
     error = json.loads(done.stderr)
-    assert error["error"] == "missing_library"
-    assert "pip install" in error["hint"]
+    assert error["error"] == "UsageError"
+    assert "pip install" in error["message"]
 
 
 def test_a_file_in_place_of_a_document_is_hinted_at(invoke, tmp_path):
