@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
@@ -17,6 +17,9 @@ from switchbot_automation.languages import translated as _
 from switchbot_automation.units import CELSIUS, UNITS, measuring
 from switchbot_store import StoreConfigError, StoreError
 from switchbot_store.cli.command_line import CommandLine, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 COMMANDS = {
     "init": Verb("init", "Set a home up: account, rooms, settings."),
@@ -50,12 +53,19 @@ _EPILOG = (
 
 
 class _CommandLine(CommandLine):
-    entries = COMMANDS
-    package = "switchbot_automation.cli.commands"
+    entries: ClassVar[Mapping[str, Verb]] = COMMANDS
+    package: ClassVar[str] = "switchbot_automation.cli.commands"
     # Of options that both command lines have the other one has the words.
-    catalogues = ("switchbot_automation.languages", "switchbot_store.languages")
-    misused = (SettingsError, StoreConfigError, UnknownZoneError)
-    failed = (AutomationError, StoreError)
+    catalogues: ClassVar[Sequence[str]] = (
+        "switchbot_automation.languages",
+        "switchbot_store.languages",
+    )
+    misused: ClassVar[tuple[type[Exception], ...]] = (
+        SettingsError,
+        StoreConfigError,
+        UnknownZoneError,
+    )
+    failed: ClassVar[tuple[type[Exception], ...]] = (AutomationError, StoreError)
 
     def invoke(self, ctx: click.Context) -> Any:
         with measuring(_unit_wanted()):

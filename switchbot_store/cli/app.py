@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 import click
 
 from switchbot_store.cli.command_line import CommandLine, Verb
 from switchbot_store.cli.output import choose_home, home_option
 from switchbot_store.errors import StoreConfigError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 COMMANDS = {
     "health": Verb("health", "Tell how every store and the history fare."),
@@ -34,11 +39,11 @@ _EPILOG = (
 
 
 class _CommandLine(CommandLine):
-    entries = COMMANDS
-    package = "switchbot_store.cli"
-    catalogues = ("switchbot_store.languages",)
-    misused = (StoreConfigError,)
-    failed = (StoreError,)
+    entries: ClassVar[Mapping[str, Verb]] = COMMANDS
+    package: ClassVar[str] = "switchbot_store.cli"
+    catalogues: ClassVar[Sequence[str]] = ("switchbot_store.languages",)
+    misused: ClassVar[tuple[type[Exception], ...]] = (StoreConfigError,)
+    failed: ClassVar[tuple[type[Exception], ...]] = (StoreError,)
 
 
 @click.group(
