@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_automation.core.state.zone import AirconSetting
 from switchbot_automation.instants import FOR_EVER, stored_hold
 from switchbot_automation.languages import (
     ENGLISH,
@@ -188,6 +189,19 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
         later_in("thing", "scene"),
         later_in("thing", "webhook"),
     ),
+    "ac_mode": (
+        later_in("ac_mode", "auto"),
+        later_in("ac_mode", "cool"),
+        later_in("ac_mode", "dry"),
+        later_in("ac_mode", "fan"),
+        later_in("ac_mode", "heat"),
+    ),
+    "fan": (
+        later_in("fan", "auto"),
+        later_in("fan", "low"),
+        later_in("fan", "medium"),
+        later_in("fan", "high"),
+    ),
     "by": (
         later_in("by", "plug"),
         later_in("by", "room"),
@@ -208,6 +222,8 @@ def word_of(kind: str, value: Any) -> Any:
 def _shown(key: str, value: Any, tz: tzinfo, at: datetime | None) -> Any:
     if isinstance(value, list | tuple):
         return ", ".join(str(each) for each in value)
+    if key in ("asked", "told"):
+        return _setting_words(value)
     if key in ("wants", "has"):
         return _(_WORK[str(value)]) if str(value) in _WORK else value
     if key in _KNOWN:
@@ -216,6 +232,33 @@ def _shown(key: str, value: Any, tz: tzinfo, at: datetime | None) -> Any:
         return reason_words({"code": value}, tz, at)
     instant = stored_hold(value) if key in _INSTANTS else None
     return value if instant is None else moment(instant, tz, at)
+
+
+# SwitchBot API v1.1, `setAll` of an air conditioner: modes, and speeds of its fan.
+_AC_MODES: Final = {0: "auto", 1: "auto", 2: "cool", 3: "dry", 4: "fan", 5: "heat"}
+_FANS: Final = {1: "auto", 2: "low", 3: "medium", 4: "high"}
+
+
+def _setting_words(parameter: Any) -> Any:
+    """Return what a unit is told as people say it; itself where it is no `setAll`."""
+    setting = AirconSetting.parse(parameter) if isinstance(parameter, str) else None
+    if setting is None or setting.temperature is None:
+        return parameter
+    mode, fan = _AC_MODES.get(setting.mode or 0), _FANS.get(setting.fan or 0)
+    if mode is None or fan is None or len(setting.parts) != _PARTS_OF_A_SETTING:
+        return parameter
+    if setting.parts[-1] == "off":
+        return word_of("power", "off")
+    degrees = f"{from_celsius(setting.temperature, measured_in()):g} {symbol()}"
+    return _(
+        "{degrees}, {mode}, fan {fan}",
+        degrees=degrees,
+        mode=word_of("ac_mode", mode),
+        fan=word_of("fan", fan),
+    )
+
+
+_PARTS_OF_A_SETTING: Final = 4
 
 
 def moment(instant: datetime, tz: tzinfo, at: datetime | None) -> str:

@@ -94,3 +94,22 @@ def test_values_that_are_equal_and_written_otherwise_are_told_as_they_are():
         for value in (1, 1.0, True, 1)
     ]
     assert told == [f"of a plug in (value {value})" for value in (1, 1.0, True, 1)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("24.0,5,3,on", "24 °C, heat, fan medium"),
+        ("24.5,2,1,ON", "24.5 °C, cool, fan auto"),
+        ("20,4,4,off", "off"),
+        ("1,2", "1,2"),  # a fan's own words, and whatever else is no `setAll`
+        ("24,9,3,on", "24,9,3,on"),
+        ("nan,5,3,on", "nan,5,3,on"),
+    ],
+)
+def test_what_a_unit_is_told_is_said_as_people_say_it(asked, words):
+    reason = {"code": "wish_changed", "asked": asked, "told": "23,5,1,on"}
+    said = reason_words(reason, UTC)
+    assert said == f"{words} is wished, and it was told 23 °C, heat, fan auto"
+    with speaking("ja"), measuring(FAHRENHEIT):
+        assert "73.4 °F、暖房、風量自動" in reason_words(reason, UTC)
