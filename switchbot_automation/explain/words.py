@@ -1200,6 +1200,14 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "the room does not come back into its band and the unit rests: the "
         "zone's last decision says what it waits for."
     ),
+    ReasonCode.HEAT_CEILING: later(
+        "the room is as warm as heat_ceiling_celsius lets it become, which is below its "
+        "band: raise that, or lower the band."
+    ),
+    ReasonCode.FROST_FLOOR: later(
+        "the room is heated to frost_floor_celsius, which is above its band: lower that, "
+        "or raise the band."
+    ),
     ReasonCode.PROFILE_MISSING: later(
         "the settings have no usable temperatures for the season: give the zone a band."
     ),
