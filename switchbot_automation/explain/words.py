@@ -1057,6 +1057,8 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.AIR_DOES_NOT_FOLLOW: later(
         "the unit is believed to work, and the air does not become as it is wanted"
     ),
+    ReasonCode.TANK_EMPTY: later("the unit says that its water tank is empty"),
+    ReasonCode.FILTER_DRIES: later("the unit says that it dries its filter"),
     ReasonCode.UNIT_AT_CAPACITY: later(
         "the unit runs, and it is not enough for the room"
     ),
@@ -1178,6 +1180,11 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "the air does not become as it is wanted although the unit is believed to work: "
         "see whether its tank is empty or full, its filter clean and a window open, and "
         "whether it can do this at all; a purifier takes no CO2."
+    ),
+    ReasonCode.TANK_EMPTY: later("the water tank of the unit is empty: fill it."),
+    ReasonCode.FILTER_DRIES: later(
+        "the unit dries its filter and does nothing else meanwhile: wait until it is "
+        "done, and see whether it ends."
     ),
     ReasonCode.UNIT_AT_CAPACITY: later(
         "the unit runs and gives all it has, which is not enough: a higher fan speed, "

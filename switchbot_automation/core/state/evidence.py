@@ -133,6 +133,14 @@ def after_plug(
     )
 
 
+def hindered(state: ZoneState, why: ReasonCode | None) -> ZoneState:
+    """Return the state after the unit said what keeps it from its work; None: nothing."""
+    kept = state.evidence or NONE
+    if kept.hindered is why:
+        return state
+    return state._replace(evidence=kept._replace(hindered=why))
+
+
 def after_sample(state: ZoneState, temperature: float, at: datetime) -> ZoneState:
     """Return the state with a temperature of the room's course, where one is due."""
     kept = state.evidence or NONE

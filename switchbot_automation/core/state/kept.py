@@ -294,6 +294,10 @@ def _air_standing(
     code, out = want.reason.code, keeping.excursion
     if code in (ReasonCode.HUMIDITY_UNKNOWN, ReasonCode.CO2_UNKNOWN):
         return RoomHealth("unknown", None, (code,))
+    hindered = state.evidence.hindered if state.evidence else None
+    if hindered is not None and want.works:
+        # It says itself why it does nothing; nobody has to watch the air for that.
+        return _as(keeping, "not_kept", (code, hindered), now)
     if out is None:
         return _as(keeping, "kept", (code,), now)
     if out.lost is None:
