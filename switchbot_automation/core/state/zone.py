@@ -1006,7 +1006,7 @@ class Keeping(NamedTuple):
             cooled=_pairs_of(value.get("cooled"), KEPT_RECOVERIES),
             blind_why=enum(ReasonCode, value.get("blind_why")),
             failed=_count(value.get("failed")),
-            failed_error=text(value.get("failed_error")),
+            failed_error=text(value.get("failed_error")) or None,
             failed_unit=text(value.get("failed_unit")) or "",
             told=_notices(value.get("told")),
             **instants,
