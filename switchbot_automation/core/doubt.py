@@ -34,6 +34,7 @@ from switchbot_automation.core.state.evidence import (
     overran,
     overrun_kelvin,
     plug_interval,
+    repair_span,
     repair_waits_until,
     responds_seconds,
     undoubted,
@@ -447,7 +448,7 @@ def _after_room_contradicted(
         commands = (_told(zone, doubt, CommandStatus.FAILED, code),)
     if doubt.tries and action is Action.OFF:
         state = overran(state, round(room.over + _USELESS_KELVIN, 2), now)
-    if repair_waits_until(state, action, now) is None:
+    if repair_waits_until(state, action, now, span=repair_span(zone)) is None:
         state = unsure(state)
     return state, commands
 

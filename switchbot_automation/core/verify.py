@@ -24,7 +24,12 @@ from switchbot_automation.core.state.check import (
     way_of,
     with_check,
 )
-from switchbot_automation.core.state.evidence import after_plug, agreed, doubted
+from switchbot_automation.core.state.evidence import (
+    after_plug,
+    agreed,
+    doubted,
+    hindered,
+)
 from switchbot_automation.core.state.unit import (
     after_aircon_status,
     as_told,
@@ -210,6 +215,8 @@ def after_poll(
     A unit that says otherwise is believed, and the rule may tell it again. Once that
     was done as often as allowed it is not: it would be told for ever.
     """
+    if look is not None and look.fields is not None:
+        before = hindered(before, zone.kind.hindrance(look.fields))
     check, found = before.check, after_look(zone, before, look)
     at = found.last_aircon_poll_at
     if not _answered(zone, look) or at is None:

@@ -1,7 +1,7 @@
 """What wets and dries the air of a room: humidifiers, and a dehumidifier on a plug.
 
 SwitchBot API v1.1: the Humidifier and the Evaporative Humidifiers take `turnOn` and
-`turnOff` and tell their power; there is no dehumidifier of SwitchBot's, so it hangs on a
+`turnOff` and tell their power, an empty tank and a filter that dries; there is no dehumidifier of SwitchBot's, so it hangs on a
 Plug Mini, Plug or Relay Switch and has to start by itself when it gets current.
 """
 
@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from switchbot_automation.equipment.heater import shown_by_relay
 from switchbot_automation.equipment.kind import OnOff
-from switchbot_automation.model import Action
+from switchbot_automation.model import Action, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchbot_automation.equipment.kind import Cost
+
+
+_HINDERS = MappingProxyType(
+    {"lackWater": ReasonCode.TANK_EMPTY, "drying": ReasonCode.FILTER_DRIES}
+)
 
 
 class HumidifierKind(OnOff):
@@ -32,6 +37,15 @@ class HumidifierKind(OnOff):
     presumes: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {"command_cooldown_seconds": 300, "max_starts_per_hour": 4}
     )
+
+    def hindrance(self, fields: Mapping[str, Any]) -> ReasonCode | None:
+        """Return what it says of its tank and its filter.
+
+        `lackWater` is the Humidifier's, `drying` the Evaporative Humidifiers'.
+        """
+        return next(
+            (why for key, why in _HINDERS.items() if fields.get(key) is True), None
+        )
 
 
 class DehumidifierKind(OnOff):

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
-from switchbot_automation.model import Action
+from switchbot_automation.model import Action, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +107,11 @@ class EquipmentKind(ABC):
         """Return what a device's status says, as an air conditioner would say it."""
         del channel
         return fields
+
+    def hindrance(self, fields: Mapping[str, Any]) -> ReasonCode | None:
+        """Return what a device's status says that keeps it from its work, None: nothing."""
+        del fields
+        return None
 
 
 class Heating(EquipmentKind):

@@ -1100,6 +1100,8 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.AIR_DOES_NOT_FOLLOW: later(
         "the unit is believed to work, and the air does not become as it is wanted"
     ),
+    ReasonCode.TANK_EMPTY: later("the unit says that its water tank is empty"),
+    ReasonCode.FILTER_DRIES: later("the unit says that it dries its filter"),
     ReasonCode.UNIT_AT_CAPACITY: later(
         "the unit runs, and it is not enough for the room"
     ),
@@ -1222,6 +1224,11 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "see whether its tank is empty or full, its filter clean and a window open, and "
         "whether it can do this at all; a purifier takes no CO2."
     ),
+    ReasonCode.TANK_EMPTY: later("the water tank of the unit is empty: fill it."),
+    ReasonCode.FILTER_DRIES: later(
+        "the unit dries its filter and does nothing else meanwhile: wait until it is "
+        "done, and see whether it ends."
+    ),
     ReasonCode.UNIT_AT_CAPACITY: later(
         "the unit runs and gives all it has, which is not enough: a higher fan speed, "
         "a window that opens earlier or no rest at night may help, else a lower band "
@@ -1242,6 +1249,14 @@ _ADVICE: Mapping[ReasonCode, str] = {
     ReasonCode.UNIT_KEPT_OFF: later(
         "the room does not come back into its band and the unit rests: the "
         "zone's last decision says what it waits for."
+    ),
+    ReasonCode.HEAT_CEILING: later(
+        "the room is as warm as heat_ceiling_celsius lets it become, which is below its "
+        "band: raise that, or lower the band."
+    ),
+    ReasonCode.FROST_FLOOR: later(
+        "the room is heated to frost_floor_celsius, which is above its band: lower that, "
+        "or raise the band."
     ),
     ReasonCode.PROFILE_MISSING: later(
         "the settings have no usable temperatures for the season: give the zone a band."

@@ -318,12 +318,44 @@ def warnings(document: Mapping[str, Any], settings: Settings) -> list[SettingsEr
             continue
         if _is_sent(zone) and not zone.steers:
             found += _out_of_reach(document, zone, settings.unit)
+        found += _beside_a_limit(document, zone, settings.unit)
         found += _needs_weather(document, zone)
         found += _hidden_windows(document, zone)
         found += _needs_events(document, zone)
         found += _too_narrow_for_a_price(document, zone, settings.unit)
         found += _unknown_sources(document, zone, settings)
     return found
+
+
+def _beside_a_limit(
+    document: Mapping[str, Any], zone: ZoneSettings, unit: str
+) -> Iterator[SettingsError]:
+    """Say that a band lies where the zone's own ceiling, or floor, lets no room be."""
+    ceiling, floor = zone.heat_ceiling_celsius, zone.frost_floor_celsius
+    kept: list[tuple[tuple[str, ...], Profile | None]] = [((), zone.winter)]
+    kept += [
+        (("presets", name), each.winter)
+        for name, each in zone.presets.items()
+        if each.winter != zone.winter
+    ]
+    for keys, profile in kept:
+        if profile is None or zone.mode not in ("winter", "auto"):
+            continue
+        low, high = degrees(profile.min_temp, unit), degrees(profile.max_temp, unit)
+        band = f"{low} to {high} {SYMBOLS[unit]}"
+        place = dotted(_place_of(document, zone.name, *keys, "winter"))
+        if ceiling and ceiling <= profile.max_temp:
+            yield SettingsError(
+                f"the room is never heated to {band}: heat_ceiling_celsius,"
+                f" {degrees(ceiling, unit)} {SYMBOLS[unit]}, is not above it",
+                path=place,
+            )
+        if floor and floor >= profile.max_temp:
+            yield SettingsError(
+                f"the room is heated beyond {band}: frost_floor_celsius,"
+                f" {degrees(floor, unit)} {SYMBOLS[unit]}, is not below it",
+                path=place,
+            )
 
 
 def _needs_weather(

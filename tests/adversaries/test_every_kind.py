@@ -202,12 +202,13 @@ async def test_an_empty_tank_is_told_of_and_a_filled_one_ends_it():
     """It is on, its status says so, and the air gets drier: health was `ok` all day."""
     home = home_of("humidifier")
     home.unit(DEVICE).empty = True
-    await home.live(MORNING + 1)
+    await home.live(MORNING)
     health = await home.engine.health()
     room = health["zones"][home.zone]["room"]
     assert health["status"] == "degraded"
     assert room["status"] == "not_kept"
-    assert room["reasons"][0] == "air_does_not_follow"
+    assert room["reasons"][0] == "tank_empty"
+    assert "fill it" in room["advice"]
     home.unit(DEVICE).empty = False
     await home.live(2)
     assert (await home.engine.health())["status"] == "ok"

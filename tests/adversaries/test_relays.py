@@ -128,6 +128,33 @@ async def test_a_welded_relay_says_off_and_its_watts_are_believed():
     )
 
 
+@pytest.mark.parametrize("obeys", [2, 3])
+async def test_a_relay_that_obeys_now_and_then_is_told_on_at_a_bearable_pace(obeys):
+    """It used up its repairs of six hours, and the room went cold for two."""
+    home = Heated("Plug Mini (EU)", 0, climate=COLD)
+    switched, calls = home.panel.turn, []
+
+    def turn(seconds, *, on):
+        calls.append(seconds)
+        if len(calls) % obeys == 0:
+            switched(seconds, on=on)
+
+    home.panel.turn = turn
+    await home.live(2)
+    rooms = []
+    await home.live(6, each=lambda home: rooms.append(home.house.air))
+    assert min(rooms) > 18.0
+    assert most_starts_in_an_hour(home.panel.switches) <= 6
+
+
+async def test_a_relay_that_never_obeys_is_told_so_ever_less_often():
+    home = Heated("Plug Mini (EU)", 0, climate=COLD)
+    home.panel.turn = lambda seconds, *, on: None
+    await home.live(4)
+    sent = await home.live(8)
+    assert 4 <= len(sent) <= 16
+
+
 def _lived(relay, strikes, hours, climate):
     async def live():
         home = Heated(*relay, climate=climate)

@@ -5,7 +5,13 @@ from itertools import pairwise
 
 import pytest
 
-from switchbot_automation.errors import CloudTimeoutError
+from switchbot_automation.errors import (
+    AuthError,
+    BadParameterError,
+    CloudTimeoutError,
+    HubOfflineError,
+    UnsupportedCommandError,
+)
 
 DAYS = [0, 1, 2, 3, 4, 5, 6]
 ALWAYS = [
@@ -43,9 +49,9 @@ async def test_a_person_who_holds_it_is_not_told_otherwise(house):
     assert (await in_band(house, 21.6, 2, **held))[0] == []
 
 
-async def silent_commands(house, temperature, hours):
+async def silent_commands(house, temperature, hours, error=None):
     """Answer readings and no command; return when one was tried."""
-    house.cloud.broken["command"] = CloudTimeoutError("no answer")
+    house.cloud.broken["command"] = error or CloudTimeoutError("no answer")
     tried = []
     for number in range(round(hours * 30)):
         before = house.cloud.calls.count("command")
@@ -73,3 +79,38 @@ async def test_what_failed_and_is_not_wanted_any_more_is_over_within_hours(house
     for number in range(4 * 6):
         await house.tick(21.0 + 0.1 * (number % 2), after=600)
     assert (await house.engine.health())["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthError("refused", status_code=401),
+        HubOfflineError("refused", status_code=171),
+        BadParameterError("refused", status_code=190),
+        UnsupportedCommandError("refused", status_code=160),
+    ],
+    ids=["token", "hub", "value", "command"],
+)
+async def test_what_the_cloud_refused_is_named_until_it_is_taken(house, error):
+    # Outside of the windows it is told nothing.
+    window = {"days": DAYS, "start": "12:00", "end": "13:05"}
+    away = {"time_windows": [window], "turn_off_outside_windows": False}
+    house.configure(off_repeat_count=1, **away)
+    await silent_commands(house, 18.0, 1, error)
+    tried = house.cloud.calls.count("command")
+    for number in range(5 * 6):
+        await house.tick(21.0 + 0.1 * (number % 2), after=600)
+    assert house.cloud.calls.count("command") == tried
+    health = await house.engine.health()
+    assert health["status"] == "degraded"
+    why = health["zones"]["default"]["room"]["reasons"][0]
+    assert why in ("commands_fail", "command_refused", "value_refused")
+    del house.cloud.broken["command"]
+    house.configure(off_repeat_count=1, time_windows=ALWAYS)
+    # On and off are tried again, each within six hours, and taken.
+    for temperature in (18.0, 23.0, 21.0):
+        for number in range(7 * 3):
+            await house.tick(temperature + 0.1 * (number % 2), after=1200)
+    health = await house.engine.health()
+    assert health["zones"]["default"]["refusals"] == []
+    assert health["status"] == "ok"

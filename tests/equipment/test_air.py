@@ -23,6 +23,7 @@ from switchbot_automation.core.control.air import (
 from switchbot_automation.core.overlay import zone_in_force
 from switchbot_automation.core.protect.yielding import AGAINST, ORDER, yields_to
 from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.model import Action
 from switchbot_automation.settings.findings import warnings
 from switchbot_automation.settings.model import Air, Humidity, Profile
@@ -389,3 +390,18 @@ async def test_a_lost_meter_leaves_nothing_running_but_what_stays():
     with home.cloud.faults.inject(Fault.OFFLINE, device_id=meter):
         await home.live(4)
     assert not home.unit().on
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"power": "on", "lackWater": True}, "tank_empty"),
+        ({"power": "on", "drying": True}, "filter_dries"),
+        ({"power": "on", "lackWater": False, "drying": False}, None),
+        ({"power": "on", "lackWater": "maybe"}, None),
+        ({}, None),
+    ],
+)
+def test_a_humidifier_says_what_keeps_it_from_its_work(fields, why):
+    assert KINDS["humidifier"].hindrance(fields) == why
+    assert KINDS["dehumidifier"].hindrance(fields) is None

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Beyond this it is not the sensor: the unit is too weak, or it is not the unit's work.
 OFFSET_BOUNDS = (-4.0, 6.0)
+# A person's setpoint further than this from the band tells of haste, not of the unit.
+_IMPLIED_MOST = 3.0
 _VERSION = 1
 _HOUR, _DAY = 3600.0, 86400.0
 
@@ -208,8 +210,7 @@ class Aim:
             return learned
         asked = max(self.sign * self.asked, self.near)
         implied = asked - (self.near + self.far) / 2.0
-        low, high = OFFSET_BOUNDS
-        return max(low, min(high, implied))
+        return max(OFFSET_BOUNDS[0], min(_IMPLIED_MOST, implied))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,11 +260,7 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     x = aim.sign * seen.temperature
     if not seen.running:
         return _resting(aim, steering, seen, x)
-    offset = aim.offset(steering)
-    # As far inside as leaves room for where a whole step may come to lie.
-    middle = (aim.near + aim.far) / 2.0 - 0.35 * aim.step
-    target = aim.near + aim.inside
-    target = min(target + steering.caution, max(target, middle))
+    offset, target = aim.offset(steering), _target(aim, steering)
     floor = _up(aim, target + offset - _TOO_WEAK)
     if seen.setpoint is None:
         return _untold(aim, steering, seen, x, floor)
@@ -286,6 +283,14 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
         return _advice(aim, steering, present, "settling", look)
     why = "settles_too_low" if (wanted > present) is aim.heating else "settles_too_high"
     return _advice(aim, steering, wanted, why, 2.0 * _LOOK_SOONEST)
+
+
+def _target(aim: Aim, steering: Steering) -> float:
+    """Return where the room is to settle, in effort degrees."""
+    # As far inside as leaves room for where a whole step may come to lie.
+    middle = (aim.near + aim.far) / 2.0 - 0.35 * aim.step
+    target = aim.near + aim.inside
+    return min(target + steering.caution, max(target, middle))
 
 
 def _untold(
@@ -430,6 +435,31 @@ def is_to_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
         return True
     slope = aim.sign * (seen.slope or 0.0)
     return x - settles > RESTS_PAST and slope > 0.0 and x + slope >= aim.far
+
+
+def is_let_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
+    """Tell whether a room overruns its band with a unit that is told to rest, not stopped.
+
+    Told so once a day has had its starts, see `_wanted`.
+    """
+    if seen.setpoint is None or not seen.spared:
+        return False
+    asked = not is_asked_nothing(aim, steering, seen)
+    return asked and overruns(aim, aim.sign * seen.temperature)
+
+
+def is_asked_nothing(aim: Aim, steering: Steering, seen: Situation) -> bool:
+    """Tell whether a unit runs at a setpoint that would not hold the room in its band."""
+    if seen.setpoint is None:
+        return False
+    present, offset = aim.sign * seen.setpoint, aim.offset(steering)
+    return present < _weakest(aim, offset)
+
+
+def offset_of_a_step_less(aim: Aim, steering: Steering, setpoint: float) -> float:
+    """Return the most that the offset can be where a step less than `setpoint` is enough."""
+    less = aim.sign * setpoint - aim.step
+    return less - _target(aim, steering) + _TOO_WEAK
 
 
 def _weakest(aim: Aim, offset: float) -> float:

@@ -15,9 +15,12 @@ from switchbot_automation.core.control.steer import (
     RISING_MOST,
     SETTLED_SECONDS,
     Trial,
+    is_asked_nothing,
     is_full,
+    is_let_rest,
     is_needed,
     is_to_rest,
+    offset_of_a_step_less,
     overruns,
 )
 
@@ -51,6 +54,10 @@ def learn(
         return _learn_rest(aim, steering, seen)
     if seen.setpoint is None or seen.slope is None:
         return steering
+    if steering.held is not None and is_asked_nothing(aim, steering, seen):
+        steering = _learn_rest(aim, steering, seen)
+    elif is_let_rest(aim, steering, seen):
+        return _note_let_rest(aim, steering, seen)
     if seen.settled_seconds < SETTLED_SECONDS:
         return steering
     elapsed = min(elapsed_seconds, 1200.0)
@@ -139,11 +146,28 @@ def _note_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
     return replace(steering, held=max(low, min(high, held)))
 
 
+def _note_let_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
+    """Note the same of a unit that is told to rest by a weak setpoint, not to stop.
+
+    A step less than what overran the band holds the room within it. Were no more believed
+    than what the room shows, the same setpoint would be asked for again, and the room
+    swing between it and rest, too fast for anything else to be learned.
+    """
+    present = seen.setpoint or 0.0
+    held = min(
+        aim.offset(steering),
+        aim.sign * (present - seen.temperature),
+        offset_of_a_step_less(aim, steering, present),
+    )
+    low, high = OFFSET_BOUNDS
+    return replace(steering, held=max(low, min(high, held)))
+
+
 def _learn_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
     """Tell a room that its unit held from one that the sun held.
 
-    The sun holds it on; without the unit it falls back at once, and then the setpoint
-    had been stronger than was thought.
+    The sun holds it on; without the unit, or with one asked for nothing, it falls back at
+    once, and then the setpoint had been stronger than was thought.
     """
     held = steering.held
     if held is None:

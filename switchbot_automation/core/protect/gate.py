@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.protect.safety import assess
-from switchbot_automation.core.state.evidence import contradiction, repair_waits_until
+from switchbot_automation.core.state.evidence import (
+    contradiction,
+    repair_span,
+    repair_waits_until,
+)
 from switchbot_automation.core.state.unit import unsure_start
 from switchbot_automation.core.state.zone import DAY, NONE
 from switchbot_automation.model import (
@@ -278,7 +282,10 @@ def _beep_wait(
     An emergency is heard at night too. That it is one makes the unit hear it no better:
     told in vain as often as bearable, it waits as well.
     """
-    later = repair_waits_until(state, action, now, again=again, emergency=emergency)
+    span = repair_span(zone)
+    later = repair_waits_until(
+        state, action, now, span=span, again=again, emergency=emergency
+    )
     if later is not None:
         kept = state.evidence
         doubt = kept.doubt if kept else None

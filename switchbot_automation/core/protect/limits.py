@@ -94,6 +94,26 @@ def can_heat(zone: ZoneSettings) -> bool:
     return heats and zone.can(Action.WINTER)
 
 
+def kept_out_by(
+    zone: ZoneSettings, temperature: float, *, low: float, high: float
+) -> ReasonCode | None:
+    """Return which limit keeps a room out of its band of `low` to `high`, None for none.
+
+    A ceiling that the room has come up to, below the band; a floor that it is heated to,
+    above it. Then no unit is to blame, and waiting helps nothing.
+    """
+    ceiling, floor = zone.heat_ceiling_celsius, zone.frost_floor_celsius
+    if not can_heat(zone):
+        return None
+    if ceiling and ceiling <= low and temperature >= ceiling - _RELEASE_KELVIN:
+        return ReasonCode.HEAT_CEILING
+    # What was heated goes on rising for a while after the floor lets it go.
+    let_go = floor + 2.0 * _RELEASE_KELVIN
+    if floor and floor >= high and temperature <= let_go:
+        return ReasonCode.FROST_FLOOR
+    return None
+
+
 def against_frost(zone: ZoneSettings, setpoint: float) -> ZoneSettings:
     """Return the zone as if all it was for were to be kept from frost."""
     low = zone.frost_floor_celsius

@@ -27,6 +27,10 @@ MOST_REPAIRS = 6
 """How often a unit is told again within `REPAIR_SPAN`, whatever contradicts it: people hear
 every beep."""
 
+RELAY_SPAN = timedelta(hours=1)
+"""The same of a relay, which nobody hears, and whose room is cold without it: one that obeys
+now and then is worth being told as often as it bears to switch."""
+
 SAMPLED = timedelta(minutes=5)
 """How far apart the temperatures of the room's course are at least."""
 
@@ -48,6 +52,8 @@ _PLUG_SECONDS, _PLUG_SECONDS_LATELY = 900.0, 300.0
 # waits for its heat, so it is not longer than this.
 _UNANSWERED, _UNANSWERED_FACTOR = timedelta(minutes=1), 3
 _UNANSWERED_LONGEST = timedelta(hours=2)
+_RELAY_AGAIN, _OBEYED_LATELY = timedelta(minutes=15), timedelta(days=1)
+_RELAY_UNSEEN = timedelta(hours=2)
 NONE = Evidence()
 
 
@@ -131,6 +137,14 @@ def after_plug(
             agreed_at=now if agreed else kept.agreed_at,
         )
     )
+
+
+def hindered(state: ZoneState, why: ReasonCode | None) -> ZoneState:
+    """Return the state after the unit said what keeps it from its work; None: nothing."""
+    kept = state.evidence or NONE
+    if kept.hindered is why:
+        return state
+    return state._replace(evidence=kept._replace(hindered=why))
 
 
 def after_sample(state: ZoneState, temperature: float, at: datetime) -> ZoneState:
@@ -226,7 +240,7 @@ def after_order(
         wait = responds_seconds(zone, kept) * 2.0 ** min(tries - 1, 8)
         doubt = doubt._replace(
             tries=tries,
-            next_at=at + min(timedelta(seconds=wait), REPAIR_SPAN),
+            next_at=at + min(timedelta(seconds=wait), _longest_wait(zone, kept, at)),
         )
     repairs = _repairs(kept, at, counts=(again or repeated) and not person)
     runs = before.compressor_running and before.action is action
@@ -344,18 +358,36 @@ def runs_since(state: ZoneState) -> datetime | None:
     return since
 
 
+def _longest_wait(zone: ZoneSettings, kept: Evidence, now: datetime) -> timedelta:
+    """Return how long at most the next repair waits.
+
+    A relay that obeyed within a day, since the room followed, obeys again; one that never
+    did is worth ever fewer tries.
+    """
+    obeyed = kept.room_at is not None and now - kept.room_at < _OBEYED_LATELY
+    if zone.kind.cost != "relay":
+        return REPAIR_SPAN
+    return _RELAY_AGAIN if obeyed else _RELAY_UNSEEN
+
+
+def repair_span(zone: ZoneSettings) -> timedelta:
+    """Return within how long a zone's unit is told again `MOST_REPAIRS` times at most."""
+    return RELAY_SPAN if zone.kind.cost == "relay" else REPAIR_SPAN
+
+
 def repair_waits_until(
     state: ZoneState,
     action: Action,
     now: datetime,
     *,
+    span: timedelta = REPAIR_SPAN,
     again: bool = False,
     emergency: bool = False,
 ) -> datetime | None:
     """Return until when an order has to wait since too many before it showed nothing.
 
     None: it may go, as what sets a unit otherwise that is not in question. `again`: the
-    first attempts right after a command, which have their own pace. An `emergency` waits
+    first attempts right after a command, which have their own pace. `span`: see `repair_span`. An `emergency` waits
     for the bound alone.
     """
     kept = state.evidence
@@ -368,9 +400,9 @@ def repair_waits_until(
     if runs and not again and action is state.action:
         return None
     waits = []
-    recent = [at for at in kept.repairs if now - at < REPAIR_SPAN]
+    recent = [at for at in kept.repairs if now - at < span]
     if len(recent) >= MOST_REPAIRS:
-        waits.append(recent[-MOST_REPAIRS] + REPAIR_SPAN)
+        waits.append(recent[-MOST_REPAIRS] + span)
     if repeated and kept.unanswered_at is not None:
         pause = _UNANSWERED * _UNANSWERED_FACTOR ** min(kept.unanswered - 1, 8)
         waits.append(kept.unanswered_at + min(pause, _UNANSWERED_LONGEST))

@@ -19,6 +19,7 @@ from switchbot_automation.core.control.band import (
     spent,
 )
 from switchbot_automation.core.pace import is_stale, too_old
+from switchbot_automation.core.protect.limits import kept_out_by
 from switchbot_automation.core.protect.stages import locked_out, outdoor_unknown
 from switchbot_automation.core.state.around import OUTDOOR_LASTS, outdoor_of
 from switchbot_automation.core.state.evidence import unit_belief
@@ -99,8 +100,8 @@ _DOUBT_COUNTS = timedelta(minutes=10)
 _STILL_COUNTS = timedelta(hours=1)
 _UNSURE_COUNTS = timedelta(hours=1)
 _FAILS, _FAILS_FOR = 2, timedelta(minutes=10)
-# What is wanted is tried again within this; what was not is not wanted any more, and says
-# nothing of today.
+# What nobody answered and is not wanted any more says nothing of today; the cloud's own no
+# stands until it is tried again and taken, or forgotten.
 _FAILED_LASTS = timedelta(hours=3)
 # An end that lasts is one.
 _WELL_FOR = timedelta(minutes=10)
@@ -293,6 +294,10 @@ def _air_standing(
     code, out = want.reason.code, keeping.excursion
     if code in (ReasonCode.HUMIDITY_UNKNOWN, ReasonCode.CO2_UNKNOWN):
         return RoomHealth("unknown", None, (code,))
+    hindered = state.evidence.hindered if state.evidence else None
+    if hindered is not None and want.works:
+        # It says itself why it does nothing; nobody has to watch the air for that.
+        return _as(keeping, "not_kept", (code, hindered), now)
     if out is None:
         return _as(keeping, "kept", (code,), now)
     if out.lost is None:
@@ -365,6 +370,9 @@ def _of_excursion(
 ) -> RoomHealth:
     near = facts.edges is None or out.low is facts.edges.heating
     codes, unit = [ReasonCode.ROOM_OUT_OF_BAND], facts.unit
+    limit = _limit(zone, state, out, facts)
+    if limit is not None:
+        return RoomHealth("not_kept", out.since, (*codes, limit))
     if not near and not facts.runs:
         # The sun, people or the night did it, which nothing here can undo.
         return RoomHealth("recovering", out.since, (ReasonCode.ROOM_BEYOND_REACH,))
@@ -380,6 +388,18 @@ def _of_excursion(
     else:
         codes.append(ReasonCode.ROOM_DOES_NOT_FOLLOW)
     return RoomHealth("not_kept", out.since, tuple(codes))
+
+
+def _limit(
+    zone: ZoneSettings, state: ZoneState, out: Excursion, facts: _Facts
+) -> ReasonCode | None:
+    """Return which of the settings' own limits keeps the room where it is."""
+    edges, temperature = facts.edges, state.last_temperature
+    if edges is None or not edges.heating or temperature is None:
+        return None
+    low, high = min(edges.on, edges.off), max(edges.on, edges.off)
+    found = kept_out_by(zone, temperature, low=low, high=high)
+    return found if out.low is (found is ReasonCode.HEAT_CEILING) else None
 
 
 def _is_lost(
@@ -543,13 +563,10 @@ def _never_ends(
 
 def _commands_fail(state: ZoneState, keeping: Keeping, now: datetime) -> bool:
     since, last = keeping.failed_since, keeping.failed_at
-    return (
-        state.commands_failed >= _FAILS
-        and since is not None
-        and last is not None
-        and now - since >= _FAILS_FOR
-        and now - last < _FAILED_LASTS
-    )
+    if state.commands_failed < _FAILS or since is None or last is None:
+        return False
+    said_no = any(each.way.rung != READ and not each.maybe for each in state.refusals)
+    return now - since >= _FAILS_FOR and (said_no or now - last < _FAILED_LASTS)
 
 
 def _cause(

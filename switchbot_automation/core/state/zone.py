@@ -177,7 +177,7 @@ class Evidence(NamedTuple):
     `responds`: in how many seconds the room was seen to follow its start, the last time at
     `room_at`, and `best` how far it came since it was told last, degrees Celsius.
     `overrun`: by how many kelvin the room went past the band by itself while it rested,
-    learned at `overrun_at`.
+    learned at `overrun_at`. `hindered`: what the unit said last that keeps it from its work.
     """
 
     plug: Power = Power.UNKNOWN
@@ -202,6 +202,7 @@ class Evidence(NamedTuple):
     best: float | None = None
     overrun: float | None = None
     overrun_at: datetime | None = None
+    hindered: ReasonCode | None = None
 
     def to_document(self, course: str | None = None) -> dict[str, Any]:
         """Return it as a document, without what is unknown.
@@ -222,6 +223,8 @@ class Evidence(NamedTuple):
             document["plug"] = str(self.plug)
         if self.said is not None:
             document["said"] = str(self.said)
+        if self.hindered is not None:
+            document["hindered"] = str(self.hindered)
         if self.unanswered:
             document["unanswered"] = self.unanswered
         if self.repairs:
@@ -290,6 +293,7 @@ class Evidence(NamedTuple):
             wish=text(value.get("wish")),
             asked=text(value.get("asked")),
             said=enum(Action, value.get("said")),
+            hindered=enum(ReasonCode, value.get("hindered")),
             unanswered=max(0, integer(value.get("unanswered")) or 0),
             responds=responds if responds is None else max(0.0, min(responds, 86400.0)),
             best=number(value.get("best")),
@@ -1002,7 +1006,7 @@ class Keeping(NamedTuple):
             cooled=_pairs_of(value.get("cooled"), KEPT_RECOVERIES),
             blind_why=enum(ReasonCode, value.get("blind_why")),
             failed=_count(value.get("failed")),
-            failed_error=text(value.get("failed_error")),
+            failed_error=text(value.get("failed_error")) or None,
             failed_unit=text(value.get("failed_unit")) or "",
             told=_notices(value.get("told")),
             **instants,

@@ -217,6 +217,40 @@ def test_once_the_day_has_had_its_starts_less_is_asked_for_instead_of_stopping()
     assert steer(WINTER, Steering(heating=0.5), weaker).setpoint == 20.0
 
 
+@pytest.mark.parametrize("heating", [True, False])
+def test_a_unit_that_is_let_rest_and_missed_at_once_is_asked_a_step_less(heating):
+    """Too strong a setpoint and rest by turns are too fast for anything else to be learned."""
+
+    def at(degrees):
+        return degrees if heating else 44.0 - degrees
+
+    edges = sorted([at(20.0), at(21.0)])
+    aim = Aim(heating=heating, low=edges[0], high=edges[1], asked=at(31.0))
+    steering = Steering(heating=2.3, cooling=2.3)
+    over = Situation(at(21.0), None, running=True, setpoint=at(23.0), spared=True)
+    over = replace(over, settled_seconds=1500.0)
+    assert steer(aim, steering, over).setpoint == at(21.0)
+    noted = learn(aim, steering, replace(over, slope=0.0), 300.0)
+    assert noted.offset(heating=heating) == 2.3
+    rests = Situation(
+        at(20.0), at(0.0) - at(1.0), running=True, setpoint=at(21.0), spared=True
+    )
+    rests = replace(rests, settled_seconds=1200.0)
+    missed = learn(aim, noted, rests, 300.0)
+    assert steer(aim, missed, rests).setpoint == at(22.0)
+    # What stays warm at rest had the sun, and what did so for long tells nothing.
+    sunny = replace(rests, temperature=at(20.9), slope=0.0)
+    assert learn(aim, noted, sunny, 300.0).offset(heating=heating) == 2.3
+    late = replace(rests, settled_seconds=2800.0)
+    assert learn(aim, noted, late, 300.0).offset(heating=heating) >= 2.0
+
+
+def test_a_setpoint_far_off_the_band_is_no_word_of_the_unit():
+    narrow = Aim(heating=True, low=20.0, high=21.0, asked=31.0)
+    assert narrow.offset(Steering()) == 3.0
+    assert replace(narrow, asked=23.0).offset(Steering()) == 2.5
+
+
 def test_a_room_that_dips_is_settled_further_inside():
     dip = Situation(20.3, 0.0, running=True, setpoint=22.0, least=20.3, level=20.8)
     assert learn(WINTER, Steering(heating=1.1), dip, 300.0).caution > 0.0

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation.core.state.kept import (
@@ -451,6 +451,7 @@ def test_what_is_kept_comes_back_from_its_document(keeping):
 
 
 @given(damaged, st.floats(-30.0, 50.0))
+@example({"failed_error": ""}, 0.0)
 def test_no_document_is_too_damaged(value, temperature):
     state = ZoneState.from_document({"kept": value})
     state, at = lived([temperature] * 3, state=state)
