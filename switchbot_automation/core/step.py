@@ -447,8 +447,9 @@ def _owed(
         )
         turn = turn_of_person(settings, states, zone, wish.action, now)
         if turn.waits is not None:
-            states[zone.name] = after_wish(state, wish, turn.until)
-            return (not_yet(order, turn.waits, turn.until),)
+            after = states[zone.name] = after_wish(state, wish, turn.until)
+            waits = after.pending_manual
+            return (not_yet(order, turn.waits, waits.due_at if waits else None),)
         command: Command = (yield Send(order)).value
         if command.status is not CommandStatus.ACCEPTED:
             states[zone.name] = after_wish(
