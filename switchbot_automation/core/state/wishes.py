@@ -155,6 +155,21 @@ def after_wish(
     return state._replace(pending_manual=waits)
 
 
+def unheld(state: ZoneState, before: ZoneState) -> ZoneState:
+    """Return the state after a person's command failed: left alone as long as `before`.
+
+    A hold that only kept what waited is over with it.
+    """
+    kept = before.pending_manual is None
+    until, rule = (before.hold_until, before.hold_by) if kept else (None, None)
+    return held(state, until, rule)._replace(wish=before.wish)
+
+
+def is_late(wish: PendingManual, now: datetime) -> bool:
+    """Tell whether a waiting wish is nobody's any more: an hour after what was told."""
+    return now > (wish.promised_at or wish.due_at) + _WISH_LASTS
+
+
 def still_wished(state: ZoneState, wish: PendingManual | None) -> ZoneState:
     """Return the state with a wish that a command of now was only the way to."""
     return state._replace(pending_manual=wish)
