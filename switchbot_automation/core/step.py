@@ -106,6 +106,8 @@ from switchbot_automation.core.state.wishes import (
     acted,
     after_repeat,
     after_wish,
+    held,
+    is_late,
     late_repeat,
     still_wished,
     wished,
@@ -436,6 +438,10 @@ def _owed(
     """Send the OFF repeat or the person's waiting command that is due."""
     state = states[zone.name]
     wish, repeat = state.pending_manual, state.pending_repeat
+    if wish and wish.due_at <= now and is_late(wish, now):
+        # Nobody was at work for so long that whoever asked wants something else by now.
+        states[zone.name] = after_wish(state, wish, None)
+        return ()
     if wish and wish.due_at <= now:
         order = Order(
             zone,
@@ -447,8 +453,9 @@ def _owed(
         )
         turn = turn_of_person(settings, states, zone, wish.action, now)
         if turn.waits is not None:
-            states[zone.name] = after_wish(state, wish, turn.until)
-            return (not_yet(order, turn.waits, turn.until),)
+            after = states[zone.name] = after_wish(state, wish, turn.until)
+            waits = after.pending_manual
+            return (not_yet(order, turn.waits, waits.due_at if waits else None),)
         command: Command = (yield Send(order)).value
         if command.status is not CommandStatus.ACCEPTED:
             states[zone.name] = after_wish(
@@ -853,6 +860,12 @@ def limit_of(order: Order) -> ReasonCode | None:
     return first if first in LIMITS and order.action in STARTS else None
 
 
+def _ran_for_person(state: ZoneState, at: datetime) -> bool:
+    """Tell whether the compressor runs as a person left it, not for a limit of the room."""
+    holds = state.hold_until is not None and at < state.hold_until
+    return holds and state.compressor_running and state.guarding is None
+
+
 def accepted(
     state: ZoneState, order: Order, rung: RungResult, at: datetime, command_id: str
 ) -> ZoneState:
@@ -861,6 +874,10 @@ def accepted(
     after = after_command(state, zone, action, rung, at=at, label=order.label)
     if not order.attempt:
         after = guarded(after, limit)
+    if order.emergency and action is Action.OFF and _ran_for_person(state, at):
+        # What a person held is over. The rest of the hold would keep whoever is to warm
+        # the room again away from it.
+        after = held(after, None, None)
     if any(why.code is ReasonCode.GROUP_CHANGEOVER for why in order.reasons):
         # It was stopped for the very wish that waits for its rest.
         after = still_wished(after, state.pending_manual)

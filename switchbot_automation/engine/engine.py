@@ -562,7 +562,9 @@ class AutomationEngine:
         as `max_wait_seconds` gets the unit back and the hold ends. `hold`: for how long, or until which instant, the automation leaves the
         zone alone, or ``until_next_change`` of its windows, ``permanent``, ``none``;
         None does what `manual_hold_seconds` says, without it until that change, at most
-        a day. It outlives a restart.
+        a day. It outlives a restart, and ends early where what it kept is over: a command
+        that failed holds nothing, nor one that waited an hour longer than it was told or
+        that safety stopped.
 
         Raises UnknownZoneError; ValueError for another action or a hold in the past;
         SettingsError when no usable settings were ever read.

@@ -171,6 +171,38 @@ async def test_while_another_cannot_be_turned_off_the_wish_waits_on(flat):
     assert all(gap >= GAP for gap in seasons_at_work(flat.commands, asked))
 
 
+async def test_a_wish_that_is_given_up_leaves_no_hold_behind(flat):
+    """Else the room that asked goes without for the rest of it, and nobody keeps it."""
+    await flat.engine.run_once()
+    flat.cloud.temperatures["M2"] = 27.0
+    asked = flat.clock.now()
+    await flat.engine.act("bed", "summer", hold=timedelta(hours=6))
+    flat.cloud.broken["command"] = DeviceOfflineError("gone", status_code=161)
+    await flat.live(until=asked + GAP + timedelta(minutes=50))
+    assert flat.engine.zone_overview("bed")["waiting"]
+    given_up = asked + GAP + timedelta(minutes=75)
+    await flat.live(until=given_up)
+    room = flat.engine.zone_overview("bed")
+    assert (room["waiting"], room["hold_until"]) == (None, None)
+    # What the automation wants there is the same, and comes once the other one stops.
+    flat.cloud.broken.clear()
+    await flat.live(until=given_up + timedelta(hours=3))
+    assert COOL in flat.cloud.words
+    assert all(gap >= GAP for gap in seasons_at_work(flat.commands, asked))
+
+
+async def test_a_waiting_command_that_fails_leaves_no_hold_behind(flat):
+    zones = {name: room | {"min_off_seconds": 600} for name, room in ROOMS.items()}
+    flat.configure(mode="auto", zones=zones, groups={"outdoor": {"zones": [*ROOMS]}})
+    await flat.engine.act("bed", "winter", hold="none")
+    await flat.engine.act("bed", "off", hold="none")
+    command = await flat.engine.act("bed", "winter", hold=timedelta(hours=6))
+    assert command.status == "blocked"
+    flat.cloud.broken["command"] = DeviceOfflineError("gone", status_code=161)
+    await flat.live(until=command.blocked_until + timedelta(minutes=2))
+    assert flat.engine.zone_overview("bed")["hold_until"] is None
+
+
 async def test_of_two_persons_the_newer_word_counts(flat):
     await flat.engine.act("living", "winter", hold=timedelta(hours=3))
     command = await flat.engine.act("bed", "summer", hold=timedelta(hours=3))

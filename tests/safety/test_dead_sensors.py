@@ -245,6 +245,27 @@ async def test_safety_stops_also_what_a_person_holds(flat):
     assert flat.minutes_of("turnOff") == [60.0]
 
 
+async def test_what_safety_stopped_is_held_no_longer_and_the_room_is_kept_again(flat):
+    """Else it goes cold for the rest of the hold, with nobody's wish behind that."""
+    await heating(flat, max_continuous_on_seconds=7200)
+    await flat.engine.act("default", "on", hold=timedelta(hours=20))
+    flat.cloud.sent.clear()
+    for minute in range(150):
+        warms = {"temperature": 19.0 + minute * 0.0046, "humidity": 40 + minute % 2}
+        await flat.tick(warms, after=60)
+    assert flat.minutes_of("turnOff") == [120.0]
+    assert flat.minutes_of("setAll") == [130.0]
+    assert flat.state["hold_until"] is None
+
+
+async def test_safety_ends_no_hold_of_a_unit_that_a_person_turned_off(flat):
+    await heating(flat, max_continuous_on_seconds=7200)
+    await flat.engine.act("default", "off", hold=timedelta(hours=20))
+    flat.reads(None)
+    await flat.live(6 * 3600)
+    assert flat.state["hold_until"] is not None
+
+
 async def test_a_person_who_turns_it_on_again_gets_another_hour(flat):
     await heating(flat)
     flat.reads(None)

@@ -69,6 +69,26 @@ async def test_a_room_is_kept_from_frost_whatever_else_is_said_of_it(flat, kind,
     assert len(flat.cloud.sent) <= 3
 
 
+async def test_a_unit_locked_out_by_the_cold_heats_away_from_frost_in_one_go(flat):
+    """Within its window it was stopped at once above the floor: ten starts an hour."""
+    flat.configure(heat_pump_min_outdoor_celsius=0, outdoor_device_id="OUT")
+    flat.cloud.answers["OUT"] = {"temperature": -9.0, "humidity": 60}
+    flat.started()
+    await flat.tick(8.0)
+    await flat.tick(6.5, after=1900)
+    assert flat.minutes_of("setAll") == []
+    report = await flat.tick(4.9, after=1900)
+    assert len(flat.minutes_of("setAll")) == 1
+    assert ReasonCode.OUTDOOR_TOO_COLD in codes(report)
+    for celsius in (5.1, 5.5, 5.9):
+        flat.cloud.answers["OUT"] = {"temperature": -9.0 + celsius / 10, "humidity": 60}
+        await flat.tick(celsius, after=600)
+    assert flat.cloud.words[-1].startswith("setAll")
+    await flat.tick(6.1, after=600)
+    assert flat.cloud.words[-1] == "turnOff"
+    assert len(flat.minutes_of("setAll")) == 1
+
+
 async def test_a_person_s_hold_does_not_let_a_room_freeze(flat, kind):
     await flat.tick(21.0)
     await flat.engine.act("default", ManualAction.OFF, hold=6 * 3600.0)

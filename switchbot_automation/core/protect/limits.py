@@ -145,7 +145,10 @@ def _from_below(
     if not (guards and (heats or state.uncertain)):
         return None
     if temperature < floor + _RELEASE_KELVIN:
-        return None if _is_kept(decided) else _as_it_is(zone, decided, why)
+        # Also where its own control wants it off, as in a cold in which it must not heat
+        # for more than this: it would start again within minutes, all day long.
+        keeps = _is_kept(decided) and decided.action is not Action.OFF
+        return None if keeps else _as_it_is(zone, decided, why)
     # Nobody else turns off what nobody else turned on.
     return None if _is_kept(decided) else _stop(zone, (why, *decided.reasons))
 

@@ -252,6 +252,9 @@ def _standing(
         since = keeping.blind_since or _last_good(state) or now
         return RoomHealth("blind", since, (why,))
     out = keeping.excursion
+    if out is None and keeping.status != "kept":
+        # Nobody has looked since the room was left alone, and it may be far away by now.
+        out = _excursion(zone, state, keeping, facts, now)
     if out is None:
         return _as(keeping, "kept", (ReasonCode.WITHIN_BAND,), now)
     return _of_excursion(zone, state, out, facts, now)

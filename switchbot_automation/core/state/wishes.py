@@ -145,13 +145,29 @@ def after_wish(
     """Return the state once a waiting wish was not taken: put off, or given up.
 
     `later` is when it may be, None for never. It is given up an hour after the instant
-    that the person was told.
+    that the person was told, and with it the hold that was to keep what it never did: the
+    room would be left as it is for the rest of that, to nobody's benefit.
     """
     promised = wish.promised_at or wish.due_at
     if later is None or later > promised + _WISH_LASTS:
-        return state._replace(pending_manual=None)
+        return wished_anew(state, None, None)
     waits = replace(wish, due_at=later, promised_at=promised)
     return state._replace(pending_manual=waits)
+
+
+def unheld(state: ZoneState, before: ZoneState) -> ZoneState:
+    """Return the state after a person's command failed: left alone as long as `before`.
+
+    A hold that only kept what waited is over with it.
+    """
+    kept = before.pending_manual is None
+    until, rule = (before.hold_until, before.hold_by) if kept else (None, None)
+    return held(state, until, rule)._replace(wish=before.wish)
+
+
+def is_late(wish: PendingManual, now: datetime) -> bool:
+    """Tell whether a waiting wish is nobody's any more: an hour after what was told."""
+    return now > (wish.promised_at or wish.due_at) + _WISH_LASTS
 
 
 def still_wished(state: ZoneState, wish: PendingManual | None) -> ZoneState:

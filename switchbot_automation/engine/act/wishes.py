@@ -13,6 +13,7 @@ from switchbot_automation.core.state.unit import season_action
 from switchbot_automation.core.state.wishes import (
     after_wish,
     bands_wished,
+    unheld,
     wish_waits,
     wished,
     wished_anew,
@@ -66,6 +67,7 @@ async def act_for_person(
     kept = await documents.switch(room, now, on=False) if quick else True
     word = documents.states[room].switch
     wanted = _ACTIONS.get(action) or season_action(zone)
+    before = documents.states[zone.name]
     # A newer wish takes the place of one that still waits, and ends its hold.
     hold_for_person(documents, zone, hold_until, rule=holds, insists=rule is None)
     order = Order(
@@ -99,6 +101,9 @@ async def act_for_person(
     if command.status is CommandStatus.BLOCKED and command.blocked_until:
         states = documents.states
         states[zone.name] = wish_waits(states[zone.name], wanted, command.blocked_until)
+    if command.status is CommandStatus.FAILED:
+        # Nothing was done that would have to be kept.
+        documents.states[zone.name] = unheld(documents.states[zone.name], before)
     if turn.others is not None and command.status is not CommandStatus.FAILED:
         command = replace(command, reasons=(*command.reasons, turn.others))
     if quick:

@@ -250,6 +250,20 @@ def test_a_person_s_hold_is_a_pause_that_may_last():
     assert (room.status, room.degraded) == ("paused", False)
 
 
+@pytest.mark.parametrize("ended_by", ["time", "a person"])
+def test_after_a_hold_a_room_that_went_cold_is_not_kept_before_the_next_look(ended_by):
+    until = NOON + timedelta(hours=2)
+    state, at = lived([21.0] * 2 + [15.0] * 20, state=ZoneState(hold_until=until))
+    assert status(state, at) == "paused"
+    at = until if ended_by == "time" else at
+    state = state._replace(hold_until=until if ended_by == "time" else None)
+    room = room_health(ZONE, state, at)
+    assert (room.status, room.reasons) == (
+        "recovering",
+        (ReasonCode.ROOM_OUT_OF_BAND,),
+    )
+
+
 def paused(since):
     pause = Reason(ReasonCode.OPENING_OPEN)
     return replace(ZONE, overlay=Overlay(ZONE, pause=pause, paused_since=since))

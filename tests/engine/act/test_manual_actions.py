@@ -220,3 +220,17 @@ async def test_a_manual_command_that_fails_says_which_rungs_did(house):
     assert [rung.rung for rung in command.rungs] == ["command"]
     assert "gone" in command.rungs[0].error
     assert house.state["assumed_aircon_power"] == "unknown"
+
+
+@pytest.mark.parametrize("action", ["on", "off", "fan"])
+async def test_a_manual_command_that_fails_holds_nothing(house, action):
+    """Else a cloud that was away for a minute leaves the room alone for the day."""
+    house.cloud.broken["command"] = DeviceOfflineError("gone", status_code=161)
+    assert (await house.engine.act("default", action)).status == "failed"
+    assert house.engine.zone_overview("default")["hold_until"] is None
+    house.cloud.broken.clear()
+    await house.engine.act("default", "off", hold="permanent")
+    house.cloud.broken["command"] = DeviceOfflineError("gone", status_code=161)
+    await house.engine.act("default", action)
+    # What held before still does: that was done.
+    assert house.engine.zone_overview("default")["hold_until"] is not None

@@ -131,3 +131,19 @@ async def test_changing_the_season_while_running_waits_for_the_minimum_on_time(h
     assert (await house.tick(30.0, after=60)).outcome == "cooldown"
     assert (await house.tick(30.0, after=240)).outcome == "summer_on"
     assert house.state["compressor_started_at"] == house.clock.now().isoformat()
+
+
+@pytest.mark.parametrize(("later", "comes"), [(50, True), (9 * 60, False)])
+async def test_a_wish_that_waited_while_nobody_was_at_work(house, later, comes):
+    """A host that slept over it does in the evening what was asked for at noon no more."""
+    house.configure(min_off_seconds=600)
+    for action in ("on", "off"):
+        await house.engine.act("default", action, hold="none")
+    command = await house.engine.act("default", "on", hold=timedelta(days=1))
+    assert command.status == "blocked"
+    house.restarted()
+    report = await house.tick(21.0, after=600 + later * 60)
+    assert [str(each.action) for each in report.commands] == ["winter"] * comes
+    room = house.engine.zone_overview("default")
+    assert room["waiting"] is None
+    assert (room["hold_until"] is not None) is comes
