@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from switchbot_automation.cli.commands.live import sentence
 
+from switchbot_automation.cli.commands.live import sentence
 from switchbot_automation.model import (
     Action,
     Command,
