@@ -26,6 +26,7 @@ def tell_program(kind: str, message: str, hint: str = "") -> None:
     if hint:
         told["hint"] = hint
     sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
+    sys.stderr.flush()  # whoever captures it, as click's runner, may not
 
 
 def tell(program: str, kind: str, message: str) -> None:
