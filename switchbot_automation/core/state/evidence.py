@@ -387,8 +387,8 @@ def repair_waits_until(
     """Return until when an order has to wait since too many before it showed nothing.
 
     None: it may go, as what sets a unit otherwise that is not in question. `again`: the
-    first attempts right after a command, which have their own pace. `span`: see `repair_span`. An `emergency` waits
-    for the bound alone.
+    first attempts right after a command, which have their own pace. `span`: see
+    `repair_span`. An `emergency` waits for the bound alone.
     """
     kept = state.evidence
     if kept is None:

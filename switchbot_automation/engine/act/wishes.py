@@ -102,7 +102,8 @@ async def act_for_person(
         states = documents.states
         states[zone.name] = wish_waits(states[zone.name], wanted, command.blocked_until)
     if command.status is CommandStatus.FAILED:
-        # Nothing was done that would have to be kept.
+        # Whoever is told so asks again. Until then the room is kept, also where the answer
+        # alone was lost: held, it would be left to a unit of which nobody knows what it does.
         documents.states[zone.name] = unheld(documents.states[zone.name], before)
     if turn.others is not None and command.status is not CommandStatus.FAILED:
         command = replace(command, reasons=(*command.reasons, turn.others))
