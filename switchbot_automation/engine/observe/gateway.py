@@ -483,7 +483,8 @@ class Observer:
     ) -> _T:
         """Make one call that commands; the reserve is open to it.
 
-        Who has just asked the clock hands the instant on as `now`. Raises as `call` does, and QuotaExhaustedError, unsent, while the cloud refuses.
+        Who has just asked the clock hands the instant on as `now`. Raises as `call` does,
+        and QuotaExhaustedError, unsent, while the cloud refuses.
         """
         if not (_of_plugin(args) or self._quota.allows_command(now)):
             raise QuotaExhaustedError(

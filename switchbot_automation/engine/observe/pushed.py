@@ -151,7 +151,8 @@ class Pushes:
     ) -> tuple[WebhookEvent | RefusedWebhook, tuple[str, ...], bool]:
         """Take an event in; return it, or why not, and the zones it is a reading of.
 
-        And whether it is of a sensor around a zone. Sets `wake` where it says that a threshold that matters was crossed.
+        And whether it is of a sensor around a zone. Sets `wake` where it says that a
+        threshold that matters was crossed.
         """
         settings, known = self._documents.life.settings, self._known
         if known.settings is not settings:
