@@ -187,5 +187,5 @@ class _Credentials:
     def __init__(self, client_of_now: Callable[[], CredentialSource]) -> None:
         self._client_of_now = client_of_now
 
-    async def iot_credential(self, instance_id: str) -> Mapping[str, Any]:
+    async def iot_credential(self, instance_id: str) -> Any:
         return await self._client_of_now().iot_credential(instance_id)
