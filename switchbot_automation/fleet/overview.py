@@ -24,14 +24,18 @@ RANKS: Final = (LATE, "error", "degraded", OK)
 """What a home may be, the worst first."""
 WRONG: Final = "wrong"
 NOT_KEPT: Final = "not_kept"
-KINDS: Final = (WRONG, *RANKS[:-1], NOT_KEPT)
-"""Homes that want to be looked at: all of them, by what they are, by their rooms."""
+SHARED: Final = "shared"
+KINDS: Final = (WRONG, *RANKS[:-1], NOT_KEPT, SHARED)
+"""Homes that want to be looked at: all of them, by what they are, by their rooms, by
+units that another home commands as well."""
 
 
 class HomeSummary(NamedTuple):
     """How one home fared at its last visit, and whether the next is overdue.
 
-    `what` is ``late``, ``error``, ``degraded`` or ``ok``; instants are aware UTC.
+    `what` is ``late``, ``error``, ``degraded`` or ``ok``; instants are aware UTC. `units`
+    are those it commands, as `units_of` names them, and `shared` those of them that
+    another home commands too, with that home, which only a survey of all homes can tell.
     """
 
     home: str
@@ -42,6 +46,8 @@ class HomeSummary(NamedTuple):
     rooms: int
     not_kept: tuple[dict[str, Any], ...]
     problem: str | None
+    units: tuple[str, ...] = ()
+    shared: tuple[tuple[str, str], ...] = ()
 
     @property
     def since(self) -> str | None:
@@ -62,6 +68,7 @@ def summary_of(home: str, document: dict[str, Any], now: datetime) -> HomeSummar
     count = document.get("rooms")
     late = document.get("late_seconds")
     problem = document.get("problem")
+    units = document.get("units")
     return HomeSummary(
         home,
         str(what),
@@ -73,6 +80,9 @@ def summary_of(home: str, document: dict[str, Any], now: datetime) -> HomeSummar
         if isinstance(rooms, list)
         else (),
         problem if isinstance(problem, str) else None,
+        tuple(each for each in units if isinstance(each, str))
+        if isinstance(units, list)
+        else (),
     )
 
 
@@ -95,7 +105,8 @@ class FleetSurvey(NamedTuple):
     `counts` are homes by what they are, `rooms` and `rooms_not_kept` all their rooms.
     `late_seconds` has the quantiles ``p50``, ``p99`` and ``max``. `worst` has under each
     of `KINDS` the homes of that kind, the worst first and a bounded number of them;
-    `sizes` says how many there are.
+    `sizes` says how many there are. Of two homes that command one unit the one is of the kind
+    ``shared`` and names the other: they work against each other.
     """
 
     at: datetime
@@ -118,8 +129,15 @@ def survey(store: StoreInterface, now: datetime, *, most: int = 500) -> FleetSur
     sizes: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
     worst: dict[str, list[HomeSummary]] = {kind: [] for kind in KINDS}
     lateness: list[float] = []
+    commanded_by: dict[str, str] = {}
     rooms = unkept = homes = 0
     for each in summaries(store, now):
+        others = [
+            (unit, commanded_by.setdefault(unit, each.home)) for unit in each.units
+        ]
+        each = each._replace(  # noqa: PLW2901 - the same home, with what others show
+            shared=tuple(pair for pair in others if pair[1] != each.home)
+        )
         homes += 1
         counts[each.what] += 1
         lateness.append(each.late_seconds)
@@ -147,12 +165,14 @@ def survey(store: StoreInterface, now: datetime, *, most: int = 500) -> FleetSur
 
 
 def _kinds_of(each: HomeSummary) -> Iterator[str]:
-    if each.what != OK or each.not_kept:
+    if each.what != OK or each.not_kept or each.shared:
         yield WRONG
     if each.what != OK:
         yield each.what
     if each.not_kept:
         yield NOT_KEPT
+    if each.shared:
+        yield SHARED
 
 
 def fleet_overview(
@@ -169,6 +189,7 @@ def fleet_overview(
             **found.counts,
             "rooms": found.rooms,
             "rooms_not_kept": found.rooms_not_kept,
+            "shared": found.sizes[SHARED],
         },
         "late_seconds": found.late_seconds,
         "worst": [
@@ -181,6 +202,11 @@ def fleet_overview(
             }
             for each in found.worst[WRONG]
             if each.what != OK
+        ],
+        "shared": [
+            {"home": each.home, "unit": unit.partition("/")[2], "with": other}
+            for each in found.worst[SHARED]
+            for unit, other in each.shared
         ],
     }
 

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from switchbot_automation.explain.words import STATUS_WORDS, moment, reason_words
-from switchbot_automation.fleet.overview import KINDS, NOT_KEPT, WRONG, survey
+from switchbot_automation.fleet.overview import KINDS, NOT_KEPT, SHARED, WRONG, survey
 from switchbot_automation.instants import stored_instant
 from switchbot_automation.languages import later_in, speaking, translated_in
 from switchbot_automation.languages import translated as _
@@ -58,6 +58,7 @@ _TITLES: Final = {
     "degraded": later_in("homes", "degraded"),
     "ok": later_in("homes", "ok"),
     NOT_KEPT: later_in("homes", "rooms not kept"),
+    SHARED: later_in("homes", "a unit of another home"),
 }
 
 
@@ -260,6 +261,14 @@ def _table(homes: Sequence[HomeSummary]) -> list[str]:
 
 def _row(home: HomeSummary) -> str:
     why = [_room_words(room) for room in home.not_kept]
+    why.extend(
+        _(
+            "{unit} is commanded by the home {home} too",
+            unit=unit.partition("/")[2],
+            home=other,
+        )
+        for unit, other in home.shared
+    )
     if home.problem:
         why.insert(0, home.problem[:_PROBLEM_CHARACTERS])
     cells = (_title(home.what), _moment(home.since or None), "; ".join(why))

@@ -16,20 +16,39 @@ from zlib import crc32
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.events.events import RefusedWebhook, WebhookRefusal
 from switchbot_automation.engine.observe.meters import account_of
+from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.errands import REFRESH
 from switchbot_automation.mqtt.push import PushStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.fleet.events import FleetEvents
     from switchbot_automation.mqtt.push import CredentialSource
+    from switchbot_store import AsyncStore
 
 _LOGGER = logging.getLogger(__name__)
 
 _SPREAD_SECONDS: Final = 120.0
+_FOLLOW_SECONDS: Final = 60.0
+"""So often it is looked whose homes there are: a list of names, whatever they hold."""
+
+
+async def homes_with_settings(store: AsyncStore) -> list[str]:
+    """Return the homes that have settings, by the names of their documents alone.
+
+    `store` is the whole one. Raises StoreUnavailableError.
+    """
+    end = "/settings"
+    return [
+        home
+        for key in await store.keys()
+        if key.startswith("homes/")
+        and key.endswith(end)
+        and "/" not in (home := key.removeprefix("homes/").removesuffix(end))
+    ]
 
 
 def accounts_of(
@@ -41,12 +60,16 @@ def accounts_of(
 ) -> dict[str, list[str]]:
     """Return the homes of each account by a digest of it, of one part of all accounts.
 
-    `part` is 1 to `parts`, one for each process that listens. Raises what `client_of`
-    raises.
+    `part` is 1 to `parts`, one for each process that listens. A home that `client_of`
+    has no account for (SettingsError) is in none of them.
     """
     found: dict[str, list[str]] = {}
     for home in homes:
-        account = account_of(client_of(home)) or home
+        try:
+            account = account_of(client_of(home)) or home
+        except SettingsError as error:
+            _LOGGER.info("nobody listens for the home %s: %s", home, error)
+            continue
         if crc32(account.encode()) % parts == part - 1:
             found.setdefault(account, []).append(home)
     return found
@@ -55,26 +78,33 @@ def accounts_of(
 class FleetPush:
     """Listens to the event streams of many accounts, for as long as `run` runs.
 
-    `accounts` has each account's homes, see `accounts_of`; `client_of` gives what has a
-    home's credentials. The first connections lie over `spread_seconds`, each account at
-    its own share of it. One account's broker holds up nobody else's.
+    `accounts` returns each account's homes as they are, see `accounts_of`, and is asked
+    again every `follow_seconds`: a home that is added, is removed or has another token
+    counts from then on. While it raises, what it returned before goes on to count.
+    `client_of` gives what has a home's credentials, and is asked for each certificate.
+    The first connections lie over `spread_seconds`, each account at its own share of it.
+    One account's broker holds up nobody else's.
     """
 
     def __init__(
         self,
-        accounts: Mapping[str, Sequence[str]],
+        accounts: Callable[[], Awaitable[Mapping[str, Sequence[str]]]],
         client_of: Callable[[str], CredentialSource],
         events: FleetEvents,
         *,
         clock: Clock | None = None,
         spread_seconds: float = _SPREAD_SECONDS,
+        follow_seconds: float = _FOLLOW_SECONDS,
     ) -> None:
-        self._accounts = accounts
+        self._ask_accounts = accounts
+        self._accounts: Mapping[str, Sequence[str]] = {}
         self._client_of = client_of
         self._events = events
         self._clock: Clock = clock or SystemClock()
         self._spread = spread_seconds
+        self._follow_seconds = follow_seconds
         self._streams: dict[str, PushStream] = {}
+        self._listening: dict[str, asyncio.Task[None]] = {}
         self._waking: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
@@ -99,13 +129,28 @@ class FleetPush:
     async def run(self) -> None:
         """Listen until cancelled. Nothing that a cloud or broker does ends it."""
         async with asyncio.TaskGroup() as group:
-            for account, homes in self._accounts.items():
-                group.create_task(self._listen(account, homes))
+            while True:
+                await self._follow(group)
+                await self._clock.sleep(self._follow_seconds)
 
-    async def _listen(self, account: str, homes: Sequence[str]) -> None:
+    async def _follow(self, group: asyncio.TaskGroup) -> None:
+        """Begin to listen to the accounts that are new, and leave those that are gone."""
+        try:
+            self._accounts = await self._ask_accounts()
+        except Exception:
+            _LOGGER.exception("the accounts known before are listened to")
+        for account in self._listening.keys() - self._accounts.keys():
+            self._listening.pop(account).cancel()
+            self._streams.pop(account, None)
+        for account in self._accounts.keys() - self._listening.keys():
+            task = group.create_task(self._listen(account))
+            self._listening[account] = task
+
+    async def _listen(self, account: str) -> None:
         await self._clock.sleep(self._spread * crc32(account.encode()) / 2**32)
 
         async def take(event: Mapping[str, Any]) -> WebhookEvent | RefusedWebhook:
+            homes = self._accounts.get(account, ())
             try:
                 return await self._events.take(homes, event)
             except Exception:
@@ -116,13 +161,12 @@ class FleetPush:
                 return RefusedWebhook(why, "nobody was woken")
 
         def missed() -> None:
-            task = asyncio.create_task(self._look_anew(homes))
+            task = asyncio.create_task(self._look_anew(self._accounts.get(account, ())))
             self._waking.add(task)
             task.add_done_callback(self._waking.discard)
 
-        stream = PushStream(
-            self._client_of(homes[0]), take, missed=missed, clock=self._clock
-        )
+        credentials = _Credentials(lambda: self._client_of(self._accounts[account][0]))
+        stream = PushStream(credentials, take, missed=missed, clock=self._clock)
         self._streams[account] = stream
         await stream.run()
 
@@ -132,3 +176,16 @@ class FleetPush:
                 await self._events.wake(home, {"kind": REFRESH})
             except Exception:
                 _LOGGER.exception("the home %s was not woken after a gap", home)
+
+
+class _Credentials:
+    """Gives an account's certificates by the client that it has when one is wanted.
+
+    A secret that was changed is another client of the same account.
+    """
+
+    def __init__(self, client_of_now: Callable[[], CredentialSource]) -> None:
+        self._client_of_now = client_of_now
+
+    async def iot_credential(self, instance_id: str) -> Any:
+        return await self._client_of_now().iot_credential(instance_id)

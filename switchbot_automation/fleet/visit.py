@@ -16,11 +16,12 @@ from switchbot_automation.clock import SystemClock
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine.documents.keys import keys_of
+from switchbot_automation.engine.observe.meters import account_of
 from switchbot_automation.errors import UnknownHomeError
 from switchbot_automation.fleet.accounts import quota_joins
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
 from switchbot_automation.fleet.known import KnownSettings
-from switchbot_automation.fleet.summary import LEFT, left_behind
+from switchbot_automation.fleet.summary import LEFT, left_behind, units_of
 from switchbot_store import (
     AsyncHomeStore,
     StoreConflictError,
@@ -201,8 +202,13 @@ async def _visited(
         if visit.failure is not None:
             raise visit.failure
         health = await engine.health()
+        # Of settings that cannot be used there are no zones: nothing is commanded.
+        zones = () if health["settings_error"] else health["zones"]
+        units = units_of(map(engine.zone_in_force, zones), account_of(client))
+        memory = engine.memory()
         await store.set(
-            LEFT, left_behind(health, report, engine.memory(), at=now, late=late)
+            LEFT,
+            left_behind(health, report, memory, at=now, late=late, units=units),
         )
     try:
         await visit.leave()

@@ -177,6 +177,7 @@ def test_what_is_kept_of_all_homes_is_bounded(store):
         "error": 1,
         "degraded": 651,
         "not_kept": 1,
+        "shared": 0,
     }
     assert {kind: len(homes) for kind, homes in found.worst.items()} == {
         "wrong": 20,

@@ -13,7 +13,7 @@ from switchbot_automation.fleet.overview import (
 )
 from switchbot_automation.fleet.summary import LEFT
 from switchbot_store import HomeStore
-from tests.engine.conftest import MONDAY_NOON
+from tests.engine.conftest import MONDAY_NOON, WINTER_ROOM
 
 
 async def test_homes_are_counted_and_the_worst_are_named(fleet):
@@ -86,3 +86,41 @@ async def test_what_a_visit_leaves_is_small(fleet):
         await fleet.visit("42")
         fleet.clock.advance(60)
     assert len(json.dumps(HomeStore(fleet.store, "42").get(LEFT))) < 800
+
+
+async def test_two_homes_that_command_one_unit_are_named(fleet):
+    """Moved to another home, a room was not taken out of the first."""
+    fleet.add("1")
+    fleet.add("2")
+    fleet.clouds["2"] = fleet.clouds["1"]
+    fleet.add("watching", observe_only=True)
+    fleet.clouds["watching"] = fleet.clouds["1"]
+    fleet.add("other-account")
+    for home, account in (("1", "a"), ("other-account", "b")):
+        fleet.clouds[home].account = account * 32
+    for home in fleet.clouds:
+        await fleet.visit(home)
+    found = fleet_overview(fleet.store, fleet.clock.now())
+    (pair,) = found["shared"]
+    assert {pair["home"], pair["with"]} == {"1", "2"}
+    assert pair["unit"] == WINTER_ROOM["aircon_device_id"]
+    assert found["counts"]["shared"] == 1
+    HomeStore(fleet.store, "1").update(
+        "settings", lambda settings: {**settings, "observe_only": True}
+    )
+    for home in ("1", "2"):
+        await fleet.visit(home)
+    found = fleet_overview(fleet.store, fleet.clock.now())
+    assert (found["shared"], found["counts"]["shared"]) == ([], 0)
+
+
+async def test_each_channel_of_a_relay_is_a_unit_of_its_own(fleet):
+    relay = {"kind": "heater", "device_id": "B0E9FE000001"}
+    for home, channel in (("1", 1), ("2", 2), ("3", 2)):
+        settings = {"equipment": [{**relay, "channel": channel}]}
+        fleet.add(home, **settings, aircon_device_id="")
+        fleet.clouds[home] = fleet.clouds["1"]
+        await fleet.visit(home)
+    found = fleet_overview(fleet.store, fleet.clock.now())
+    (pair,) = found["shared"]
+    assert {pair["home"], pair["with"]} == {"2", "3"}

@@ -5,8 +5,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
 from switchbot_automation.clock import SystemClock
+from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.events import FleetEvents
-from switchbot_automation.fleet.push import FleetPush, accounts_of
+from switchbot_automation.fleet.push import FleetPush, accounts_of, homes_with_settings
 from switchbot_automation.simulation.server.broker import SimulatedBroker
 from switchbot_store import HomeStore, MemoryStore, ThreadedStore
 from tests.engine.conftest import METER, WINTER_ROOM
@@ -25,7 +26,7 @@ class Account:
     """What gives an account's credentials: a broker's."""
 
     def __init__(self, name, broker):
-        self.account = name
+        self.account = (name * 32)[:32]
         self._broker = broker
 
     async def iot_credential(self, instance_id):
@@ -48,8 +49,11 @@ def event(device=METER, degrees=17.5):
 
 
 @asynccontextmanager
-async def listening(homes, store=None, wake=None):
-    """Brokers by account, and a queue of who was woken; `homes` have their account."""
+async def listening(homes, store=None, wake=None, follow_seconds=60.0, more=()):
+    """Brokers by account, and a queue of who was woken; `homes` have their account.
+
+    `more` are accounts that no home has yet.
+    """
     woken = asyncio.Queue()
 
     async def put(home, errand):
@@ -58,24 +62,26 @@ async def listening(homes, store=None, wake=None):
     async with AsyncExitStack() as stack:
         brokers = {
             name: await stack.enter_async_context(SimulatedBroker())
-            for name in sorted(set(homes.values()))
+            for name in sorted({*homes.values(), *more})
         }
         clients = {name: Account(name, broker) for name, broker in brokers.items()}
-        accounts = {
-            name: [home for home, of in homes.items() if of == name] for name in brokers
-        }
         events = FleetEvents(wake or put, store=store)
+
+        async def accounts():
+            return accounts_of(list(homes), lambda home: clients[homes[home]])
+
         push = FleetPush(
             accounts,
             lambda home: clients[homes[home]],
             events,
             clock=Hurried(),
             spread_seconds=0.0,
+            follow_seconds=follow_seconds,
         )
         running = asyncio.create_task(push.run())
         try:
-            for broker in brokers.values():
-                await broker.until_heard()
+            for name in set(homes.values()):
+                await brokers[name].until_heard()
             yield brokers, woken, push
         finally:
             running.cancel()
@@ -142,3 +148,72 @@ def test_accounts_are_spread_over_processes_each_by_one():
     assert all(parts)
     assert {name: of for part in parts for name, of in part.items()} == whole
     assert sum(map(len, parts)) == len(whole) == 30
+
+
+class Homes(dict):
+    """Homes by account, which know when they were looked at, until their store is away."""
+
+    away = False
+
+    def __init__(self, homes):
+        super().__init__(homes)
+        self._looked = asyncio.Event()
+
+    def __iter__(self):
+        self._looked.set()
+        if self.away:
+            raise ConnectionError("no route")
+        return super().__iter__()
+
+    async def until_followed(self):
+        """Wait for a second look: by then what the first found was carried out."""
+        for _ in range(2):
+            self._looked.clear()
+            await self._looked.wait()
+
+
+async def test_homes_that_come_go_or_move_are_followed():
+    """A token that changes is another account, with a connection of its own."""
+    homes = Homes({"1": "a", "2": "b"})
+    async with listening(homes, follow_seconds=1.0, more="c") as (brokers, woken, push):
+        homes["3"] = "c"
+        await brokers["c"].until_heard()
+        await brokers["c"].publish(event())
+        assert await woken.get() == ("3", "webhook")
+        homes["1"] = "c"
+        del homes["2"]
+        await homes.until_followed()
+        await brokers["c"].publish(event(OTHER))
+        assert {await woken.get() for _ in "31"} == {("3", "webhook"), ("1", "webhook")}
+        assert push.report()["states"] == {"listening": 1}
+        assert brokers["c"].connections == 1
+
+
+async def test_while_accounts_cannot_be_read_those_known_before_are_heard(caplog):
+    homes = Homes({"1": "a"})
+    async with listening(homes, follow_seconds=1.0) as (brokers, woken, push):
+        homes.away = True
+        await homes.until_followed()
+        await brokers["a"].publish(event())
+        assert await woken.get() == ("1", "webhook")
+        assert push.report()["accounts"] == brokers["a"].connections == 1
+    assert "the accounts known before are listened to" in caplog.text
+
+
+def test_a_home_without_an_account_is_left_out_alone():
+    def client_of(home):
+        if home == "2":
+            raise SettingsError("there is no account for this home", path=home)
+        return Account("a", None)
+
+    assert list(accounts_of(["1", "2", "3"], client_of).values()) == [["1", "3"]]
+
+
+async def test_the_homes_to_listen_for_are_those_with_settings():
+    store = MemoryStore()
+    HomeStore(store, "1").set("settings", WINTER_ROOM)
+    HomeStore(store, "2").set("state/settings", {})
+    HomeStore(store, "3").set("rules", {})
+    store.set("settings", WINTER_ROOM)
+    async with ThreadedStore(store) as calls:
+        assert await homes_with_settings(calls) == ["1"]

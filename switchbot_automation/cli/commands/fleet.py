@@ -55,6 +55,7 @@ _COUNTED: Final = {
     "ok": later_in("homes", "ok"),
     "rooms": later_in("homes", "rooms"),
     "rooms_not_kept": later_in("homes", "rooms not kept"),
+    "shared": later_in("homes", "a unit of another home"),
 }
 
 
@@ -262,6 +263,12 @@ def status(worst: int, as_json: bool) -> None:
                 for each in found["worst"]
             ],
         )
+    if found["shared"]:
+        print_table(
+            _("two homes command one unit"),
+            (_("home"), _("unit"), _("and")),
+            [(each["home"], each["unit"], each["with"]) for each in found["shared"]],
+        )
 
 
 @fleet.command("not-kept")
@@ -381,7 +388,11 @@ def push(accounts: str, part: int, parts: int, shards: int, as_json: bool) -> No
     from switchbot_automation.fleet.worker import clients_of  # noqa: PLC0415 - likewise
 
     try:
-        from switchbot_automation.fleet.push import FleetPush, accounts_of  # noqa: PLC0415 - the extra `mqtt`
+        from switchbot_automation.fleet.push import (  # noqa: PLC0415 - the extra `mqtt`
+            FleetPush,
+            accounts_of,
+            homes_with_settings,
+        )
     except ImportError as error:
         told = _("install switchbot-automation[fleet,mqtt] ({error})", error=error)
         raise Misuse(told) from error
@@ -390,7 +401,6 @@ def push(accounts: str, part: int, parts: int, shards: int, as_json: bool) -> No
             _("--part {part} of --parts {parts}: no such part", part=part, parts=parts)
         )
     make_clients = clients_of(accounts)
-    homes = _homes_with_settings()
 
     async def listened() -> None:
         async with (
@@ -399,10 +409,16 @@ def push(accounts: str, part: int, parts: int, shards: int, as_json: bool) -> No
             _queue(shards) as queue,
         ):
             client_of: Any = make_clients(session)
-            mine = accounts_of(homes, client_of, part=part, parts=parts)
-            listening = FleetPush(mine, client_of, FleetEvents(queue.ask, store=store))
+
+            async def accounts_now() -> dict[str, list[str]]:
+                return accounts_of(
+                    await homes_with_settings(store), client_of, part=part, parts=parts
+                )
+
+            events = FleetEvents(queue.ask, store=store)
+            listening = FleetPush(accounts_now, client_of, events)
             if as_json:
-                print_json({"accounts": len(mine)})
+                print_json({"accounts": len(await accounts_now())})
             running = asyncio.create_task(listening.run())
             with stop_requested() as stop:
                 waits: set[asyncio.Future[Any]] = {running, stop}
