@@ -185,6 +185,7 @@ def test_what_is_kept_of_all_homes_is_bounded(store):
         "error": 1,
         "degraded": 20,
         "not_kept": 1,
+        "shared": 0,
     }
     # The one with a room that is known to be cold goes before those of no instant.
     assert found.worst["degraded"][0].home == "cold"
