@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.settings.secrets import masked
+from switchbot_automation.settings.secrets import masked, shown_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,4 +35,5 @@ def _differences(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[Cha
         for key in (*before, *(key for key in after if key not in before)):
             yield from _differences(before.get(key), after.get(key), (*path, key))
     elif before != after:
-        yield Change(".".join(path), masked(before, *path), masked(after, *path))
+        shown = ".".join(map(shown_key, path))
+        yield Change(shown, masked(before, *path), masked(after, *path))

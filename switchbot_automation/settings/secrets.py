@@ -18,7 +18,9 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum, auto
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -67,6 +69,15 @@ def _mask(value: Any, hidden: _Hidden) -> str | None:
     return mask_url(value) if hidden is _Hidden.URLS_KEY or has_url(value) else None
 
 
+def shown_key(key: Any) -> str:
+    """Return what may be shown of a key: of one with a URL in it no more than a mask."""
+    return _mask(str(key), _Hidden.PLAIN) or str(key)
+
+
+def _below(path: str, key: Any) -> str:
+    return f"{path}.{shown_key(key)}" if path else shown_key(key)
+
+
 class _Leaf(NamedTuple):
     path: str
     value: Any
@@ -76,8 +87,10 @@ class _Leaf(NamedTuple):
 def _leaves(value: Any, path: str, hidden: _Hidden) -> Iterator[_Leaf]:
     if isinstance(value, Mapping):
         for key, each in value.items():
-            inner = _inside(hidden, str(key))
-            yield from _leaves(each, f"{path}.{key}" if path else str(key), inner)
+            below = _below(path, key)
+            if isinstance(key, str) and has_url(key):
+                yield _Leaf(below, key, _Hidden.PLAIN)
+            yield from _leaves(each, below, _inside(hidden, str(key)))
     elif isinstance(value, list | tuple):
         for index, each in enumerate(value):
             yield from _leaves(each, f"{path}[{index}]", hidden)
@@ -85,20 +98,38 @@ def _leaves(value: Any, path: str, hidden: _Hidden) -> Iterator[_Leaf]:
         yield _Leaf(path, value, hidden)
 
 
-# Under which keys stands where a plug-in or a notifier sends what it has, besides URLs.
-_ADDRESS_NAMES: Final = frozenset(
-    {
-        "host",
-        "hostname",
-        "server",
-        "broker",
-        "address",
-        "endpoint",
-        "domain",
-        "uri",
-        "ip",
-    }
+# Under which keys stands where a plug-in or a notifier sends what it has, besides URLs:
+# a word of the key, as in ``mqtt_host`` and ``serverAddress``, or what it ends in.
+_ADDRESS_WORDS: Final = frozenset(
+    (
+        *("address", "addresses", "broker", "brokers", "domain", "endpoint", "gateway"),
+        *("host", "hostname", "hosts", "ip", "peer", "port", "proxy", "remote"),
+        *("server", "servers", "target", "uri"),
+    )
 )
+_ADDRESS_ENDS: Final = ("address", "broker", "host", "hostname", "server")
+_WORDS_BETWEEN: Final = re.compile(r"[\W_]+|(?<=[a-z0-9])(?=[A-Z])")
+# What can be nothing but a host, under whatever key: with a port, or with dots.
+_HOST: Final = re.compile(
+    r"(?=[^:]*[^\W\d])[\w.-]+:\d{1,5}|[\w-]+(\.[\w-]+)*\.[^\W\d_]{2,}\.?"
+)
+
+
+def _names_an_address(key: str) -> bool:
+    words = [word.lower() for word in _WORDS_BETWEEN.split(key)]
+    return any(word in _ADDRESS_WORDS or word.endswith(_ADDRESS_ENDS) for word in words)
+
+
+def _is_host(text: str) -> bool:
+    if _HOST.fullmatch(text):
+        return True
+    with suppress(ValueError):
+        ip_address(text.partition("%")[0].strip("[]"))
+        return True
+    with suppress(ValueError):
+        ip_address(text.rpartition(":")[0].strip("[]"))
+        return True
+    return False
 
 
 def _entries(document: Any) -> Iterator[tuple[str, Any, _Hidden]]:
@@ -114,7 +145,7 @@ def _entries(document: Any) -> Iterator[tuple[str, Any, _Hidden]]:
         hidden = _hides(str(key))
         if isinstance(section, Mapping) and not _is_named(section):
             for name, entry in section.items():
-                yield f"{key}.{name}", entry, _inside(hidden, str(name))
+                yield f"{key}.{shown_key(name)}", entry, _inside(hidden, str(name))
         elif isinstance(section, list | tuple):
             for index, entry in enumerate(section):
                 yield f"{key}[{index}]", entry, hidden
@@ -130,7 +161,9 @@ def _said(value: Any, path: str, hidden: _Hidden) -> Iterator[_Leaf]:
         yield _Leaf(path, name, hidden)
     elif isinstance(value, Mapping):
         for key, each in value.items():
-            below = f"{path}.{key}" if path else str(key)
+            below = _below(path, key)
+            if isinstance(key, str) and (has_url(key) or _is_host(key)):
+                yield _Leaf(below, key, _Hidden.PLAIN)
             yield from _said(each, below, _inside(hidden, str(key)))
     elif isinstance(value, list | tuple):
         for index, each in enumerate(value):
@@ -151,17 +184,24 @@ def _address(leaf: _Leaf) -> str | None:
 
     A URL by its server. What a name stands for is the operator's to say.
     """
-    if not isinstance(leaf.value, str) or isinstance(leaf.value, SecretName):
+    value = leaf.value
+    if isinstance(value, bool | SecretName) or not value:
         return None
-    if has_url(leaf.value) and leaf.hidden is not _Hidden.WHOLE:
+    if not isinstance(value, str | int):
+        return None
+    text = str(value)
+    if has_url(text) and leaf.hidden is not _Hidden.WHOLE:
         try:
-            parts = urlsplit(leaf.value)
+            parts = urlsplit(text)
             return f"{parts.scheme}://{parts.hostname}:{parts.port}".lower()
         except ValueError:
-            return leaf.value
+            return text
+    if leaf.hidden is _Hidden.WHOLE:
+        return None
     key = re.sub(r"(\[\d+\])+$", "", leaf.path.rpartition(".")[2])
-    named = re.sub(r"[\W_]+", "", key).lower() in _ADDRESS_NAMES
-    return leaf.value.lower() if named and leaf.value else None
+    if _names_an_address(key) or (isinstance(value, str) and _is_host(text)):
+        return text.lower()
+    return None
 
 
 class _Way(NamedTuple):
@@ -223,10 +263,14 @@ def _hidden_by(names: tuple[str, ...]) -> _Hidden:
 
 def _copied(value: Any, hidden: _Hidden, mask: Any) -> Any:
     if isinstance(value, Mapping):
-        return {
-            key: _copied(each, _inside(hidden, str(key)), mask)
-            for key, each in value.items()
-        }
+        copied: dict[Any, Any] = {}
+        for key, each in value.items():
+            shown = mask(key, _Hidden.PLAIN) if isinstance(key, str) else None
+            name = key if shown is None else shown
+            while name in copied:
+                name += MASK  # two keys may look the same
+            copied[name] = _copied(each, _inside(hidden, str(key)), mask)
+        return copied
     if isinstance(value, list | tuple):
         return [_copied(each, hidden, mask) for each in value]
     shown = mask(value, hidden)
@@ -285,7 +329,7 @@ def _named(value: Any, path: str) -> Iterator[tuple[str, SecretName]]:
         yield path, name
         return
     for key, each in value.items():
-        yield from _named(each, f"{path}.{key}" if path else str(key))
+        yield from _named(each, _below(path, key))
 
 
 class SecretMaskError(ValueError):
@@ -393,15 +437,13 @@ class SecretMasks:
         there: _Stored,
     ) -> Any:
         if isinstance(value, dict):
-            return {
-                key: self._restored(
-                    each,
-                    f"{path}.{key}" if path else str(key),
-                    _inside(hidden, str(key)),
-                    there,
-                )
-                for key, each in value.items()
-            }
+            restored = {}
+            for shown, each in value.items():
+                key = self._restored(shown, path, _Hidden.PLAIN, there)
+                below = _below(path, key)
+                inner = _inside(hidden, str(key))
+                restored[key] = self._restored(each, below, inner, there)
+            return restored
         if isinstance(value, list):
             return [
                 self._restored(each, f"{path}[{index}]", hidden, there)

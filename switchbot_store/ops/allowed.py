@@ -122,13 +122,21 @@ FUNCTIONS: Final = _names(
 SECRET_RELATIONS: Final = _names(
     """
     foreign_data_wrapper_options foreign_data_wrappers foreign_server_options
-    foreign_servers foreign_table_options foreign_tables pg_authid pg_file_settings
+    foreign_servers foreign_table_options foreign_tables pg_authid pg_db_role_setting
+    pg_file_settings
     pg_foreign_data_wrapper pg_foreign_server pg_foreign_table pg_hba_file_rules
     pg_ident_file_mappings pg_largeobject pg_largeobject_metadata pg_settings pg_shadow
     pg_stat_gssapi pg_stat_ssl pg_stat_subscription pg_stat_wal_receiver pg_statistic
     pg_subscription pg_user_mapping pg_user_mappings user_mapping_options user_mappings
     """
 )
+
+# What is set for a role or a database may be a secret of an application. Of roles all else
+# may be read: the catalogue's own views have it in a column of its own.
+SECRET_COLUMNS: Final = {
+    "pg_roles": frozenset({"rolconfig"}),
+    "pg_user": frozenset({"useconfig"}),
+}
 
 SECRET_SETTINGS: Final = _names(
     """

@@ -50,13 +50,17 @@ def judged_index(definition: str) -> Parts:
     return _parts(_asked("index", sql=definition))
 
 
-def judged_expression(sql: str, *, calls_on_columns: bool = False) -> bool:
-    """Raise RefusedSqlError for an expression that is not harmless.
+def judged_expression(sql: str) -> Parts:
+    """Return the parts of an expression of a definition. Raises as `judged` does."""
+    return _parts(_asked("expression", sql=sql))
 
-    `calls_on_columns`: tell instead whether it calls something unknown without a column.
+
+def computes_of_constants(sql: str) -> bool:
+    """Tell whether an expression computes something without a column.
+
+    Raises as `judged` does.
     """
-    kind = "constants" if calls_on_columns else "expression"
-    return bool(_asked(kind, sql=sql))
+    return bool(_asked("constants", sql=sql))
 
 
 def candidates(sql: str, columns_of: Mapping[str, frozenset[str]]) -> list[Candidate]:
@@ -195,12 +199,12 @@ def _answered(question: dict[str, Any]) -> Any:
     if kind == "candidates":
         columns = {name: frozenset(each) for name, each in question["columns"].items()}
         return [list(each) for each in candidates_of(sql, columns)]
-    if kind == "expression":
-        return validation.validated_expression(sql)
     if kind == "constants":
-        return validation.calls_on_constants(sql)
+        return validation.computes_of_constants(sql)
     if kind == "index":
         found = validation.validated_index(sql)
+    elif kind == "expression":
+        found = validation.validated_expression(sql)
     else:
         found = validation.validated(sql, parameters=question["parameters"])
     return {name: getattr(found, name) for name in ("text", *_FLAGS)} | {

@@ -3,7 +3,7 @@
 The server resolves the names; what it may call by itself then is looked up in `pg_proc` and
 `pg_depend`: behind views, operators, casts, domains, operator classes, row security and
 the expressions of indexes. What is of PostgreSQL itself, or of an extension that a
-superuser owns, is trusted; what merely lies in the database and cannot come into it is
+superuser owns, is trusted, and no schema makes it so; what merely lies in the database and cannot come into it is
 nobody's concern.
 
 In this order, because parsing already reads literals and planning already computes: the
@@ -14,14 +14,15 @@ read too, before it is run: it may hold nothing but the server's own ways to rea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from switchbot_store.ops.allowed import SECRET_RELATIONS
 from switchbot_store.ops.answers import asked_simply, described
-from switchbot_store.ops.parsing import judged, judged_expression
+from switchbot_store.ops.parsing import computes_of_constants, judged, judged_expression
 from switchbot_store.ops.validation import MAX_STATEMENT_BYTES, RefusedSqlError
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _SAID_BYTES: Final = 1_000_000
 _PLAN_BYTES: Final = 8_000_000
 """A plan quotes the constants and the columns of all its nodes."""
 _TRUSTED: Final = frozenset({"pg_catalog", "information_schema"})
+_FIRST_OF_OTHERS: Final = 16384
+"""What came with the server has a smaller number, FirstNormalObjectId."""
 
 # The lexer the server uses must be the one the statement was judged with. All of it by
 # full name: what is first on the search path may be anybody's. No expression of a CHECK
@@ -83,6 +86,13 @@ _ONE_TYPE: Final = """
     p.oid < 16384 AND p.proargtypes::oid[] && ARRAY['anycompatible', 'anycompatiblearray',
         'anycompatiblenonarray', 'anycompatiblerange', 'anycompatiblemultirange']::regtype[]::oid[]
 """
+_OWN_TYPES: Final = """
+        SELECT d.refobjid FROM pg_constraint k JOIN pg_depend d
+            ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
+            AND d.refclassid = 'pg_type'::regclass
+            WHERE k.contypid = t.oid AND d.refobjid <> t.oid
+"""
+"""What else the check of a domain computes with."""
 _BEHIND_TYPES: Final = f"""
 WITH RECURSIVE one_type (is_made) AS (
     SELECT EXISTS (SELECT FROM pg_proc p WHERE p.proname = ANY (%(functions)s) AND {_ONE_TYPE})
@@ -108,6 +118,7 @@ WITH RECURSIVE one_type (is_made) AS (
         UNION ALL SELECT a.atttypid FROM pg_attribute a
             WHERE a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.attnum > 0
             AND NOT a.attisdropped
+        UNION ALL {_OWN_TYPES}
     ) AS part (oid)
 )
 SELECT 'type ' || format_type(t.oid, NULL) AS what, NULL AS expression
@@ -173,7 +184,9 @@ FROM (SELECT pg_get_viewdef(%(oid)s::oid) AS definition) AS d
 """
 _POLICIES: Final = """
 SELECT p.oid::bigint AS oid, p.polname::text AS name,
-    pg_get_expr(p.polqual, p.polrelid) AS expression
+    pg_get_expr(p.polqual, p.polrelid) AS expression,
+    ARRAY(SELECT d.refobjid::bigint FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass
+        AND d.objid = p.oid AND d.refclassid = 'pg_type'::regclass) AS types
 FROM pg_policy p WHERE p.polrelid = %s AND p.polcmd IN ('r', '*')
 """
 # Planning folds what an index's expression computes of constants alone, and opens the
@@ -197,31 +210,37 @@ WITH RECURSIVE tables (oid) AS (
         'ROW(' || pg_get_expr(k.partexprs, k.partrelid) || ') IS NULL'
     FROM pg_partitioned_table k JOIN tables t ON t.oid = k.partrelid
     WHERE k.partexprs IS NOT NULL
+), odd (what) AS (
+    -- A comparison of PostgreSQL's own types that calls somebody's function.
+    SELECT 'operator class of ' || format_type(min(m.amproclefttype), NULL) FROM pg_amproc m
+    JOIN pg_proc p ON p.oid = m.amproc
+    WHERE {_PROC} AND m.amproclefttype < 16384 HAVING count(*) > 0
 )
-SELECT o.relation::regclass::text AS relation, o.expression, bool_or(l.lanname = 'sql')
-    AS opened, min(p.oid::regprocedure::text) AS what
+SELECT o.relation::regclass::text AS relation, o.expression,
+    coalesce(bool_or(l.lanname = 'sql'), false) AS opened,
+    coalesce('function ' || min(p.oid::regprocedure::text), (SELECT what FROM odd)) AS what,
+    array_remove(array_agg(t.oid::bigint), NULL) AS types
 FROM objects o
-JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
-    AND d.refclassid = 'pg_proc'::regclass
-JOIN pg_proc p ON p.oid = d.refobjid AND {_PROC}
-JOIN pg_language l ON l.oid = p.prolang
+LEFT JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
+LEFT JOIN pg_operator q ON d.refclassid = 'pg_operator'::regclass AND q.oid = d.refobjid
+LEFT JOIN pg_proc p ON {_PROC} AND p.oid = CASE
+    WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE q.oprcode END
+LEFT JOIN pg_language l ON l.oid = p.prolang
+LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
 GROUP BY 1, 2
 """  # noqa: S608 - made of constants
 
-# What the server could choose by itself. A function, an operator or a cast of somebody's
-# own is chosen only for types that can occur: those of the relations and of the names,
-# with all of PostgreSQL's own.
-_CHOSEN: Final = f"""
-WITH RECURSIVE known (oid) AS (
-    SELECT unnest(%(types)s::bigint[]::oid[])
-    UNION SELECT a.atttypid FROM pg_attribute a
-    WHERE a.attrelid = ANY (%(relations)s::bigint[]::oid[]) AND a.attnum > 0
-        AND NOT a.attisdropped
-    UNION SELECT c.reltype FROM pg_class c WHERE c.oid = ANY (%(relations)s::bigint[]::oid[])
-    UNION SELECT part.oid FROM known b JOIN pg_type t ON t.oid = b.oid
-    CROSS JOIN LATERAL (
+# What the server could choose by itself. A function, an operator, a cast or an operator
+# class of somebody's own is chosen only for types that can occur: those of the relations, of
+# the names, of what PostgreSQL's own functions and operators take and give, and whatever
+# these are made of. Statement and stored texts count alike.
+_ALWAYS_THERE: Final = """
+    'bool', 'int4', 'int8', 'text', 'unknown', 'bit', 'numeric', 'record', 'anyarray',
+    'anyenum', 'anyrange', 'anymultirange'
+"""
+_MADE_OF: Final = f"""
         SELECT t.typelem WHERE t.typelem <> 0
-        UNION ALL SELECT t.typarray WHERE t.typarray <> 0 AND t.oid >= 16384
+        UNION ALL SELECT t.typarray WHERE t.typarray <> 0
         UNION ALL SELECT t.typbasetype WHERE t.typbasetype <> 0
         UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid
         UNION ALL SELECT r.rngmultitypid FROM pg_range r WHERE r.rngtypid = t.oid
@@ -229,14 +248,50 @@ WITH RECURSIVE known (oid) AS (
         UNION ALL SELECT a.atttypid FROM pg_attribute a
             WHERE a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.attnum > 0
             AND NOT a.attisdropped
+        UNION ALL SELECT k.casttarget FROM pg_cast k
+            WHERE k.castsource = t.oid AND k.castcontext = 'i'
+            AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = k.castfunc AND {_PROC})
+        UNION ALL {_OWN_TYPES}
+"""  # noqa: S608 - made of constants
+# `signs` are those of PostgreSQL's own operators; beside a literal an operator takes its
+# type for the literal's where it can.
+_CHOSEN: Final = f"""
+WITH RECURSIVE tables (oid) AS (
+    SELECT unnest(%(relations)s::bigint[]::oid[])
+    UNION SELECT to_regclass(name)::oid FROM unnest(%(read)s::text[]) AS name
+), first (oid) AS (
+    SELECT unnest(%(types)s::bigint[]::oid[])
+    UNION SELECT to_regtype(name)::oid FROM unnest(ARRAY[{_ALWAYS_THERE}] || %(written)s::text[])
+        AS name
+    UNION SELECT a.atttypid FROM pg_attribute a
+    WHERE a.attrelid IN (SELECT oid FROM tables) AND a.attnum > 0
+        AND NOT a.attisdropped
+    UNION SELECT c.reltype FROM pg_class c WHERE c.oid IN (SELECT oid FROM tables)
+    UNION SELECT unnest(p.proargtypes::oid[] || p.prorettype || p.proallargtypes)
+    FROM pg_proc p WHERE p.oid < 16384 AND p.proname = ANY (%(called)s)
+    UNION SELECT part.oid FROM first b JOIN pg_type t ON t.oid = b.oid
+    CROSS JOIN LATERAL ({_MADE_OF}) AS part (oid)
+), signs AS (
+    SELECT o.oprname, o.oprleft, o.oprright, o.oprresult FROM pg_operator o
+    WHERE o.oid < 16384 AND o.oprname = ANY (%(signs)s)
+), beside (oid, other, result) AS (
+    SELECT f.oid, s.oprright, s.oprresult FROM first f JOIN signs s ON s.oprleft = f.oid
+    UNION SELECT f.oid, s.oprleft, s.oprresult FROM first f JOIN signs s ON s.oprright = f.oid
+), paired (oid) AS (
+    SELECT oid FROM first
+    UNION SELECT b.result FROM beside b
+        WHERE b.other = 0 OR b.other IN (SELECT oid FROM first)
+    UNION SELECT unnest(ARRAY[b.other, b.result]) FROM beside b
+        WHERE NOT EXISTS (SELECT FROM signs s WHERE s.oprleft = b.oid AND s.oprright = b.oid)
+), known (oid) AS (
+    SELECT oid FROM paired
+    UNION SELECT part.oid FROM known b JOIN pg_type t ON t.oid = b.oid
+    CROSS JOIN LATERAL ({_MADE_OF}
+        UNION ALL SELECT s.oprresult FROM signs s WHERE s.oprleft = t.oid
+            AND s.oprright IN (SELECT oid FROM paired UNION SELECT t.oid)
+        UNION ALL SELECT s.oprresult FROM signs s WHERE s.oprright = t.oid
+            AND s.oprleft IN (SELECT oid FROM paired UNION SELECT 0)
     ) AS part (oid)
-), computed (oid) AS (
-    SELECT oid FROM known
-    UNION SELECT unnest(ARRAY[16, 20, 23, 25, 705, 1560, 1700]::oid[])
-    UNION SELECT unnest(p.proargtypes::oid[] || p.prorettype) FROM pg_proc p
-    WHERE p.oid < 16384 AND p.proname = ANY (%(functions)s)
-    UNION SELECT unnest(ARRAY[o.oprleft, o.oprright, o.oprresult]) FROM pg_operator o
-    WHERE o.oid < 16384 AND o.oprname = ANY (%(operators)s)
 )
 SELECT 'function ' || p.oid::regprocedure::text AS what
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -265,19 +320,21 @@ WHERE n.nspname = ANY (%(schemas)s) AND {_TYPE} AND (
 UNION ALL
 SELECT 'cast to ' || format_type(k.casttarget, NULL) FROM pg_cast k
 JOIN pg_proc p ON p.oid = k.castfunc
-WHERE {_PROC} AND k.castsource IN (SELECT oid FROM computed)
-    AND (k.castcontext = 'i' AND k.casttarget IN (SELECT oid FROM computed)
-        -- What makes JSON of a value looks for a cast of its type, whatever it is called.
+WHERE {_PROC} AND k.castsource IN (SELECT oid FROM known)
+    AND (k.castcontext = 'i' AND k.casttarget IN (SELECT oid FROM known)
+        -- What makes JSON of a value looks for a cast of its type, whatever it is called;
+        -- what joins any value to a text is written in SQL, with a cast in it.
         OR %(json)s AND k.casttarget IN ('json'::regtype, 'jsonb'::regtype)
+        OR %(text)s AND k.casttarget = 'text'::regtype
         OR k.casttarget = ANY (%(named)s::bigint[]::oid[]))
 UNION ALL
 SELECT 'operator class of ' || format_type(m.amproclefttype, NULL) FROM pg_amproc m
 JOIN pg_proc p ON p.oid = m.amproc
-WHERE {_PROC} AND m.amproclefttype IN (SELECT oid FROM computed)
+WHERE {_PROC} AND m.amproclefttype IN (SELECT oid FROM known)
 UNION ALL
 SELECT 'operator class of ' || format_type(m.amoplefttype, NULL) FROM pg_amop m
 JOIN pg_operator o ON o.oid = m.amopopr JOIN pg_proc p ON p.oid = o.oprcode
-WHERE {_PROC} AND m.amoplefttype IN (SELECT oid FROM computed)
+WHERE {_PROC} AND m.amoplefttype IN (SELECT oid FROM known)
 LIMIT 1
 """  # noqa: S608 - made of constants
 
@@ -286,6 +343,9 @@ _MAKES_JSON: Final = re.compile(
     r"json\w*\s*\(|\bjson(?:_(?:array|object)(?:agg)?|_scalar|_serialize)?\b",
     re.IGNORECASE,
 )
+# Written in SQL in the catalogue, over any type: `$1::text`. Stored as a text, that cast is
+# found anew for each type; of the others that are, none is on the list.
+_MAKES_TEXT: Final = frozenset({"||", "quote_literal", "quote_nullable"})
 _NOT_PLAIN: Final = "it is no plain read of tables of this database"
 _CLASSES: Final = f"""
 SELECT 'operator class ' || c.opcname AS what FROM pg_opclass c
@@ -356,6 +416,51 @@ class Columns:
     types: tuple[int, ...]
 
 
+@dataclass(slots=True)
+class _Read:
+    """What the texts say that the server reads for a statement, its own among them.
+
+    Those of views, row security and domains are resolved already: what they name matters
+    for the types that come with it.
+    """
+
+    functions: set[str] = field(default_factory=set)
+    operators: set[str] = field(default_factory=set)
+    written: set[tuple[str, str]] = field(default_factory=set)
+    read: set[tuple[str, str]] = field(default_factory=set)
+    types: set[int] = field(default_factory=set)
+    makes_json: bool = False
+
+    def take(self, parts: Parts) -> None:
+        """Add what one more text says."""
+        self.functions |= parts.functions
+        self.operators |= parts.operators
+        self.written |= {each for each in parts.types if each[0] == "pg_catalog"}
+        self.read |= {each for each in parts.relations if each[0] in {"", *_TRUSTED}}
+        self.makes_json |= (
+            any("json" in name for name in parts.functions)
+            or _MAKES_JSON.search(parts.text) is not None
+        )
+
+    def values(self) -> dict[str, Any]:
+        """Return it as `_CHOSEN` asks for it, of a statement that names nothing itself."""
+        return {
+            "called": [*self.functions],
+            "signs": [*self.operators],
+            "written": _names(self.written),
+            "read": _names(self.read),
+            "json": self.makes_json,
+            "text": bool(_MAKES_TEXT & (self.functions | self.operators)),
+            "types": [*self.types],
+            "relations": [],
+            "named": [],
+            "functions": [],
+            "operators": [],
+            "attributes": [],
+            "schemas": [],
+        }
+
+
 def checked(session: Session, parts: Parts) -> Columns | None:
     """Look up what a statement reaches; raise RefusedSqlError where it is not harmless.
 
@@ -379,22 +484,24 @@ def checked(session: Session, parts: Parts) -> Columns | None:
             tuple(given.ftype(index) for index in every),
         )
         with session.on_own_path():
-            relations, texts = _check_relations(session, parts)
-            values = {
-                "json": any("json" in name for name in parts.functions)
-                or any(map(_MAKES_JSON.search, texts)),
-                "functions": [*parts.functions],
-                "operators": [*parts.operators],
-                "attributes": [*parts.attributes],
-                "schemas": found["schemas"],
-                "relations": relations,
-                "named": found["types"],
-                "types": [*found["types"], *columns.types],
-            }
+            stored = _Read()
+            stored.take(parts)
+            relations = _check_relations(session, parts, stored)
+            stored.types.update(found["types"], columns.types)
             for row in session.rows(_CLASSES, [[*parts.classes]]):
                 raise RefusedSqlError(_may_do_anything(row["what"]))
-            for row in session.rows(_CHOSEN, values):
-                raise RefusedSqlError(_may_do_anything(row["what"]))
+            _check_chosen(
+                session,
+                stored.values()
+                | {
+                    "functions": [*parts.functions],
+                    "operators": [*parts.operators],
+                    "attributes": [*parts.attributes],
+                    "schemas": found["schemas"],
+                    "relations": [*relations, *found["relations"]],
+                    "named": found["types"],
+                },
+            )
     return columns
 
 
@@ -483,68 +590,102 @@ def _check_literals(session: Session, parts: Parts, found: dict[str, Any]) -> No
         "functions": [*parts.functions],
         "operators": [*parts.operators],
     }
-    _check_types(session, values)
+    stored = _Read()
+    if _check_types(session, values, stored):
+        # Read while the statement is parsed, so before anything else can be known of it.
+        stored.types.update(found["types"])
+        chosen = stored.values() | {"relations": found["relations"]}
+        _check_chosen(session, chosen)
 
 
-def _check_types(session: Session, values: dict[str, Any]) -> None:
-    for row in session.rows(_BEHIND_TYPES, values):
+def _check_chosen(session: Session, values: dict[str, Any]) -> None:
+    for row in session.rows(_CHOSEN, values):
+        raise RefusedSqlError(_may_do_anything(row["what"]))
+
+
+def _check_types(session: Session, values: dict[str, Any], stored: _Read) -> bool:
+    """Take what the domains behind some types compute; whether there is any."""
+    rows = session.rows(_BEHIND_TYPES, values)
+    for row in rows:
         if row["expression"] is None:
             raise RefusedSqlError(_may_do_anything(row["what"]))
-        _judge(row["expression"], f"in the {row['what']}")
+        _judge(row["expression"], f"in the {row['what']}", stored)
+    return bool(rows)
 
 
-def _judge(expression: str, where: str) -> None:
+def _check_types_of(session: Session, types: list[int], stored: _Read) -> None:
+    """As `_check_types`, of what a stored text depends on."""
+    stored.types.update(types)
+    values = {"named": types, "relations": [], "columns": []}
+    values |= {"functions": [], "operators": []}
+    _check_types(session, {**values, "whole": False, "all": False}, stored)
+
+
+def _judge(expression: str, where: str, stored: _Read) -> None:
+    with _telling_where(where):
+        stored.take(judged_expression(expression))
+
+
+@contextmanager
+def _telling_where(where: str) -> Iterator[None]:
     try:
-        judged_expression(expression)
+        yield
     except RefusedSqlError as error:
         raise RefusedSqlError(f"{where}: {error}") from error
 
 
-def _check_relations(session: Session, parts: Parts) -> tuple[list[int], list[str]]:
+def _check_relations(session: Session, parts: Parts, stored: _Read) -> list[int]:
     """Return the relations of others that a statement reads, all of them harmless.
 
-    And all texts that the server reads for it: its own, those of views and policies.
+    `stored` takes what the server reads for them: texts of views and row security.
     """
     reached = session.rows(_REACHED)
     views = 0
     others = []
-    texts = [parts.text]
     for found in reached:
-        if found["schema"] in _TRUSTED:
+        if _is_of_the_server(found):
             continue
         others.append(found["oid"])
-        texts += _check_relation(session, found)
+        _check_relation(session, found, stored)
         if found["kind"] == "v":
             views += 1
             if views > _MOST_VIEWS:
                 raise RefusedSqlError(f"more than {_MOST_VIEWS} views")
-            texts.append(_check_view(session, found))
-    own = {found["name"] for found in reached if found["schema"] in _TRUSTED}
+            _check_view(session, found, stored)
+    own = {found["name"] for found in reached if _is_of_the_server(found)}
     for name in sorted(parts.hidden & SECRET_RELATIONS & own):
         # A WITH query here and the relation itself somewhere: which is which is not
         # for us to say.
         raise RefusedSqlError(f"{name} may hold secrets: name the query otherwise")
     for row in session.rows(_EXPRESSIONS, [others]):
+        stored.types.update(row["types"])
+        if row["what"] is None:
+            continue
         if row["opened"] or _computes_of_constants(row["expression"]):
             raise RefusedSqlError(
-                f"of {row['relation']}: {_may_do_anything('function ' + row['what'])}"
+                f"of {row['relation']}: {_may_do_anything(row['what'])}"
             )
-    return others, texts
+    return others
 
 
-def _check_relation(session: Session, found: dict[str, Any]) -> list[str]:
+def _is_of_the_server(relation: dict[str, Any]) -> bool:
+    return relation["schema"] in _TRUSTED and relation["oid"] < _FIRST_OF_OTHERS
+
+
+def _check_relation(session: Session, found: dict[str, Any], stored: _Read) -> None:
     if found["schema"].startswith("pg_toast"):
         raise RefusedSqlError(f"{found['name']} is PostgreSQL's own store")
     if found["kind"] == "f" or found["reaches"]:
         raise RefusedSqlError(
             f"{found['name']} is a foreign table: it reaches elsewhere"
         )
-    return _check_policies(session, found) if found["row_security"] else []
+    if found["row_security"]:
+        _check_policies(session, found, stored)
 
 
 def _computes_of_constants(expression: str) -> bool:
     try:
-        return judged_expression(expression, calls_on_columns=True)
+        return computes_of_constants(expression)
     except RefusedSqlError:
         return True
 
@@ -555,18 +696,17 @@ def _check_depends(session: Session, catalogue: str, oid: int, where: str) -> No
         raise RefusedSqlError(f"{where}: the {row['what']} may do anything")
 
 
-def _check_policies(session: Session, relation: dict[str, Any]) -> list[str]:
-    expressions = []
+def _check_policies(session: Session, relation: dict[str, Any], stored: _Read) -> None:
     for policy in session.rows(_POLICIES, [relation["oid"]]):
         where = f"in the row security of {relation['name']}"
         _check_depends(session, "pg_policy", policy["oid"], where)
         if policy["expression"] is not None:
-            _judge(policy["expression"], where)
-            expressions.append(policy["expression"])
-    return expressions
+            _judge(policy["expression"], where, stored)
+            with _telling_where(where):
+                _check_types_of(session, policy["types"], stored)
 
 
-def _check_view(session: Session, view: dict[str, Any]) -> str:
+def _check_view(session: Session, view: dict[str, Any], stored: _Read) -> None:
     row: dict[str, Any] = session.row(
         _VIEW, {"oid": view["oid"], "most": MAX_STATEMENT_BYTES}
     )
@@ -574,12 +714,6 @@ def _check_view(session: Session, view: dict[str, Any]) -> str:
     if not row["fits"]:
         raise RefusedSqlError(f"{where}: more than {MAX_STATEMENT_BYTES} bytes")
     _check_depends(session, "pg_rewrite", row["rule"], where)
-    try:
-        judged(row["definition"])
-        values = {"named": row["types"], "relations": [], "columns": []}
-        values |= {"functions": [], "operators": []}
-        _check_types(session, {**values, "whole": False, "all": False})
-    except RefusedSqlError as error:
-        raise RefusedSqlError(f"{where}: {error}") from error
-    definition: str = row["definition"]
-    return definition
+    with _telling_where(where):
+        stored.take(judged(row["definition"]))
+        _check_types_of(session, row["types"], stored)

@@ -14,6 +14,7 @@ from switchbot_store.errors import StoreConfigError, StoreDataError
 from switchbot_store.ops.allowed import (
     FUNCTIONS,
     NODES,
+    SECRET_COLUMNS,
     SECRET_RELATIONS,
     SECRET_SETTINGS,
     STATEMENTS,
@@ -46,6 +47,28 @@ _ENDING: Final = frozenset(
 _FLAT: Final = frozenset(
     {"ASCII_46", "BCONST", "FCONST", "ICONST", "IDENT", "SCONST", "UIDENT", "XCONST"}
 )
+_COMPARING: Final = frozenset({"A_Expr", "MinMaxExpr"})
+# What has a type that no name in the statement tells.
+_TYPES_OF_NODES: Final = {
+    **dict.fromkeys(
+        (
+            *("JsonArrayAgg", "JsonArrayConstructor", "JsonArrayQueryConstructor"),
+            *("JsonFuncExpr", "JsonObjectAgg", "JsonObjectConstructor"),
+            *("JsonParseExpr", "JsonScalarExpr", "JsonSerializeExpr", "JsonTable"),
+        ),
+        ("json", "jsonb"),
+    ),
+    "SQLValueFunction": ("date", "name", "time", "timestamp", "timestamptz", "timetz"),
+    "XmlExpr": ("xml",),
+}
+_TYPES_OF_COLUMNS: Final = {
+    "cmax": "cid",
+    "cmin": "cid",
+    "ctid": "tid",
+    "tableoid": "oid",
+    "xmax": "xid",
+    "xmin": "xid",
+}
 _POPULATING: Final = ("_populate_record", "_populate_recordset")
 _COMPARISONS: Final = frozenset({"<", "<=", ">", ">="})
 _WORDS = {
@@ -128,27 +151,50 @@ def validated(sql: str, *, parameters: bool = False) -> Parts:
         )
         if kind == "ColumnRef":
             parts.columns.update(_names(node.fields))
+    _check_columns(parts)
     return parts
 
 
-def validated_expression(sql: str) -> None:
-    """Raise RefusedSqlError if an expression of a definition is not a harmless one."""
-    validated(f"SELECT ({sql})")
+def _check_columns(parts: Parts) -> None:
+    own = {name for schema, name in parts.relations if schema in {"", *_OWN_SCHEMAS}}
+    for relation in own & SECRET_COLUMNS.keys():
+        secret = SECRET_COLUMNS[relation]
+        if parts.all_columns or parts.whole_rows or parts.columns & secret:
+            raise RefusedSqlError(
+                f"{relation}.{min(secret)} may hold secrets: name the other columns"
+            )
 
 
-def calls_on_constants(sql: str) -> bool:
-    """Tell whether an expression calls something unknown without giving it a column."""
-    _measured(f"SELECT ({sql})", parameters=False)
-    for node in nodes_of(f"SELECT ({sql})"):
-        if type(node).__name__ != "FuncCall":
-            continue
-        known = len(node.funcname) == 1 and node.funcname[-1].sval in FUNCTIONS
-        columns = any(
-            type(each).__name__ == "ColumnRef" for each in _nodes(node.args or ())
-        )
-        if not known and not columns:
-            return True
-    return False
+def validated_expression(sql: str) -> Parts:
+    """Return the parts of an expression of a definition, as of a statement."""
+    return validated(f"SELECT ({sql})")
+
+
+def computes_of_constants(sql: str) -> bool:
+    """Tell whether an expression computes something without giving it a column.
+
+    Of functions those that are PostgreSQL's own do not count.
+    """
+    return any(
+        _is_computed(node) and not _has_columns(_operands(node))
+        for node in nodes_of(f"SELECT ({sql})")
+    )
+
+
+def _is_computed(node: Any) -> bool:
+    kind = type(node).__name__
+    if kind == "FuncCall":
+        return len(node.funcname) > 1 or node.funcname[-1].sval not in FUNCTIONS
+    return kind in _COMPARING or (kind == "CaseExpr" and node.arg is not None)
+
+
+def _operands(node: Any) -> Any:
+    """Return what a node computes of; what CASE gives is not compared."""
+    return node.arg if type(node).__name__ == "CaseExpr" else node
+
+
+def _has_columns(node: Any) -> bool:
+    return any(type(each).__name__ == "ColumnRef" for each in _nodes(node))
 
 
 def validated_index(definition: str) -> Parts:
@@ -418,6 +464,7 @@ def _take(node: Any, parts: Parts) -> None:
     kind = type(node).__name__
     if kind not in NODES:
         raise RefusedSqlError(f"{_word(kind)} cannot be part of a read")
+    parts.types |= {("pg_catalog", name) for name in _TYPES_OF_NODES.get(kind, ())}
     if kind == "FuncCall":
         parts.functions.add(_function(node.funcname))
     elif kind == "RangeTableSample":
@@ -430,6 +477,8 @@ def _take(node: Any, parts: Parts) -> None:
         parts.types |= _types(node)
     elif kind == "ColumnRef":
         parts.attributes.update(_names(node.fields[1:]))
+        for name in _TYPES_OF_COLUMNS.keys() & {*_names(node.fields)}:
+            parts.types.add(("pg_catalog", _TYPES_OF_COLUMNS[name]))
     elif kind == "A_Indirection":
         parts.attributes.update(_names(node.indirection))
 

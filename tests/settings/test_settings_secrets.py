@@ -12,6 +12,7 @@ from switchbot_automation.settings.secrets import (
     SecretMaskError,
     SecretMasks,
     masked,
+    places_of_secrets,
 )
 from switchbot_automation.settings.table import settings_table
 from switchbot_store.secrets import is_secret_name
@@ -275,6 +276,77 @@ def test_a_named_secret_goes_on_where_it_went():
     }
     after = masks.restored(shown, stored)["notifiers"]
     assert after["me"]["token"] == after["again"]["token"] == {"secret": "home_token"}
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "after"),
+    [
+        ("mqtt_host", "home", "elsewhere"),
+        ("brokerHost", "home", "elsewhere"),
+        ("mqtthost", "home", "elsewhere"),
+        ("server_address", "home", "elsewhere"),
+        ("hosts", ["home", "other"], ["home", "elsewhere"]),
+        ("gateway", "home", "elsewhere"),
+        ("port", 1883, 9999),
+        ("port", "1883", "9999"),
+        # Under whatever key, what can be nothing but a host.
+        ("to", "10.0.0.7", "10.9.9.9"),
+        ("to", "[fd00::7]:1883", "[fd00::9]:1883"),
+        ("to", "home:1883", "elsewhere:1883"),
+        ("to", "broker.home.example", "broker.elsewhere.example"),
+        ("to", {"a.home.example": 1}, {"a.elsewhere.example": 1}),
+        ("to", {"mqtt://home": 1}, {"mqtt://elsewhere": 1}),
+    ],
+)
+def test_an_address_is_one_by_any_word_of_its_key_or_by_its_look(key, before, after):
+    masks = SecretMasks()
+    stored = {"plugins": {"mine": {key: before, "password": "hunter2"}}}
+    shown = masks.masked(stored)
+    assert masks.restored(shown, stored) == stored
+    shown["plugins"]["mine"][key] = after
+    with pytest.raises(SecretMaskError, match="another address"):
+        masks.restored(shown, stored)
+    shown["plugins"]["mine"]["password"] = "hunter2"
+    assert masks.restored(shown, stored)["plugins"]["mine"][key] == after
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [{"report": "b"}, {"at": "07:30"}, {"version": "1.2.4"}, {"topic": "home/b"}],
+)
+def test_what_is_no_address_may_be_edited_beside_a_secret(edit):
+    masks = SecretMasks()
+    first = {"report": "a", "at": "06:30", "version": "1.2.3", "topic": "home/a"}
+    stored = {"plugins": {"mine": {**first, "password": "hunter2"}}}
+    shown = masks.masked(stored)
+    shown["plugins"]["mine"].update(edit)
+    after = masks.restored(shown, stored)["plugins"]["mine"]
+    assert after == {**first, "password": "hunter2", **edit}
+
+
+def test_a_key_that_is_a_url_is_hidden_and_comes_back_wherever_it_is_moved():
+    masks = SecretMasks()
+    one, two = "https://u:p@h.example/1", "https://h.example/2"
+    stored = {"plugins": {"calendars": {"of": {one: "office", two: "bedroom"}}}}
+    shown = masks.masked(stored)
+    assert "u:p" not in repr(shown)
+    assert "example/1" not in repr(masked(stored))
+    assert len(masked(stored)["plugins"]["calendars"]["of"]) == 2
+    assert masks.restored(shown, stored) == stored
+    of = shown["plugins"]["calendars"]["of"]
+    turned = dict(reversed(of.items()))
+    turned["https://new.example/3"] = "kitchen"
+    shown["plugins"]["calendars"]["of"] = turned
+    after = masks.restored(shown, stored)["plugins"]["calendars"]["of"]
+    assert after == {one: "office", two: "bedroom", "https://new.example/3": "kitchen"}
+    changes = differences(stored, {"plugins": {"calendars": {"of": {}}}})
+    assert "u:p" not in repr(changes)
+    assert "example/1" not in repr(changes)
+    for told in masks.differences(stored, {}), places_of_secrets(stored):
+        assert "u:p" not in repr(told)
+    with pytest.raises(SecretMaskError) as caught:
+        masks.restored({one: {"token": "…"}}, stored)
+    assert "u:p" not in str(caught.value)
 
 
 @given(st.integers(0, 2**32))

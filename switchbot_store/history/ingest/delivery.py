@@ -10,6 +10,7 @@ from switchbot_store.errors import StoreDataError, StoreUnavailableError
 from switchbot_store.history.ingest import codec
 from switchbot_store.history.ingest.codec import as_dict
 from switchbot_store.history.ingest.quarantine import MISDATED
+from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.history.model import hour_of
 from switchbot_store.history.present import RELEASED
 
@@ -103,8 +104,9 @@ class Delivery:
         samples = []
         for row in waiting:
             try:
-                samples.append(codec.load(row.encoded))
-            except (ValueError, TypeError, KeyError) as error:
+                # As where it was recorded: a bit that turned makes a year 9999 as well.
+                samples.append(normalised(codec.load(row.encoded)))
+            except (ValueError, TypeError, KeyError, StoreDataError) as error:
                 self.set_aside(row.encoded, f"unreadable in the spill: {error}")
         return samples
 

@@ -23,6 +23,10 @@ READS = [
     ("SELECT 'it''s; --'", [["it's; --"]]),
     ("SELECT relkind::text FROM pg_catalog.pg_class WHERE relname = 't'", [["r"]]),
     ("SHOW server_encoding", [["UTF8"]]),
+    (
+        "SELECT rolname::text FROM pg_roles WHERE rolname = 'pg_monitor'",
+        [["pg_monitor"]],
+    ),
     ("SELECT 'sad'::mood", [["sad"]]),
     ("SELECT 12345678901234567890::numeric", [["12345678901234567890"]]),
 ]
@@ -99,6 +103,11 @@ REACHES = [
     "SELECT current_setting('primary_conninfo')",
     "SELECT set_config('role', 'postgres', false)",
     "SELECT setting FROM pg_settings",
+    "SELECT setconfig FROM pg_db_role_setting",
+    "SELECT rolconfig FROM pg_roles",
+    "SELECT * FROM pg_catalog.pg_roles",
+    "SELECT to_json(r) FROM pg_roles AS r",
+    "SELECT useconfig FROM pg_user",
     "SHOW ALL",
     "SHOW primary_conninfo",
     "SHOW hba_file",

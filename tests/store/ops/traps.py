@@ -21,6 +21,148 @@ def _function(arguments: str, result: str, value: str, name: str = "spring") -> 
     )
 
 
+def _compared(name: str, kind: str, signs: tuple[str, ...]) -> tuple[str, ...]:
+    """Compare a type by functions of one's own, by default."""
+    one, two, three, four, five = signs
+    return (
+        _function(f"{kind}, {kind}", "bool", "false", f"{name}_less"),
+        _function(f"{kind}, {kind}", "int", "0", f"{name}_compare"),
+        *(
+            f"CREATE OPERATOR {sign} (leftarg = {kind}, rightarg = {kind},"
+            f" function = {name}_less)"
+            for sign in signs
+        ),
+        (
+            f"CREATE OPERATOR CLASS {name}_ops DEFAULT FOR TYPE {kind} USING btree AS"
+            f" OPERATOR 1 {one}, OPERATOR 2 {two}, OPERATOR 3 {three}, OPERATOR 4 {four},"
+            f" OPERATOR 5 {five}, FUNCTION 1 {name}_compare({kind}, {kind})"
+        ),
+    )
+
+
+def _secured(table: str, condition: str) -> tuple[str, ...]:
+    return (
+        f"CREATE TABLE {table} (n int, x text)",
+        f"INSERT INTO {table} VALUES (1, 'x')",
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"CREATE POLICY p ON {table} USING ({condition})",
+    )
+
+
+_SIGNS = ("<", "<=", "=", ">=", ">")
+_ODD_SIGNS = ("<<<", "<<=", "===", "=>>", ">>>")
+_GREATEST = "GREATEST('red'::shade, 'blue'::shade) IS NULL"
+# Nothing of these is called where it is named: only where a stored text is evaluated.
+STORED = (
+    "CREATE TYPE shade AS ENUM ('red', 'blue')",
+    *_compared("shade", "shade", _SIGNS),
+    "CREATE TYPE told AS ENUM ('dark', 'light')",
+    _function("told", "text", "'x'", "told_text"),
+    "CREATE CAST (told AS text) WITH FUNCTION told_text(told)",
+    "CREATE TABLE t_told (n int, s told)",
+    "INSERT INTO t_told VALUES (1, 'dark')",
+    _function("readings", "text", "'x'", "readings_text"),
+    "CREATE CAST (readings AS text) WITH FUNCTION readings_text(readings)",
+    *_secured("t_by_domain", "x::trapped IS NOT NULL"),
+    *_secured("t_by_greatest", f"NOT {_GREATEST}"),
+    *_secured("t_by_array", "ARRAY['red'::shade] <> ARRAY['blue'::shade]"),
+    *_secured("t_by_cast", "'dark'::told || 'x' <> ''"),
+    "CREATE DOMAIN over_trapped AS text CHECK (VALUE::trapped IS NOT NULL)",
+    "CREATE DOMAIN over_json AS tone CHECK (to_jsonb(VALUE) IS NOT NULL)",
+    "CREATE DOMAIN over_text AS told CHECK (VALUE || 'x' <> '')",
+    f"CREATE DOMAIN over_greatest AS int CHECK (VALUE > 0 OR {_GREATEST})",
+    (
+        "CREATE DOMAIN over_array AS int"
+        " CHECK (ARRAY['red'::shade] <> ARRAY['blue'::shade] OR VALUE > 0)"
+    ),
+    f"CREATE VIEW v_greatest AS SELECT {_GREATEST} AS n",
+    "CREATE VIEW v_array AS SELECT ARRAY['red'::shade] < ARRAY['blue'::shade] AS n",
+    "CREATE VIEW v_told AS SELECT s || 'x' AS n FROM t_told",
+    "CREATE VIEW v_quoted AS SELECT quote_literal('dark'::told) AS n",
+    "CREATE VIEW v_json_constant AS SELECT to_json('low'::tone)::text AS n",
+    "CREATE VIEW v_row AS SELECT r || 'x' AS n FROM readings AS r",
+    *(
+        statement
+        for name, expression in (
+            ("t_at_greatest", f"({_GREATEST}) OR n > 0"),
+            ("t_at_array", "ARRAY['red'::shade] < ARRAY['blue'::shade] OR n > 0"),
+            ("t_at_sign", "(1 === 'a') OR n > 0"),
+            ("t_at_case", "CASE 1 WHEN 2 THEN n > 1 ELSE (1 === 'a') END"),
+        )
+        for statement in (
+            f"CREATE TABLE {name} (n int)",
+            f"CREATE INDEX ON {name} (n) WHERE {expression}",
+        )
+    ),
+    "CREATE TABLE t_in_index (n int)",
+    "CREATE INDEX ON t_in_index ((n > 0 OR 1 === 'a'))",
+    "CREATE TABLE t_parent (n int)",
+    "CREATE TABLE t_heir () INHERITS (t_parent)",
+    "CREATE INDEX ON t_heir (n) WHERE (1 === 'a') OR n > 0",
+    "CREATE MATERIALIZED VIEW m_at_sign AS SELECT 1 AS n",
+    "CREATE INDEX ON m_at_sign (n) WHERE (1 === 'a') OR n > 0",
+    "CREATE TABLE t_told_statistics (n int, m int)",
+    (
+        "CREATE STATISTICS st_sign ON (n + CASE WHEN 1 === 'a' THEN 1 ELSE 0 END), m"
+        " FROM t_told_statistics"
+    ),
+    (
+        "CREATE TABLE t_by_sign (n int)"
+        " PARTITION BY RANGE ((n + CASE WHEN 1 === 'a' THEN 1 ELSE 0 END))"
+    ),
+    "CREATE TABLE t_by_sign_one PARTITION OF t_by_sign FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
+    # Whatever schema it is put into, it did not come with the server.
+    "CREATE VIEW information_schema.trapped AS SELECT public.spring(1) AS n",
+    *_secured("information_schema.t_policy", "public.spring(n) > 0"),
+    "CREATE TABLE information_schema.t_class (n int, h shade)",
+    "INSERT INTO information_schema.t_class VALUES (1, 'red'), (2, 'blue')",
+    _function("pg_class", "int", "1", "of_a_catalogue"),
+    # A trap that no question comes to: it calls nothing without a row.
+    "CREATE TABLE fine_index (n int)",
+    "CREATE INDEX ON fine_index (n) WHERE n === 'x'",
+)
+# Each by itself in a database: what PostgreSQL's own types are compared and cast by is
+# behind many a statement.
+ALONE = {
+    "json": _compared("of_json", "json", _ODD_SIGNS),
+    "xml": _compared("of_xml", "xml", _ODD_SIGNS),
+    "xid": _compared("of_xid", "xid", _ODD_SIGNS),
+    "aclitem[]": _compared("of_rights", "aclitem[]", _ODD_SIGNS),
+    "date": (
+        _function("date", "int", "1", "of_date"),
+        "CREATE CAST (date AS int) WITH FUNCTION of_date(date) AS IMPLICIT",
+    ),
+}
+SPRINGING_ALONE = {
+    "json": (
+        "SELECT GREATEST(JSON_ARRAY(1), JSON_ARRAY(2)) IS NULL",
+        "SELECT count(*) FROM (SELECT DISTINCT JSON_ARRAYAGG(id) FROM rooms GROUP BY name) x",
+        "SELECT n FROM v_of_json",
+    ),
+    "xml": (
+        "SELECT GREATEST(XMLELEMENT(NAME a), XMLELEMENT(NAME b)) IS NULL",
+        "SELECT count(*) FROM (SELECT DISTINCT XMLELEMENT(NAME a, id) FROM rooms) x",
+    ),
+    "xid": (
+        "SELECT count(DISTINCT xmin) FROM rooms",
+        "SELECT count(*) FROM (SELECT DISTINCT relfrozenxid FROM pg_class) x",
+    ),
+    "aclitem[]": ("SELECT count(DISTINCT relacl) FROM pg_class",),
+    "date": (
+        "SELECT abs(current_date)",
+        "SELECT (ARRAY[1])[current_date]",
+        "SELECT current_date::int",
+    ),
+}
+STORED_ALONE = {
+    "json": ("CREATE VIEW v_of_json AS SELECT GREATEST('1'::json, '2') IS NULL AS n",)
+}
+FINE_ALONE = (
+    "SELECT id + 1, name || 'x', extra FROM rooms WHERE id = 1 ORDER BY warmth",
+    "SELECT name, count(*) FROM rooms JOIN readings ON room = id GROUP BY 1 ORDER BY 2 DESC",
+)
+
+
 PLAIN = (
     "CREATE TYPE mood AS ENUM ('sad', 'ok')",
     (
@@ -205,6 +347,36 @@ SPRINGING = (
     "SELECT array_remove(ARRAY[d], 'x') FROM t_one_type",
     "SELECT array_replace(ARRAY[d], 'a', 'x') FROM t_one_type",
     "SELECT width_bucket(d, ARRAY['x']) FROM t_one_type",
+    *(f"SELECT n FROM {each}" for each in ("t_by_domain", "t_by_greatest")),
+    *(f"SELECT n FROM {each}" for each in ("t_by_array", "t_by_cast")),
+    *(f"SELECT 'x'::{each}" for each in ("over_trapped",)),
+    "SELECT 'low'::over_json",
+    "SELECT 'dark'::over_text",
+    "SELECT '-1'::over_greatest",
+    "SELECT '1'::over_array",
+    *(f"SELECT n FROM {each}" for each in ("v_greatest", "v_array", "v_told")),
+    *(f"SELECT n FROM {each}" for each in ("v_quoted", "v_json_constant", "v_row")),
+    *(
+        f"SELECT n FROM {each} WHERE n > 3"
+        for each in ("t_at_greatest", "t_at_array", "t_at_sign", "t_at_case")
+    ),
+    *(
+        f"SELECT n FROM {each} WHERE n > 3"
+        for each in ("t_in_index", "t_parent", "m_at_sign")
+    ),
+    *(
+        f"SELECT n FROM {each} WHERE n = 3"
+        for each in ("t_told_statistics", "t_by_sign")
+    ),
+    "SELECT s || 'x' FROM t_told",
+    "SELECT 'x' || s FROM t_told",
+    "SELECT 'dark'::told || 'x'",
+    "SELECT quote_literal(s), quote_nullable(s) FROM t_told",
+    "SELECT r || 'x' FROM readings AS r",
+    "SELECT n FROM information_schema.trapped",
+    "SELECT n FROM information_schema.t_policy",
+    "SELECT count(DISTINCT h) FROM information_schema.t_class",
+    "SELECT pg_class.of_a_catalogue FROM pg_class",
 )
 AROUND = (
     "{}",

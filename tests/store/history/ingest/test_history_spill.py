@@ -8,7 +8,7 @@ import sys
 import textwrap
 from contextlib import closing
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -62,6 +62,26 @@ class TestSpill:
             from_disk = service.query(FIRST, LAST).rows
             assert service.status().drained == 50
         assert from_disk == [asdict(sample) for sample in samples]
+
+    @pytest.mark.parametrize(
+        "at",
+        [
+            datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-14))),
+            datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+            datetime(2200, 1, 1, 0, 0, 1, tzinfo=UTC),
+            datetime(1969, 12, 31, 23, 59, tzinfo=UTC),
+            datetime(2026, 1, 1),  # noqa: DTZ001 - of nobody knows which zone
+        ],
+    )
+    def test_a_row_of_no_possible_instant_holds_up_no_other(
+        self, backend, stored, samples, spill_path, at
+    ):
+        leave_in(spill_path, [HistorySample(at, temperature=21.0), *samples[:3]])
+        with HistoryService(backend, spill=HistorySpill(spill_path)) as service:
+            service.flush()
+            assert len(stored()) == 3
+            assert service.status().quarantined == 1
+            assert service.status().spilled == 0
 
     def test_the_oldest_rows_go_when_it_is_full(
         self, backend, samples, stored, spill_path, caplog
