@@ -26,6 +26,13 @@ from typing import TYPE_CHECKING, Final, Self
 
 import orjson
 
+from switchbot_store.arguments import (
+    checked_documents,
+    checked_keys,
+    checked_path,
+    checked_paths,
+    checked_text,
+)
 from switchbot_store.codec import encode, is_internal, validate_key
 from switchbot_store.errors import (
     StoreClosedError,
@@ -101,10 +108,8 @@ class JsonStore(StoreInterface):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.monotonic = monotonic
-        self.directory: Path = Path(directory)
-        self._paths = {
-            validate_key(key): Path(path) for key, path in (paths or {}).items()
-        }
+        self.directory: Path = checked_path(directory, "directory")
+        self._paths = checked_paths(paths)
         self._files: dict[str, DocumentFile] = {}
         self._problems: dict[str, DocumentProblem] = {}
         self._refuse_shared_files()
@@ -140,7 +145,7 @@ class JsonStore(StoreInterface):
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key, all as of one moment."""
-        files = [self._file(key) for key in keys]
+        files = [self._file(key) for key in checked_keys(keys)]
         self._check_open()
         with self._errors("cannot read"):
             if len(files) == 1 and self._is_free(files[0]):
@@ -169,6 +174,7 @@ class JsonStore(StoreInterface):
 
         Returns their revisions. Raises StoreDataError before anything is written, StoreUnavailableError.
         """
+        documents = checked_documents(documents)
         contents = {
             self._file(key): encode(data, indent=True)
             for key, data in documents.items()
@@ -196,6 +202,7 @@ class JsonStore(StoreInterface):
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""
         file, content = self._file(key), encode(data, indent=True)
+        revision = checked_text(revision, "revision")
         self._check_open()
         with self._errors("cannot write"), self._locked(writing=True):
             file.check_writable()
@@ -233,6 +240,7 @@ class JsonStore(StoreInterface):
         The whole directory is listed, and decoded is what may begin so: beside 30,000
         files of 10,000 homes that takes 15 ms.
         """
+        prefix = checked_text(prefix, "prefix")
         self._check_open()
         with self._errors("cannot list"), self._locked(writing=False):
             found = self._found(prefix)

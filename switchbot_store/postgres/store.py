@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 
+from switchbot_store.arguments import (
+    checked_documents,
+    checked_keys,
+    checked_revisions,
+    checked_text,
+)
 from switchbot_store.codec import (
     MAX_KEY_LENGTH,
     decode_of_others,
@@ -109,7 +115,7 @@ class PostgresStore(StoreInterface):
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key, all as of one moment."""
-        wanted = [validate_key(key) for key in keys]
+        wanted = checked_keys(keys)
         if not wanted:
             return {}
         rows = self._execute(statements.GET_MANY, orjson.dumps(wanted)).value
@@ -138,7 +144,7 @@ class PostgresStore(StoreInterface):
         Returns their revisions. `write_ids` are the uuids to use as their revisions. Raises StoreDataError also
         when they exceed 128 MB together.
         """
-        encoded = {validate_key(key): encode(data) for key, data in documents.items()}
+        encoded = _encoded(documents)
         return self.set_encoded(encoded, write_ids or {})
 
     def set_encoded(
@@ -166,7 +172,8 @@ class PostgresStore(StoreInterface):
         See `StoreInterface.set_many_if`. Raises StoreConflictError, and StoreDataError
         as `set_many`.
         """
-        encoded = {validate_key(key): encode(data) for key, data in documents.items()}
+        encoded = _encoded(documents)
+        revisions = checked_revisions(revisions)
         if not encoded:
             return
         together = _together(encoded, {}, revisions)
@@ -185,9 +192,9 @@ class PostgresStore(StoreInterface):
         `write_id` is the uuid to use as the new one. Raises StoreUnavailableError when,
         after a broken connection, it cannot be told whether the write happened.
         """
-        return self.compare_and_set_encoded(
-            validate_key(key), encode(data), revision, write_id=write_id
-        )
+        key, encoded = validate_key(key), encode(data)
+        revision = checked_text(revision, "revision")
+        return self.compare_and_set_encoded(key, encoded, revision, write_id=write_id)
 
     def compare_and_set_encoded(
         self, key: str, encoded: bytes, revision: str, *, write_id: str | None = None
@@ -259,7 +266,7 @@ class PostgresStore(StoreInterface):
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys that begin with `prefix`, the internal ones too."""
-        pattern = statements.beginning(prefix).encode()
+        pattern = statements.beginning(checked_text(prefix, "prefix")).encode()
         rows = self._execute(statements.KEYS_WITH, pattern).value
         return sorted(self._usable(row[0] for row in rows))
 
@@ -354,6 +361,10 @@ class PostgresStore(StoreInterface):
         except Exception as error:
             self._last_error = f"{type(error).__name__}: {error}"
             raise
+
+
+def _encoded(documents: Mapping[str, Document]) -> dict[str, bytes]:
+    return {key: encode(each) for key, each in checked_documents(documents).items()}
 
 
 def _revision(write_id: str | None) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from switchbot_store.arguments import checked_path
 from switchbot_store.errors import (
     MigrationError,
     StoreDataError,
@@ -71,7 +72,7 @@ class SqliteFile:
         renewable: bool = False,
         looking: bool = False,
     ) -> None:
-        self.path: Path = Path(path)
+        self.path: Path = checked_path(path, "path")
         self._looking = looking
         self._renewable = renewable
         self._schema = schema
