@@ -153,7 +153,7 @@ def _postgres(config: StoreConfig) -> Health:
         problems.append(facts.newer)
     if not facts.writable:
         problems.append(_("the server accepts no writes"))
-    problems += facts.refused
+    problems += map(str, facts.refused)
     unread = {
         kind: _("the database is there, but this cannot be read: {why}", why=why)
         for kind, why in facts.unread.items()

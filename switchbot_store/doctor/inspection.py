@@ -44,7 +44,8 @@ from switchbot_store.model import Entry
 from switchbot_store.postgres.adoption import in_progress
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.migrations import load_migrations, pending
-from switchbot_store.postgres.trial import refused
+from switchbot_store.postgres.shape import COLUMNS as SHAPES
+from switchbot_store.postgres.trial import Refusal, refused
 from switchbot_store.postgres.unread import Unread
 from switchbot_store.postgres.wire import fetch
 
@@ -92,6 +93,12 @@ SELECT kind, '-', CASE WHEN at ~ '^\d{4}-' THEN (SELECT
 FROM json_store d, LATERAL (SELECT to_jsonb(d) ->> 'updated_at' AS at) AS written
 WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 """
+_UNLOGGED: Final = b"""
+SELECT relname FROM pg_class
+WHERE relpersistence = 'u' AND oid IN (
+    SELECT to_regclass(name) FROM jsonb_array_elements_text($1::jsonb) AS name)
+ORDER BY 1
+"""
 _IDENTITY: Final = b"SELECT data ->> 'id' FROM json_store WHERE kind = $1"
 _DOCUMENTS: Final = """
 COPY (SELECT kind, data::text, CASE WHEN isfinite(updated_at)
@@ -131,7 +138,8 @@ class DatabaseFacts:
     document asked for that is there, ``-`` where the table has none yet. `identity` is the name that failover stores know the
     database by, ``""`` before they met it. `refused` says what this role may not do that
     the program does; it was tried and rolled back. `unread` says of documents and history
-    why they could not be looked at, where that is so.
+    why they could not be looked at, where that is so. `unlogged` are tables that a crash
+    of the server empties.
     """
 
     server_version: str
@@ -153,8 +161,9 @@ class DatabaseFacts:
     revisions: Mapping[str, tuple[str, datetime | None]] = field(default_factory=dict)
     newest_row: datetime | None = None
     identity: str = ""
-    refused: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
     unread: Mapping[Kind, str] = field(default_factory=dict)
+    unlogged: list[str] = field(default_factory=list)
 
 
 class Inspection:
@@ -212,6 +221,7 @@ class Inspection:
                 identity=unread.or_else("", "documents", _identity),
                 refused=refused(connection) if not (missing or newer) else [],
                 unread=unread.found,
+                unlogged=_unlogged(connection),
             )
 
     def missing_migrations(self) -> list[str]:
@@ -371,6 +381,13 @@ def _schema(connection: Connection) -> tuple[int, list[str], str]:
         return migrations[-1].version, [], str(error)
     applied = [each.version for each in migrations if each not in missing]
     return max(applied, default=0), _names(missing), ""
+
+
+def _unlogged(connection: Connection) -> list[str]:
+    wanted = orjson.dumps(sorted(SHAPES))
+    return [
+        (name or b"").decode() for (name,) in fetch(connection, _UNLOGGED, (wanted,))
+    ]
 
 
 def _names(migrations: list[Any]) -> list[str]:

@@ -47,6 +47,13 @@ if TYPE_CHECKING:
     from switchbot_store.handover import Outcome, PendingWrite
 
 _LOGGER = logging.getLogger(__name__)
+_ATTEMPTS: Final = 2
+"""A document that is as it was before and after a write that went through twice was kept
+from changing; others who come in between make it another."""
+SUPPRESSED: Final = (
+    "PostgreSQL took a write and left json_store as it was: a trigger or a rule that is"
+    " not of this program returns nothing there; drop it, or let it return NEW"
+)
 _MAX_TOGETHER_BYTES: Final = 128 * 1024 * 1024
 """`jsonb` holds a quarter of a gigabyte; one statement stays well below."""
 
@@ -155,14 +162,33 @@ class PostgresStore(StoreInterface):
         Otherwise as `set_many`; for who needs the bytes too, or has them already.
         """
         revisions = {key: _revision(write_ids.get(key)).decode() for key in encoded}
-        if len(encoded) == 1:
-            for key, document in encoded.items():
-                revision = revisions[key].encode()
-                self._write(statements.SET, key.encode(), document, revision)
+        if not encoded:
             return revisions
-        if encoded:
-            self._write(statements.SET_MANY, _together(encoded, revisions))
+        if len(encoded) == 1:
+            ((key, document),) = encoded.items()
+            revision = revisions[key].encode()
+            answer = self._write(statements.SET, key.encode(), document, revision)
+        else:
+            answer = self._write(statements.SET_MANY, _together(encoded, revisions))
+        if int(answer.value[0][0] or 0) < len(encoded):
+            self._check_written(revisions, repeated=answer.repeated)
         return revisions
+
+    def _check_written(self, revisions: Mapping[str, str], *, repeated: bool) -> None:
+        """Raise StoreUnavailableError where a write that was not refused did nothing.
+
+        What was written before under this revision is rightly left alone. Of a write that
+        was `repeated` a document that is gone may have been written and deleted since.
+        """
+        rows = [{"kind": key, "revision": each} for key, each in revisions.items()]
+        unwritten = self._execute(statements.UNWRITTEN, orjson.dumps(rows)).value
+        if any(gone == b"f" or not repeated for (gone,) in unwritten):
+            raise self._suppressed()
+
+    def _suppressed(self) -> StoreUnavailableError:
+        error = StoreUnavailableError(SUPPRESSED)
+        self._last_error = str(error)
+        return error
 
     def set_many_if(
         self, documents: Mapping[str, Document], revisions: Mapping[str, str]
@@ -177,12 +203,17 @@ class PostgresStore(StoreInterface):
         if not encoded:
             return
         together = _together(encoded, {}, revisions)
-        strange, revision, made, *_ = self._write(
-            statements.SET_MANY_IF, together
-        ).value[0]
-        key = strange or made
-        if key is not None:
-            raise StoreConflictError(_text(key), _text(revision))
+        answer = self._write(statements.SET_MANY_IF, together)
+        strange, revision, made, written, _ = answer.value[0]
+        if strange is not None:
+            raise StoreConflictError(_text(strange), _text(revision))
+        if made is not None:
+            found = self.get_entry(_text(made)).revision
+            if not found:
+                raise self._suppressed()
+            raise StoreConflictError(_text(made), found)
+        if int(written or 0) < len(encoded) and not answer.repeated:
+            raise self._suppressed()
 
     def compare_and_set(
         self, key: str, data: Document, revision: str, *, write_id: str | None = None
@@ -201,34 +232,43 @@ class PostgresStore(StoreInterface):
     ) -> str:
         """Write what `codec.encode` made; otherwise as `compare_and_set`."""
         new = _revision(write_id)
-        answer = self._write(
-            statements.COMPARE_AND_SET if revision else statements.CREATE,
-            key.encode(),
-            encoded,
-            new,
-            revision.encode(),
-        )
-        outcome, stored, *_ = answer.value[0]
-        if outcome == statements.HAPPENED:
-            return new.decode()
-        found = _text(stored)
-        if answer.repeated and outcome == statements.UNKNOWN:
-            raise StoreUnavailableError(
-                f"{key!r} was written many times while the connection was broken: this"
-                " write may have been one of them"
+        for _ in range(_ATTEMPTS):
+            answer = self._write(
+                statements.COMPARE_AND_SET if revision else statements.CREATE,
+                key.encode(),
+                encoded,
+                new,
+                revision.encode(),
             )
-        if found == revision:
-            # Changed between the statement's view and its write: look again.
-            found = self.get_entry(key).revision
-        raise StoreConflictError(key, found)
+            outcome, stored, *_ = answer.value[0]
+            if outcome == statements.HAPPENED:
+                return new.decode()
+            found = _text(stored)
+            if answer.repeated and outcome == statements.UNKNOWN:
+                raise StoreUnavailableError(
+                    f"{key!r} was written many times while the connection was broken:"
+                    " this write may have been one of them"
+                )
+            if found == revision:
+                # Changed between the statement's view and its write: look again.
+                found = self.get_entry(key).revision
+            if found != revision:
+                raise StoreConflictError(key, found)
+        raise self._suppressed()
 
     def delete(self, key: str) -> bool:
         """Remove the document; tell whether there was one.
 
         Also true when a broken connection hid whether this call or another removed it.
         """
-        answer = self._write(statements.DELETE, validate_key(key).encode())
-        return answer.value[0][0] != b"0" or answer.repeated
+        kind = validate_key(key).encode()
+        for _ in range(_ATTEMPTS):
+            answer = self._write(statements.DELETE, kind)
+            there, deleted, _ = answer.value[0]
+            if deleted != b"0" or there is None:
+                return deleted != b"0" or answer.repeated
+            # It was there before the statement: somebody else was faster, or it stays.
+        raise self._suppressed()
 
     def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
         """Carry writes acknowledged elsewhere over, in one statement.
