@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-_FACTS_SECONDS: Final = 8.0
+_FACTS_SECONDS: Final = 6.0
 """Whoever asks how it fares has an answer within ten seconds, also of a pooler that lets
 clients in and waits for its server."""
 _LONG_SECONDS: Final = 6 * 3600.0
