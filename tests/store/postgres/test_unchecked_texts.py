@@ -155,7 +155,7 @@ def test_a_backup_has_what_can_be_read(unchecked, somebody, history, tmp_path, c
     assert "the document 'c' is left out: a text in it: no UTF-8" in caplog.text
     back = MemoryStore()
     kept = SqliteHistory(tmp_path / "history.sqlite")
-    restore(tmp_path / "backup", back, kept)
+    restore(back, kept, tmp_path / "backup")
     assert back.get("a") == {"name": "café"}
     assert [(row.zone, row.temperature, row.last_action) for row in kept.latest(9)] == [
         ("thé", 20.0, "chauffé"),
