@@ -161,7 +161,7 @@ SELECT (SELECT revision::text FROM json_store WHERE kind = $1),
 """ % (_IN_TIME % b"2", _OR_ERROR % b"2", NOW)
 # Of what one statement was to write and did not: is it there, as of a write before?
 UNWRITTEN: Final = b"""
-SELECT stored.kind IS NULL
+SELECT given.kind
 FROM jsonb_to_recordset($1::jsonb) AS given(kind text, revision uuid)
 LEFT JOIN json_store AS stored ON stored.kind = given.kind
 WHERE stored.kind IS NULL OR given.revision <> ALL (stored.revision || stored.recent)

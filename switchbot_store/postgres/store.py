@@ -171,18 +171,16 @@ class PostgresStore(StoreInterface):
         else:
             answer = self._write(statements.SET_MANY, _together(encoded, revisions))
         if int(answer.value[0][0] or 0) < len(encoded):
-            self._check_written(revisions, repeated=answer.repeated)
+            self._check_written(revisions)
         return revisions
 
-    def _check_written(self, revisions: Mapping[str, str], *, repeated: bool) -> None:
+    def _check_written(self, revisions: Mapping[str, str]) -> None:
         """Raise StoreUnavailableError where a write that was not refused did nothing.
 
-        What was written before under this revision is rightly left alone. Of a write that
-        was `repeated` a document that is gone may have been written and deleted since.
+        What was written before under this revision is rightly left alone.
         """
         rows = [{"kind": key, "revision": each} for key, each in revisions.items()]
-        unwritten = self._execute(statements.UNWRITTEN, orjson.dumps(rows)).value
-        if any(gone == b"f" or not repeated for (gone,) in unwritten):
+        if self._execute(statements.UNWRITTEN, orjson.dumps(rows)).value:
             raise self._suppressed()
 
     def _suppressed(self) -> StoreUnavailableError:
@@ -202,8 +200,8 @@ class PostgresStore(StoreInterface):
         revisions = checked_revisions(revisions)
         if not encoded:
             return
-        together = _together(encoded, {}, revisions)
-        answer = self._write(statements.SET_MANY_IF, together)
+        new = {key: _revision(None).decode() for key in encoded}
+        answer = self._write(statements.SET_MANY_IF, _together(encoded, new, revisions))
         strange, revision, made, written, _ = answer.value[0]
         if strange is not None:
             raise StoreConflictError(_text(strange), _text(revision))
@@ -212,8 +210,8 @@ class PostgresStore(StoreInterface):
             if not found:
                 raise self._suppressed()
             raise StoreConflictError(_text(made), found)
-        if int(written or 0) < len(encoded) and not answer.repeated:
-            raise self._suppressed()
+        if int(written or 0) < len(encoded):
+            self._check_written(new)
 
     def compare_and_set(
         self, key: str, data: Document, revision: str, *, write_id: str | None = None
