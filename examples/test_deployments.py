@@ -136,6 +136,9 @@ async def serve(
                 *(sys.executable, "-u", *how, *arguments),
                 cwd=tmp_path,
                 start_new_session=True,
+                # A shell that runs the tests in the background ignores Ctrl+C for them,
+                # and so would the server.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                 env={
                     "PATH": os.environ["PATH"],
                     "PORT": str(port),

@@ -4,7 +4,7 @@
 
     StoreError
     ├── StoreConfigError         an environment variable or argument is wrong
-    ├── StoreDataError           a document breaks the rules; `path` says where
+    ├── StoreDataError           a document or argument breaks the rules; `path` says where
     ├── StoreUnavailableError    the place behind the store cannot be reached
     │   └── SlowConnectionError  ... within the deadline
     ├── StoreConflictError       somebody else wrote first
@@ -54,9 +54,10 @@ class StoreConfigError(StoreError):
 
 
 class StoreDataError(StoreError):
-    """A document or key cannot be stored; nothing was written.
+    """A document or key cannot be stored, or an argument is no such thing at all.
 
-    `path` leads to the offending value, as in ``time_windows[0].start``. `problem` is
+    Nothing was written then. `path` leads to the offending value, as in
+    ``time_windows[0].start``, or is the argument's name. `problem` is
     set where a person's text, which would be lost, is what stands in the way.
     """
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_store.arguments import no_setting
 from switchbot_store.config import StoreConfig, accepted_backends, plugins
 from switchbot_store.errors import StoreConfigError
 from switchbot_store.files.store import JsonStore
@@ -146,7 +147,7 @@ def get_store(config: StoreConfig | None = None) -> StoreInterface:
     Raises StoreConfigError for a wrong variable, and for a password, user or database
     that the server refuses; StoreUnavailableError, MigrationError.
     """
-    config = StoreConfig.from_env() if config is None else config
+    config = _given(config)
     build = _BUILDERS.get(config.backend, _plugin)
     store = build(config)
     return store if config.home is None else HomeStore(store, config.home)
@@ -160,8 +161,16 @@ def get_history(config: StoreConfig | None = None) -> HistoryService:
     """
     from switchbot_store.factory import make_history  # noqa: PLC0415 - only for who keeps a history
 
-    config = StoreConfig.from_env() if config is None else config
+    config = _given(config)
     return make_history(config).open()
+
+
+def _given(config: StoreConfig | None) -> StoreConfig:
+    if config is None:
+        return StoreConfig.from_env()
+    if not isinstance(config, StoreConfig):
+        raise no_setting("a StoreConfig", config, "config")
+    return config
 
 
 def _json(config: StoreConfig) -> StoreInterface:

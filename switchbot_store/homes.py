@@ -11,9 +11,15 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
+from switchbot_store.arguments import (
+    checked_documents,
+    checked_keys,
+    checked_revisions,
+    checked_text,
+)
 from switchbot_store.codec import HOMES, is_internal
 from switchbot_store.errors import StoreConfigError, StoreConflictError
-from switchbot_store.interface import StoreInterface
+from switchbot_store.interface import StoreInterface, checked_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -89,7 +95,7 @@ class _Names:
         return name if refused or _SHARED.fullmatch(name) else self._prefix + name
 
     def keys(self, names: Iterable[str]) -> dict[str, str]:
-        return {self.key(name): name for name in names}
+        return {self.key(name): name for name in checked_keys(names)}
 
     def revisions(
         self, written: Mapping[str, str] | None, names: Mapping[str, str]
@@ -132,7 +138,7 @@ class HomeStore(StoreInterface):
     """
 
     def __init__(self, store: StoreInterface, home: str) -> None:
-        self.store = store
+        self.store = checked_store(store, "store")
         self._names = _Names(home)
 
     def __repr__(self) -> str:
@@ -159,6 +165,7 @@ class HomeStore(StoreInterface):
 
     def set_many(self, documents: Mapping[str, Document]) -> dict[str, str] | None:
         """Write several documents, all or nothing where the store does so."""
+        documents = checked_documents(documents)
         names = self._names.keys(documents)
         written = self.store.set_many(
             {key: documents[name] for key, name in names.items()}
@@ -170,6 +177,8 @@ class HomeStore(StoreInterface):
     ) -> None:
         """Write several documents if each of `revisions` is still that of its key."""
         key = self._names.key
+        documents = checked_documents(documents)
+        revisions = checked_revisions(revisions)
         with self._names.told_bare():
             self.store.set_many_if(
                 {key(name): data for name, data in documents.items()},
@@ -196,12 +205,12 @@ class HomeStore(StoreInterface):
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys of this home that begin so, the internal ones too."""
         whole = prefix_of(self.home)
-        found = self.store.keys_with(whole + prefix)
+        found = self.store.keys_with(whole + checked_text(prefix, "prefix"))
         return sorted(key.removeprefix(whole) for key in found)
 
     def forget(self, prefix: str) -> int:
         """Delete every document of this home whose key begins so."""
-        return self.store.forget(prefix_of(self.home) + prefix)
+        return self.store.forget(prefix_of(self.home) + checked_text(prefix, "prefix"))
 
     def lease(self, name: str, ttl_seconds: float) -> Lease | None:
         """Return the home's lease of that name, None while somebody else holds it."""
@@ -275,6 +284,7 @@ class AsyncHomeStore:
         self, documents: Mapping[str, Document]
     ) -> dict[str, str] | None:
         """Write several documents, all or nothing."""
+        documents = checked_documents(documents)
         names = self._names.keys(documents)
         written = await self.store.set_many(
             {key: documents[name] for key, name in names.items()}

@@ -14,6 +14,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
+from switchbot_store.arguments import (
+    checked_change,
+    checked_documents,
+    checked_keys,
+    checked_revisions,
+    checked_text,
+    no_setting,
+)
+from switchbot_store.codec import validate_key
 from switchbot_store.errors import StoreConflictError
 from switchbot_store.lease import Lease, take_lease
 
@@ -28,7 +37,9 @@ class StoreInterface(ABC):
     """A synchronous, thread-safe store of documents; also a context manager.
 
     It opens on first use or by `open()`. After `close()` every call raises
-    `StoreClosedError`. `monotonic` returns seconds; leases are watched by it.
+    `StoreClosedError`. An argument of a wrong type, as None for documents or a text for
+    keys, is StoreDataError by every call, before anything is done. `monotonic` returns
+    seconds; leases are watched by it.
 
     >>> from switchbot_store import MemoryStore, StoreConflictError
     >>> with MemoryStore() as store:  # or JsonStore, PostgresStore, FailoverStore
@@ -104,6 +115,7 @@ class StoreInterface(ABC):
 
         A backend that does not override this tells of none that is internal.
         """
+        prefix = checked_text(prefix, "prefix")
         return [key for key in self.keys() if key.startswith(prefix)]
 
     def forget(self, prefix: str) -> int:
@@ -116,7 +128,7 @@ class StoreInterface(ABC):
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key, in the order asked."""
-        return {key: self.get_entry(key) for key in keys}
+        return {key: self.get_entry(key) for key in checked_keys(keys)}
 
     def set_many(self, documents: Mapping[str, Document]) -> Mapping[str, str] | None:
         """Write several documents, all or nothing.
@@ -125,7 +137,7 @@ class StoreInterface(ABC):
         The derived form cannot promise "all or nothing"; every backend here overrides
         it.
         """
-        for key, data in documents.items():
+        for key, data in checked_documents(documents).items():
             self.set(key, data)
         return None
 
@@ -140,6 +152,8 @@ class StoreInterface(ABC):
         by PostgreSQL and in memory, unless somebody else made that very document in the
         same moment; the derived form may have written those before it.
         """
+        documents = checked_documents(documents)
+        revisions = checked_revisions(revisions)
         for key, data in documents.items():
             if key in revisions:
                 self.compare_and_set(key, data, revisions[key])
@@ -153,6 +167,7 @@ class StoreInterface(ABC):
         `change` gets its own copy, must be pure since it may run again, and returns the
         new document or None to leave it. Returns the document now stored.
         """
+        change = checked_change(change)
         while True:
             entry = self.get_entry(key)
             changed = change(entry.data)
@@ -165,8 +180,8 @@ class StoreInterface(ABC):
             return changed
 
     def document(self, key: str) -> DocumentView:
-        """Return a view bound to one key."""
-        return DocumentView(self, key)
+        """Return a view bound to one key. Raises StoreDataError for what is none."""
+        return DocumentView(self, validate_key(key))
 
     def lease(self, name: str, ttl_seconds: float) -> Lease | None:
         """Return the lease of that name, or None while somebody else holds it.
@@ -187,6 +202,13 @@ class StoreInterface(ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def checked_store(store: StoreInterface, variable: str) -> StoreInterface:
+    """Return a store that something is made with; StoreConfigError for what is none."""
+    if not isinstance(store, StoreInterface):
+        raise no_setting("a store", store, variable)
+    return store
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 from weakref import WeakKeyDictionary
 
+from switchbot_store.arguments import checked_text
 from switchbot_store.errors import StoreConflictError, StoreDataError
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def take_lease(
     live, counted from the first of these calls. Raises StoreDataError for a wrong name
     or time, StoreUnavailableError.
     """
-    if not name:
+    if not checked_text(name, "name"):
         raise StoreDataError("a lease has a name", path="name")
     if not _is_time(ttl_seconds):
         raise StoreDataError(

@@ -8,6 +8,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from switchbot_store.arguments import (
+    checked_documents,
+    checked_keys,
+    checked_revisions,
+    checked_text,
+)
 from switchbot_store.codec import decode, encode, is_internal, validate_key
 from switchbot_store.errors import StoreClosedError, StoreConflictError
 from switchbot_store.interface import StoreInterface
@@ -63,9 +69,10 @@ class MemoryStore(StoreInterface):
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key, all as of one moment."""
+        wanted = checked_keys(keys)
         with self._lock:
             self._check_open()
-            found = {key: self._documents.get(validate_key(key)) for key in keys}
+            found = {key: self._documents.get(key) for key in wanted}
         return {
             key: Entry({}, "", None) if stored is None else _entry(key, stored)
             for key, stored in found.items()
@@ -80,7 +87,7 @@ class MemoryStore(StoreInterface):
 
     def set_many(self, documents: Mapping[str, Document]) -> dict[str, str]:
         """Write several documents, all or nothing; return their revisions."""
-        encoded = {validate_key(key): encode(data) for key, data in documents.items()}
+        encoded = _encoded(documents)
         with self._lock:
             self._check_open()
             return {key: self._put(key, each) for key, each in encoded.items()}
@@ -89,7 +96,8 @@ class MemoryStore(StoreInterface):
         self, documents: Mapping[str, Document], revisions: Mapping[str, str]
     ) -> None:
         """Write several documents if each of `revisions` is still there, or none."""
-        encoded = {validate_key(key): encode(data) for key, data in documents.items()}
+        encoded = _encoded(documents)
+        revisions = checked_revisions(revisions)
         with self._lock:
             self._check_open()
             for key in encoded.keys() & revisions.keys():
@@ -103,6 +111,7 @@ class MemoryStore(StoreInterface):
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""
         key, encoded = validate_key(key), encode(data)
+        revision = checked_text(revision, "revision")
         with self._lock:
             self._check_open()
             stored = self._documents.get(key)
@@ -127,6 +136,7 @@ class MemoryStore(StoreInterface):
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys that begin with `prefix`, the internal ones too."""
+        prefix = checked_text(prefix, "prefix")
         with self._lock:
             self._check_open()
             return self._keys.beginning(prefix)
@@ -163,6 +173,10 @@ class MemoryStore(StoreInterface):
             self._keys.add(key)
         self._documents[key] = _Stored(encoded, revision, self._now())
         return revision
+
+
+def _encoded(documents: Mapping[str, Document]) -> dict[str, bytes]:
+    return {key: encode(each) for key, each in checked_documents(documents).items()}
 
 
 def _entry(key: str, stored: _Stored) -> Entry:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from switchbot_store.codec import decode, encode
+from switchbot_store.arguments import checked_change, checked_documents, checked_keys
+from switchbot_store.codec import decode, encode, validate_key
 from switchbot_store.errors import StoreConflictError, StoreError
 from switchbot_store.model import Entry
 
@@ -78,7 +79,7 @@ class VisitStore:
 
     async def get(self, key: str) -> Document:
         """Return the document, ``{}`` if it was never set."""
-        if key in self._unsaved:
+        if validate_key(key) in self._unsaved:
             return _copy(self._unsaved[key])
         return (await self.get_entry(key)).data
 
@@ -87,7 +88,7 @@ class VisitStore:
 
         What was set here is written first: an entry has the store's own revision.
         """
-        wanted = list(keys)
+        wanted = checked_keys(keys)
         if any(key in self._unsaved for key in wanted):
             await self.leave()
         missing = [key for key in wanted if key not in self._read]
@@ -99,15 +100,17 @@ class VisitStore:
 
     async def set(self, key: str, data: Document) -> None:
         """Note what is to be written."""
-        await self.set_many({key: data})
+        await self.set_many({validate_key(key): data})
 
     async def set_many(self, documents: Mapping[str, Document]) -> None:
         """Note what is to be written. Raises StoreDataError for what cannot be."""
-        self._unsaved |= {key: _copy(data) for key, data in documents.items()}
+        self._unsaved |= {
+            key: _copy(data) for key, data in checked_documents(documents).items()
+        }
 
     async def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write now, if the stored revision equals `revision`; return the new one."""
-        if key in self._unsaved:
+        if validate_key(key) in self._unsaved:
             await self.leave()
         new = await self._ask(self._whole.compare_and_set(key, data, revision))
         if not revision:
@@ -117,6 +120,7 @@ class VisitStore:
 
     async def update(self, key: str, change: Change) -> Document:
         """Apply a pure change to the document as it is here; written by `leave`."""
+        change = checked_change(change)
         found = await self.get(key)
         changed = change(_copy(found))
         if changed is None:
@@ -130,7 +134,7 @@ class VisitStore:
 
     async def delete(self, key: str) -> bool:
         """Remove the document now; tell whether there was one."""
-        self._unsaved.pop(key, None)
+        self._unsaved.pop(validate_key(key), None)
         self._read.pop(key, None)
         return await self._ask(self._whole.delete(key))
 

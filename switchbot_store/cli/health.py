@@ -99,9 +99,10 @@ def health(ctx: click.Context, as_json: bool) -> None:
 
     A document and a row are written and taken back, a file is written and removed.
 
-    The exit code is 0 when writes can be acknowledged. With STRICT_HEALTH_CHECKS that
-    has to be by the store itself, not by the local journal in its place, and no
-    document may be one that a person left unreadable.
+    The exit code is 0 when writes can be acknowledged and the database, where it
+    answers, refuses none of them for good. With STRICT_HEALTH_CHECKS that has to be by
+    the store itself, not by the local journal in its place, and no document may be one
+    that a person left unreadable.
     """
     config = StoreConfig.from_env().whole
     found = examine(config)
@@ -153,7 +154,7 @@ def _postgres(config: StoreConfig) -> Health:
         problems.append(facts.newer)
     if not facts.writable:
         problems.append(_("the server accepts no writes"))
-    problems += facts.refused
+    problems += map(str, facts.refused)
     unread = {
         kind: _("the database is there, but this cannot be read: {why}", why=why)
         for kind, why in facts.unread.items()

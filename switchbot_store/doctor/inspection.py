@@ -6,12 +6,13 @@ fares, or backs it up before that happens, comes here.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
@@ -40,11 +41,13 @@ from switchbot_store.instants import (
     checked_instant,
     from_microseconds,
 )
-from switchbot_store.model import Entry
+from switchbot_store.model import Document, Entry
 from switchbot_store.postgres.adoption import in_progress
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.migrations import load_migrations, pending
-from switchbot_store.postgres.trial import refused
+from switchbot_store.postgres.shape import COLUMNS as SHAPES
+from switchbot_store.postgres.trial import Refusal, refused
+from switchbot_store.postgres.unchecked import AS_THEY_LIE, readable, shown
 from switchbot_store.postgres.unread import Unread
 from switchbot_store.postgres.wire import fetch
 
@@ -56,7 +59,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-_FACTS_SECONDS: Final = 8.0
+_FACTS_SECONDS: Final = 6.0
 """Whoever asks how it fares has an answer within ten seconds, also of a pooler that lets
 clients in and waits for its server."""
 _LONG_SECONDS: Final = 6 * 3600.0
@@ -91,6 +94,14 @@ SELECT kind, '-', CASE WHEN at ~ '^\d{4}-' THEN (SELECT
     THEN (extract(epoch FROM at::timestamptz) * 1000000)::bigint END) END
 FROM json_store d, LATERAL (SELECT to_jsonb(d) ->> 'updated_at' AS at) AS written
 WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+"""
+_UNCHECKED: Final = "SQL_ASCII"
+_NAMES: Final = frozenset({"zone", "device_id", "attribute"})
+_UNLOGGED: Final = b"""
+SELECT relname FROM pg_class
+WHERE relpersistence = 'u' AND oid IN (
+    SELECT to_regclass(name) FROM jsonb_array_elements_text($1::jsonb) AS name)
+ORDER BY 1
 """
 _IDENTITY: Final = b"SELECT data ->> 'id' FROM json_store WHERE kind = $1"
 _DOCUMENTS: Final = """
@@ -131,7 +142,8 @@ class DatabaseFacts:
     document asked for that is there, ``-`` where the table has none yet. `identity` is the name that failover stores know the
     database by, ``""`` before they met it. `refused` says what this role may not do that
     the program does; it was tried and rolled back. `unread` says of documents and history
-    why they could not be looked at, where that is so.
+    why they could not be looked at, where that is so. `unlogged` are tables that a crash
+    of the server empties.
     """
 
     server_version: str
@@ -153,8 +165,9 @@ class DatabaseFacts:
     revisions: Mapping[str, tuple[str, datetime | None]] = field(default_factory=dict)
     newest_row: datetime | None = None
     identity: str = ""
-    refused: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
     unread: Mapping[Kind, str] = field(default_factory=dict)
+    unlogged: list[str] = field(default_factory=list)
 
 
 class Inspection:
@@ -212,6 +225,7 @@ class Inspection:
                 identity=unread.or_else("", "documents", _identity),
                 refused=refused(connection) if not (missing or newer) else [],
                 unread=unread.found,
+                unlogged=_unlogged(connection),
             )
 
     def missing_migrations(self) -> list[str]:
@@ -230,6 +244,9 @@ class Inspection:
             connection.transaction(),
         ):
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            if connection.info.parameter_status("server_encoding") == _UNCHECKED:
+                # Else one text that is no UTF-8 would end it all.
+                connection.execute(AS_THEY_LIE)
             yield Snapshot(connection, self.description)
 
 
@@ -268,12 +285,12 @@ class Snapshot:
         """Yield every document that is not internal."""
         if not _has_table(self._connection, "json_store"):
             return
-        for key, data, at in self._copied(_DOCUMENTS):
+        for name, data, at in self._copied(_DOCUMENTS):
+            key = shown(name)
             if not is_internal(key):
                 updated_at = from_microseconds(int(at)) if at else None
                 try:
-                    document = decode(data, key=validate_key(key))
-                    encode(document)
+                    document = _document(name, data)
                 except (UnreadableError, StoreDataError) as error:
                     _LOGGER.warning("the document %.40r is left out: %s", key, error)
                     continue
@@ -296,7 +313,7 @@ class Snapshot:
         distinct = DistinctTimestamps()
         for (text,) in self._copied(_ROWS):
             try:
-                sample = _adopted(orjson.loads(text), distinct)
+                sample = _adopted(_values(text), distinct)
             except (StoreDataError, ValueError, TypeError):
                 self.left_out += 1
                 continue
@@ -307,10 +324,10 @@ class Snapshot:
         if not _has_table(self._connection, "state_history_hourly"):
             return
         for (text,) in self._copied(_HOURS):
-            values = orjson.loads(text)
             try:
+                values = _values(text)
                 yield frozen_hour({**values, "timestamp": values["bucket"]})
-            except StoreDataError:
+            except (StoreDataError, ValueError):
                 self.left_out += 1
 
     def has_readings(self) -> bool:
@@ -328,23 +345,62 @@ class Snapshot:
         if not _has_table(self._connection, "device_readings"):
             return
         for (text,) in self._copied(_READINGS):
-            yield checked_reading(_read(orjson.loads(text)))
+            try:
+                yield checked_reading(_read(_values(text)))
+            except (StoreDataError, ValueError):
+                self.left_out += 1
 
     def reading_hours(self) -> Iterator[Mapping[str, Any]]:
         """Yield every hour of devices whose readings are gone."""
         if not _has_table(self._connection, "device_readings_hourly"):
             return
         for (text,) in self._copied(_READING_HOURS):
-            values = orjson.loads(text)
-            at = datetime.fromisoformat(values["bucket"])
-            yield checked_hour({**values, "timestamp": at})
+            try:
+                values = _values(text)
+                at = datetime.fromisoformat(values["bucket"])
+                yield checked_hour({**values, "timestamp": at})
+            except (StoreDataError, ValueError):
+                self.left_out += 1
 
-    def _copied(self, statement: Any) -> Iterator[tuple[str, ...]]:
+    def _copied(self, statement: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield rows of texts, and of bytes where one is no UTF-8."""
         with (
             self._connection.cursor() as cursor,
             cursor.copy(statement) as copy,
         ):
-            yield from copy.rows()
+            for row in copy.rows():
+                yield tuple(map(readable, row))
+
+
+def _document(key: str | bytes, data: str | bytes) -> Document:
+    """Return a document. Raises StoreDataError, UnreadableError."""
+    if isinstance(key, bytes):
+        raise StoreDataError("no UTF-8", path="its key")
+    if isinstance(data, bytes):
+        raise StoreDataError("no UTF-8", path="a text in it")
+    document = decode(data, key=validate_key(key))
+    encode(document)
+    return document
+
+
+def _values(text: str | bytes) -> dict[str, Any]:
+    """Return the columns of a row. Raises ValueError.
+
+    Of texts that are no UTF-8 names stay, as they are shown; the others are unknown, as
+    where they are read.
+    """
+    if isinstance(text, str):
+        return cast("dict[str, Any]", orjson.loads(text))
+    values = json.loads(text.decode(errors="surrogateescape"))
+    for name, value in values.items():
+        try:
+            orjson.dumps(value)
+        except TypeError:
+            known = name in _NAMES and isinstance(value, str)
+            values[name] = (
+                shown(value.encode(errors="surrogateescape")) if known else None
+            )
+    return cast("dict[str, Any]", values)
 
 
 def _read(values: dict[str, Any]) -> DeviceReading:
@@ -371,6 +427,13 @@ def _schema(connection: Connection) -> tuple[int, list[str], str]:
         return migrations[-1].version, [], str(error)
     applied = [each.version for each in migrations if each not in missing]
     return max(applied, default=0), _names(missing), ""
+
+
+def _unlogged(connection: Connection) -> list[str]:
+    wanted = orjson.dumps(sorted(SHAPES))
+    return [
+        (name or b"").decode() for (name,) in fetch(connection, _UNLOGGED, (wanted,))
+    ]
 
 
 def _names(migrations: list[Any]) -> list[str]:

@@ -12,6 +12,7 @@ from switchbot_store.errors import StoreError
 from switchbot_store.failover.lineage import left_behind
 from switchbot_store.failover.mirror import read_identity, read_mirror
 from switchbot_store.files.store import JsonStore
+from switchbot_store.languages import later
 from switchbot_store.languages import translated as _
 from switchbot_store.postgres.location import is_local, parameters_of
 
@@ -100,6 +101,13 @@ def _location(
 
 
 def _durability(facts: DatabaseFacts) -> Iterator[SetupFinding]:
+    for table in facts.unlogged:
+        yield SetupFinding(
+            "durability",
+            "problem",
+            _("{table} is unlogged: a crash of the server empties it", table=table),
+            _("As its owner: ALTER TABLE {table} SET LOGGED.", table=table),
+        )
     if facts.fsync != "on":
         yield SetupFinding(
             "durability",
@@ -199,16 +207,30 @@ def _writable(facts: DatabaseFacts) -> Iterator[SetupFinding]:
         )
 
 
+_REFUSAL_ADVICE: Final = {
+    "rights": later(
+        "As the tables' owner: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL"
+        " TABLES IN SCHEMA public TO the role, and USAGE ON ALL SEQUENCES."
+    ),
+    "policies": later(
+        "As the table's owner: CREATE POLICY ... FOR ALL TO the role USING (true) WITH"
+        " CHECK (true), or ALTER TABLE ... DISABLE ROW LEVEL SECURITY. A GRANT does not help."
+    ),
+    "others": later(
+        "`\\d+` of that table in psql shows what is not of this program: columns,"
+        " constraints, triggers, rules, policies, publications. Drop it, or change it so"
+        " that it lets these rows be."
+    ),
+}
+
+
 def _grants(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     for refusal in facts.refused if facts.writable else ():
         yield SetupFinding(
             "grants",
             "problem",
-            refusal,
-            _(
-                "As the tables' owner: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL"
-                " TABLES IN SCHEMA public TO the role, and USAGE ON ALL SEQUENCES."
-            ),
+            refusal.text,
+            _(_REFUSAL_ADVICE[refusal.by]),
         )
 
 

@@ -25,9 +25,16 @@ import os
 import threading
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
+from switchbot_store.arguments import (
+    checked_documents,
+    checked_keys,
+    checked_number,
+    checked_path,
+    checked_paths,
+    checked_text,
+)
 from switchbot_store.codec import encode, validate_key
 from switchbot_store.deadlines import time_limit
 from switchbot_store.errors import (
@@ -45,11 +52,12 @@ from switchbot_store.failover.reading import READ_SECONDS, Reader
 from switchbot_store.failover.resync import Resync
 from switchbot_store.failover.safekeeping import Safekeeping
 from switchbot_store.failover.writing import CONNECT_SECONDS, Writer
-from switchbot_store.interface import StoreInterface
+from switchbot_store.interface import StoreInterface, checked_store
 from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from switchbot_store.lease import Lease
 
@@ -104,13 +112,13 @@ class FailoverStore(StoreInterface):
                 f"the profile is {profile!r}; accepted: {', '.join(PROFILES)}",
                 variable="profile",
             )
-        self.directory: Path = Path(local_directory)
+        self.directory: Path = checked_path(local_directory, "local_directory")
         self.monotonic = monotonic
-        self._primary = primary_of(primary)
+        self._primary = primary_of(checked_store(primary, "primary"))
         self._policy = policy_of(policy)
         self._economy = profile == "economy"
-        self._paths = dict(paths or {})
-        self._carry_seconds = carry_seconds
+        self._paths = checked_paths(paths)
+        self._carry_seconds = checked_number(carry_seconds, "carry_seconds")
         self._strict = strict_health_checks
         self._background = background
         self._now = now
@@ -134,7 +142,7 @@ class FailoverStore(StoreInterface):
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key, all from one place."""
-        wanted = [validate_key(key) for key in keys]
+        wanted = checked_keys(keys)
         return self._ready().reader.entries(wanted)
 
     def keys(self) -> list[str]:
@@ -143,7 +151,7 @@ class FailoverStore(StoreInterface):
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys that begin with `prefix`, the internal ones too."""
-        return self._ready().reader.keys_with(prefix)
+        return self._ready().reader.keys_with(checked_text(prefix, "prefix"))
 
     def forget(self, prefix: str) -> int:
         """Delete every document whose key begins so, with its lost conflicts.
@@ -173,8 +181,8 @@ class FailoverStore(StoreInterface):
     def set_many(self, documents: Mapping[str, Document]) -> None:
         """Write several documents, all or nothing."""
         given = {
-            validate_key(key): Given(data, encode(data))
-            for key, data in documents.items()
+            key: Given(data, encode(data))
+            for key, data in checked_documents(documents).items()
         }
         life = self._ready()
         if given:
@@ -188,6 +196,7 @@ class FailoverStore(StoreInterface):
         raises StoreUnavailableError.
         """
         key, document = validate_key(key), Given(data, encode(data))
+        revision = checked_text(revision, "revision")
         return self._ready().writer.compare_and_set(key, document, revision)
 
     def delete(self, key: str) -> bool:

@@ -7,9 +7,9 @@ import time
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from numbers import Real
 from typing import TYPE_CHECKING, Final, Self
 
+from switchbot_store.arguments import checked_number, checked_zone
 from switchbot_store.deadlines import time_limit
 from switchbot_store.errors import (
     StoreClosedError,
@@ -74,11 +74,6 @@ def _utc_now() -> datetime:
 def _is_span(value: object) -> bool:
     """Tell whether it is a span of time, and not of none."""
     return isinstance(value, timedelta) and bool(value)
-
-
-def _is_number(value: object) -> bool:
-    """Tell whether it can be compared with one; a library's own numbers can."""
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _pieces(
@@ -147,9 +142,14 @@ class HistoryService:
         monotonic: Callable[[], float] = time.monotonic,
         readings: DeviceHistory | None = None,
     ) -> None:
-        if not (_is_number(batch_size) and batch_size >= 1):
-            raise StoreConfigError("at least 1", variable="batch_size")
-        if not (_is_number(flush_interval_seconds) and flush_interval_seconds > 0):
+        checked_number(batch_size, "batch_size", least=1, finite=False)
+        checked_number(flush_interval_seconds, "flush_interval_seconds", finite=False)
+        checked_number(close_timeout_seconds, "close_timeout_seconds")
+        checked_number(max_buffered_rows, "max_buffered_rows", finite=False)
+        checked_number(max_buffered_bytes, "max_buffered_bytes", finite=False)
+        if retention_days is not None:
+            checked_number(retention_days, "retention_days")
+        if not flush_interval_seconds > 0:
             raise StoreConfigError("above 0", variable="flush_interval_seconds")
         if journal and spill is None:
             raise StoreConfigError("a journal needs a spill", variable="journal")
@@ -324,7 +324,7 @@ class HistoryService:
         StoreUnavailableError.
         """
         start, end = checked_range(start, end)
-        wanted = row_fields(fields)
+        wanted, zone = row_fields(fields), checked_zone(zone)
         check_shape(points, bucket)
         self._ready()
         if points is None and bucket is None:
@@ -361,7 +361,8 @@ class HistoryService:
         meanwhile neither shift nor repeat others. Raises as `query`.
         """
         start, end = checked_range(start, end)
-        wanted = row_fields(fields)
+        wanted, zone = row_fields(fields), checked_zone(zone)
+        page_rows = int(checked_number(page_rows, "page_rows", least=1))
         self._ready()
         return self._pages(start, end, zone, wanted, page_rows)
 
@@ -420,6 +421,7 @@ class HistoryService:
         """
         if type(n) is not int or n < 0:
             raise StoreConfigError(f"0 or more, not {n!r}", variable="n")
+        zone = checked_zone(zone)
         self._ready()
         found = self.backend.latest(n, zone=zone) if n else []
         until = self._now() + _AHEAD
@@ -449,8 +451,8 @@ class HistoryService:
         most frequent one; ``distinct_actions``; ``total_errors``, the sum;
         ``max_api_requests``. Raises StoreConfigError for what is no number, or below 0.
         """
-        if not (_is_number(hours) and hours >= 0):
-            raise StoreConfigError(f"0 or more, not {hours!r}", variable="hours")
+        checked_number(hours, "hours", finite=False)
+        zone = checked_zone(zone)
         self._ready()
         try:
             since = self._now() - timedelta(hours=hours)
@@ -491,6 +493,7 @@ class HistoryService:
         start, end = checked_range(start, end)
         if not _is_span(by):
             raise StoreConfigError("more or less than nothing", variable="by")
+        zone = checked_zone(zone)
         for edge in (start, end):
             try:
                 checked_instant(edge + by)

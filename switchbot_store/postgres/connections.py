@@ -25,6 +25,7 @@ from typing import (
 import psycopg
 from psycopg_pool import PoolClosed
 
+from switchbot_store.arguments import checked_number
 from switchbot_store.deadlines import WATCHDOG, connect_limit, limited
 from switchbot_store.errors import (
     MigrationError,
@@ -120,9 +121,11 @@ class Connections:
         self._schema_work = schema_work
         self._working: SchemaWork | None = None
         self._pooler = pooler
-        self._max_size = max_size
-        self._timeout_seconds = timeout_seconds
-        self._connect_timeout_seconds = connect_timeout_seconds
+        self._max_size = int(checked_number(max_size, "max_size", least=1))
+        self._timeout_seconds = checked_number(timeout_seconds, "timeout_seconds")
+        self._connect_timeout_seconds = checked_number(
+            connect_timeout_seconds, "connect_timeout_seconds"
+        )
         self._patient = patient
         self._opening = threading.Lock()
         self._process_id = os.getpid()

@@ -158,6 +158,17 @@ def is_for_good(text: str) -> bool | None:
     return False if _PASSING.search(text) else None
 
 
+def words_of(error: psycopg.Error) -> str:
+    """Return what the server said, in one line, without what was to be written.
+
+    Its detail has the whole row, and so a document's secrets.
+    """
+    said = error.diag.message_primary
+    hint = error.diag.message_hint
+    text = str(error) if said is None else f"{said} ({hint})" if hint else said
+    return " ".join(text.split()) or type(error).__name__
+
+
 def is_mistake(error: psycopg.Error) -> bool:
     """Tell whether a statement is wrong whatever the server holds, so never an outage.
 
@@ -175,7 +186,9 @@ def translated(error: psycopg.Error, *, expired: bool = False) -> StoreError:
     """
     if is_mistake(error):
         raise error
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = words_of(error)
+    if error.diag.message_primary is not None:
+        error.args = (text,)  # a traceback of the cause shows no more than this does
     state = error.sqlstate or ""
     if expired or isinstance(error, PoolTimeout) or state == _QUERY_CANCELED:
         return SlowConnectionError(f"PostgreSQL did not answer in time: {text}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg import capabilities
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from switchbot_store.arguments import no_setting
 from switchbot_store.errors import StoreConfigError
 from switchbot_store.postgres.urls import (
     ENCRYPTED,
@@ -40,6 +41,8 @@ def connection_string(conninfo: str | None, *, variable: str = "POSTGRES_URL") -
     meant, unless the string or ``PGTARGETSESSIONATTRS`` says otherwise. Raises
     StoreConfigError naming `variable`, without repeating what could be a password.
     """
+    if conninfo is not None and not isinstance(conninfo, str):
+        raise no_setting("a URL or a libpq string", conninfo, variable)
     parameters = parameters_from(conninfo or "", variable=variable)
     parameters.setdefault("application_name", APPLICATION_NAME)
     parameters["client_encoding"] = "UTF8"

@@ -39,7 +39,7 @@ from psycopg.rows import tuple_row
 from switchbot_store.errors import MigrationError, StoreUnavailableError
 from switchbot_store.postgres import adoption
 from switchbot_store.postgres.connecting import connected
-from switchbot_store.postgres.errors import is_broken_connection
+from switchbot_store.postgres.errors import is_broken_connection, words_of
 from switchbot_store.postgres.location import (
     POOL_CONNECT_SECONDS,
     connection_options,
@@ -47,6 +47,11 @@ from switchbot_store.postgres.location import (
 )
 from switchbot_store.postgres.schema_work import BorrowedLender, OwnLender
 from switchbot_store.postgres.shape import WITHOUT_TRIGGER, Shape, looked_at
+from switchbot_store.postgres.version_table import (
+    make_version_table,
+    remember,
+    version_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,22 +66,6 @@ _LOGGER = logging.getLogger(__name__)
 OWN_NAMESPACE: Final = "switchbot_store"
 _FILE_NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
 
-_CREATE: Final = """
-CREATE TABLE IF NOT EXISTS switchbot_store_migrations (
-    namespace text NOT NULL,
-    version integer NOT NULL,
-    name text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (namespace, version)
-)
-"""
-_VERSION: Final = """
-SELECT coalesce(max(version), 0) FROM switchbot_store_migrations WHERE namespace = %s
-"""
-_REMEMBER: Final = """
-INSERT INTO switchbot_store_migrations (namespace, version, name) VALUES (%s, %s, %s)
-ON CONFLICT (namespace, version) DO UPDATE SET applied_at = now()
-"""
 # What each of our own files makes. A table that is gone again, or has another shape than
 # the file gave it, was dropped or replaced by somebody: its file is applied anew.
 _TABLES: Final = {
@@ -264,8 +253,8 @@ def pending(
 def _found(connection: psycopg.Connection[Any], namespace: str) -> tuple[int, Shape]:
     """Return the version that a database has by its number, and what its tables lack."""
     shape = looked_at(connection)
-    version = _row(connection, _VERSION, namespace)[0] if shape.numbered else 0
-    return version, shape if namespace == OWN_NAMESPACE else Shape(shape.numbered, {})
+    version = version_of(connection, namespace, own=OWN_NAMESPACE)
+    return version, shape if namespace == OWN_NAMESPACE else Shape({})
 
 
 def _tables(through: int | None) -> list[str]:
@@ -336,7 +325,7 @@ def _applied(
         except adoption.BUSY as error:
             if time.monotonic() >= gives_up_at:
                 raise adoption.BusyTableError(
-                    f"{namespace}: a table is in use: {error}"
+                    f"{namespace}: a table is in use: {words_of(error)}"
                 ) from error
             _LOGGER.debug("a table is in use, trying again: %s", error)
         threading.Event().wait(pause)
@@ -355,7 +344,7 @@ def _apply(
         _take_lock(connection)
         connection.execute(_NO_LIMIT)
         connection.execute(_NO_LONG_WAIT.encode())
-        connection.execute(_CREATE)
+        make_version_table(connection)
         # Asked again: another process may have been faster.
         version, shape = _found(connection, namespace)
         wrong = shape.described(_tables(version))
@@ -377,11 +366,9 @@ def _apply(
                 if is_broken_connection(error) or isinstance(error, adoption.BUSY):
                     raise
                 raise MigrationError(
-                    f"{namespace} {migration.version:04d}_{migration.name}: {error}"
+                    f"{namespace} {migration.version:04d}_{migration.name}: {words_of(error)}"
                 ) from error
-            connection.execute(
-                _REMEMBER, (namespace, migration.version, migration.name)
-            )
+            remember(connection, namespace, migration.version, migration.name)
             applied.append(migration.version)
         if applied and namespace == OWN_NAMESPACE:
             _check(connection, through)
@@ -433,5 +420,5 @@ def _errors(namespace: str) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         if is_broken_connection(error):
-            raise StoreUnavailableError(f"PostgreSQL: {error}") from error
-        raise MigrationError(f"{namespace}: {error}") from error
+            raise StoreUnavailableError(f"PostgreSQL: {words_of(error)}") from error
+        raise MigrationError(f"{namespace}: {words_of(error)}") from error

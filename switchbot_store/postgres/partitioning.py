@@ -30,6 +30,7 @@ from switchbot_store.postgres.adoption import (
     LOCK_PATIENCE_SECONDS,
 )
 from switchbot_store.postgres.connecting import connected
+from switchbot_store.postgres.errors import words_of
 from switchbot_store.postgres.location import (
     POOL_CONNECT_SECONDS,
     connection_options,
@@ -139,7 +140,7 @@ def partition(
             try:
                 done = parting.run(partial(_tell, progress, table, share))
             except psycopg.Error as error:
-                raise MigrationError(f"{table}: {error}") from error
+                raise MigrationError(f"{table}: {words_of(error)}") from error
             if done is not None:
                 found.append(done)
     progress(1.0, "")
@@ -355,7 +356,9 @@ class _Parting:
                 return work()
             except BUSY as error:
                 if self._monotonic() >= gives_up_at:
-                    raise MigrationError(f"{self._table} is in use: {error}") from error
+                    raise MigrationError(
+                        f"{self._table} is in use: {words_of(error)}"
+                    ) from error
             threading.Event().wait(_PAUSE_SECONDS)
 
     def _limit_waiting(self) -> None:

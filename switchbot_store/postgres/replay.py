@@ -68,7 +68,8 @@ def replayed(
         if not left:
             return [outcomes[write.key] for write in writes]
     raise StoreUnavailableError(
-        f"{len(left)} documents were changed each time they were to be written"
+        f"{len(left)} documents were changed each time they were to be written, or kept"
+        " from it by a trigger or a rule that is not of this program"
     )
 
 

@@ -110,7 +110,7 @@ _TRIGGER_TYPE: Final = 1 + 2 + 16
 """FOR EACH ROW, BEFORE, UPDATE"""
 
 _WRONG: Final = f"""
-SELECT to_regclass('switchbot_store_migrations') IS NOT NULL, looked.* FROM (
+SELECT looked.* FROM (
 WITH wanted (place, name, type) AS (VALUES {_WANTED}
 ), keys (place, names) AS (VALUES {_WANTED_KEYS}
 ), defaults (place, name) AS (VALUES {_values(*_DEFAULTS)}
@@ -171,7 +171,6 @@ SELECT ARRAY(SELECT place FROM wrong ORDER BY place, what),
 class Shape(NamedTuple):
     """What was found. `wrong` has, for each table, what there is to say of it."""
 
-    numbered: bool
     wrong: dict[str, list[str]]
 
     def described(self, tables: Iterable[str] = tuple(COLUMNS)) -> str:
@@ -188,8 +187,8 @@ def looked_at(connection: psycopg.Connection[Any]) -> Shape:
     """Look at our tables; needs no right on any of them."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(_WRONG.encode(), prepare=False).fetchone()
-    numbered, places, words = row or (False, (), ())
+    places, words = row or ((), ())
     wrong: dict[str, list[str]] = {}
     for table, what in zip(places, words, strict=True):
         wrong.setdefault(table, []).append(what)
-    return Shape(numbered, wrong)
+    return Shape(wrong)

@@ -156,8 +156,16 @@ WITH written AS (
 
 DELETE: Final = b"""
 WITH written AS (DELETE FROM json_store WHERE kind = $1 AND %b RETURNING %b)
-%b
-""" % (_IN_TIME % b"2", _OR_ERROR % b"2", _COUNTED)
+SELECT (SELECT revision::text FROM json_store WHERE kind = $1),
+    (SELECT count(*) FROM written), %b
+""" % (_IN_TIME % b"2", _OR_ERROR % b"2", NOW)
+# Of what one statement was to write and did not: is it there, as of a write before?
+UNWRITTEN: Final = b"""
+SELECT given.kind
+FROM jsonb_to_recordset($1::jsonb) AS given(kind text, revision uuid)
+LEFT JOIN json_store AS stored ON stored.kind = given.kind
+WHERE stored.kind IS NULL OR given.revision <> ALL (stored.revision || stored.recent)
+"""
 REVISIONS: Final = b"SELECT kind, revision::text FROM json_store"
 KEYS: Final = b"SELECT kind FROM json_store"
 # By the index over bytes; it takes no collation's, by which a prefix may be parted.

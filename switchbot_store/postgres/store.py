@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 
+from switchbot_store.arguments import (
+    checked_documents,
+    checked_keys,
+    checked_revisions,
+    checked_text,
+)
 from switchbot_store.codec import (
     MAX_KEY_LENGTH,
     decode_of_others,
@@ -41,6 +47,13 @@ if TYPE_CHECKING:
     from switchbot_store.handover import Outcome, PendingWrite
 
 _LOGGER = logging.getLogger(__name__)
+_ATTEMPTS: Final = 2
+"""A document that is as it was before and after a write that went through twice was kept
+from changing; others who come in between make it another."""
+SUPPRESSED: Final = (
+    "PostgreSQL took a write and left json_store as it was: a trigger or a rule that is"
+    " not of this program returns nothing there; drop it, or let it return NEW"
+)
 _MAX_TOGETHER_BYTES: Final = 128 * 1024 * 1024
 """`jsonb` holds a quarter of a gigabyte; one statement stays well below."""
 
@@ -109,7 +122,7 @@ class PostgresStore(StoreInterface):
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key, all as of one moment."""
-        wanted = [validate_key(key) for key in keys]
+        wanted = checked_keys(keys)
         if not wanted:
             return {}
         rows = self._execute(statements.GET_MANY, orjson.dumps(wanted)).value
@@ -138,7 +151,7 @@ class PostgresStore(StoreInterface):
         Returns their revisions. `write_ids` are the uuids to use as their revisions. Raises StoreDataError also
         when they exceed 128 MB together.
         """
-        encoded = {validate_key(key): encode(data) for key, data in documents.items()}
+        encoded = _encoded(documents)
         return self.set_encoded(encoded, write_ids or {})
 
     def set_encoded(
@@ -149,14 +162,31 @@ class PostgresStore(StoreInterface):
         Otherwise as `set_many`; for who needs the bytes too, or has them already.
         """
         revisions = {key: _revision(write_ids.get(key)).decode() for key in encoded}
-        if len(encoded) == 1:
-            for key, document in encoded.items():
-                revision = revisions[key].encode()
-                self._write(statements.SET, key.encode(), document, revision)
+        if not encoded:
             return revisions
-        if encoded:
-            self._write(statements.SET_MANY, _together(encoded, revisions))
+        if len(encoded) == 1:
+            ((key, document),) = encoded.items()
+            revision = revisions[key].encode()
+            answer = self._write(statements.SET, key.encode(), document, revision)
+        else:
+            answer = self._write(statements.SET_MANY, _together(encoded, revisions))
+        if int(answer.value[0][0] or 0) < len(encoded):
+            self._check_written(revisions)
         return revisions
+
+    def _check_written(self, revisions: Mapping[str, str]) -> None:
+        """Raise StoreUnavailableError where a write that was not refused did nothing.
+
+        What was written before under this revision is rightly left alone.
+        """
+        rows = [{"kind": key, "revision": each} for key, each in revisions.items()]
+        if self._execute(statements.UNWRITTEN, orjson.dumps(rows)).value:
+            raise self._suppressed()
+
+    def _suppressed(self) -> StoreUnavailableError:
+        error = StoreUnavailableError(SUPPRESSED)
+        self._last_error = str(error)
+        return error
 
     def set_many_if(
         self, documents: Mapping[str, Document], revisions: Mapping[str, str]
@@ -166,16 +196,22 @@ class PostgresStore(StoreInterface):
         See `StoreInterface.set_many_if`. Raises StoreConflictError, and StoreDataError
         as `set_many`.
         """
-        encoded = {validate_key(key): encode(data) for key, data in documents.items()}
+        encoded = _encoded(documents)
+        revisions = checked_revisions(revisions)
         if not encoded:
             return
-        together = _together(encoded, {}, revisions)
-        strange, revision, made, *_ = self._write(
-            statements.SET_MANY_IF, together
-        ).value[0]
-        key = strange or made
-        if key is not None:
-            raise StoreConflictError(_text(key), _text(revision))
+        new = {key: _revision(None).decode() for key in encoded}
+        answer = self._write(statements.SET_MANY_IF, _together(encoded, new, revisions))
+        strange, revision, made, written, _ = answer.value[0]
+        if strange is not None:
+            raise StoreConflictError(_text(strange), _text(revision))
+        if made is not None:
+            found = self.get_entry(_text(made)).revision
+            if not found:
+                raise self._suppressed()
+            raise StoreConflictError(_text(made), found)
+        if int(written or 0) < len(encoded):
+            self._check_written(new)
 
     def compare_and_set(
         self, key: str, data: Document, revision: str, *, write_id: str | None = None
@@ -185,43 +221,52 @@ class PostgresStore(StoreInterface):
         `write_id` is the uuid to use as the new one. Raises StoreUnavailableError when,
         after a broken connection, it cannot be told whether the write happened.
         """
-        return self.compare_and_set_encoded(
-            validate_key(key), encode(data), revision, write_id=write_id
-        )
+        key, encoded = validate_key(key), encode(data)
+        revision = checked_text(revision, "revision")
+        return self.compare_and_set_encoded(key, encoded, revision, write_id=write_id)
 
     def compare_and_set_encoded(
         self, key: str, encoded: bytes, revision: str, *, write_id: str | None = None
     ) -> str:
         """Write what `codec.encode` made; otherwise as `compare_and_set`."""
         new = _revision(write_id)
-        answer = self._write(
-            statements.COMPARE_AND_SET if revision else statements.CREATE,
-            key.encode(),
-            encoded,
-            new,
-            revision.encode(),
-        )
-        outcome, stored, *_ = answer.value[0]
-        if outcome == statements.HAPPENED:
-            return new.decode()
-        found = _text(stored)
-        if answer.repeated and outcome == statements.UNKNOWN:
-            raise StoreUnavailableError(
-                f"{key!r} was written many times while the connection was broken: this"
-                " write may have been one of them"
+        for _ in range(_ATTEMPTS):
+            answer = self._write(
+                statements.COMPARE_AND_SET if revision else statements.CREATE,
+                key.encode(),
+                encoded,
+                new,
+                revision.encode(),
             )
-        if found == revision:
-            # Changed between the statement's view and its write: look again.
-            found = self.get_entry(key).revision
-        raise StoreConflictError(key, found)
+            outcome, stored, *_ = answer.value[0]
+            if outcome == statements.HAPPENED:
+                return new.decode()
+            found = _text(stored)
+            if answer.repeated and outcome == statements.UNKNOWN:
+                raise StoreUnavailableError(
+                    f"{key!r} was written many times while the connection was broken:"
+                    " this write may have been one of them"
+                )
+            if found == revision:
+                # Changed between the statement's view and its write: look again.
+                found = self.get_entry(key).revision
+            if found != revision:
+                raise StoreConflictError(key, found)
+        raise self._suppressed()
 
     def delete(self, key: str) -> bool:
         """Remove the document; tell whether there was one.
 
         Also true when a broken connection hid whether this call or another removed it.
         """
-        answer = self._write(statements.DELETE, validate_key(key).encode())
-        return answer.value[0][0] != b"0" or answer.repeated
+        kind = validate_key(key).encode()
+        for _ in range(_ATTEMPTS):
+            answer = self._write(statements.DELETE, kind)
+            there, deleted, _ = answer.value[0]
+            if deleted != b"0" or there is None:
+                return deleted != b"0" or answer.repeated
+            # It was there before the statement: somebody else was faster, or it stays.
+        raise self._suppressed()
 
     def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
         """Carry writes acknowledged elsewhere over, in one statement.
@@ -259,7 +304,7 @@ class PostgresStore(StoreInterface):
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys that begin with `prefix`, the internal ones too."""
-        pattern = statements.beginning(prefix).encode()
+        pattern = statements.beginning(checked_text(prefix, "prefix")).encode()
         rows = self._execute(statements.KEYS_WITH, pattern).value
         return sorted(self._usable(row[0] for row in rows))
 
@@ -354,6 +399,10 @@ class PostgresStore(StoreInterface):
         except Exception as error:
             self._last_error = f"{type(error).__name__}: {error}"
             raise
+
+
+def _encoded(documents: Mapping[str, Document]) -> dict[str, bytes]:
+    return {key: encode(each) for key, each in checked_documents(documents).items()}
 
 
 def _revision(write_id: str | None) -> bytes:

@@ -18,6 +18,7 @@ Before that, in a conftest.py, let pytest rewrite the assertions::
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from inspect import isfunction, signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -28,19 +29,21 @@ from switchbot_store.errors import (
     StoreConflictError,
     StoreDataError,
 )
+from switchbot_store.interface import StoreInterface
 from switchbot_store.testing.store_concurrency import ConcurrencyContract
 from switchbot_store.testing.store_samples import (
     BAD_KEYS,
     EDGES,
     ODD_KEYS,
     REFUSED,
+    RIGHT_ARGUMENTS,
+    WRONG_ARGUMENTS,
     documents,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from switchbot_store.interface import StoreInterface
     from switchbot_store.model import Document
 
 __all__ = ["StoreContract", "documents"]
@@ -168,6 +171,21 @@ class StoreContract(ConcurrencyContract):
                 assert caught.value.path.startswith(path), what
             assert store.get_entry("a").revision == revision, what
             assert store.keys() == ["a"], what
+
+    def test_arguments_of_another_kind_are_refused_before_anything_is_written(
+        self, store: StoreInterface
+    ) -> None:
+        """By every call, for each of its arguments, also where something could be read."""
+        store.set("a", {"kept": True})
+        revision = store.get_entry("a").revision
+        for method, arguments in _arguments_of_calls().items():
+            right = {name: RIGHT_ARGUMENTS[name] for name in arguments}
+            for name in arguments:
+                for wrong in WRONG_ARGUMENTS[name]:
+                    with pytest.raises(StoreDataError):
+                        getattr(store, method)(**{**right, name: wrong})
+        assert store.keys_with("") == ["a"]
+        assert store.get_entry("a").revision == revision
 
     # keys
 
@@ -425,6 +443,16 @@ class StoreContract(ConcurrencyContract):
         view.write({"n": 1})
         assert view.update(lambda old: {"n": old["n"] + 1}) == {"n": 2}
         assert store.get("settings") == view.read() == {"n": 2}
+
+
+def _arguments_of_calls() -> dict[str, list[str]]:
+    """Return the names of the arguments of every call that a store has."""
+    return {
+        name: arguments
+        for name, call in vars(StoreInterface).items()
+        if not name.startswith("_") and isfunction(call)
+        if (arguments := list(signature(call).parameters)[1:])
+    }
 
 
 def _writes(

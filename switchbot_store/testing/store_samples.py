@@ -98,6 +98,33 @@ EDGES: Final[tuple[Any, ...]] = (
 
 BAD_KEYS: Final[tuple[Any, ...]] = ("", "x" * 201, "a\0b", "\ud800", 1, None, b"x")
 
+WRONG_ARGUMENTS: Final[dict[str, tuple[Any, ...]]] = {
+    "key": (None, 1, b"x", ["a"], {"a": 1}),
+    "keys": (None, 5, "letters", b"x", [None], ["a", 1], {1: 2}),
+    "data": (None, 5, "x", b"{}", [1], [("a", 1)]),
+    "documents": (None, 5, "x", ["a"], [("a", {})], {None: {}}, {"a": None}),
+    "revisions": (None, 5, "x", ["a"], {"a": None}, {"a": 5}, {1: ""}),
+    "revision": (None, 5, b"x", []),
+    "prefix": (None, 5, b"x", ["a"], ("a", "b")),
+    "change": (None, 5, "x", {}),
+    "name": (None, 5, b"x", ["a"], ""),
+    "ttl_seconds": (None, "5", float("nan"), 0, -1, True, []),
+}
+"""What no argument of that name can be."""
+
+RIGHT_ARGUMENTS: Final[dict[str, Any]] = {
+    "key": "b",
+    "keys": ["b"],
+    "data": {"x": 2},
+    "documents": {"b": {"x": 2}},
+    "revisions": {"b": ""},
+    "revision": "",
+    "prefix": "b",
+    "change": lambda _: {"x": 2},
+    "name": "b",
+    "ttl_seconds": 5.0,
+}
+
 ODD_KEYS: Final = (
     "state/office",
     "../x",

@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from switchbot_store.arguments import checked_documents, checked_keys, checked_revisions
 from switchbot_store.codec import encode, validate_key
 from switchbot_store.errors import (
     StoreClosedError,
@@ -181,7 +182,7 @@ class GatheringStore(ThreadedStore):
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key; see `StoreInterface.get_many`."""
-        wanted = tuple(map(validate_key, keys))
+        wanted = tuple(checked_keys(keys))
         if not wanted:
             return {}
         future: asyncio.Future[dict[str, Entry]] = (
@@ -206,16 +207,18 @@ class GatheringStore(ThreadedStore):
 
     async def set(self, key: str, data: Document) -> None:
         """Write the document; durable when it returns."""
-        await self.set_many_if({key: data}, {})
+        await self.set_many_if({validate_key(key): data}, {})
 
     async def set_many_if(
         self, documents: Mapping[str, Document], revisions: Mapping[str, str]
     ) -> None:
         """Write several documents if each of `revisions` is still that of its key."""
+        documents = checked_documents(documents)
+        revisions = checked_revisions(revisions)
         if not documents:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        write = _Write(dict(documents), dict(revisions), future)
+        write = _Write(documents, revisions, future)
         self.put(write, large=any(key in self._large for key in documents))
         await future
 
@@ -283,8 +286,6 @@ class GatheringStore(ThreadedStore):
         for call in calls:
             try:
                 sizes = {key: len(encode(data)) for key, data in call.documents.items()}
-                for key in sizes:
-                    validate_key(key)
             except StoreDataError as error:
                 found.append(error)
                 continue

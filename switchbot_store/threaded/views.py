@@ -17,12 +17,14 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
+from switchbot_store.arguments import checked_documents, checked_keys, checked_revisions
 from switchbot_store.errors import (
     StoreClosedError,
     StoreDataError,
     StoreUnavailableError,
 )
 from switchbot_store.history.model import HistoryResult
+from switchbot_store.interface import checked_store
 from switchbot_store.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ class ThreadedStore:
     """
 
     def __init__(self, store: StoreInterface) -> None:
-        self.store = store
+        self.store = checked_store(store, "store")
         # Not subclasses: those may well block.
         self._thread = (
             None
@@ -88,7 +90,7 @@ class ThreadedStore:
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key."""
-        return await self._run(self.store.get_many, list(keys))
+        return await self._run(self.store.get_many, checked_keys(keys))
 
     async def set(self, key: str, data: Document) -> None:
         """Write the document; durable when it returns."""
@@ -98,13 +100,17 @@ class ThreadedStore:
         self, documents: Mapping[str, Document]
     ) -> Mapping[str, str] | None:
         """Write several documents, all or nothing; their revisions where known."""
-        return await self._run(self.store.set_many, dict(documents))
+        return await self._run(self.store.set_many, checked_documents(documents))
 
     async def set_many_if(
         self, documents: Mapping[str, Document], revisions: Mapping[str, str]
     ) -> None:
         """Write several documents if each of `revisions` is still that of its key."""
-        await self._run(self.store.set_many_if, dict(documents), dict(revisions))
+        await self._run(
+            self.store.set_many_if,
+            checked_documents(documents),
+            checked_revisions(revisions),
+        )
 
     async def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 import orjson
 
+from switchbot_store.arguments import checked_path
 from switchbot_store.errors import HistoryError, StoreDataError
 from switchbot_store.files.durable import make_directory
 from switchbot_store.history.ingest.codec import as_dict, load
@@ -19,6 +19,7 @@ from switchbot_store.portable import OPEN_FLAGS
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from pathlib import Path
 
     from switchbot_store.history.model import HistorySample
 
@@ -36,7 +37,9 @@ class Quarantine:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
-        self.path: Path | None = None if path is None else Path(path)
+        self.path: Path | None = (
+            None if path is None else checked_path(path, "quarantine")
+        )
         self._changing = threading.Lock()
 
     def take(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from switchbot_store.codec import decode, encode, validate_key
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history.model import HistorySample
 from switchbot_store.instants import checked_instant
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _INT_LIMIT: Final = 2**63
 _READING_LIMIT: Final = 1e16
@@ -106,6 +104,10 @@ def _check_count(value: object, name: str) -> None:
 def _metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if metadata is None:
         return None
+    if not isinstance(metadata, Mapping):
+        raise StoreDataError(
+            f"a mapping, not {type(metadata).__name__}", path="metadata"
+        )
     try:
         encoded = encode(dict(metadata))
     except StoreDataError as error:

@@ -22,7 +22,7 @@ DEFAULT_MAX_BYTES: Final = 256 * 1024 * 1024
 """Room for about a million rows: a year of one zone, read twice a minute."""
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _SCHEMA: Final = """
-CREATE TABLE spill (
+CREATE TABLE IF NOT EXISTS spill (
     id INTEGER PRIMARY KEY AUTOINCREMENT, size INTEGER NOT NULL, row TEXT NOT NULL
 )
 """

@@ -1,16 +1,17 @@
 """Two readings of one minute, told from one that the file has twice.
 
 The app leaves the seconds out, and rows change places: what else a minute said may stand
-some lines before. Pure.
+anywhere before, as where exports of several meters or years were laid end to end. Pure.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import marshal
+from array import array
+from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from operator import gt, lt
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
 
 Row = tuple[datetime, "Reading"]
 
-_REMEMBERED: Final = 20_000
-"""So many minutes back a second reading of one is found: two weeks of a file."""
 _MOST_AT_ONCE: Final = 60
 """Readings of one minute: as many lines with another value each are no app's."""
+_MOST_KNOWN: Final = 20_000
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class _Chunk(NamedTuple):
+    """What some lines said, by instant: 16 bytes a row, so that a file's are kept."""
+
+    moments: array[float]
+    readings: array[int]
+    """What `_told` says of each; those of one instant as they came."""
+
+    def of(self, moment: float) -> array[int]:
+        first = bisect_left(self.moments, moment)
+        return self.readings[first : bisect_right(self.moments, moment, first)]
 
 
 class DistinctRows:
@@ -35,10 +47,9 @@ class DistinctRows:
 
     def __init__(self) -> None:
         self.repeated: int = 0
-        self._readings: dict[datetime, list[Reading]] = {}
-        # Rows that nobody looked up yet: most files never need it.
-        self._unlisted: deque[list[Row]] = deque()
-        self._unlisted_count = 0
+        self._chunks: list[_Chunk] = []
+        # Meters tell tenths: the same few objects come again and again.
+        self._known: dict[int, tuple[Reading, int]] = {}
         self._first = datetime.max.replace(tzinfo=UTC)
         self._last = datetime.min.replace(tzinfo=UTC)
 
@@ -48,43 +59,61 @@ class DistinctRows:
             moments = [moment for moment, _ in chunk]
             low, high = min(moments), max(moments)
             if (low > self._last or high < self._first) and _goes_one_way(moments):
-                self._keep_for_later(chunk)
                 rows = chunk
+                told = array("q", [self._told(reading) for _, reading in chunk])
+                stamps = array("d", map(datetime.timestamp, moments))
+                if stamps[0] > stamps[-1]:
+                    stamps.reverse()
+                    told.reverse()
+                self._chunks.append(_Chunk(stamps, told))
             else:
-                self._list()
-                rows = [each for row in chunk for each in self._apart(row)]
-                self._forget()
+                rows = self._apart(chunk, low.timestamp(), high.timestamp())
             self._first, self._last = min(self._first, low), max(self._last, high)
             if rows:
                 yield rows
 
-    def _apart(self, row: Row) -> tuple[Row, ...]:
-        moment, reading = row
-        same = self._readings.setdefault(moment, [])
-        if reading in same or len(same) >= _MOST_AT_ONCE:
-            self.repeated += 1
-            return ()
-        same.append(reading)
-        return ((moment + (len(same) - 1) * _MICROSECOND, reading),)
+    def _apart(self, chunk: list[Row], low: float, high: float) -> list[Row]:
+        before = [
+            each
+            for each in self._chunks
+            if each.moments[0] <= high and each.moments[-1] >= low
+        ]
+        said: dict[float, list[int]] = {}
+        rows, new = [], []
+        for moment, reading in chunk:
+            at, told = moment.timestamp(), self._told(reading)
+            same = said.get(at)
+            if same is None:
+                same = said[at] = [each for old in before for each in old.of(at)]
+            if told in same or len(same) >= _MOST_AT_ONCE:
+                self.repeated += 1
+                continue
+            rows.append((moment + len(same) * _MICROSECOND, reading))
+            same.append(told)
+            new.append((at, told))
+        self._keep(new)
+        return rows
 
-    def _keep_for_later(self, chunk: list[Row]) -> None:
-        self._unlisted.append(chunk)
-        self._unlisted_count += len(chunk)
-        while self._unlisted_count - len(self._unlisted[0]) > _REMEMBERED:
-            self._unlisted_count -= len(self._unlisted.popleft())
+    def _told(self, reading: Reading) -> int:
+        """Return what tells a reading from another of the same minute."""
+        known = self._known.get(id(reading))
+        if known is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            # Of the bytes: -1 and -2 have one hash. By the format that is one for equals.
+            known = reading, hash(marshal.dumps(reading, 0))
+            self._known[id(reading)] = known
+        return known[1]
 
-    def _list(self) -> None:
-        for chunk in self._unlisted:
-            for moment, reading in chunk:
-                self._readings[moment] = [reading]
-        self._unlisted.clear()
-        self._unlisted_count = 0
+    def _keep(self, rows: list[tuple[float, int]]) -> None:
+        if rows:
+            rows.sort(key=_first_of)  # stable: those of one instant as they came
+            moments, told = zip(*rows, strict=True)
+            self._chunks.append(_Chunk(array("d", moments), array("q", told)))
 
-    def _forget(self) -> None:
-        surplus = len(self._readings) - 2 * _REMEMBERED
-        if surplus > 0:
-            for moment in list(islice(self._readings, surplus + _REMEMBERED)):
-                del self._readings[moment]
+
+def _first_of(row: tuple[float, int]) -> float:
+    return row[0]
 
 
 def _goes_one_way(moments: list[datetime]) -> bool:

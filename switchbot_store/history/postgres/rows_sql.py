@@ -87,6 +87,12 @@ INSERT_LATE: Final = composed(
     insert=_INSERT,
     mark=composed(_MARK, now="$2::timestamptz"),
 )
+MISSING: Final = """
+SELECT count(*) FROM jsonb_to_recordset($1::jsonb) AS r(zone text, "timestamp" timestamptz)
+WHERE NOT EXISTS (SELECT FROM state_history h
+    WHERE h.zone = r.zone AND h."timestamp" = r."timestamp")
+"""
+"""Of rows that are to be there, how many are not."""
 COPY: Final = composed("COPY state_history (<COLUMNS>) FROM STDIN", columns=_COLUMNS)
 INCOMING: Final = """
 CREATE TEMPORARY TABLE incoming_history (

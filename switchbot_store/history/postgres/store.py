@@ -13,7 +13,12 @@ import orjson
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 
-from switchbot_store.errors import SlowConnectionError, StoreDataError
+from switchbot_store.errors import (
+    SlowConnectionError,
+    StoreDataError,
+    StoreError,
+    StoreUnavailableError,
+)
 from switchbot_store.history import frozen
 from switchbot_store.history.ingest.codec import as_dict
 from switchbot_store.history.meter_block import keys_of
@@ -38,6 +43,7 @@ from switchbot_store.history.postgres.copy_text import copy_lines
 from switchbot_store.history.postgres.place import PostgresPlace
 from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
+from switchbot_store.postgres.errors import words_of
 from switchbot_store.postgres.statements import beginning
 from switchbot_store.postgres.unchecked import (
     AS_THEY_LIE,
@@ -69,6 +75,7 @@ _RECOMPUTED_HOURS: Final = 2
 _DELETED_AT_ONCE: Final = 10_000
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
 _INSERT_LATE: Final = sql.INSERT_LATE.encode()
+_OURS: Final = frozenset(sql.READ_COLUMNS)
 _REFUSED: Final = (psycopg.IntegrityError, psycopg.errors.RaiseException)
 """A constraint or trigger that somebody added says no: this row's fault."""
 
@@ -117,8 +124,9 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
         def insert(connection: Connection) -> int:
             try:
                 ((count,),) = fetch(connection, _INSERT_LATE, values)
+                _check_there(connection, samples, int(count or 0))
             except _REFUSED as error:
-                raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
+                raise _refusal(error) from error
             return int(count or 0)
 
         return self._connections.call(insert).value
@@ -128,6 +136,7 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
             try:
                 with connection.transaction():
                     count = _copied(connection, samples)
+                    _check_there(connection, samples, count)
                     if count:
                         zones = {sample.zone for sample in samples}
                         connection.execute(sql.NOTE_ZONES, {"zones": list(zones)})
@@ -136,7 +145,7 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                         _mark_late(connection, late_hours(keys_of(samples), over))
                     return count
             except _REFUSED as error:
-                raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
+                raise _refusal(error) from error
 
         # A thousand rows a second is slow even far away.
         timeout = self._write_timeout_seconds + len(samples) / 1000
@@ -315,7 +324,7 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                     _forget_hours(connection, left)
                     return len(keys)
             except _REFUSED as error:
-                raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
+                raise _refusal(error) from error
 
         return self._reading(moved)
 
@@ -465,6 +474,32 @@ def _as_text(name: str, value: Any) -> Any:
         return shown(value)
     text = readable(value)
     return None if type(text) is bytes else text
+
+
+def _refusal(error: psycopg.Error) -> StoreError:
+    text = words_of(error)
+    column = error.diag.column_name
+    if isinstance(error, psycopg.errors.NotNullViolation) and column not in _OURS:
+        return StoreUnavailableError(
+            f"PostgreSQL takes no row: {text}; give that column of others a default"
+        )
+    return StoreDataError(f"PostgreSQL refuses this: {text}")
+
+
+def _check_there(
+    connection: Connection, samples: Sequence[HistorySample], added: int
+) -> None:
+    """Raise StoreUnavailableError where rows were neither added nor there before."""
+    if added >= len(samples):
+        return
+    keys = [{"zone": each.zone, "timestamp": each.timestamp} for each in samples]
+    ((missing,),) = fetch(connection, sql.MISSING.encode(), [orjson.dumps(keys)])
+    if missing != b"0":
+        raise StoreUnavailableError(
+            f"PostgreSQL took {len(samples)} rows and left {int(missing or 0)} of them out"
+            " of state_history: a trigger or a rule that is not of this program returns"
+            " nothing there, or a policy hides them; drop it, or let it return NEW"
+        )
 
 
 def _copied(connection: Connection, samples: Sequence[HistorySample]) -> int:

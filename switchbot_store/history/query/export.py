@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
+from switchbot_store.arguments import no_setting
 from switchbot_store.errors import HistoryError, StoreConfigError
 from switchbot_store.files.durable import temporary_name
 from switchbot_store.portable import OPEN_FLAGS
@@ -63,7 +64,9 @@ def format_of(target: Target, format_name: str | None) -> str:
     """
     if format_name is None and isinstance(target, str | os.PathLike):
         format_name = _SUFFIXES.get(Path(target).suffix.lower())
-    if format_name not in _WRITERS:
+    if not isinstance(target, str | os.PathLike) and not hasattr(target, "write"):
+        raise no_setting("a path or a binary file", target, "target")
+    if not isinstance(format_name, str) or format_name not in _WRITERS:
         accepted = ", ".join(_WRITERS)
         raise StoreConfigError(
             f"{format_name!r} is no format; accepted: {accepted}", variable="format"

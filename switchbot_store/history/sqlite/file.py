@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sqlite3
 import threading
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from switchbot_store.arguments import checked_path
 from switchbot_store.errors import (
     MigrationError,
     StoreDataError,
@@ -42,6 +45,12 @@ _DAMAGE_FIX: Final = (
     "; it is damaged: stop the programs that use it, then `sqlite3 FILE .recover | sqlite3"
     " NEW` saves what can be read, or move it away to begin a new one; suspect the disk"
 )
+_OTHERS_FIX: Final = (
+    "; this program did not make it so: move the file away to begin a new one, which leaves"
+    " what is in it as it is"
+)
+# SQLite has one code for all that a statement can be wrong in.
+_OTHER_SHAPE: Final = re.compile("no such (table|column)|has no column|it is a view")
 
 
 class SqliteFile:
@@ -71,7 +80,7 @@ class SqliteFile:
         renewable: bool = False,
         looking: bool = False,
     ) -> None:
-        self.path: Path = Path(path)
+        self.path: Path = checked_path(path, "path")
         self._looking = looking
         self._renewable = renewable
         self._schema = schema
@@ -181,7 +190,12 @@ class SqliteFile:
 
     def _told_of(self, error: sqlite3.Error) -> str:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
-        fix = _DAMAGE_FIX if code in _DAMAGED else owner_advice(self.path)
+        if code in _DAMAGED:
+            fix = _DAMAGE_FIX
+        elif _OTHER_SHAPE.search(str(error)):
+            fix = _OTHERS_FIX
+        else:
+            fix = owner_advice(self.path)
         return f"{self.path}: {error}{fix}"
 
     def _leave_to_parent(self) -> None:
@@ -344,14 +358,20 @@ class SqliteFile:
         self._check_version(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        if self._check_version(connection) == self._version:
+        # The number alone says nothing of a table that was dropped since.
+        if self._check_version(connection) == self._version and not _lacking(
+            connection, self._schema
+        ):
             return
         connection.execute("BEGIN IMMEDIATE")
-        if self._check_version(connection) < self._version:
-            # `executescript` would commit first; whoever waited finds it done.
-            for statement in _statements(self._schema):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {self._version}")
+        # `executescript` would commit first; whoever waited finds it done.
+        for statement in _statements(self._schema):
+            connection.execute(statement)
+        lacking = _lacking(connection, self._schema)
+        if lacking:
+            connection.execute("ROLLBACK")
+            raise StoreUnavailableError(f"{self.path}: {lacking}{_OTHERS_FIX}")
+        connection.execute(f"PRAGMA user_version = {self._version}")
         connection.execute("COMMIT")
 
     def _check_version(self, connection: sqlite3.Connection) -> int:
@@ -392,6 +412,40 @@ def users_of(path: Path) -> list[int]:
                 ):
                     found.append(int(process.name))
     return sorted(found)
+
+
+@lru_cache
+def _shape(schema: str) -> dict[str, frozenset[str]]:
+    """Return the columns of each table that a schema makes."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as made:
+        made.executescript(schema)
+        return _tables(made)
+
+
+def _tables(connection: sqlite3.Connection) -> dict[str, frozenset[str]]:
+    return {
+        name: frozenset(
+            column
+            for (column,) in connection.execute(
+                "SELECT name FROM pragma_table_info(?)", (name,)
+            )
+        )
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+        ).fetchall()
+    }
+
+
+def _lacking(connection: sqlite3.Connection, schema: str) -> str:
+    """Say what a file lacks of what its schema makes, nothing where it has all."""
+    there = _tables(connection)
+    return "; ".join(
+        f"there is no table {table}"
+        if table not in there
+        else f"{table} has no column {', '.join(sorted(columns - there[table]))}"
+        for table, columns in sorted(_shape(schema).items())
+        if not columns <= there.get(table, frozenset())
+    )
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -87,6 +87,7 @@ def _read(name: str, table: str = "") -> str:
 
 
 _ROWS_READ: Final = ", ".join(map(_read, _COLUMNS.split(", ")))
+IS_THERE: Final = "SELECT 1 FROM state_history WHERE zone = ? AND timestamp = ?"
 MARK_LATE: Final = "INSERT OR IGNORE INTO state_history_late VALUES (?, ?)"
 MOVE: Final = """
 UPDATE state_history SET timestamp = timestamp + :by

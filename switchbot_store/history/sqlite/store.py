@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
-from switchbot_store.errors import StoreDataError
+from switchbot_store.errors import StoreDataError, StoreUnavailableError
 from switchbot_store.history import frozen
 from switchbot_store.history.meter_block import keys_of
 from switchbot_store.history.model import (
@@ -110,10 +110,29 @@ class SqliteHistory(HistoryBackend):
             before = connection.total_changes
             connection.executemany(sql.INSERT, rows)
             added = connection.total_changes - before
+            if added < len(samples):
+                self._check_there(connection, samples)
             if late and added:
                 marks = [(zone, to_micros(hour)) for zone, hour in sorted(late)]
                 connection.executemany(sql.MARK_LATE, marks)
         return added
+
+    def _check_there(
+        self, connection: sqlite3.Connection, samples: Sequence[HistorySample]
+    ) -> None:
+        """Raise StoreUnavailableError where rows were neither added nor there before."""
+        missing = sum(
+            connection.execute(
+                sql.IS_THERE, (each.zone, to_micros(each.timestamp))
+            ).fetchone()
+            is None
+            for each in samples
+        )
+        if missing:
+            raise StoreUnavailableError(
+                f"{self.path}: {missing} rows were left out of state_history by a trigger"
+                " that is not of this program: DROP TRIGGER it"
+            )
 
     def rows(
         self,

@@ -8,7 +8,7 @@ twice shows as a wrong number.
 
 Troubles come and go in random order, several at once: kill -9 of the server and of
 writers, a planned switch-over to the standby, a pooler that goes away, a full disk, dropped
-tables, clocks that jump by years. One that begins while all else is well has to be named
+tables, a trigger of others that lets no write happen, clocks that jump by years. One that begins while all else is well has to be named
 by `switchbot-store health` within ten seconds. What this machine cannot do is left out
 and said: a disk of its own wants root, a pooler PgBouncer.
 """
@@ -51,6 +51,12 @@ _COPIED_SECONDS = 15.0
 """So soon a disk that has room again has the copies of what was written meanwhile."""
 _HOUR = 3600
 _KINDS = "SELECT kind FROM json_store"
+_THEIRS = """
+CREATE OR REPLACE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql
+AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER a_theirs BEFORE INSERT OR UPDATE OR DELETE ON json_store
+FOR EACH ROW EXECUTE FUNCTION theirs()
+"""
 _JUMPS = (-87600 * _HOUR, -26 * _HOUR, -_HOUR, 0, _HOUR, 26 * _HOUR, 87600 * _HOUR)
 
 
@@ -279,7 +285,7 @@ class World:
         self._names_within = means.get("names_within", NAMED_WITHIN_SECONDS)
         self._kinds = ["server", "writer"]
         if means.get("everything"):
-            self._kinds += ["tables", "clock"]
+            self._kinds += ["tables", "trigger", "clock"]
         self._kinds += ["promotion"] * (self.standby is not None)
         self._kinds += ["pooler"] * (self.bouncer is not None)
         self._kinds += ["disk"] * (self.disk is not None)
@@ -306,13 +312,19 @@ class World:
 
     def step(self):
         """Let one thing go wrong, or right."""
-        if self._open and self._choose.random() < 0.4:
-            self._end(self._choose.choice(sorted(self._open)))
+        ending = sorted(self._open)
+        if "server" in ending and "trigger" in ending:
+            ending.remove("trigger")  # by nobody, before the server is back
+        if ending and self._choose.random() < 0.4:
+            self._end(self._choose.choice(ending))
             return
         kinds = [each for each in self._kinds if each not in self._open]
         # Not while the server is away: there is nothing to drop or to switch over to.
         if "server" in self._open:
-            kinds = [each for each in kinds if each not in {"tables", "promotion"}]
+            there = {"tables", "trigger", "promotion"}
+            kinds = [each for each in kinds if each not in there]
+        if "trigger" in self._open:  # it would be dropped with them
+            kinds = [each for each in kinds if each != "tables"]
         # A host without room for copies has those of what the database took meanwhile in
         # memory alone: neither may go before the disk has them, see the README.
         self._uncopied = "disk" in self._open or time.monotonic() < self._copied_at
@@ -427,6 +439,24 @@ class World:
             part.name == writer.settings and "does not have" in str(part.last_error)
             for part in found.stores
         )
+
+    def _begin_trigger(self):
+        """Somebody's trigger takes every write and lets nothing happen."""
+        try:
+            with psycopg.connect(self.primary.url(), autocommit=True) as connection:
+                connection.execute("SET lock_timeout = '30s'")
+                connection.execute(_THEIRS)
+        except psycopg.errors.UndefinedTable:
+            return None  # dropped, and not made anew yet
+        self._open.add("trigger")
+        return self._choose.choice(
+            self.crew
+        ), lambda found: "documents cannot be written" in str(found.last_error)
+
+    def _end_trigger(self):
+        with psycopg.connect(self.primary.url(), autocommit=True) as connection:
+            connection.execute("SET lock_timeout = '30s'")
+            connection.execute("DROP FUNCTION IF EXISTS theirs CASCADE")
 
     def _bring_back(self):
         """Do what health says."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,38 @@ def test_what_is_no_file_is_an_error_and_is_not_waited_for(tmp_path, made):
                 ask("settings")
         store.set("state", {"n": 1})
         assert store.get("state") == {"n": 1}
+
+
+def test_what_comes_and_goes_is_listed_at_once_however_long_nothing_did(tmp_path):
+    """Also by another process, and also where the names were kept from before."""
+    store, beside = JsonStore(tmp_path), JsonStore(tmp_path)
+    expected = {f"homes/{number}/a" for number in range(50)}
+    store.set_many({key: {} for key in expected})
+    rested_until = time.monotonic() + 0.3  # longer than stamps of a disk may be alike
+    while time.monotonic() < rested_until:
+        assert store.keys_with("homes/4/") == ["homes/4/a"]
+    for number in range(40):
+        key = f"homes/4/{number}"
+        (beside if number % 2 else store).set(key, {})
+        assert store.keys_with("homes/4/") == sorted(["homes/4/a", key])
+        assert store.keys() == sorted([*expected, key])
+        assert (store if number % 3 else beside).delete(key)
+        assert store.keys_with("homes/4/") == ["homes/4/a"]
+
+
+def test_keys_of_every_kind_of_name_are_found_by_how_they_begin(tmp_path):
+    store = JsonStore(tmp_path)
+    keys = [
+        "con",
+        "contract",
+        "a/con",
+        "x" * 200,
+        "x" * 199 + "y",
+        "é",
+        "_lease/a",
+        "A",
+    ]
+    store.set_many({key: {} for key in keys})
+    for prefix in ("", "c", "con", "a/", "x", "x" * 199, "é", "_", "A", "z"):
+        found = store.keys_with(prefix)
+        assert found == sorted(key for key in keys if key.startswith(prefix))

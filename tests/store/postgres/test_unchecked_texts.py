@@ -9,10 +9,14 @@ import pytest
 from switchbot_store import (
     FailoverStore,
     HistorySample,
+    MemoryStore,
     PostgresHistory,
     PostgresStore,
+    SqliteHistory,
     StoreUnavailableError,
 )
+from switchbot_store.backup import back_up_source, restore
+from switchbot_store.doctor import Inspection
 from switchbot_store.history.model import HOUR, BucketPlan
 
 NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
@@ -122,3 +126,40 @@ def test_history(history, somebody, caplog, pooler):
         pass
     frozen = rows.frozen_hours(limit=10)
     assert {row["zone"] for row in frozen} == {"plain", "thé"}
+
+
+def test_a_backup_has_what_can_be_read(unchecked, somebody, history, tmp_path, caplog):
+    with PostgresStore(unchecked) as store:
+        store.set_many({"a": {"name": "café"}, "b": {"n": 1}})
+    rows = history()
+    rows.write([HistorySample(START, "thé", 20.0, last_action="chauffé")], now=NOW)
+    somebody(b"INSERT INTO json_store (kind, data) VALUES (LATIN, '{}')")
+    somebody(
+        b"INSERT INTO json_store (kind, data)"
+        b""" VALUES ('c', ('{"name": "' || LATIN || '"}')::jsonb)"""
+    )
+    somebody(
+        b'INSERT INTO state_history ("timestamp", zone, temperature, last_action)'
+        b" VALUES ('2026-05-04 00:05Z', 'th' || LATIN, 21, 'on'),"
+        b" ('2026-05-04 00:06Z', 'plain', 22, LATIN)"
+    )
+    somebody(
+        b'INSERT INTO device_readings (device_id, attribute, "timestamp", number)'
+        b" VALUES (LATIN, 'power', '2026-05-04 00:05Z', 5)"
+    )
+    with Inspection(unchecked).snapshot() as snapshot:
+        counts = back_up_source(snapshot, tmp_path / "backup")
+        assert snapshot.left_out == 0
+    assert (counts.documents, counts.rows, counts.readings) == (2, 3, 1)
+    assert "its key: no UTF-8" in caplog.text
+    assert "the document 'c' is left out: a text in it: no UTF-8" in caplog.text
+    back = MemoryStore()
+    kept = SqliteHistory(tmp_path / "history.sqlite")
+    restore(back, kept, tmp_path / "backup")
+    assert back.get("a") == {"name": "café"}
+    assert [(row.zone, row.temperature, row.last_action) for row in kept.latest(9)] == [
+        ("thé", 20.0, "chauffé"),
+        (r"thcaf\xe9", 21.0, "on"),
+        ("plain", 22.0, None),
+    ]
+    kept.close()

@@ -1,5 +1,6 @@
 """A dashboard's table is adopted beside its writers, and goes on after anything."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -25,6 +26,8 @@ from switchbot_store import (
 from switchbot_store.postgres import adoption
 from switchbot_store.postgres.adoption import Adoption
 from switchbot_store.postgres.migrations import load_migrations, migrate
+from switchbot_store.testing import PostgresServer
+from tests.cases import slow_after
 
 ALL = [each.version for each in load_migrations()]
 PATIENCE_SECONDS = 120
@@ -59,6 +62,7 @@ INSERT INTO state_history (temperature, humidity, assumed_aircon_power, last_act
     api_requests_today, error_count, last_temperature_stale, timezone, metadata)
 VALUES (20.5, 45.5, 'on', 'scene(1)', 12, 0, false, 'Europe/Paris', '{"a": 1}')
 """
+PARTS = ("primary key", "rows", "columns", "checking rows", "taking over", "indexes")
 HOLDER = "SELECT holder FROM state_history_adoption"
 
 
@@ -741,3 +745,38 @@ def test_years_of_rows_are_adopted_while_the_dashboard_writes(
     with capsys.disabled():
         sys.stdout.write(figures)
     check_adopted(database_url, dashboard, rows=rows + dashboard.inserts)
+
+
+@pytest.mark.parametrize("step", slow_after(1, PARTS))
+def test_a_standby_that_is_promoted_in_the_middle_is_gone_on_with(step):
+    """By the same program, with both hosts in its URL; none of what was copied is lost."""
+    with PostgresServer() as primary, primary.standby() as standby:
+        # What a step of the migration was told is done, the standby has.
+        primary.wait_for(standby)
+        url = (
+            f"postgresql://{primary.user}@127.0.0.1:{primary.port},"
+            f"127.0.0.1:{standby.port}/postgres"
+        )
+        dashboard = Dashboard(primary.url("postgres"))
+        dashboard.fill(12_000)
+        seen = []
+
+        def promote(_part, what):
+            if what == step and not seen:
+                seen.append(what)
+                primary.kill()
+                standby.promote()
+
+        with contextlib.suppress(StoreUnavailableError, MigrationError):
+            migrate(url, progress=promote)
+        assert seen == [step]
+        dashboard.connection.close()
+        moved = Dashboard(standby.url("postgres"))
+        try:
+            if moved.value("SELECT to_regclass('state_history_adoption')") is not None:
+                age_the_claim(moved)  # of a session that ended with its server
+            migrate(url)
+            check_adopted(url, moved, rows=12_000)
+            assert migrate(url) == []
+        finally:
+            moved.connection.close()
