@@ -11,7 +11,8 @@ from typing import Any, Final
 MOST_LEVELS: Final = 100
 """Far more than any document has, far less than any reader of one stands."""
 
-# A cycle that leads to itself by two ways doubles with every level.
+# What is in more than one place is written once for each: a cycle that leads to itself by
+# two ways doubles with every level.
 _MOST_PARTS: Final = 2_000_000
 
 
@@ -21,17 +22,28 @@ def is_too_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
     >>> is_too_deep({"zones": {"office": [1]}}), is_too_deep([[[]]], levels=2)
     (False, True)
     """
-    layer = [value]
+    around = [value]
+    layer: dict[int, Any] = {id(around): around}
+    ways = {id(around): 1}
     for _ in range(levels + 1):
-        below: list[Any] = []
-        for each in layer:
+        below: dict[int, Any] = {}
+        ways_below: dict[int, int] = {}
+        parts = 0
+        for key, each in layer.items():
             if isinstance(each, dict):
-                below.append(each.values())
+                children = each.values()
             elif isinstance(each, list | tuple):
-                below.append(each)
+                children = each
+            else:
+                continue
+            parts += ways[key] * len(children)
+            for child in children:
+                if isinstance(child, dict | list | tuple):
+                    below[id(child)] = child
+                    ways_below[id(child)] = ways_below.get(id(child), 0) + ways[key]
+        if parts > _MOST_PARTS:
+            return True
         if not below:
             return False
-        if sum(map(len, below)) > _MOST_PARTS:
-            return True
-        layer = [child for children in below for child in children]
+        layer, ways = below, ways_below
     return True

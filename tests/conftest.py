@@ -8,6 +8,8 @@ import threading
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.forked.commands import forked_commands
+
 # Whoever runs the tests may speak another language than they expect.
 os.environ["SWITCHBOT_LANGUAGE"] = "en"
 
@@ -28,6 +30,13 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+
+@pytest.fixture(scope="session")
+def commands():
+    """Give what starts a command line in a process of its own, fast."""
+    with forked_commands() as commands:
+        yield commands
 
 
 @pytest.fixture(autouse=True)

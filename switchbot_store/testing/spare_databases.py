@@ -14,7 +14,10 @@ _SINCE: Final = 15_00_00
 
 # What does not lie in the schema `public` would be left over.
 _ONLY_PUBLIC: Final = """
-SELECT datacl IS NULL AND datdba = 10
+SELECT datdba = 10
+    -- What was granted and taken back leaves the defaults written out.
+    AND (datacl IS NULL OR datacl::text[] <@ acldefault('d', datdba)::text[]
+        AND datacl::text[] @> acldefault('d', datdba)::text[])
     AND NOT EXISTS (SELECT FROM pg_db_role_setting WHERE setdatabase = d.oid)
     AND NOT EXISTS (SELECT FROM pg_namespace
         WHERE nspname !~ '^pg_' AND nspname NOT IN ('public', 'information_schema'))

@@ -67,13 +67,17 @@ class Running:
 
 
 @pytest.fixture
-async def start(tmp_path):
-    """Start the command line; `env` is added to a nearly empty environment."""
+async def start(tmp_path, commands):
+    """Start the command line; `env` is added to a nearly empty environment.
+
+    alone: as a Python of its own, whose pid is the command's.
+    """
     started = []
 
-    async def start(*arguments, env=None, **options):
+    async def start(*arguments, env=None, alone=False, **options):
+        python = (sys.executable, "-m", "switchbot_automation.cli")
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "switchbot_automation.cli"),
+            *(python if alone else commands(environment=env or {})),
             *map(str, arguments),
             cwd=tmp_path,
             env={"PATH": os.environ["PATH"], **(env or {})},

@@ -147,7 +147,7 @@ async def test_a_second_run_only_watches_until_the_first_ends(
     start, home, tmp_path, number
 ):
     state = tmp_path / "config" / "state.json"
-    first = await start("run", "--json", env=home)
+    first = await start("run", "--json", env=home, alone=True)
     await first.event(event="command", status="accepted")
     holder = json.loads(state.read_text())["engine"]
     second = await start("run", "--json", env=home, stderr=asyncio.subprocess.PIPE)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 
 import pytest
 
@@ -36,7 +35,7 @@ RULES = [
 
 
 @pytest.fixture
-async def run(tmp_path):
+async def run(tmp_path, commands):
     async with FakeSwitchBotCloud() as cloud:
         settings = tmp_path / "config" / "settings.json"
         settings.parent.mkdir()
@@ -44,7 +43,7 @@ async def run(tmp_path):
 
         async def run(*arguments, group=("rules",)):
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "switchbot_automation.cli"),
+                *commands(),
                 *group,
                 *arguments,
                 cwd=tmp_path,

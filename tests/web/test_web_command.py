@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import sys
 
 import pytest
 from click.testing import CliRunner
@@ -16,7 +15,7 @@ from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
 
 
 @pytest.fixture
-async def run(tmp_path):
+async def run(tmp_path, commands):
     """Run the command line against the simulated cloud until the end of the test."""
     (tmp_path / "settings.json").write_text(json.dumps(default_settings("winter")))
     started = []
@@ -31,7 +30,8 @@ async def run(tmp_path):
 
         async def start(*arguments, **more):
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "switchbot_automation.cli", "run"),
+                *commands(environment=more),
+                "run",
                 *arguments,
                 env={**env, **more},
                 stdout=asyncio.subprocess.PIPE,

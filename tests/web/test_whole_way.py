@@ -9,7 +9,6 @@ import json
 import os
 import re
 import stat
-import sys
 
 import pytest
 
@@ -42,14 +41,14 @@ class Program:
 
 
 @pytest.fixture
-async def start(tmp_path):
+async def start(tmp_path, commands):
     started = []
 
     async def start(*arguments, env=None):
         pipe = asyncio.subprocess.PIPE
         program = Program(
             await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "switchbot_automation.cli"),
+                *commands(environment=env or {}),
                 *map(str, arguments),
                 cwd=tmp_path,
                 env={"PATH": os.environ["PATH"], **(env or {})},

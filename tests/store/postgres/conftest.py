@@ -88,13 +88,9 @@ def hostile_role(request, database_url):
         admin.execute("GRANT CREATE ON SCHEMA public TO hostile")
         admin.execute(f"GRANT CREATE ON DATABASE {name} TO hostile")
 
-        def setting(name_of_it, value):
-            text = f"ALTER ROLE hostile IN DATABASE {name} SET {name_of_it} = {value}"
-            admin.execute(text)
-
-        for each, value in HOSTILE.items():
-            setting(each, value)
-        setting("default_transaction_isolation", f"'{request.param}'")
+        chosen = HOSTILE | {"default_transaction_isolation": f"'{request.param}'"}
+        role = f"ALTER ROLE hostile IN DATABASE {name} SET"
+        admin.execute(";".join(f"{role} {each} = {chosen[each]}" for each in chosen))
         try:
             yield "hostile"
         finally:
