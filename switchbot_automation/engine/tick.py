@@ -314,7 +314,7 @@ class Tick:
             self._documents.states,
             now,
             notes=self._meters.notes,
-            new=self._never_stored(settings),
+            new=self._documents.never_stored(settings.zones),
             told=self._meters.told(settings),
             quota=self._meters.quota(asked_at),
             force=force,
@@ -375,18 +375,6 @@ class Tick:
             if isinstance(answer, BaseException):
                 raise answer
         return cast("list[Answered]", answers)
-
-    def _never_stored(self, settings: Settings) -> set[str]:
-        """Return the zones that nothing was ever stored of.
-
-        After a tick its equipment is known of every zone, so this asks once.
-        """
-        states = self._documents.states
-        return {
-            name
-            for name in settings.zones
-            if states[name].equipment is None and self._documents.never_stored(name)
-        }
 
 
 # --- the next one ---------------------------------------------------------------------

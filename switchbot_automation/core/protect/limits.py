@@ -91,7 +91,7 @@ def limited(
 def can_heat(zone: ZoneSettings) -> bool:
     """Tell whether a zone can be heated: it has a way to, and is known to be for that."""
     heats = zone.winter is not None or Action.SUMMER not in zone.kind.does
-    return heats and zone.can(Action.WINTER)
+    return heats and Action.WINTER in zone.ways
 
 
 def kept_out_by(

@@ -419,9 +419,17 @@ class Documents:
         """The document that also holds what concerns the whole home."""
         return self.book(DEFAULT_ZONE)
 
-    def never_stored(self, zone: str) -> bool:
-        """Tell whether nothing was ever stored of a zone."""
-        return not self.book(zone).stored.keys() - _HOME_KEYS
+    def never_stored(self, zones: Iterable[str]) -> set[str]:
+        """Return those of the zones that nothing was ever stored of.
+
+        After a tick its equipment is known of every zone, so this looks but once.
+        """
+        return {
+            zone
+            for zone in zones
+            if self.states[zone].equipment is None
+            and not self.book(zone).stored.keys() - _HOME_KEYS
+        }
 
     @property
     def gone(self) -> list[str]:
@@ -456,12 +464,12 @@ class Documents:
         entries = await self._read([self.settings_key, *past, *dict.fromkeys(keys)])
         if entries is None:
             return False
+        self.foreign = self._foreign(entries[self._state_key])
         if past:
             self._take_past(entries.pop(self._past_key))
         stored = entries.pop(self.settings_key)
         self._by_hand = stored.file is not None
         changed = self.life.take(stored)
-        self.foreign = self._foreign(entries[self._state_key])
         if self.foreign is not None:
             return changed
         if changed or not self._looked_back:
