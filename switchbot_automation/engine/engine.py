@@ -388,7 +388,9 @@ class AutomationEngine:
         strays: tuple[Command, ...] = ()
         self._turns.open()
         try:
-            ticks = await parts.tick.run(settings, now, force=trigger in _FORCING)
+            forces = trigger in _FORCING
+            quota = parts.preparation.quota
+            ticks = await parts.tick.run(settings, now, quota, force=forces)
             if parts.leadership.leads:
                 if documents.left.units:
                     strays = await parts.left_units.turn_off(now)

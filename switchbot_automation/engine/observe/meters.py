@@ -167,11 +167,11 @@ class Meters:
         pushed = self._pushes.answer(device_id, force=force) if heard else None
         if pushed is not None:
             return pushed
-        if not self._observer.may_ask(device_id):
-            return Reading(problem=ReasonCode.QUOTA_RESERVE)
         try:
-            status, said = await self._observer.answer(device_id)
-            reading = _reading(status, said)
+            answer = await self._observer.read(device_id)
+            if answer is None:
+                return Reading(problem=ReasonCode.QUOTA_RESERVE)
+            reading = _reading(*answer)
         except QuotaExhaustedError as error:
             return Reading(problem=ReasonCode.QUOTA_RESERVE, error=describe(error))
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
@@ -238,8 +238,10 @@ class QuotaWatch:
         now: datetime,
         *,
         read: bool,
-    ) -> None:
+    ) -> Quota:
         """Take in the home's state document; `read` says that the store gave it.
+
+        Returns the day's calls as they are `now`.
 
         The first one that the ledger sees is from before; later ones hold what others on
         the account have spent. Several engines may share the ledger, so `now` has to be
@@ -251,6 +253,7 @@ class QuotaWatch:
             self._ledger.merge(document, now=now)
         if settings is not None:
             self._ledger.keep_for_commands(settings.quota_reserve)
+        return self._meters.quota(now)
 
     def level(self, settings: Settings | None) -> str:
         """Return how scarce the day's calls are; see `Quota.level`."""
