@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.cloud.catalog.readings import Value
+    from switchbot_automation.cloud.catalog.catalog import Value
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.meters import KnownDevices
