@@ -639,7 +639,7 @@ class Documents:
                 self.states[zone] = switched(self.states[zone], None)
         if words:
             self._lay_switches()
-        else:
+        elif self.life.switches:
             self.life.switch({})
 
     def _take_past(self, entry: Entry) -> None:
