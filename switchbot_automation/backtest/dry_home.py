@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.backtest.recording import COOL, HEAT, OFF, UNKNOWN
 from switchbot_automation.core.decide import concerned, narrowed
+from switchbot_automation.core.protect.gate import obstacle
 from switchbot_automation.core.requests import (
     Answered,
     Around,
@@ -29,7 +30,7 @@ from switchbot_automation.core.requests import (
 from switchbot_automation.core.state.meter import Reading, not_read_yet
 from switchbot_automation.core.state.unit import season_action, set_all_parameter
 from switchbot_automation.core.state.zone import ZoneState
-from switchbot_automation.core.step import accepted, arrive, obstacle, rest, tick
+from switchbot_automation.core.step import accepted, arrive, rest, tick
 from switchbot_automation.equipment.table import AIRCON
 from switchbot_automation.model import (
     Action,

@@ -17,8 +17,7 @@ from switchbot_automation.cli.targets import (
     is_cut_off,
     type_of,
 )
-from switchbot_automation.cloud.catalog.catalog import presumed_by_status
-from switchbot_automation.cloud.catalog.readings import read_status
+from switchbot_automation.cloud.catalog.catalog import presumed_by_status, read_status
 from switchbot_automation.core.state.said import said_by_status
 from switchbot_automation.errors import (
     AuthError,
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from switchbot_automation import SwitchBotClient
-    from switchbot_automation.cloud.catalog.readings import DeviceReading
+    from switchbot_automation.cloud.catalog.catalog import DeviceReading
     from switchbot_automation.core.state.said import Statement
     from switchbot_automation.model import Device, Remote
 

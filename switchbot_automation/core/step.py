@@ -59,8 +59,6 @@ from switchbot_automation.core.protect.gate import (
     STARTS,
     Ledger,
     gate,
-    keeps_a_room,
-    start_waits,
 )
 from switchbot_automation.core.protect.groups import (
     after_arbitration,
@@ -831,26 +829,6 @@ def not_yet(order: Order, why: Reason, until: datetime | None) -> Command:
         status=CommandStatus.BLOCKED,
         reasons=(*order.reasons, why),
         blocked_until=until,
-    )
-
-
-def obstacle(
-    order: Order, state: ZoneState, now: datetime
-) -> tuple[Reason, datetime] | None:
-    """Return what keeps an order back at `now`, and until when; None for nothing.
-
-    Asked right before anything is sent, of every start, whoever ordered it.
-    """
-    return start_waits(
-        order.zone,
-        state,
-        order.action,
-        now,
-        person=order.person,
-        waited=order.waited,
-        emergency=order.emergency,
-        again=order.attempt > 0,
-        within=order.attempt > 0 or keeps_a_room(order.reasons),
     )
 
 

@@ -114,6 +114,8 @@ class Preparation:
         self._clock = clock
         self._wall: datetime | None = None
         self._monotonic = 0.0
+        self.quota: Quota | None = None
+        """The day's calls as the last load found them."""
 
     async def load(
         self,
@@ -141,12 +143,16 @@ class Preparation:
         self._tell_of_settings(before, changed=changed)
         # The store may have taken its time.
         read_at, since = self._clock.now(), self._clock.monotonic()
-        self._quota_watch.take(calls, settings, read_at, read=reachable)
+        watch = self._quota_watch
+        self.quota = watch.take(calls, settings, read_at, read=reachable)
         if reachable and self._leadership.look(stored, since, claim=claim):
             documents.taken_over()
         others = self._leadership.has_others(since)
-        self._note_lead()
-        documents.in_company = documents.follows or others
+        follows = not self._leadership.leads
+        if follows is not documents.follows:
+            _LOGGER.info(_FOLLOWS if follows else _LEADS)
+        documents.follows, documents.watches = follows, self._leadership.watching
+        documents.in_company = follows or others
         if others:
             documents.expect_others()
         if documents.left.units:
@@ -180,13 +186,6 @@ class Preparation:
         if settings is None or zone not in settings.zones:
             return None
         return concerned(settings, zone)
-
-    def _note_lead(self) -> None:
-        follows = not self._leadership.leads
-        if follows is not self._documents.follows:
-            _LOGGER.info(_FOLLOWS if follows else _LEADS)
-        self._documents.follows = follows
-        self._documents.watches = self._leadership.watching
 
     def _jump(self, wall: datetime, monotonic: float) -> float:
         """Return by how many seconds the wall clock was set since the last look.
@@ -282,15 +281,21 @@ class Tick:
         self._listeners = listeners
 
     async def run(
-        self, settings: Settings, now: datetime, *, force: bool = False
+        self,
+        settings: Settings,
+        now: datetime,
+        quota: Quota | None,
+        *,
+        force: bool = False,
     ) -> list[ZoneTick]:
         """Observe, decide, gate and act once for every zone.
 
         `settings` are those in force; where new ones make that fail, it is done with
-        those before. `force`: read also the meters that are not due.
+        those before. `quota` is what is left of the day's calls. `force`: read also the
+        meters that are not due.
         """
         try:
-            ticks = await self._run(settings, now, force=force)
+            ticks = await self._run(settings, now, quota, force=force)
         except Exception as error:
             if not self._documents.life.on_trial:
                 raise
@@ -300,23 +305,22 @@ class Tick:
             if before is None:
                 return []
             self._left_units.settle(before, now)
-            return await self._run(before, now, force=force)
+            return await self._run(before, now, quota, force=force)
         self._documents.life.settle()
         return ticks
 
     async def _run(
-        self, settings: Settings, now: datetime, *, force: bool
+        self, settings: Settings, now: datetime, quota: Quota | None, *, force: bool
     ) -> list[ZoneTick]:
         self._commander.begin()
-        asked_at = self._clock.now()
         going = tick(
             settings,
             self._documents.states,
             now,
             notes=self._meters.notes,
-            new=self._never_stored(settings),
+            new=self._documents.never_stored(settings.zones),
             told=self._meters.told(settings),
-            quota=self._meters.quota(asked_at),
+            quota=quota,
             force=force,
         )
         request = next(going)
@@ -375,18 +379,6 @@ class Tick:
             if isinstance(answer, BaseException):
                 raise answer
         return cast("list[Answered]", answers)
-
-    def _never_stored(self, settings: Settings) -> set[str]:
-        """Return the zones that nothing was ever stored of.
-
-        After a tick its equipment is known of every zone, so this asks once.
-        """
-        states = self._documents.states
-        return {
-            name
-            for name in settings.zones
-            if states[name].equipment is None and self._documents.never_stored(name)
-        }
 
 
 # --- the next one ---------------------------------------------------------------------

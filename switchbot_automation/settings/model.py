@@ -336,11 +336,6 @@ class ZoneSettings:
         object.__setattr__(self, "kind", kind)
         channel = (unit.channel or unit.level) if unit else 0
         object.__setattr__(self, "unit_channel", channel)
-        readable = not looks_infrared(self.aircon_device_id) and (
-            # What a plug says of itself is what is read as its watts.
-            self.power_meter_device_id != self.aircon_device_id
-        )
-        object.__setattr__(self, "unit_readable", readable)
         # Without a unit to send a setpoint to, `auto` switches.
         steers = self.control == "modulate" or (
             self.control == "auto"
@@ -366,10 +361,15 @@ class ZoneSettings:
             )
         )
         object.__setattr__(self, "learns", learns)
-        shows = readable or self.power_meter_device_id or self.thermal_response_seconds
-        object.__setattr__(self, "shows", bool(shows))
         object.__setattr__(self, "ways", frozenset(filter(self._finds_way, Action)))
         object.__setattr__(self, "without_way", self._without_way())
+        readable = not looks_infrared(self.aircon_device_id) and (
+            # What a plug says of itself is what is read as its watts.
+            self.power_meter_device_id != self.aircon_device_id
+        )
+        object.__setattr__(self, "unit_readable", readable)
+        shows = readable or self.power_meter_device_id or self.thermal_response_seconds
+        object.__setattr__(self, "shows", bool(shows))
 
     def heated(self, low: float, high: float, setpoint: float) -> ZoneSettings:
         """Return it as if all it was for were a band kept by heating, degrees Celsius."""

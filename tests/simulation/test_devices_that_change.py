@@ -2,7 +2,7 @@
 
 import pytest
 
-from switchbot_automation.cloud.catalog.readings import in_status_words, read_event
+from switchbot_automation.cloud.catalog.catalog import in_status_words, read_event
 from switchbot_automation.cloud.events.events import WebhookEvent, WebhookReceiver
 from switchbot_automation.simulation.account.products import one_of_each
 from switchbot_automation.simulation.home import AIRCON_ID, METER_ID

@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from switchbot_automation.cloud.catalog.readings import read_event
+from switchbot_automation.cloud.catalog.catalog import read_event
 from switchbot_automation.instants import from_cloud_unix
 from switchbot_automation.nesting import is_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from switchbot_automation.cloud.catalog.readings import DeviceReading, Value
+    from switchbot_automation.cloud.catalog.catalog import DeviceReading, Value
 
 __all__ = [
     "RefusedWebhook",

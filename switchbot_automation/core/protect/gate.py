@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from switchbot_automation.core.requests import Order
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
@@ -215,34 +216,32 @@ def _start_wait(
     return found
 
 
-def start_waits(
-    zone: ZoneSettings,
-    state: ZoneState,
-    action: Action,
-    now: datetime,
-    *,
-    person: bool = False,
-    waited: bool = False,
-    emergency: bool = False,
-    again: bool = False,
-    within: bool = False,
+def obstacle(
+    order: Order, state: ZoneState, now: datetime
 ) -> tuple[Reason, datetime] | None:
-    """Return what a command that is about to go waits for, and until when; None: go.
+    """Return what an order that is about to go waits for, and until when; None: go.
 
     Asked of every start at the one place where commands are sent, whoever ordered it.
     OFF and fan never wait here, nor does another setpoint of a unit that runs. A person
     who asks just now has seen the room; what was asked for earlier (`waited`) goes no
-    more where safety forbids it than what the rule wants. `again`: it is sent again at
-    once since nothing showed it; `within`: it keeps the room of a window. What would beep
-    in quiet hours, or was told too often in vain, waits whatever it is.
+    more where safety forbids it than what the rule wants. What would beep in quiet hours,
+    or was told too often in vain, waits whatever it is.
     """
+    zone, action, person = order.zone, order.action, order.person
     if not person:
+        again = order.attempt > 0
         beep = _beep_wait(
-            zone, state, action, now, again=again, within=within, emergency=emergency
+            zone,
+            state,
+            action,
+            now,
+            again=again,
+            within=again or keeps_a_room(order.reasons),
+            emergency=order.emergency,
         )
         if beep is not None:
             return beep
-    if action not in STARTS or emergency:
+    if action not in STARTS or order.emergency:
         return None
     running = state.compressor_running
     same = state.action is None or same_work(state.action, action)
@@ -258,7 +257,7 @@ def start_waits(
         )
     if wait is not None:
         return wait.reason(now), wait.until
-    if person and not waited:
+    if person and not order.waited:
         return None
     safety = assess(zone, state, now)
     if safety is None or not safety.forbids_start:

@@ -91,7 +91,7 @@ def limited(
 def can_heat(zone: ZoneSettings) -> bool:
     """Tell whether a zone can be heated: it has a way to, and is known to be for that."""
     heats = zone.winter is not None or Action.SUMMER not in zone.kind.does
-    return heats and zone.can(Action.WINTER)
+    return heats and Action.WINTER in zone.ways
 
 
 def kept_out_by(
@@ -134,16 +134,16 @@ def _from_below(
 ) -> ZoneDecision | None:
     """Return what the floor asks for, None for nothing."""
     floor = zone.frost_floor_celsius
-    why = _reason(ReasonCode.FROST_FLOOR, temperature, floor)
     heats, guards = _heats(state), state.guarding is ReasonCode.FROST_FLOOR
+    if temperature > floor and not (guards and (heats or state.uncertain)):
+        return None
+    why = _reason(ReasonCode.FROST_FLOOR, temperature, floor)
     if temperature <= floor:
         if decided.action is Action.WINTER:
             return replace(decided, reasons=(*decided.reasons, why))
         if not heats:
             return _heat(zone, (why, *decided.reasons))
         return _as_it_is(zone, decided, why)
-    if not (guards and (heats or state.uncertain)):
-        return None
     if temperature < floor + _RELEASE_KELVIN:
         # Also where its own control wants it off, as in a cold in which it must not heat
         # for more than this: it would start again within minutes, all day long.

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.core.state.values import (
@@ -66,6 +67,9 @@ _OF_METERS = (
     "sensing",
     "last_asked_at",
     "meters_seen",
+)
+_but_devices = attrgetter(
+    *(each for each in ZoneState._fields if each not in ("unit", "meters"))
 )
 _NOTHING = ZoneState()
 # A zone without a unit has these too.
@@ -271,7 +275,7 @@ def settle(
     kept = {name: unit for name, unit in left.items() if not homes.is_wanted(unit.unit)}
     kept |= homes.newly_left(now)
     moved = kept != left or any(
-        own[name] != settled._replace(unit=own[name].unit, meters=own[name].meters)
+        _but_devices(own[name]) != _but_devices(settled)
         for name, settled in changed.items()
     )
     return Settled(changed, kept, moved)
@@ -479,7 +483,8 @@ def _unpaired(
     """
     learned = base.learned
     if learned is None:
-        return state._replace(slope_bounds=None)
+        none = state.slope_bounds is None
+        return state if none else state._replace(slope_bounds=None)
     season = learned.season
     if season is not None and not meters:
         season = replace(season, asked=None)

@@ -243,7 +243,7 @@ def after_order(
             next_at=at + min(timedelta(seconds=wait), _longest_wait(zone, kept, at)),
         )
     repairs = _repairs(kept, at, counts=(again or repeated) and not person)
-    runs = before.compressor_running and before.action is action
+    runs = before.action is action and before.compressor_running
     return state._replace(
         evidence=kept._replace(
             doubt=doubt,

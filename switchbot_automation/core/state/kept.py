@@ -176,39 +176,40 @@ class _Unit(NamedTuple):
 class _Facts(NamedTuple):
     """What of a zone at one instant several questions here hang on, found once.
 
-    `idle`: why nobody keeps the room; `silent`: why its temperature counts no more.
+    `idle`: why nobody keeps the room; `silent`: why its temperature counts no more;
+    `limit`: which of the settings' own limits keeps the room where it is.
     """
 
     idle: tuple[Status, ReasonCode] | None
     silent: ReasonCode | None
     unit: _Unit
     edges: Edges | None
+    limit: ReasonCode | None
     runs: bool
 
 
 def _facts(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Facts:
-    idle = _left_alone(zone, state, now)
-    return _Facts(
-        idle,
-        _silent(zone, state, now),
-        _unit(zone, state, now),
-        # A room that nobody keeps has no band, nor has what keeps but its air.
-        edges_of(as_asked(zone)) if idle is None and not keeps_air(zone) else None,
-        state.compressor_running,
-    )
-
-
-def _unit(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Unit:
-    """Return how well it is known what the unit does.
-
-    One of which nothing was ever known is no doubt: it may never have been needed.
-    """
-    belief = unit_belief(zone, state, now)
+    idle, air = _left_alone(zone, state, now), keeps_air(zone)
+    silent, belief = _silent(zone, state, now), unit_belief(zone, state, now)
+    # One of which nothing was ever known is no doubt: it may never have been needed.
     contradicted = belief.contradicted_by is not None
     unsure = contradicted or (belief.uncertain and belief.power is not Power.UNKNOWN)
     shown = belief.source in ("plug", "seen", "room") and not unsure
     shown = shown or (spent(zone, state) and not contradicted)
-    return _Unit(unsure or state.uncertain, contradicted, shown)
+    # A room that nobody keeps has no band, nor has what keeps but its air.
+    edges = edges_of(as_asked(zone)) if idle is None and not air else None
+    limit, temperature = None, state.last_temperature
+    if edges is not None and edges.heating and temperature is not None:
+        low, high = min(edges.on, edges.off), max(edges.on, edges.off)
+        limit = kept_out_by(zone, temperature, low=low, high=high)
+    return _Facts(
+        idle,
+        silent,
+        _Unit(unsure or state.uncertain, contradicted, shown),
+        edges,
+        limit,
+        state.compressor_running,
+    )
 
 
 def _refused(state: ZoneState) -> Refusal | None:
@@ -326,7 +327,7 @@ def _left_alone(
     if (zone.lead and not keeps_air(zone)) or zone.without_unit:
         # Whether the room is kept its first unit tells.
         return "off", ReasonCode.STAGE_WAITS
-    if not zone.is_made_to(season_action(zone)):
+    if zone.equipment and not zone.is_made_to(season_action(zone)):
         # A heater has no summer.
         return "off", ReasonCode.STAGE_CANNOT
     if in_window(zone.time_windows, now, zone.timezone) is None:
@@ -373,8 +374,8 @@ def _of_excursion(
 ) -> RoomHealth:
     near = facts.edges is None or out.low is facts.edges.heating
     codes, unit = [ReasonCode.ROOM_OUT_OF_BAND], facts.unit
-    limit = _limit(zone, state, out, facts)
-    if limit is not None:
+    limit = facts.limit
+    if limit is not None and out.low is (limit is ReasonCode.HEAT_CEILING):
         return RoomHealth("not_kept", out.since, (*codes, limit))
     if not near and not facts.runs:
         # The sun, people or the night did it, which nothing here can undo.
@@ -391,18 +392,6 @@ def _of_excursion(
     else:
         codes.append(ReasonCode.ROOM_DOES_NOT_FOLLOW)
     return RoomHealth("not_kept", out.since, tuple(codes))
-
-
-def _limit(
-    zone: ZoneSettings, state: ZoneState, out: Excursion, facts: _Facts
-) -> ReasonCode | None:
-    """Return which of the settings' own limits keeps the room where it is."""
-    edges, temperature = facts.edges, state.last_temperature
-    if edges is None or not edges.heating or temperature is None:
-        return None
-    low, high = min(edges.on, edges.off), max(edges.on, edges.off)
-    found = kept_out_by(zone, temperature, low=low, high=high)
-    return found if out.low is (found is ReasonCode.HEAT_CEILING) else None
 
 
 def _is_lost(

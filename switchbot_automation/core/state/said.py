@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from switchbot_automation.cloud.catalog.readings import (
+from switchbot_automation.cloud.catalog.catalog import (
     converted,
     in_status_words,
     named_in_status,
@@ -25,8 +25,7 @@ from switchbot_automation.model import ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from switchbot_automation.cloud.catalog.catalog import StatusField
-    from switchbot_automation.cloud.catalog.readings import DeviceReading
+    from switchbot_automation.cloud.catalog.catalog import DeviceReading, StatusField
     from switchbot_automation.model import DeviceStatus
 
 # What a device says of its own connection is believed also while it has none.

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.protect.gate import obstacle
 from switchbot_automation.core.state.evidence import after_no_answer, answers_again
 from switchbot_automation.core.state.kept import command_failed
 from switchbot_automation.core.state.refusals import (
@@ -30,7 +31,7 @@ from switchbot_automation.core.state.unit import (
 )
 from switchbot_automation.core.state.wishes import intended, off_again
 from switchbot_automation.core.state.zone import Intent
-from switchbot_automation.core.step import accepted, limit_of, not_yet, obstacle
+from switchbot_automation.core.step import accepted, limit_of, not_yet
 from switchbot_automation.engine.act.cascade import parted
 from switchbot_automation.engine.documents.documents import Recorded
 from switchbot_automation.model import (

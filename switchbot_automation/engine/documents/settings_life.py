@@ -50,8 +50,8 @@ class SettingsLife:
 
     `settings` are in force, None without any good ones. `error` says what is wrong with
     the newest document, None when it is in force. `revision` is the newest document's,
-    None before the first; `revision_in_force` that of the settings in force. What a
-    button said of a zone's automation lies over them, see `switch`.
+    None before the first; `revision_in_force` that of the settings in force. `switches`,
+    what buttons said of the automation of zones, lie over them, see `switch`.
 
     `check` raises SettingsError for names of zones that cannot be here.
     """
@@ -71,7 +71,7 @@ class SettingsLife:
         self._unreadable: SettingsError | None = None
         self._refused: SettingsError | None = None
         self._document: Mapping[str, Any] = {}
-        self._switches: Mapping[str, bool] = {}
+        self.switches: Mapping[str, bool] = {}
         self._past: list[dict[str, Any]] = []
         self._remembered: dict[str, Settings] = {}
         self._on_trial: _InForce | None = None
@@ -199,8 +199,8 @@ class SettingsLife:
 
     def switch(self, switches: Mapping[str, bool]) -> None:
         """Lay over the settings what buttons said of the automation of zones."""
-        if switches != self._switches:
-            self._switches = dict(switches)
+        if switches != self.switches:
+            self.switches = dict(switches)
             self._lay_switches()
 
     def says(self, zone: str) -> bool | None:
@@ -222,7 +222,7 @@ class SettingsLife:
 
         Raises SettingsError where it needs more than they have.
         """
-        on = [name for name, each in self._switches.items() if each and name != zone]
+        on = [name for name, each in self.switches.items() if each and name != zone]
         document = dict(self._document)
         for name in (*on, zone):
             document = with_zone_keys(name, {"automation_enabled": True}, document)
@@ -231,7 +231,7 @@ class SettingsLife:
     def _lay_switches(self) -> None:
         settings = self._parsed
         if settings is not None:
-            for name, on in self._switches.items():
+            for name, on in self.switches.items():
                 zone = settings.zones.get(name)
                 if zone is None or zone.automation_enabled is on:
                     continue

@@ -208,13 +208,13 @@ class Observer:
         kept with the zones, and what rules command."""
         self._remembers = False
 
-    def may_ask(self, device_id: str) -> bool:
-        """Tell whether a device may be read: from the cloud, as far as calls are left."""
-        return (
-            self._ears_for(device_id) is not None
-            or _of_plugin((device_id,))
-            or self._quota.allows_read(self._clock.now())
-        )
+    async def read(self, device_id: str) -> tuple[DeviceStatus, Statement] | None:
+        """Ask as `answer` does; None, and nothing asked, where no call is left for it."""
+        ears = self._ears_for(device_id)
+        free = ears is not None or _of_plugin((device_id,))
+        if not free and not self._quota.allows_read(self._clock.now()):
+            return None
+        return await self._answer(device_id, ears)
 
     def _ears_for(self, device_id: str) -> EarsOfEngine | None:
         """Return what hears a device beside the cloud, None where nothing does."""
@@ -231,7 +231,11 @@ class Observer:
 
     async def answer(self, device_id: str) -> tuple[DeviceStatus, Statement]:
         """Ask as `status` does; return also what of it can be believed."""
-        ears = self._ears_for(device_id)
+        return await self._answer(device_id, self._ears_for(device_id))
+
+    async def _answer(
+        self, device_id: str, ears: EarsOfEngine | None
+    ) -> tuple[DeviceStatus, Statement]:
         if ears is None:
             status = await self._told(device_id)
         else:

@@ -113,18 +113,8 @@ class UpkeepWatch:
         for name in settings.zones:
             runs = _RUNS.get(self._documents.states[name].power)
             ledger.ran(name, now, day, on=runs)
-        if self._not_before is None or now >= self._not_before:
-            await self._tell(settings, ledger, now)
-
-    def done(self, name: str, now: datetime) -> bool:
-        """Begin anew after an upkeep of a zone's unit or of a device; whether it is known."""
-        return self._own().done(name, now)
-
-    # --- what becomes of it ------------------------------------------------------------
-
-    async def _tell(
-        self, settings: Settings, ledger: UpkeepLedger, now: datetime
-    ) -> None:
+        if self._not_before is not None and now < self._not_before:
+            return
         for news in ledger.news(
             battery_below=settings.battery_below,
             filter_after_hours=settings.filter_after_hours,
@@ -138,6 +128,12 @@ class UpkeepWatch:
                 self._not_before = now + _AGAIN
                 return
             ledger.told(news)
+
+    def done(self, name: str, now: datetime) -> bool:
+        """Begin anew after an upkeep of a zone's unit or of a device; whether it is known."""
+        return self._own().done(name, now)
+
+    # --- what becomes of it ------------------------------------------------------------
 
     async def _deliver(self, news: UpkeepNews, now: datetime) -> bool:
         name = self._names.get(news.name) or news.name
@@ -161,11 +157,10 @@ class UpkeepWatch:
 
         A history that fails is noted, never raised; its readings are not kept twice.
         """
-        side, ledger = self._documents.upkeep, self._own()
+        place, side, ledger = self._place(history), self._documents.upkeep, self._own()
         if side.revision is not None and ledger.due(now):
             side.data = self._read = ledger.to_document(now)
         waiting, self._waiting = self._waiting, []
-        place = self._place(history)
         if not waiting or place is None:
             return
         try:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_automation.cloud.catalog import catalog
-from switchbot_automation.cloud.catalog.readings import (
+from switchbot_automation.cloud.catalog.catalog import (
     in_status_words,
     read_event,
     read_status,

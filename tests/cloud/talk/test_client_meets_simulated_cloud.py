@@ -6,7 +6,7 @@ from aiohttp.abc import AbstractResolver
 
 from switchbot_automation.cloud import QuotaLedger, SwitchBotClient
 from switchbot_automation.cloud.catalog import catalog
-from switchbot_automation.cloud.catalog.readings import read_status
+from switchbot_automation.cloud.catalog.catalog import read_status
 from switchbot_automation.cloud.events.passcodes import (
     read_passcode_result,
     read_passcodes,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from switchbot_automation.cloud.catalog.catalog import (
     device_types,
     find_by_webhook_type,
+    read_event,
 )
-from switchbot_automation.cloud.catalog.readings import read_event
 from switchbot_automation.core.state.said import (
     believable,
     in_celsius,
