@@ -25,6 +25,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from switchbot_automation.core.control.overshoot import Softening
+from switchbot_automation.core.control.resting import Resting
 from switchbot_automation.core.control.season import Season
 from switchbot_automation.core.control.slopes import SlopeBounds
 from switchbot_automation.core.control.steer import Steering
@@ -178,6 +179,7 @@ class Evidence(NamedTuple):
     `room_at`, and `best` how far it came since it was told last, degrees Celsius.
     `overrun`: by how many kelvin the room went past the band by itself while it rested,
     learned at `overrun_at`. `hindered`: what the unit said last that keeps it from its work.
+    `resting`: how the room leaves its band while the unit rests, and whether it does now.
     """
 
     plug: Power = Power.UNKNOWN
@@ -203,6 +205,7 @@ class Evidence(NamedTuple):
     overrun: float | None = None
     overrun_at: datetime | None = None
     hindered: ReasonCode | None = None
+    resting: Resting | None = None
 
     def to_document(self, course: str | None = None) -> dict[str, Any]:
         """Return it as a document, without what is unknown.
@@ -219,12 +222,11 @@ class Evidence(NamedTuple):
         for name in ("plug_from", "wish", "asked", "responds", "best", "overrun"):
             if getattr(self, name) is not None:
                 document[name] = getattr(self, name)
-        if self.plug is not Power.UNKNOWN:
-            document["plug"] = str(self.plug)
-        if self.said is not None:
-            document["said"] = str(self.said)
-        if self.hindered is not None:
-            document["hindered"] = str(self.hindered)
+        for name in ("plug", "said", "hindered"):
+            if getattr(self, name) not in (None, Power.UNKNOWN):
+                document[name] = str(getattr(self, name))
+        if self.resting is not None:
+            document["resting"] = self.resting.to_document()
         if self.unanswered:
             document["unanswered"] = self.unanswered
         if self.repairs:
@@ -294,6 +296,7 @@ class Evidence(NamedTuple):
             asked=text(value.get("asked")),
             said=enum(Action, value.get("said")),
             hindered=enum(ReasonCode, value.get("hindered")),
+            resting=Resting.from_document(value.get("resting")),
             unanswered=max(0, integer(value.get("unanswered")) or 0),
             responds=responds if responds is None else max(0.0, min(responds, 86400.0)),
             best=number(value.get("best")),
