@@ -379,7 +379,9 @@ def _after_rest_in_vain(
         state = after_rest(state, resting.tried())
         return off_again(state, zone, now, _REST_IN_VAIN), ()
     doubt = kept.doubt or Doubt("room", now, Action.OFF, tries)
-    state = after_rest(undoubted(state), resting.given_up())
+    state = after_rest(
+        doubted(state, "room", Action.OFF, now, told=True), resting.given_up()
+    )
     code = ReasonCode.DEVICE_UNRESPONSIVE
     return state, (_told(zone, doubt, CommandStatus.FAILED, code),)
 

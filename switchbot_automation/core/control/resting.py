@@ -28,6 +28,7 @@ _SETTLES_SECONDS = 1800.0
 _DAYS_KNOWN = 3
 _FASTER, _SLOWER = 0.25, 0.6
 _JUDGED_KELVIN, _IN_VAIN, _HEARD = 1.0, 0.25, 0.5
+_LET_GO_KELVIN = 0.5
 _MOST_RATE, _MOST_TRIES, _MOST_DAYS = 20.0, 9, 99
 
 
@@ -35,7 +36,7 @@ class Rest(NamedTuple):
     """A rest that is watched. Seconds are POSIX seconds, temperatures degrees Celsius.
 
     `told` is when the unit was told, `begun` the temperature once the air had settled, None
-    before. `should` is how many kelvin the room was to lose since at least. A part
+    before; `held` what it was when OFF was told again. `should` is how many kelvin the room was to lose since at least. A part
     of the day begins at `part_at`, at `part_from`; `lost` are the rates of parts that are
     over, by part, which count once the rest is no question. `heard`: it is none. `tries`:
     how often it was one since the room was seen to leave its band.
@@ -51,6 +52,7 @@ class Rest(NamedTuple):
     lost: tuple[tuple[int, float], ...] = ()
     heard: bool = False
     tries: int = 0
+    held: float | None = None
 
 
 class Resting(NamedTuple):
@@ -71,7 +73,7 @@ class Resting(NamedTuple):
             begins = Rest(told, at, temperature)
             if rest is None or rest.heard or not rest.tries:
                 return self.over()._replace(rest=begins)
-            again = begins._replace(lost=rest.lost, tries=rest.tries)
+            again = begins._replace(lost=rest.lost, tries=rest.tries, held=temperature)
             return self._replace(rest=again)
         if rest.begun is None or at - rest.at > _LONGEST_GAP_SECONDS:
             settled = at - told >= _SETTLES_SECONDS
@@ -97,7 +99,11 @@ class Resting(NamedTuple):
         begun = self.rest.begun if self.rest is not None else None
         if begun is None:
             return 0.0
-        return begun - temperature if self.heating else temperature - begun
+        return self.away(begun, temperature)
+
+    def away(self, before: float, temperature: float) -> float:
+        """Return by how many kelvin that is the unit's work undone."""
+        return before - temperature if self.heating else temperature - before
 
     def looked(self, temperatures: Iterable[float]) -> Resting:
         """Return it with the rest judged by the room's temperatures of the last half hour.
@@ -105,14 +111,20 @@ class Resting(NamedTuple):
         The least that it is gone counts: a defrost takes a room away for some minutes.
         """
         rest = self.rest
-        if rest is None or rest.heard or rest.should < _JUDGED_KELVIN:
+        if rest is None or rest.heard:
             return self
+        temperatures = [*temperatures]
         gone = min(map(self.gone, temperatures), default=0.0)
-        if gone < _HEARD * rest.should:
-            return self
+        if rest.should < _JUDGED_KELVIN or gone < _HEARD * rest.should:
+            # One that was held and goes as soon as OFF is told again shows it at once.
+            if rest.held is None or not temperatures:
+                return self
+            away = [self.away(rest.held, each) for each in temperatures]
+            if min(away) < _LET_GO_KELVIN:
+                return self
         # What was seen before OFF was told again is the fault's, not the room's.
         lost = () if rest.tries else rest.lost
-        return _counted(self, rest._replace(heard=True, tries=0, lost=lost))
+        return _counted(self, rest._replace(heard=True, tries=0, held=None, lost=lost))
 
     def in_vain(self, temperatures: Iterable[float]) -> bool:
         """Tell whether the room lost next to nothing of what it was to lose by now."""
@@ -136,7 +148,7 @@ class Resting(NamedTuple):
         rest = self.rest
         if rest is None:
             return self
-        return _counted(self, _parted(self, rest)._replace(heard=True, tries=0))
+        return _counted(self, _parted(self, rest)._replace(heard=True))
 
     def over(self) -> Resting:
         """Return it once the unit rests no more, or something else takes the room away."""
@@ -232,6 +244,7 @@ def _rest(value: Any) -> Rest | None:
         ),
         heard=value.get("heard") is True,
         tries=round(number(value.get("tries"), 0, _MOST_TRIES) or 0),
+        held=number(value.get("held"), -200.0, 200.0),
     )
 
 
