@@ -739,7 +739,8 @@ class Surroundings:
     `suspected_at` is when there was one; `dip` is the deepest fall that was none, in kelvin,
     as it was at `dip_at`. `joined` and `missed` are the start of the
     occurrence of a window, by its name, that is in force or came too late, as dates.
-    `outdoor` is the temperature outdoors in degrees Celsius, heard at `outdoor_at`. `price`
+    `outdoor` is the temperature outdoors in degrees Celsius, heard at `outdoor_at`;
+    `outdoor_least` the least of the last hour, heard at `outdoor_least_at`. `price`
     is what a series of prices asks for, None where none is known, `forecast` what is forecast
     of the weather.
     """
@@ -754,6 +755,8 @@ class Surroundings:
     missed: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     outdoor: float | None = None
     outdoor_at: datetime | None = None
+    outdoor_least: float | None = None
+    outdoor_least_at: datetime | None = None
     price: PriceLevel | None = None
     forecast: OutdoorForecast | None = None
 
@@ -780,6 +783,9 @@ class Surroundings:
         if self.outdoor is not None and self.outdoor_at is not None:
             document["outdoor"] = self.outdoor
             document["outdoor_at"] = encode_instant(self.outdoor_at)
+        if self.outdoor_least_at is not None:
+            document["outdoor_least"] = self.outdoor_least
+            document["outdoor_least_at"] = encode_instant(self.outdoor_least_at)
         if self.price is not None:
             document["price"] = self.price.to_document()
         if self.forecast is not None:
@@ -804,6 +810,8 @@ class Surroundings:
             missed=_days(value.get("missed")),
             outdoor=number(value.get("outdoor")),
             outdoor_at=instant(value.get("outdoor_at")),
+            outdoor_least=number(value.get("outdoor_least")),
+            outdoor_least_at=instant(value.get("outdoor_least_at")),
             price=PriceLevel.from_document(value.get("price")),
             forecast=OutdoorForecast.from_document(value.get("forecast")),
         )
@@ -818,12 +826,14 @@ class Surroundings:
         suspected = self.suspected_at
         ahead = self.readings and self.readings[-1][0] > now.timestamp()
         dip_at, outdoor_at = self.dip_at, self.outdoor_at
+        least_at = self.outdoor_least_at
         if (
             not late
             and not ahead
             and (suspected is None or suspected <= now)
             and (dip_at is None or dip_at <= now)
             and (outdoor_at is None or outdoor_at <= now)
+            and (least_at is None or least_at <= now)
         ):
             return self
         return replace(
@@ -833,6 +843,7 @@ class Surroundings:
             suspected_at=min(suspected, now) if suspected else None,
             dip_at=min(dip_at, now) if dip_at else None,
             outdoor_at=min(outdoor_at, now) if outdoor_at else None,
+            outdoor_least_at=min(least_at, now) if least_at else None,
         )
 
 
