@@ -218,6 +218,8 @@ class ReasonCode(StrEnum):
     """Sent again as often as allowed, and nothing shows that it was carried out."""
     NO_RUNG_CONFIGURED = "no_rung_configured"
     ALL_RUNGS_FAILED = "all_rungs_failed"
+    ANSWER_LOST = "answer_lost"
+    """Of what a person asked for nobody knows whether it was heard; nothing is held."""
     DEVICE_NOT_FOUND = "device_not_found"
     """The cloud says for good that the account has no such device or scene."""
     COMMAND_REFUSED = "command_refused"

@@ -17,11 +17,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.band import edges_of
+from switchbot_automation.core.control.resting import Resting
 from switchbot_automation.core.requests import ReadPlug
 from switchbot_automation.core.state.check import watts_of
 from switchbot_automation.core.state.evidence import (
     NONE,
     after_plug,
+    after_rest,
     after_sample,
     agreed,
     answered,
@@ -50,8 +52,8 @@ from switchbot_automation.core.state.unit import (
     started_by_somebody,
     unsure,
 )
-from switchbot_automation.core.state.wishes import after_remote
-from switchbot_automation.core.state.zone import AirconSetting
+from switchbot_automation.core.state.wishes import after_remote, off_again
+from switchbot_automation.core.state.zone import AirconSetting, Doubt
 from switchbot_automation.model import (
     Action,
     Command,
@@ -71,7 +73,7 @@ if TYPE_CHECKING:
     from switchbot_automation.core.home import States
     from switchbot_automation.core.pace import Quota
     from switchbot_automation.core.requests import Answered, Single
-    from switchbot_automation.core.state.zone import Doubt, Evidence, ZoneState
+    from switchbot_automation.core.state.zone import Evidence, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 # A defrost takes a heat pump five to ten minutes, and no longer.
@@ -82,6 +84,10 @@ _STANDBY_SHARE, _STANDBY_LEAST = 1.0 / 6.0, 5.0
 _LOST_KELVIN = 0.5
 _FOLLOWS_KELVIN = 0.2
 _DEFROSTS, _DEFROST_SAMPLES = timedelta(minutes=15), 3
+# What of a course is looked at beside a unit that may defrost now and then.
+_DEFROSTS_LONG = timedelta(minutes=30)
+# How often OFF is told again to a unit whose room does not leave its band.
+_RESTS_TOLD, _REST_IN_VAIN = 2, "repeat_since_room_stays"
 _RISES_KELVIN, _RISES_SECONDS = 0.3, 3600.0
 _RESTED = timedelta(minutes=45)
 # Only a plug saw it, and a cut in the mains looks the same: the room may not freeze.
@@ -137,7 +143,10 @@ def attend(
     before = state = states[zone.name]
     temperature = _temperature(state, now)
     if temperature is not None and state.last_read_at is not None:
-        state = after_sample(state, temperature, state.last_read_at)
+        read_at = state.last_read_at
+        state = after_sample(state, temperature, read_at)
+        if state is not before:
+            state = _rested(zone, state, temperature, read_at)
     untold = state.power is Power.ON and (state.evidence or NONE).wish is None
     if untold and state.compressor_running:
         wish = set_all_parameter(zone, state.action or season_action(zone))
@@ -214,9 +223,11 @@ def _weighed(
     if room is None or zone.observe_only:
         return state, ()
     action = _room_contradicts(zone, state, room, now)
-    if action is None:
-        return state, ()
-    return _after_room_contradicted(zone, state, action, room, now)
+    if action is not None:
+        return _after_room_contradicted(zone, state, action, room, now)
+    if _rests_in_vain(zone, state, now):
+        return _after_rest_in_vain(zone, state, now)
+    return state, ()
 
 
 # --- the plug ----------------------------------------------------------------------------
@@ -316,6 +327,63 @@ def _rises(kept: Evidence, room: _Room, told: datetime, now: datetime) -> bool:
     seconds = min(_RISES_SECONDS, (now - told).total_seconds())
     gained = _gained(kept, room, now, seconds)
     return gained is not None and gained >= _RISES_KELVIN
+
+
+# --- a rest that is none -----------------------------------------------------------------
+
+
+def _rested(
+    zone: ZoneSettings, state: ZoneState, temperature: float, at: datetime
+) -> ZoneState:
+    """Return the state with what a new sample of the course shows of the unit's rest."""
+    kept = state.evidence or NONE
+    known, told, edges = kept.resting, state.last_action_at, edges_of(zone)
+    paused = zone.overlay is not None and zone.overlay.pause is not None
+    # What says itself what it does is asked; of several nobody knows which one it was.
+    asks = zone.power_meter_device_id or zone.unit_readable or len(zone.equipment) > 1
+    rests = state.power is Power.OFF and not state.uncertain and told is not None
+    if not rests or edges is None or paused or asks or zone.observe_only:
+        return state if known is None else after_rest(state, known.over())
+    assert told is not None  # noqa: S101 - `rests`, for the type checker
+    resting = (known or Resting()).after(
+        told.timestamp(), at.timestamp(), temperature, heating=edges.heating
+    )
+    return after_rest(state, resting.looked(_of_late(kept, at)))
+
+
+def _of_late(kept: Evidence, now: datetime) -> list[float]:
+    begin = (now - _DEFROSTS_LONG).timestamp()
+    return [one for at, one in kept.course if at >= begin]
+
+
+def _rests_in_vain(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether a unit that was told OFF seems to hold the room all the same."""
+    kept = state.evidence or NONE
+    if kept.resting is None or not responds_seconds(zone, kept):
+        return False
+    return kept.resting.in_vain(_of_late(kept, now))
+
+
+def _after_rest_in_vain(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> tuple[ZoneState, tuple[Command, ...]]:
+    """Return the state that owes one OFF more; twice in vain it is the weather, or told of.
+
+    The rule need not want anything of a room in its band, so nobody else would say it.
+    """
+    kept = state.evidence or NONE
+    resting = kept.resting or Resting()
+    tries = resting.rest.tries if resting.rest is not None else 0
+    if tries < _RESTS_TOLD:
+        state = doubted(state, "room", Action.OFF, now)
+        state = after_rest(state, resting.tried())
+        return off_again(state, zone, now, _REST_IN_VAIN), ()
+    doubt = kept.doubt or Doubt("room", now, Action.OFF, tries)
+    state = after_rest(
+        doubted(state, "room", Action.OFF, now, told=True), resting.given_up()
+    )
+    code = ReasonCode.DEVICE_UNRESPONSIVE
+    return state, (_told(zone, doubt, CommandStatus.FAILED, code),)
 
 
 def _followed_after_all(
@@ -511,6 +579,9 @@ def _room_settled(
         return doubt.action is not state.action
     waits = doubt.next_at is not None and now < doubt.next_at
     if doubt.action is Action.OFF:
+        rest = kept.resting.rest if kept.resting is not None else None
+        if rest is not None and rest.tries:
+            return False  # the next hours show it
         if room.over < overrun_kelvin(kept, now):
             return True
         return not waits and not _rises(kept, room, told, now)

@@ -996,6 +996,12 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
         later("it could not be sent: {error}"),
         later("it could not be sent by any way"),
     ),
+    ReasonCode.ANSWER_LOST: (
+        later(
+            "no answer came, so the unit may have heard it all the same; nothing is "
+            "held, so ask again"
+        ),
+    ),
     ReasonCode.WISH_CHANGED: (
         later("{asked} is wished, and it was told {told}"),
         later("another setpoint, fan speed or mode is wished than it was told"),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from switchbot_automation.core.control.band import after_observation, helps_lately
 from switchbot_automation.core.control.overshoot import Softening
@@ -12,6 +16,7 @@ from switchbot_automation.core.control.warm_up import Pace, Paces, WarmUp
 from switchbot_automation.core.decide import decide
 from switchbot_automation.core.home import Snapshot, ZoneSnapshot
 from switchbot_automation.core.protect.stages import locked_out, within_outdoor_limit
+from switchbot_automation.core.state.around import after_outdoor
 from switchbot_automation.core.state.kept import after_look, room_health
 from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.zone import (
@@ -255,6 +260,62 @@ async def test_a_meter_outdoors_that_dies_is_told_of_and_the_panel_takes_over():
     room = (await home.engine.health())["zones"]["default"]["room"]
     assert "outdoor_unknown" not in room["reasons"]
     assert home.house.air > 15.0
+
+
+async def test_a_meter_outdoors_in_wind_and_sun_does_not_set_both_units_to_and_fro():
+    home = Home(
+        roomed(
+            AIRCON,
+            HEATER,
+            heat_pump_min_outdoor_celsius=LIMIT,
+            outdoor_device_id=OUTDOORS,
+            time_windows=[
+                {"days": list(range(7)), "start": "00:00", "end": "12:00"},
+                {"days": list(range(7)), "start": "12:00", "end": "00:00"},
+            ],
+        ),
+        climate=COLD,
+    )
+    chance, truly = Random(4), home.cloud.status
+
+    async def status(device_id):
+        said = await truly(device_id)
+        if device_id != OUTDOORS:
+            return said
+        celsius = LIMIT + chance.choice([-1.5, 1.5])
+        return replace(said, fields={**said.fields, "temperature": celsius})
+
+    home.cloud.status = status
+    await home.live(10)
+    starts = [
+        each
+        for each in home.sent
+        if each.zone == "default" and each.action is Action.WINTER
+    ]
+    assert len(starts) <= 4
+    assert home.house.air > 18.0
+
+
+@given(
+    st.lists(st.tuples(st.floats(-12, 5), st.floats(60, 7200)), min_size=1, max_size=30)
+)
+def test_a_heat_pump_begins_an_hour_after_it_was_too_cold_where_another_heats(heard):
+    both, alone = units(AIRCON, HEATER)[0], units(AIRCON)[0]
+    around, at = Surroundings(), NOW
+    said = []
+    for celsius, seconds in heard:
+        at += timedelta(seconds=seconds)
+        around = after_outdoor(around, celsius, at)
+        said.append((at, celsius))
+    rests = ZoneState(power=Power.OFF, surroundings=around)
+    warm = around.outdoor >= LIMIT + 1.0
+    assert (locked_out(alone, rests, at) is None) is warm
+    if locked_out(both, rests, at) is None:
+        assert warm
+        # What is no news is not taken in.
+        lately = [each for when, each in said if at - when <= timedelta(minutes=59)]
+        assert min(lately) >= LIMIT - 0.2 or len(lately) == 1
+    assert Surroundings.from_document(around.to_document()) == around
 
 
 # --- brought up for a window in place of another ----------------------------------------

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from switchbot_automation.core.state.around import (
     OUTDOOR_LASTS,
     as_of_room,
+    outdoor_least_of,
     outdoor_of,
 )
 from switchbot_automation.core.state.unit import season_action
@@ -73,6 +74,10 @@ def locked_out(zone: ZoneSettings, state: ZoneState, now: datetime) -> Reason | 
         last = around.outdoor if around is not None else None
         cold = last is not None and last < least
         return unknown if zone.backed_up or cold else None
+    coldest = outdoor_least_of(state.surroundings, now)
+    if not heats and zone.backed_up and coldest is not None and coldest < limit:
+        # Else a meter in the wind starts and stops both units several times an hour.
+        outdoor = min(outdoor, coldest)
     if outdoor >= least:
         return None
     detail = {"outdoor_celsius": outdoor, "limit_celsius": limit}

@@ -69,6 +69,9 @@ OUTDOOR_SECONDS: Final = 900.0
 """How often a meter outdoors is asked, where it does not tell by itself."""
 OUTDOOR_LASTS: Final = timedelta(hours=3)
 """For how long what was heard of it counts."""
+OUTDOOR_SETTLES: Final = timedelta(hours=1)
+"""So long a meter outdoors is not to have said that it is too cold before that is over: wind
+and sun move one to and fro."""
 _OUTDOOR_KELVIN = 0.2
 # No weather is beyond; a meter that says so is broken or lies in the sun.
 _COLDEST_OUTDOORS, _WARMEST_OUTDOORS = -60.0, 60.0
@@ -90,7 +93,29 @@ def after_outdoor(around: Surroundings, celsius: object, at: datetime) -> Surrou
         same = abs(heard - before) < _OUTDOOR_KELVIN
         if at < last or (same and at < last + timedelta(minutes=30)):
             return around
-    return replace(around, outdoor=heard, outdoor_at=at)
+    least, least_at = around.outdoor_least, around.outdoor_least_at
+    if (
+        least is None
+        or least_at is None
+        or heard <= least
+        or not timedelta(0) <= at - least_at <= OUTDOOR_SETTLES
+    ):
+        least, least_at = heard, at
+    return replace(
+        around,
+        outdoor=heard,
+        outdoor_at=at,
+        outdoor_least=least,
+        outdoor_least_at=least_at,
+    )
+
+
+def outdoor_least_of(around: Surroundings | None, now: datetime) -> float | None:
+    """Return the least that was heard from outdoors of late, None where nothing was."""
+    if around is None or around.outdoor_least_at is None:
+        return None
+    lasts = now - around.outdoor_least_at <= OUTDOOR_SETTLES
+    return around.outdoor_least if lasts else None
 
 
 def as_of_room(state: ZoneState, room: ZoneState) -> ZoneState:

@@ -17,6 +17,7 @@ from switchbot_automation.model import Action, Power, Reason, ReasonCode
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from switchbot_automation.core.control.resting import Resting
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
@@ -155,6 +156,14 @@ def after_sample(state: ZoneState, temperature: float, at: datetime) -> ZoneStat
         return state
     course = (*kept.course, (seconds, temperature))[-_KEPT_SAMPLES:]
     return state._replace(evidence=kept._replace(course=course))
+
+
+def after_rest(state: ZoneState, resting: Resting | None) -> ZoneState:
+    """Return the state with what its room shows while the unit rests."""
+    kept = state.evidence or NONE
+    if resting is kept.resting:
+        return state
+    return state._replace(evidence=kept._replace(resting=resting))
 
 
 def plug_interval(zone: ZoneSettings, state: ZoneState, now: datetime) -> float | None:

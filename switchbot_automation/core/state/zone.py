@@ -25,6 +25,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from switchbot_automation.core.control.overshoot import Softening
+from switchbot_automation.core.control.resting import Resting
 from switchbot_automation.core.control.season import Season
 from switchbot_automation.core.control.slopes import SlopeBounds
 from switchbot_automation.core.control.steer import Steering
@@ -178,6 +179,7 @@ class Evidence(NamedTuple):
     `room_at`, and `best` how far it came since it was told last, degrees Celsius.
     `overrun`: by how many kelvin the room went past the band by itself while it rested,
     learned at `overrun_at`. `hindered`: what the unit said last that keeps it from its work.
+    `resting`: how the room leaves its band while the unit rests, and whether it does now.
     """
 
     plug: Power = Power.UNKNOWN
@@ -203,6 +205,7 @@ class Evidence(NamedTuple):
     overrun: float | None = None
     overrun_at: datetime | None = None
     hindered: ReasonCode | None = None
+    resting: Resting | None = None
 
     def to_document(self, course: str | None = None) -> dict[str, Any]:
         """Return it as a document, without what is unknown.
@@ -219,12 +222,11 @@ class Evidence(NamedTuple):
         for name in ("plug_from", "wish", "asked", "responds", "best", "overrun"):
             if getattr(self, name) is not None:
                 document[name] = getattr(self, name)
-        if self.plug is not Power.UNKNOWN:
-            document["plug"] = str(self.plug)
-        if self.said is not None:
-            document["said"] = str(self.said)
-        if self.hindered is not None:
-            document["hindered"] = str(self.hindered)
+        for name in ("plug", "said", "hindered"):
+            if getattr(self, name) not in (None, Power.UNKNOWN):
+                document[name] = str(getattr(self, name))
+        if self.resting is not None:
+            document["resting"] = self.resting.to_document()
         if self.unanswered:
             document["unanswered"] = self.unanswered
         if self.repairs:
@@ -294,6 +296,7 @@ class Evidence(NamedTuple):
             asked=text(value.get("asked")),
             said=enum(Action, value.get("said")),
             hindered=enum(ReasonCode, value.get("hindered")),
+            resting=Resting.from_document(value.get("resting")),
             unanswered=max(0, integer(value.get("unanswered")) or 0),
             responds=responds if responds is None else max(0.0, min(responds, 86400.0)),
             best=number(value.get("best")),
@@ -736,7 +739,8 @@ class Surroundings:
     `suspected_at` is when there was one; `dip` is the deepest fall that was none, in kelvin,
     as it was at `dip_at`. `joined` and `missed` are the start of the
     occurrence of a window, by its name, that is in force or came too late, as dates.
-    `outdoor` is the temperature outdoors in degrees Celsius, heard at `outdoor_at`. `price`
+    `outdoor` is the temperature outdoors in degrees Celsius, heard at `outdoor_at`;
+    `outdoor_least` the least of the last hour, heard at `outdoor_least_at`. `price`
     is what a series of prices asks for, None where none is known, `forecast` what is forecast
     of the weather.
     """
@@ -751,6 +755,8 @@ class Surroundings:
     missed: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     outdoor: float | None = None
     outdoor_at: datetime | None = None
+    outdoor_least: float | None = None
+    outdoor_least_at: datetime | None = None
     price: PriceLevel | None = None
     forecast: OutdoorForecast | None = None
 
@@ -777,6 +783,9 @@ class Surroundings:
         if self.outdoor is not None and self.outdoor_at is not None:
             document["outdoor"] = self.outdoor
             document["outdoor_at"] = encode_instant(self.outdoor_at)
+        if self.outdoor_least_at is not None:
+            document["outdoor_least"] = self.outdoor_least
+            document["outdoor_least_at"] = encode_instant(self.outdoor_least_at)
         if self.price is not None:
             document["price"] = self.price.to_document()
         if self.forecast is not None:
@@ -801,6 +810,8 @@ class Surroundings:
             missed=_days(value.get("missed")),
             outdoor=number(value.get("outdoor")),
             outdoor_at=instant(value.get("outdoor_at")),
+            outdoor_least=number(value.get("outdoor_least")),
+            outdoor_least_at=instant(value.get("outdoor_least_at")),
             price=PriceLevel.from_document(value.get("price")),
             forecast=OutdoorForecast.from_document(value.get("forecast")),
         )
@@ -815,12 +826,14 @@ class Surroundings:
         suspected = self.suspected_at
         ahead = self.readings and self.readings[-1][0] > now.timestamp()
         dip_at, outdoor_at = self.dip_at, self.outdoor_at
+        least_at = self.outdoor_least_at
         if (
             not late
             and not ahead
             and (suspected is None or suspected <= now)
             and (dip_at is None or dip_at <= now)
             and (outdoor_at is None or outdoor_at <= now)
+            and (least_at is None or least_at <= now)
         ):
             return self
         return replace(
@@ -830,6 +843,7 @@ class Surroundings:
             suspected_at=min(suspected, now) if suspected else None,
             dip_at=min(dip_at, now) if dip_at else None,
             outdoor_at=min(outdoor_at, now) if outdoor_at else None,
+            outdoor_least_at=min(least_at, now) if least_at else None,
         )
 
 

@@ -209,6 +209,8 @@ class Commander:
         if rung is None:
             why = Reason(ReasonCode.ALL_RUNGS_FAILED, {"error": sent.error})
             reasons = (*reasons, why)
+            if sent.maybe and order.person:
+                reasons = (*reasons, Reason(ReasonCode.ANSWER_LOST))
             failed = after_failure(
                 states[zone.name], action, sent.error, at, maybe=sent.maybe
             )

@@ -3,8 +3,8 @@
 A unit that was believed to run when its zone was given another one, or went, would run
 on for ever. It gets one OFF by the ways that are still known: its device id, and the
 scenes and webhooks of the settings before, unless a zone of now has them. What fails is
-tried again for a day, at growing intervals. While it may run, `report` names it. A cover
-stays as it is.
+tried again for a day, at growing intervals, and so is what can be asked and does not show
+that it heard. While it may run, `report` names it. A cover stays as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
@@ -66,6 +66,9 @@ _TOLD_FOR = timedelta(days=1)
 # What a unit did a week ago says nothing of what it does.
 _BELIEVED_FOR = timedelta(days=7)
 _LOOKED_AT_EVERY = timedelta(hours=6)
+# What took so many OFFs and shows that it is on is deaf, or somebody wants it on.
+_TAKEN_IN_VAIN: Final = 5
+_DEAF: Final = "it takes every command and goes on"
 
 
 class LeftUnits:
@@ -210,7 +213,8 @@ class LeftUnits:
             }
             return None
         readable = not looks_infrared(unit.unit.device_id)
-        tells = not before.observe_only and now - unit.at < _TOLD_FOR
+        deaf = unit.attempts >= _TAKEN_IN_VAIN and unit.error in (None, _DEAF)
+        tells = not before.observe_only and now - unit.at < _TOLD_FOR and not deaf
         tried = unit._replace(
             attempts=unit.attempts + 1,
             next_at=_next_at(unit, now, tells=tells, readable=readable),
@@ -221,6 +225,7 @@ class LeftUnits:
             return None
         if not tells:
             words = "its zone only observed" if before.observe_only else unit.error
+            words = _DEAF if deaf else words
             self._complain(tried, words or "it does not answer")
             return None
         zone = self._with_free_ways(before, unit)
@@ -244,11 +249,15 @@ class LeftUnits:
             unsure = unsure_of(tried.state) if sent.maybe else tried.state
             self._complain(tried._replace(state=unsure), sent.error)
             return command
+        _LOGGER.info("the unit %s, which was left running, is told off", unit.unit.name)
+        if readable:
+            # It can be asked: until it shows that it heard, it may run on.
+            self._keep(tried._replace(state=unsure_of(tried.state), error=None))
+            return command
         state = after_command(
             unit.state, zone, Action.OFF, rung, at=sent.answered_at, label="left"
         )
         self._keep(tried._replace(state=with_check(state, None), error=None))
-        _LOGGER.info("the unit %s, which was left running, is told off", unit.unit.name)
         return command
 
     def _complain(self, unit: LeftUnit, words: str) -> None:

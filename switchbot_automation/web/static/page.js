@@ -220,6 +220,9 @@ async function actAll(wishes, sent = () => {}) {
   }
 }
 
+// Which reasons whoever asked is told beside how far it came.
+const TOLD_MORE = new Set(["group_others_wait", "answer_lost"]);
+
 function toldOf(done, name) {
   const zone = zoneOf(name);
   const room = titleOf(name);
@@ -229,8 +232,8 @@ function toldOf(done, name) {
     return _("{room}: kept until {until}.", { room, until });
   }
   if (done.action === "hold") return _("{room}: held.", { room });
-  const others = done.reasons?.find((each) => each.code === "group_others_wait");
-  const told = others ? ` ${others.text[0].toUpperCase()}${others.text.slice(1)}.` : "";
+  const more = done.reasons?.find((each) => TOLD_MORE.has(each.code));
+  const told = more ? ` ${more.text[0].toUpperCase()}${more.text.slice(1)}.` : "";
   if (done.status === "blocked" && done.blocked_until) {
     return _("{room}: waits for the compressor until {until}.", { room, until: clock(done.blocked_until, zone?.timezone) }) + told;
   }

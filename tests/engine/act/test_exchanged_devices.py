@@ -57,6 +57,7 @@ class Units:
         self.readable: set[str] = set()
         self.running: dict[str, bool] = {}
         self.dead: dict[str, Exception] = {}
+        self.deaf: set[str] = set()
         self.sent: list[tuple[str, str]] = []
         self.on_send = lambda _unit: None
 
@@ -95,7 +96,8 @@ class Units:
         if unit in self.dead:
             raise self.dead[unit]
         self.sent.append((unit, word))
-        self.running[unit] = on
+        if unit not in self.deaf:
+            self.running[unit] = on
         return CommandResult(unit, self.clock.now())
 
 
@@ -620,6 +622,47 @@ async def test_it_is_no_longer_named_once_it_was_seen_off(house):
     await house.tick(after=300)
     assert await house.left() == {}
     assert house.taken() == []
+
+
+RELAY = "A1B2C3D4E5F6"
+
+
+@pytest.fixture
+async def left_deaf(house) -> House:
+    """The house a minute after the relay that heats was taken out, which hears nothing."""
+    house.cloud.readable, house.cloud.deaf = {RELAY}, {RELAY}
+    house.cloud.running[RELAY] = True
+    house.configure(ROOM | {"aircon_device_id": RELAY})
+    await house.tick()
+    house.configure(ROOM)
+    house.taken()
+    await house.tick()
+    assert (RELAY, OFF) in house.taken()
+    assert RELAY in await house.left()
+    return house
+
+
+async def test_what_can_be_asked_is_told_off_until_it_shows_that_it_heard(left_deaf):
+    await left_deaf.tick(after=90)
+    assert left_deaf.taken() == [(RELAY, OFF)]
+    left_deaf.cloud.deaf.clear()
+    await left_deaf.tick(after=300)
+    assert left_deaf.taken() == [(RELAY, OFF)]
+    await left_deaf.tick(after=600)
+    assert left_deaf.taken() == []
+    assert await left_deaf.left() == {}
+
+
+async def test_what_is_on_after_many_an_off_is_named_and_left_alone(left_deaf):
+    for _ in range(144):
+        await left_deaf.tick(after=600)
+    told = [each for each in left_deaf.taken() if each[0] == RELAY]
+    assert told == [(RELAY, OFF)] * 4
+    assert "goes on" in (await left_deaf.left())[RELAY]["last_error"]
+    left_deaf.cloud.running[RELAY] = False
+    for _ in range(7):
+        await left_deaf.tick(after=3600)
+    assert await left_deaf.left() == {}
 
 
 async def test_a_unit_that_was_only_observed_is_named_and_not_told(house):

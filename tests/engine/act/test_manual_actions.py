@@ -4,7 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from switchbot_automation.errors import DeviceOfflineError, UnknownZoneError
+from switchbot_automation.errors import (
+    CloudTimeoutError,
+    DeviceOfflineError,
+    UnknownZoneError,
+)
+from switchbot_automation.model import ReasonCode
 from switchbot_store import StoreUnavailableError
 
 
@@ -220,6 +225,22 @@ async def test_a_manual_command_that_fails_says_which_rungs_did(house):
     assert [rung.rung for rung in command.rungs] == ["command"]
     assert "gone" in command.rungs[0].error
     assert house.state["assumed_aircon_power"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (CloudTimeoutError("no answer in 15 s"), True),
+        (DeviceOfflineError("gone", status_code=161), False),
+    ],
+)
+async def test_who_asked_is_told_whether_it_may_have_been_heard(house, error, lost):
+    house.cloud.broken["command"] = error
+    command = await house.engine.act("default", "on", hold="permanent")
+    assert command.status == "failed"
+    codes = [reason.code for reason in command.reasons]
+    assert (ReasonCode.ANSWER_LOST in codes) is lost
+    assert house.engine.zone_overview("default")["hold_until"] is None
 
 
 @pytest.mark.parametrize("action", ["on", "off", "fan"])

@@ -1,0 +1,261 @@
+"""How fast a room leaves its band while its unit rests, and a rest in which it does not. Pure.
+
+An infrared unit that missed its OFF holds the room where it asked to be: in the band, where
+nobody looks for a fault. What shows it is that the room does not cool (in summer: warm up) as it
+did at that time of day whenever the unit rested. So the least of such rates is learned for
+each three hours of the day, and of each rest it is added up what the room should have
+lost by now at least. Where that is a kelvin, and the room lost less than a quarter of it, the
+rest is in question; where it lost half of it the OFF was heard, and is asked about no more: what
+comes later is the sun, a stove, or a hand at the remote.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from switchbot_automation.core.control.trend import number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_VERSION = 1
+_PARTS, _PART_SECONDS, _DAY_SECONDS = 8, 10_800.0, 86_400.0
+# A room that was watched for less says more of its meter's steps.
+_LEAST_LEARNED_SECONDS, _LONGEST_GAP_SECONDS = 3600.0, 2700.0
+# The air follows its walls in the first minutes, whatever the weather.
+_SETTLES_SECONDS = 1800.0
+_DAYS_KNOWN = 3
+_FASTER, _SLOWER = 0.25, 0.6
+_JUDGED_KELVIN, _IN_VAIN, _HEARD = 1.0, 0.25, 0.5
+_LET_GO_KELVIN = 0.5
+_MOST_RATE, _MOST_TRIES, _MOST_DAYS = 20.0, 9, 99
+
+
+class Rest(NamedTuple):
+    """A rest that is watched. Seconds are POSIX seconds, temperatures degrees Celsius.
+
+    `told` is when the unit was told, `begun` the temperature once the air had settled, None
+    before; `held` what it was when OFF was told again. `should` is how many kelvin the room was to lose since at least. A part
+    of the day begins at `part_at`, at `part_from`; `lost` are the rates of parts that are
+    over, by part, which count once the rest is no question. `heard`: it is none. `tries`:
+    how often it was one since the room was seen to leave its band.
+    """
+
+    told: float
+    at: float
+    last: float
+    begun: float | None = None
+    should: float = 0.0
+    part_at: float = 0.0
+    part_from: float = 0.0
+    lost: tuple[tuple[int, float], ...] = ()
+    heard: bool = False
+    tries: int = 0
+    held: float | None = None
+
+
+class Resting(NamedTuple):
+    """What is known of a zone at rest: by part of the day, kelvin an hour and on how many days."""
+
+    heating: bool = True
+    known: tuple[tuple[float, int], ...] = ((0.0, 0),) * _PARTS
+    rest: Rest | None = None
+
+    def after(
+        self, told: float, at: float, temperature: float, *, heating: bool
+    ) -> Resting:
+        """Return it after a look at `at` at a unit that rests since it was `told` to."""
+        if heating is not self.heating:
+            return Resting(heating).after(told, at, temperature, heating=heating)
+        rest = self.rest
+        if rest is None or rest.told != told or at <= rest.at:
+            begins = Rest(told, at, temperature)
+            if rest is None or rest.heard or not rest.tries:
+                return self.over()._replace(rest=begins)
+            again = begins._replace(lost=rest.lost, tries=rest.tries, held=temperature)
+            return self._replace(rest=again)
+        if rest.begun is None or at - rest.at > _LONGEST_GAP_SECONDS:
+            settled = at - told >= _SETTLES_SECONDS
+            fresh = rest._replace(at=at, last=temperature, begun=None, should=0.0)
+            if settled:
+                fresh = fresh._replace(
+                    begun=temperature, part_at=at, part_from=temperature
+                )
+            return self._replace(rest=fresh)
+        rate, days = self.known[_part(at)]
+        should = rest.should + rate * (at - rest.at) / 3600.0
+        begun = rest.begun
+        if days < _DAYS_KNOWN:
+            # Nobody knows what these hours do; what was before them is not held against it.
+            should, begun = 0.0, temperature
+        rest = rest._replace(at=at, last=temperature, should=should, begun=begun)
+        if _part(at) == _part(rest.part_at):
+            return self._replace(rest=rest)
+        return _counted(self, _parted(self, rest))
+
+    def gone(self, temperature: float) -> float:
+        """Return by how many kelvin the room left its band since the rest began."""
+        begun = self.rest.begun if self.rest is not None else None
+        if begun is None:
+            return 0.0
+        return self.away(begun, temperature)
+
+    def away(self, before: float, temperature: float) -> float:
+        """Return by how many kelvin that is the unit's work undone."""
+        return before - temperature if self.heating else temperature - before
+
+    def looked(self, temperatures: Iterable[float]) -> Resting:
+        """Return it with the rest judged by the room's temperatures of the last half hour.
+
+        The least that it is gone counts: a defrost takes a room away for some minutes.
+        """
+        rest = self.rest
+        if rest is None or rest.heard:
+            return self
+        temperatures = [*temperatures]
+        gone = min(map(self.gone, temperatures), default=0.0)
+        if rest.should < _JUDGED_KELVIN or gone < _HEARD * rest.should:
+            # One that was held and goes as soon as OFF is told again shows it at once.
+            if rest.held is None or not temperatures:
+                return self
+            away = [self.away(rest.held, each) for each in temperatures]
+            if min(away) < _LET_GO_KELVIN:
+                return self
+        # What was seen before OFF was told again is the fault's, not the room's.
+        lost = () if rest.tries else rest.lost
+        return _counted(self, rest._replace(heard=True, tries=0, held=None, lost=lost))
+
+    def in_vain(self, temperatures: Iterable[float]) -> bool:
+        """Tell whether the room lost next to nothing of what it was to lose by now."""
+        rest = self.rest
+        if rest is None or rest.heard or rest.should < _JUDGED_KELVIN:
+            return False
+        gone = min(map(self.gone, temperatures), default=rest.should)
+        return gone <= _IN_VAIN * rest.should
+
+    def tried(self) -> Resting:
+        """Return it once that was held against the rest, which begins anew."""
+        rest = self.rest
+        if rest is None:
+            return self
+        lost, tries = _parted(self, rest).lost, rest.tries + 1
+        fresh = Rest(rest.told, rest.at, rest.last, lost=lost, tries=tries)
+        return self._replace(rest=fresh)
+
+    def given_up(self) -> Resting:
+        """Return it once to tell OFF again had changed nothing: so does the room now."""
+        rest = self.rest
+        if rest is None:
+            return self
+        return _counted(self, _parted(self, rest)._replace(heard=True))
+
+    def over(self) -> Resting:
+        """Return it once the unit rests no more, or something else takes the room away."""
+        rest = self.rest
+        if rest is None:
+            return self
+        if rest.tries:
+            return self._replace(rest=None)
+        ended = _parted(self, rest)._replace(heard=True)
+        return _counted(self, ended)._replace(rest=None)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        document: dict[str, Any] = {
+            "version": _VERSION,
+            "heating": self.heating,
+            # One text each: lists of lists would be most of what a tick writes.
+            "known": " ".join(f"{rate:g}/{days}" for rate, days in self.known),
+        }
+        if self.rest is not None:
+            rest = self.rest
+            document["rest"] = {
+                **rest._asdict(),
+                "lost": " ".join(f"{part}/{rate:g}" for part, rate in rest.lost),
+            }
+        return document
+
+    @classmethod
+    def from_document(cls, value: Any) -> Resting | None:
+        """Read a document; None for none, another version or garbage."""
+        if not isinstance(value, dict) or value.get("version") != _VERSION:
+            return None
+        known = [
+            (max(0.0, min(_MOST_RATE, rate)), max(0, min(_MOST_DAYS, round(days))))
+            for rate, days in _pairs(value.get("known"))
+        ]
+        if len(known) != _PARTS:
+            return None
+        return cls(
+            value.get("heating") is not False, tuple(known), _rest(value.get("rest"))
+        )
+
+
+def _parted(resting: Resting, rest: Rest) -> Rest:
+    """Return the rest with the part of the day that is over put aside."""
+    seconds, lost = rest.at - rest.part_at, rest.lost
+    if rest.part_at and seconds >= _LEAST_LEARNED_SECONDS:
+        away = rest.part_from - rest.last
+        rate = (away if resting.heating else -away) / (seconds / 3600.0)
+        lost = (*lost, (_part(rest.part_at), round(rate, 3)))[-_PARTS:]
+    return rest._replace(part_at=rest.at, part_from=rest.last, lost=lost)
+
+
+def _counted(resting: Resting, rest: Rest) -> Resting:
+    """Return it in that rest, with what was put aside learned where that is no question."""
+    if not rest.lost or not rest.heard:
+        return resting._replace(rest=rest)
+    known = list(resting.known)
+    for part, rate in rest.lost:
+        least, days = known[part]
+        share = _FASTER if rate > least else _SLOWER
+        moved = rate if not days else least + (rate - least) * share
+        known[part] = (
+            round(max(0.0, min(_MOST_RATE, moved)), 3),
+            min(_MOST_DAYS, days + 1),
+        )
+    return resting._replace(known=tuple(known), rest=rest._replace(lost=()))
+
+
+def _part(at: float) -> int:
+    return int(at % _DAY_SECONDS // _PART_SECONDS)
+
+
+def _rest(value: Any) -> Rest | None:
+    if not isinstance(value, dict):
+        return None
+    found = [number(value.get(name)) for name in ("told", "at", "last")]
+    if any(each is None for each in found):
+        return None
+    told, at, last = (each or 0.0 for each in found)
+    return Rest(
+        told,
+        at,
+        last,
+        begun=number(value.get("begun"), -200.0, 200.0),
+        should=number(value.get("should"), 0.0, 1e3) or 0.0,
+        part_at=number(value.get("part_at"), 0.0) or 0.0,
+        part_from=number(value.get("part_from"), -200.0, 200.0) or 0.0,
+        lost=tuple(
+            (round(part), rate)
+            for part, rate in _pairs(value.get("lost"))
+            if 0 <= round(part) < _PARTS
+        ),
+        heard=value.get("heard") is True,
+        tries=round(number(value.get("tries"), 0, _MOST_TRIES) or 0),
+        held=number(value.get("held"), -200.0, 200.0),
+    )
+
+
+def _pairs(value: Any) -> list[tuple[float, float]]:
+    found: list[tuple[float, float]] = []
+    for each in value.split(" ") if isinstance(value, str) and value else ():
+        try:
+            first, second = map(float, each.split("/"))
+        except ValueError:
+            return []
+        if not (math.isfinite(first) and math.isfinite(second)):
+            return []
+        found.append((first, second))
+    return found

@@ -1,0 +1,138 @@
+"""What is learned of rooms at rest, and which rests are in question."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchbot_automation.core.control.resting import Resting
+
+HOUR, DAY = 3600.0, 86_400.0
+STEP = 300.0
+TEN_PM = 22 * HOUR
+
+
+def rested(resting, told, hours, course, *, heating=True):
+    """Return it after a rest since `told`; `course` gives the temperature after seconds."""
+    lately = []
+    for step in range(int(hours * HOUR / STEP) + 1):
+        at = told + step * STEP
+        temperature = course(step * STEP)
+        lately = [*lately, temperature][-6:]
+        resting = resting.after(told, at, temperature, heating=heating)
+        resting = resting.looked(lately)
+        if resting.in_vain(lately):
+            return resting, step * STEP / HOUR
+    return resting, None
+
+
+def cooling(rate, begins=21.0):
+    return lambda seconds: round(begins - rate * seconds / HOUR, 1)
+
+
+def nights(rate, number=4, *, resting=None):
+    resting = resting or Resting()
+    for day in range(number):
+        resting, alarm = rested(resting, day * DAY + TEN_PM, 8, cooling(rate))
+        assert alarm is None
+        resting = resting.over()
+    return resting
+
+
+def test_a_room_that_cools_as_ever_is_no_question():
+    resting = nights(0.4, 6)
+    assert {days for rate, days in resting.known if rate} == {6}
+
+
+def test_a_room_that_is_held_is_in_question_within_hours():
+    told = 9 * DAY + TEN_PM
+    _, alarm = rested(nights(0.4), told, 8, lambda s: 21.0 + 0.3 * (s // HOUR % 2))
+    assert alarm is not None
+    assert alarm <= 4
+
+
+def test_a_defrost_does_not_hide_that_the_room_is_held():
+    def defrosts(seconds):
+        return 19.5 if seconds % (1.2 * HOUR) < 900 else 21.1
+
+    _, alarm = rested(nights(0.4), 9 * DAY + TEN_PM, 8, defrosts)
+    assert alarm is not None
+
+
+def test_nothing_is_held_against_a_rest_of_the_first_days():
+    _, alarm = rested(nights(0.4, 2), 9 * DAY + TEN_PM, 8, cooling(0.0))
+    assert alarm is None
+
+
+def test_a_room_that_cooled_and_is_warmed_later_is_no_question():
+    def stove(seconds):
+        return 21.0 - min(1.2, 0.4 * seconds / HOUR) if seconds < 5 * HOUR else 21.5
+
+    _, alarm = rested(nights(0.4), 9 * DAY + TEN_PM, 8, stove)
+    assert alarm is None
+
+
+def test_hours_of_which_nothing_is_known_are_not_held_against_it():
+    """It rests at noon as well, for the first time, and the sun shines."""
+    _, alarm = rested(nights(0.4), 9 * DAY + 10 * HOUR, 8, cooling(-0.2))
+    assert alarm is None
+
+
+def test_once_telling_off_again_was_in_vain_the_next_night_like_it_is_no_question():
+    resting = nights(0.4)
+    told = 9 * DAY + TEN_PM
+    for _ in range(2):
+        resting, alarm = rested(resting, told, 9, cooling(0.02))
+        assert alarm is not None
+        resting, told = resting.tried(), told + 3 * HOUR
+    resting = resting.given_up().over()
+    learned = nights(0.15, 3, resting=resting)
+    assert learned.known[7][0] < 0.2
+
+
+def test_a_night_in_question_teaches_nothing():
+    before = nights(0.4)
+    resting, alarm = rested(before, 9 * DAY + TEN_PM, 8, cooling(0.0))
+    assert alarm is not None
+    assert resting.tried().over().known == before.known
+
+
+def test_the_other_season_begins_anew():
+    told = 9 * DAY + TEN_PM
+    _, alarm = rested(nights(0.4), told, 8, cooling(0.0), heating=False)
+    assert alarm is None
+
+
+@given(
+    st.lists(st.floats(-3, 3), min_size=3, max_size=60),
+    st.lists(st.floats(1, 90_000), min_size=60, max_size=60),
+    st.booleans(),
+)
+def test_it_comes_back_from_its_document_as_it_was(steps, waits, heating):
+    resting, at, temperature = Resting(), 1.7e9, 20.0
+    told = at
+    for number, (step, wait) in enumerate(zip(steps, waits, strict=False)):
+        at, temperature = at + wait, temperature + step
+        told = at if number % 20 == 0 else told
+        resting = resting.after(told, at, temperature, heating=heating)
+        resting = resting.looked([temperature])
+    read = Resting.from_document(resting.to_document())
+    assert read.rest == resting.rest
+    assert read.heating is resting.heating
+    assert read.known == resting.known
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=8),
+        lambda inner: st.dictionaries(
+            st.sampled_from(["version", "known", "rest", "told", "at", "last", "lost"]),
+            inner,
+        ),
+        max_leaves=6,
+    )
+)
+def test_garbage_counts_as_nothing_learned(value):
+    if isinstance(value, dict):
+        value["version"] = 1
+        value["known"] = " ".join(["0.3/4"] * 8)
+    read = Resting.from_document(value)
+    assert read is None or read.after(5.0, 6.0, 20.0, heating=True) is not None
