@@ -17,8 +17,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history.ingest.samples import normalised
-from switchbot_store.history.meter_block import MeterBlock, Reading
-from switchbot_store.history.model import HistorySample
+from switchbot_store.history.model import HistorySample, MeterBlock, Reading
 from switchbot_store.history.phone_app.columns import (
     ExportColumns,
     columns_of,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from switchbot_store.history.meter_block import Reading
+    from switchbot_store.history.model import Reading
 
 Row = tuple[datetime, "Reading"]
 

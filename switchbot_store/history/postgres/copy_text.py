@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from switchbot_store.history.meter_block import MeterBlock
+from switchbot_store.history.model import MeterBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

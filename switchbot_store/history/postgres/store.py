@@ -16,7 +16,6 @@ from psycopg.rows import dict_row, tuple_row
 from switchbot_store.errors import SlowConnectionError, StoreDataError
 from switchbot_store.history import frozen
 from switchbot_store.history.ingest.codec import as_dict
-from switchbot_store.history.meter_block import keys_of
 from switchbot_store.history.model import (
     CLOSING_SECONDS,
     HOUR,
@@ -28,6 +27,7 @@ from switchbot_store.history.model import (
     RowKey,
     hour_of,
     in_utc,
+    keys_of,
     late_hours,
     rows_of,
 )
