@@ -99,8 +99,19 @@ Reading = tuple[float | None, float | None, dict[str, float] | None]
 """Temperature in °C, humidity in %, what else was measured."""
 
 
+class MeterRows(Sequence[HistorySample]):
+    """Samples of one zone that are made only where somebody looks at one."""
+
+    __slots__ = ()
+    zone: str
+
+    @abstractmethod
+    def keys(self) -> Iterator[tuple[str, datetime]]:
+        """Yield the zone with instants of all hours that have a row, and of no other."""
+
+
 @dataclass(frozen=True, slots=True)
-class MeterBlock(Sequence[HistorySample]):
+class MeterBlock(MeterRows):
     """Rows of one meter, which become samples only where somebody looks at one.
 
     Samples of one zone, normalised, that hold an instant and a reading each.
@@ -128,6 +139,10 @@ class MeterBlock(Sequence[HistorySample]):
         if isinstance(index, slice):
             return MeterBlock(self.zone, self.timezone, self.rows[index])
         return self._sample(self.rows[index])
+
+    def keys(self) -> Iterator[tuple[str, datetime]]:
+        """Yield the zone and the instant of each."""
+        return ((self.zone, moment) for moment, _ in self.rows)
 
     def _sample(self, row: tuple[datetime, Reading]) -> HistorySample:
         moment, (temperature, humidity, metadata) = row
@@ -496,9 +511,9 @@ def block_of(moment: datetime) -> datetime:
 
 
 def keys_of(samples: Sequence[HistorySample]) -> Iterator[tuple[str, datetime]]:
-    """Yield the zone and timestamp of each."""
-    if isinstance(samples, MeterBlock):
-        return ((samples.zone, moment) for moment, _ in samples.rows)
+    """Yield zones and timestamps, at least one of each hour that has a row."""
+    if isinstance(samples, MeterRows):
+        return samples.keys()
     return ((sample.zone, sample.timestamp) for sample in samples)
 
 

@@ -12,6 +12,8 @@ from itertools import islice
 from operator import gt, lt
 from typing import TYPE_CHECKING, Final
 
+from switchbot_store.history.meter_columns import ReadingColumns
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -37,17 +39,19 @@ class DistinctRows:
         self.repeated: int = 0
         self._readings: dict[datetime, list[Reading]] = {}
         # Rows that nobody looked up yet: most files never need it.
-        self._unlisted: deque[list[Row]] = deque()
+        self._unlisted: deque[list[Row] | ReadingColumns] = deque()
         self._unlisted_count = 0
         self._first = datetime.max.replace(tzinfo=UTC)
         self._last = datetime.min.replace(tzinfo=UTC)
 
-    def of(self, chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    def of(
+        self, chunks: Iterable[list[Row] | ReadingColumns]
+    ) -> Iterator[list[Row] | ReadingColumns]:
         """Yield the rows, without those that say again what the same minute said."""
-        for chunk in chunks:
-            moments = [moment for moment, _ in chunk]
-            low, high = min(moments), max(moments)
-            if (low > self._last or high < self._first) and _goes_one_way(moments):
+        rows: list[Row] | ReadingColumns
+        for chunk in _in_parts(chunks):
+            low, high, one_way = _course_of(chunk)
+            if (low > self._last or high < self._first) and one_way:
                 self._keep_for_later(chunk)
                 rows = chunk
             else:
@@ -67,7 +71,7 @@ class DistinctRows:
         same.append(reading)
         return ((moment + (len(same) - 1) * _MICROSECOND, reading),)
 
-    def _keep_for_later(self, chunk: list[Row]) -> None:
+    def _keep_for_later(self, chunk: list[Row] | ReadingColumns) -> None:
         self._unlisted.append(chunk)
         self._unlisted_count += len(chunk)
         while self._unlisted_count - len(self._unlisted[0]) > _REMEMBERED:
@@ -85,6 +89,25 @@ class DistinctRows:
         if surplus > 0:
             for moment in list(islice(self._readings, surplus + _REMEMBERED)):
                 del self._readings[moment]
+
+
+def _in_parts(
+    chunks: Iterable[list[Row] | ReadingColumns],
+) -> Iterator[list[Row] | ReadingColumns]:
+    """Yield columns in which rows go both ways in parts: few of them are slow."""
+    for chunk in chunks:
+        if isinstance(chunk, ReadingColumns) and not chunk.goes_one_way():
+            yield from chunk.parts()
+        else:
+            yield chunk
+
+
+def _course_of(chunk: list[Row] | ReadingColumns) -> tuple[datetime, datetime, bool]:
+    """Return the first and the last instant, and whether all go one way."""
+    if isinstance(chunk, ReadingColumns):
+        return *chunk.span(), chunk.goes_one_way()
+    moments = [moment for moment, _ in chunk]
+    return min(moments), max(moments), _goes_one_way(moments)
 
 
 def _goes_one_way(moments: list[datetime]) -> bool:

@@ -129,7 +129,7 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                 with connection.transaction():
                     count = _copied(connection, samples)
                     if count:
-                        zones = {sample.zone for sample in samples}
+                        zones = {zone for zone, _ in keys_of(samples)}
                         connection.execute(sql.NOTE_ZONES, {"zones": list(zones)})
                         _, farthest, *_ = _row(connection, rollup_sql.STATE, {})
                         over = in_utc(now) if farthest is None else max(now, farthest)
