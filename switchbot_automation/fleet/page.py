@@ -23,13 +23,18 @@ from switchbot_automation.languages import later_in, speaking, translated_in
 from switchbot_automation.languages import translated as _
 from switchbot_automation.web import page as one_home
 from switchbot_automation.web.credentials import Sessions, credentials_of
-from switchbot_automation.web.guard import Access, Who, add_headers, guard, who_asks
-from switchbot_automation.web.request import (
-    ENTRANCE,
+from switchbot_automation.web.guard import (
+    Access,
     Entrance,
     RequestRefusedError,
+    Who,
+    who_asks,
+)
+from switchbot_automation.web.request import (
+    ENTRANCE,
+    add_headers,
+    answered,
     entrance_of,
-    in_its_language,
     language_of_page,
 )
 from switchbot_automation.web.server import refuse_unseen, serve_app
@@ -122,9 +127,7 @@ def homes_app(
     rights: dict[Handler, tuple[Access, bool]] = {
         handler: (Access.LOGIN, False) for _method, _path, handler in routes
     }
-    app = web.Application(
-        middlewares=[in_its_language(), guard(rights)], client_max_size=_BODY_BYTES
-    )
+    app = web.Application(middlewares=[answered(rights)], client_max_size=_BODY_BYTES)
     app[ENTRANCE] = entrance
     app[_HOMES] = _AllHomes(store, now)
     for method, path, handler in routes:

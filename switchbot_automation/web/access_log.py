@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.http_exceptions import HttpProcessingError
 
-from switchbot_automation.web.strangers import STRANGER, Strangers
+from switchbot_automation.web.guard import STRANGER, Strangers
 
 if TYPE_CHECKING:
     from aiohttp import web

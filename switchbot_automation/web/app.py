@@ -12,14 +12,15 @@ from switchbot_automation.cloud.catalog import catalog
 from switchbot_automation.engine.tell.record import history_of, threaded
 from switchbot_automation.web.api.events import events
 from switchbot_automation.web.credentials import Sessions, credentials_of
-from switchbot_automation.web.guard import Access, add_headers, guard
+from switchbot_automation.web.guard import Access
 from switchbot_automation.web.live import Live
 from switchbot_automation.web.request import (
     ENTRANCE,
     SETTINGS_BYTES,
     SITE,
     Site,
-    in_its_language,
+    add_headers,
+    answered,
 )
 from switchbot_automation.web.routes import ROUTES
 from switchbot_automation.web.shared import Shared
@@ -111,7 +112,7 @@ def create_app(
     # What is pushed is answered to a program.
     wordless = {each.handler for each in ROUTES if each.access is Access.SECRET}
     app = web.Application(
-        middlewares=[in_its_language(wordless), guard(rights)],
+        middlewares=[answered(rights, wordless)],
         client_max_size=SETTINGS_BYTES,
     )
     app[SITE] = app[ENTRANCE] = site

@@ -1,36 +1,34 @@
-"""Who may ask what: checked before a handler runs, in one place.
+"""Who may ask what, and what people without a token may use up: decided in one place.
 
 Without a token only this machine is answered, and only under a name of its own: a page
 elsewhere whose name was pointed at 127.0.0.1 sends its own name as `Host`, and a proxy
 says for whom it asks. What changes something must not come from another site.
+
+Strangers have a small budget, by address and for all of them together. Whoever is known
+takes nothing from it and is refused nothing by it, from whatever address: behind a proxy
+everybody has the same one. An IPv6 address counts by its /64, which one customer has all of.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import logging
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from switchbot_automation.errors import AutomationError, SettingsError, UnknownZoneError
-from switchbot_automation.web.delivery import deliver
-from switchbot_automation.web.request import RequestRefusedError, entrance_of, refusal
-from switchbot_automation.web.strangers import STRANGER
-from switchbot_store import (
-    StoreConfigError,
-    StoreConflictError,
-    StoreDataError,
-    StoreError,
-)
+from switchbot_automation.languages import AUTO
+from switchbot_automation.units import CELSIUS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-    from aiohttp.typedefs import Handler, Middleware
-
-    from switchbot_automation.web.request import Entrance
+    from switchbot_automation.web.credentials import Credentials, Sessions
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,22 +36,191 @@ _LOGGER = logging.getLogger(__name__)
 _FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via", "cf-connecting-ip")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-HEADERS: Final = {
-    # Everything the page needs is its own; nothing may frame it or be sent elsewhere.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "Vary": "Accept-Language",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    # Not "no-referrer", under which a form's Origin is "null".
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
+_NAME: Final = "switchbot_stranger"
+# aiohttp 3.14 warns of keys that are texts; before it there were no others.
+STRANGER: Final[Any] = (
+    web.RequestKey(_NAME, bool) if hasattr(web, "RequestKey") else _NAME
+)
+"""The key of a request under which is said whether it came from a stranger."""
+
+_MOST_ADDRESSES: Final = 4096
+_SUMMARY_SECONDS: Final = 60.0
+
+
+class Allowance:
+    """So many at once by each key and by all, and so many again with every second.
+
+    `all_at_once` None sets no limit for all together. Keys that were not heard of for
+    longest are forgotten, so a flood of them costs no memory.
+
+    >>> seconds = iter([0.0, 0.0, 0.0, 60.0])
+    >>> budget = Allowance(2, 1 / 60, now=lambda: next(seconds))
+    >>> [budget.take("192.0.2.1") for _ in range(4)]
+    [True, True, False, True]
+    """
+
+    def __init__(
+        self,
+        at_once: float,
+        per_second: float,
+        *,
+        now: Callable[[], float],
+        all_at_once: float | None = None,
+        all_per_second: float = 0.0,
+    ) -> None:
+        self._at_once = at_once
+        self._per_second = per_second
+        self._all_at_once = all_at_once
+        self._all_per_second = all_per_second
+        self._now = now
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._left_of_all = (all_at_once or 0.0, now())
+
+    def take(self, key: str) -> bool:
+        """Take one; false where none is left, and then nothing is taken."""
+        now = self._now()
+        left, at = self._left.pop(key, (self._at_once, now))
+        left = min(self._at_once, left + (now - at) * self._per_second)
+        good = left >= 1.0 and self._take_of_all(now)
+        self._left[key] = (left - good, now)
+        if len(self._left) > _MOST_ADDRESSES:
+            self._left.popitem(last=False)
+        return good
+
+    def _take_of_all(self, now: float) -> bool:
+        if self._all_at_once is None:
+            return True
+        left, at = self._left_of_all
+        left = min(self._all_at_once, left + (now - at) * self._all_per_second)
+        good = left >= 1.0
+        self._left_of_all = (left - good, now)
+        return good
+
+
+class Strangers:
+    """Who is not known yet, and what is left of their budget.
+
+    `door` is told of every connection whose request came from somebody known; a host's
+    own server has none.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        self.door: Callable[[web.BaseRequest], None] | None = None
+        self._requests = Allowance(
+            60, 1.0, now=now, all_at_once=600, all_per_second=30.0
+        )
+        self._probes = Allowance(60, 1.0, now=now)
+        self._log_ins = Allowance(10, 1 / 30, now=now)
+        self._lines = Allowance(
+            10, 1 / 60, now=now, all_at_once=100, all_per_second=0.5
+        )
+        self._now = now
+        self._unsaid = 0
+        self._said_at = now()
+
+    def known(self, request: web.BaseRequest) -> None:
+        """Note that whoever sent it is no stranger."""
+        request[STRANGER] = False
+        if self.door is not None:
+            self.door(request)
+
+    def may_ask(self, request: web.BaseRequest) -> bool:
+        """Take one request that is refused to strangers."""
+        return self._requests.take(address_of(request))
+
+    def may_probe(self, request: web.BaseRequest) -> bool:
+        """Take one look at the health. By address alone: others must not end a probe."""
+        return self._probes.take(address_of(request))
+
+    def may_fail_to_log_in(self, request: web.BaseRequest) -> bool:
+        """Take one attempt with a wrong token."""
+        return self._log_ins.take(address_of(request))
+
+    def may_be_logged(self, request: web.BaseRequest) -> bool:
+        """Take one line of the log; those that were left out are told once a minute."""
+        return self.may_be_logged_of(address_of(request))
+
+    def may_be_logged_of(self, peer: str) -> bool:
+        """Take one line about whom only the address is known."""
+        good = self._lines.take(network_of(peer))
+        self._unsaid += not good
+        now = self._now()
+        if self._unsaid and now - self._said_at >= _SUMMARY_SECONDS:
+            _LOGGER.warning("%d requests of strangers were not logged", self._unsaid)
+            self._unsaid = 0
+            self._said_at = now
+        return good
+
+
+def address_of(request: web.BaseRequest) -> str:
+    """Return whom a request counts for: its peer's address, or the network of it."""
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    return network_of(str(peer[0])) if isinstance(peer, tuple) else ""
+
+
+@lru_cache(maxsize=_MOST_ADDRESSES)
+def network_of(peer: str) -> str:
+    """Return an IPv4 address as it is, of an IPv6 one its /64.
+
+    >>> network_of("192.0.2.7"), network_of("2001:db8::7"), network_of("::ffff:1.2.3.4")
+    ('192.0.2.7', '2001:db8::', '1.2.3.4')
+    """
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return peer
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Address(int(address) >> 64 << 64))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """Whom an application lets in, and how it speaks to them."""
+
+    credentials: Credentials | None
+    sessions: Sessions | None
+    host_authenticates: bool = False
+    public_health: bool = False
+    read_only: bool = False
+    webhook_secret: str | None = None
+    body_seconds: float = 10.0
+    strangers: Strangers = field(default_factory=Strangers)
+
+    @property
+    def speech(self) -> tuple[str, str]:
+        """The language that is asked for by the settings, and what degrees are in.
+
+        The language is ``auto`` where it is for who asks to say.
+        """
+        return AUTO, CELSIUS
+
+
+class RequestRefusedError(Exception):
+    """A request that is answered with an error.
+
+    `code` is a word for programs; `headers` go out with the answer. With `close` the
+    connection ends, since the rest of the body is not worth reading.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        headers: dict[str, str] | None = None,
+        close: bool = False,
+        **details: Any,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers: dict[str, str] = headers or {}
+        self.close = close
+        self.details = details
 
 
 class Access(Enum):
@@ -198,70 +365,3 @@ def _from_own_pages(request: web.Request) -> None:
         raise RequestRefusedError(
             403, "cross_site", "this was sent by a page of another site"
         )
-
-
-def guard(rights: Mapping[Handler, tuple[Access, bool]]) -> Middleware:
-    """Return the middleware; `rights` say who may use a handler, and if it writes."""
-
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        # What is not routed must not tell strangers that it is not.
-        access, writes = rights.get(request.match_info.handler, (Access.PERSON, False))
-        try:
-            admit(entrance_of(request), request, access, writes=writes)
-            return await deliver(request, await handler(request))
-        except RequestRefusedError as error:
-            return refusal(error)
-        except web.HTTPException as error:
-            return _http(error)
-        except (AutomationError, StoreError) as error:
-            return refusal(_known(error))
-        except Exception:
-            # Its path may be the webhook's secret, so not aiohttp's own message.
-            _LOGGER.exception("a %s request failed", request.method)
-            return refusal(
-                RequestRefusedError(500, "failed", "the request failed; see the log")
-            )
-
-    return middleware
-
-
-_FIRST_ERROR = 400
-_HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
-
-
-def _http(error: web.HTTPException) -> web.StreamResponse:
-    if error.status < _FIRST_ERROR:
-        return error
-    code = _HTTP_CODES.get(error.status, "refused")
-    headers = {key: error.headers[key] for key in ("Allow",) if key in error.headers}
-    return refusal(
-        RequestRefusedError(error.status, code, error.reason, headers=headers)
-    )
-
-
-def _known(error: Exception) -> RequestRefusedError:
-    if isinstance(error, UnknownZoneError):
-        return RequestRefusedError(
-            404, "unknown_zone", str(error), known=list(error.known)
-        )
-    if isinstance(error, SettingsError):
-        return RequestRefusedError(422, "settings", str(error), path=error.path)
-    if isinstance(error, StoreConflictError):
-        message = "the settings were changed meanwhile; read them again"
-        return RequestRefusedError(412, "changed_meanwhile", message)
-    if isinstance(error, StoreDataError | StoreConfigError):
-        return RequestRefusedError(422, "refused_by_the_store", str(error))
-    if isinstance(error, StoreError):
-        return RequestRefusedError(503, "store_unavailable", str(error))
-    return RequestRefusedError(500, "failed", str(error))
-
-
-async def add_headers(
-    request: web.Request,  # noqa: ARG001 - the signal's signature
-    response: web.StreamResponse,
-) -> None:
-    """Set what every answer carries."""
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Cache-Control", "no-store")

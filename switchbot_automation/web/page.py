@@ -24,14 +24,15 @@ from switchbot_automation.languages import (
 )
 from switchbot_automation.units import CELSIUS, SYMBOLS
 from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
-from switchbot_automation.web.delivery import compressed, is_known, takes_gzip
-from switchbot_automation.web.guard import Who, too_many, who_asks
+from switchbot_automation.web.guard import RequestRefusedError, Who, too_many, who_asks
 from switchbot_automation.web.html_texts import in_language
 from switchbot_automation.web.request import (
-    RequestRefusedError,
+    compressed,
     entrance_of,
+    is_known,
     language_of_page,
     read_body,
+    takes_gzip,
 )
 
 _LOGGER = logging.getLogger(__name__)

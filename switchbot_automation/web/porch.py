@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.cloud.events.events import same_secret
 from switchbot_automation.web.credentials import COOKIE
-from switchbot_automation.web.strangers import network_of
+from switchbot_automation.web.guard import Entrance, network_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from switchbot_automation.web.request import Entrance
 
 _LOGGER = logging.getLogger(__name__)
 

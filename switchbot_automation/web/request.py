@@ -1,20 +1,26 @@
-"""What every handler has of a request: its site, query, body, language, and its answer.
+"""A request from where it was let in to its answer: site, language, query, body, and back.
 
-JSON both ways, and bodies that are neither huge nor slow.
+JSON both ways, and bodies that are neither huge nor slow. An answer is compressed, or not
+sent at all where it is known already.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gzip
+import hashlib
+import logging
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from aiohttp import web
 
+from switchbot_automation.errors import AutomationError, SettingsError, UnknownZoneError
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.languages import (
-    AUTO,
     ENGLISH,
     LANGUAGES,
     asked_for,
@@ -22,47 +28,55 @@ from switchbot_automation.languages import (
     speaking,
 )
 from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
-from switchbot_automation.units import CELSIUS, measuring
+from switchbot_automation.units import measuring
+from switchbot_automation.web.guard import Access, Entrance, RequestRefusedError, admit
 from switchbot_automation.web.shared import Shared
-from switchbot_automation.web.strangers import Strangers
+from switchbot_store import (
+    StoreConfigError,
+    StoreConflictError,
+    StoreDataError,
+    StoreError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
     from aiohttp.typedefs import Handler, Middleware
 
     from switchbot_automation.engine import AutomationEngine
     from switchbot_automation.engine.scheduler import SchedulerService
-    from switchbot_automation.web.credentials import Credentials, Sessions
     from switchbot_automation.web.live import Live
     from switchbot_store import ThreadedHistory
+
+_LOGGER = logging.getLogger(__name__)
 
 BODY_BYTES: Final = 64 * 1024
 SETTINGS_BYTES: Final = 1024 * 1024
 _TRIED_SECONDS: Final = 86400.0
+# Reasons come in the language, and all in the coding, that who asks takes.
+VARY: Final = "Accept-Language, Accept-Encoding"
+_LEAST_BYTES: Final = 1024
+# From here on compressing takes longer than the event loop should wait.
+_ELSEWHERE_BYTES: Final = 32 * 1024
+_SMALLER = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entrance:
-    """Whom an application lets in, and how it speaks to them."""
-
-    credentials: Credentials | None
-    sessions: Sessions | None
-    host_authenticates: bool = False
-    public_health: bool = False
-    read_only: bool = False
-    webhook_secret: str | None = None
-    body_seconds: float = 10.0
-    strangers: Strangers = field(default_factory=Strangers)
-
-    @property
-    def speech(self) -> tuple[str, str]:
-        """The language that is asked for by the settings, and what degrees are in.
-
-        The language is ``auto`` where it is for who asks to say.
-        """
-        return AUTO, CELSIUS
+HEADERS: Final = {
+    # Everything the page needs is its own; nothing may frame it or be sent elsewhere.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Vary": "Accept-Language",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not "no-referrer", under which a form's Origin is "null".
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,26 +118,60 @@ def entrance_of(request: web.Request) -> Entrance:
     return request.match_info.apps[-1][ENTRANCE]
 
 
-def in_its_language(wordless: Collection[Handler] = ()) -> Middleware:
-    """Return what has a request answered in the language that is asked for.
+def answered(
+    rights: Mapping[Handler, tuple[Access, bool]],
+    wordless: Collection[Handler] = (),
+) -> Middleware:
+    """Return what every request goes through, to its handler and back.
 
-    Else in that of the settings. `wordless` are handlers whose answers have no words.
+    It is admitted or refused, answered in the language that is asked for, else in that of
+    the settings, and sent as small as who asks takes it; errors become JSON. `rights` say
+    who may use a handler, and if it writes. `wordless` are handlers whose answers have no
+    words.
     """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.match_info.handler in wordless:
-            return await handler(request)
-        setting, unit = entrance_of(request).speech
-        # A stream of events has no headers that a page could set.
-        named = request.query.get("lang")
-        if named not in LANGUAGES:
-            asked = asked_for(request.headers.get("Accept-Language", ""))
-            named = asked or chosen(setting, ENGLISH)
-        with speaking(named), measuring(unit):
-            return await handler(request)
+        entrance = entrance_of(request)
+        # What is not routed must not tell strangers that it is not.
+        access, writes = rights.get(request.match_info.handler, (Access.PERSON, False))
+        told = (
+            nullcontext()
+            if request.match_info.handler in wordless
+            else _in_its_language(request, entrance)
+        )
+        with told:
+            try:
+                admit(entrance, request, access, writes=writes)
+                return await _delivered(request, await handler(request))
+            except RequestRefusedError as error:
+                return refusal(error)
+            except web.HTTPException as error:
+                return _http(error)
+            except (AutomationError, StoreError) as error:
+                return refusal(_known(error))
+            except Exception:
+                # Its path may be the webhook's secret, so not aiohttp's own message.
+                _LOGGER.exception("a %s request failed", request.method)
+                return refusal(
+                    RequestRefusedError(
+                        500, "failed", "the request failed; see the log"
+                    )
+                )
 
     return middleware
+
+
+@contextmanager
+def _in_its_language(request: web.Request, entrance: Entrance) -> Iterator[None]:
+    setting, unit = entrance.speech
+    # A stream of events has no headers that a page could set.
+    named = request.query.get("lang")
+    if named not in LANGUAGES:
+        asked = asked_for(request.headers.get("Accept-Language", ""))
+        named = asked or chosen(setting, ENGLISH)
+    with speaking(named), measuring(unit):
+        yield
 
 
 def language_of_page(request: web.Request) -> str:
@@ -131,31 +179,6 @@ def language_of_page(request: web.Request) -> str:
     asked = asked_for(request.headers.get("Accept-Language", ""))
     setting, _unit = entrance_of(request).speech
     return chosen(setting, asked or ENGLISH)
-
-
-class RequestRefusedError(Exception):
-    """A request that is answered with an error.
-
-    `code` is a word for programs; `headers` go out with the answer. With `close` the
-    connection ends, since the rest of the body is not worth reading.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        headers: dict[str, str] | None = None,
-        close: bool = False,
-        **details: Any,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.headers: dict[str, str] = headers or {}
-        self.close = close
-        self.details = details
 
 
 def as_json(
@@ -177,6 +200,128 @@ def refusal(error: RequestRefusedError) -> web.Response:
     if error.close:
         response.force_close()
     return response
+
+
+_FIRST_ERROR = 400
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+def _http(error: web.HTTPException) -> web.StreamResponse:
+    if error.status < _FIRST_ERROR:
+        return error
+    code = _HTTP_CODES.get(error.status, "refused")
+    headers = {key: error.headers[key] for key in ("Allow",) if key in error.headers}
+    return refusal(
+        RequestRefusedError(error.status, code, error.reason, headers=headers)
+    )
+
+
+def _known(error: Exception) -> RequestRefusedError:
+    if isinstance(error, UnknownZoneError):
+        return RequestRefusedError(
+            404, "unknown_zone", str(error), known=list(error.known)
+        )
+    if isinstance(error, SettingsError):
+        return RequestRefusedError(422, "settings", str(error), path=error.path)
+    if isinstance(error, StoreConflictError):
+        message = "the settings were changed meanwhile; read them again"
+        return RequestRefusedError(412, "changed_meanwhile", message)
+    if isinstance(error, StoreDataError | StoreConfigError):
+        return RequestRefusedError(422, "refused_by_the_store", str(error))
+    if isinstance(error, StoreError):
+        return RequestRefusedError(503, "store_unavailable", str(error))
+    return RequestRefusedError(500, "failed", str(error))
+
+
+def compressed(body: bytes, content_type: str) -> bytes | None:
+    """Return a file as it is sent to who takes gzip; None where that gains nothing."""
+    if not _may_shrink(body, content_type):
+        return None
+    # Without a time in it: the same file is the same bytes in every process.
+    return gzip.compress(body, 9, mtime=0)
+
+
+def takes_gzip(request: web.Request) -> bool:
+    """Tell whether the answer may be compressed."""
+    quality = 0.0
+    for each in request.headers.get("Accept-Encoding", "").lower().split(","):
+        coding, _, parameters = each.partition(";")
+        name = coding.strip()
+        if name in {"gzip", "x-gzip"}:
+            return _quality(parameters) > 0
+        if name == "*":
+            quality = _quality(parameters)
+    return quality > 0
+
+
+def _quality(parameters: str) -> float:
+    name, _, value = parameters.replace(" ", "").partition("=")
+    if name != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
+async def _delivered(
+    request: web.Request, response: web.StreamResponse
+) -> web.StreamResponse:
+    """Compress an answer above a kilobyte for who takes it."""
+    body = response.body if isinstance(response, web.Response) else None
+    if not isinstance(response, web.Response) or not isinstance(body, bytes):
+        return response  # a stream tells as it goes
+    coded = "Content-Encoding" in response.headers
+    if coded or not _may_shrink(body, response.content_type):
+        return response
+    response.headers.setdefault("Vary", VARY)
+    if takes_gzip(request):
+        pack = partial(gzip.compress, body, 6, mtime=0)
+        elsewhere = len(body) > _ELSEWHERE_BYTES
+        response.body = await asyncio.to_thread(pack) if elsewhere else pack()
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+def _may_shrink(body: bytes, content_type: str) -> bool:
+    return len(body) >= _LEAST_BYTES and content_type.startswith(_SMALLER)
+
+
+def is_known(request: web.Request, etag: str) -> bool:
+    """Tell whether who asks has what an ETag, without its quotes, names."""
+    given = request.headers.get("If-None-Match", "")
+    known = (each.strip().removeprefix("W/").strip('"') for each in given.split(","))
+    return given == "*" or etag in known
+
+
+def as_known_json(
+    request: web.Request, body: Mapping[str, Any], *, apart: tuple[str, ...] = ()
+) -> web.Response:
+    """Answer with JSON, or that it is what was sent before.
+
+    `apart` are keys that alone make no news, as the instant of the answer. A browser
+    keeps the answer, asks every time whether it still holds, and shares it with nobody.
+    """
+    telling = {key: value for key, value in body.items() if key not in apart}
+    etag = hashlib.blake2b(orjson.dumps(telling), digest_size=12).hexdigest()
+    headers = {
+        "ETag": f'W/"{etag}"',
+        "Cache-Control": "private, no-cache",
+        "Vary": VARY,
+    }
+    if is_known(request, etag):
+        return web.Response(status=304, headers=headers)
+    return as_json(body, headers=headers)
+
+
+async def add_headers(
+    request: web.Request,  # noqa: ARG001 - the signal's signature
+    response: web.StreamResponse,
+) -> None:
+    """Set what every answer carries."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
 
 
 async def read_body(request: web.Request, limit: int = BODY_BYTES) -> bytes:

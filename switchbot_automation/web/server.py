@@ -10,10 +10,9 @@ from aiohttp import web
 
 from switchbot_automation.web.access_log import RedactingAccessLogger, quiet_logger
 from switchbot_automation.web.app import create_app
-from switchbot_automation.web.guard import is_own_name
+from switchbot_automation.web.guard import Entrance, is_own_name, network_of
 from switchbot_automation.web.porch import Porch
 from switchbot_automation.web.request import ENTRANCE
-from switchbot_automation.web.strangers import network_of
 
 if TYPE_CHECKING:
     import socket
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
     from switchbot_automation.engine import AutomationEngine
-    from switchbot_automation.web.request import Entrance
 
 MOST_CONNECTIONS: Final = 1000
 _KEEP_ALIVE_SECONDS = 75.0

@@ -8,7 +8,7 @@ sizes in bytes, so that documents are found without being decoded. The file is e
 the primary has committed everything.
 
 One process at a time: a lock on ``.journal/lock`` is held while the journal is open, and
-``.journal/host`` counts who had it (`switchbot_store.failover.revisions`). A
+``.journal/host`` counts who had it (`switchbot_store.failover.primary`). A
 disk that turned read-only can be locked and read all the same, so what is pending there
 still reaches the primary.
 """
@@ -29,7 +29,7 @@ import orjson
 
 from switchbot_store.codec import encode_of_others
 from switchbot_store.errors import StoreUnavailableError
-from switchbot_store.failover.revisions import Signature, next_life, stored_form
+from switchbot_store.failover.primary import Signature, next_life, stored_form
 from switchbot_store.files.durable import (
     directory_of,
     make_directory,

@@ -28,11 +28,12 @@ from switchbot_store.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from switchbot_store.failover.lineage import Lineage
     from switchbot_store.failover.local import LocalCopy
+    from switchbot_store.failover.mirror import Mirrored
     from switchbot_store.failover.primary import Primary
     from switchbot_store.failover.resync import Resync
 
@@ -327,6 +328,16 @@ class Keeper:
         if mistake is not None:
             # Where it arose was logged; each raising would make the traceback longer.
             raise mistake.with_traceback(None)
+
+    def took(self, documents: Mapping[str, Mirrored | None]) -> None:
+        """Keep in the mirror what the primary took; None for what it deleted.
+
+        Plans what follows on that, as `mirror_changed` and `primary_answered` do.
+        """
+        self._mirror.put_many(documents)
+        if self._mirror_at is None or self._look_at is None:
+            self.mirror_changed()
+            self.primary_answered()
 
     def primary_answered(self) -> None:
         """Plan a look at what it holds, soon: a database at rest is left to sleep.

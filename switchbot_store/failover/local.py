@@ -14,7 +14,7 @@ from switchbot_store.failover.journal import FILE as JOURNAL_FILE
 from switchbot_store.failover.mirror import DIRECTORY as MIRROR
 from switchbot_store.failover.mirror import RECENT as RECENT_FILE
 from switchbot_store.failover.mirror import Mirror, Mirrored
-from switchbot_store.failover.revisions import new_revision
+from switchbot_store.failover.primary import new_revision
 from switchbot_store.files.places import write_refusal
 from switchbot_store.files.store import JsonStore
 from switchbot_store.handover import PendingWrite

@@ -257,12 +257,8 @@ class Mirror:
         """Return the sorted keys that begin so."""
         return self._keys.beginning(prefix)
 
-    def put(self, key: str, document: Mirrored | None) -> None:
-        """Keep what the primary has now; None for nothing."""
-        self.put_many({key: document})
-
     def put_many(self, documents: Mapping[str, Mirrored | None]) -> None:
-        """Keep several at one moment."""
+        """Keep what the primary has now, several at one moment; None for nothing."""
         with self._lock:
             self._put(documents)
 

@@ -12,7 +12,7 @@ from switchbot_store.deadlines import time_limit
 from switchbot_store.errors import StoreDataError
 from switchbot_store.failover.conflicts import Conflict, Policy, Winner, decided
 from switchbot_store.failover.mirror import Mirrored
-from switchbot_store.failover.revisions import came_before
+from switchbot_store.failover.primary import came_before
 from switchbot_store.model import Entry
 
 if TYPE_CHECKING:

@@ -35,8 +35,7 @@ from switchbot_store.arguments import (
     checked_paths,
     checked_text,
 )
-from switchbot_store.codec import encode, validate_key
-from switchbot_store.deadlines import time_limit
+from switchbot_store.codec import validate_key
 from switchbot_store.errors import (
     StoreClosedError,
     StoreConfigError,
@@ -47,11 +46,11 @@ from switchbot_store.failover.conflicts import Conflict, Policy, policy_of
 from switchbot_store.failover.keeper import Keeper
 from switchbot_store.failover.lineage import Lineage
 from switchbot_store.failover.local import LocalCopy
-from switchbot_store.failover.primary import Given, primary_of
+from switchbot_store.failover.primary import primary_of
 from switchbot_store.failover.reading import READ_SECONDS, Reader
 from switchbot_store.failover.resync import Resync
 from switchbot_store.failover.safekeeping import Safekeeping
-from switchbot_store.failover.writing import CONNECT_SECONDS, Writer
+from switchbot_store.failover.writing import Writer
 from switchbot_store.interface import StoreInterface, checked_store
 from switchbot_store.model import Document, Entry, StoreStatus
 
@@ -175,18 +174,15 @@ class FailoverStore(StoreInterface):
 
     def set(self, key: str, data: Document) -> None:
         """Write the document; acknowledged as `status` says when it returns."""
-        documents = {validate_key(key): Given(data, encode(data))}
-        self._ready().writer.set(documents)
+        checked = validate_key(key)
+        self._ready().writer.set({checked: data})
 
     def set_many(self, documents: Mapping[str, Document]) -> None:
         """Write several documents, all or nothing."""
-        given = {
-            key: Given(data, encode(data))
-            for key, data in checked_documents(documents).items()
-        }
-        life = self._ready()
-        if given:
-            life.writer.set(given)
+        documents = checked_documents(documents)
+        writer = self._ready().writer
+        if documents:
+            writer.set(documents)
 
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one.
@@ -195,9 +191,8 @@ class FailoverStore(StoreInterface):
         Where they may be older than what it took (`status().behind`) nothing is compared:
         raises StoreUnavailableError.
         """
-        key, document = validate_key(key), Given(data, encode(data))
         revision = checked_text(revision, "revision")
-        return self._ready().writer.compare_and_set(key, document, revision)
+        return self._ready().writer.compare_and_set(key, data, revision)
 
     def delete(self, key: str) -> bool:
         """Remove the document; tell whether there was one, as far as is known here.
@@ -221,8 +216,7 @@ class FailoverStore(StoreInterface):
                 f"no lease while the primary is away: {keeper.last_error}"
             )
         try:
-            with time_limit(None, connect_seconds=CONNECT_SECONDS):
-                return self._primary.lease(name, ttl_seconds)
+            return self._primary.lease(name, ttl_seconds)
         except StoreUnavailableError as error:
             keeper.degrade(error)
             raise

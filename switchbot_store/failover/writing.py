@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
-from switchbot_store.deadlines import time_limit
+from switchbot_store.codec import encode, validate_key
 from switchbot_store.errors import (
     SlowConnectionError,
     StoreClosedError,
@@ -17,6 +17,7 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.failover.mirror import Mirrored
+from switchbot_store.failover.primary import CONNECT_SECONDS, Given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from switchbot_store.failover.keeper import Keeper
     from switchbot_store.failover.local import LocalCopy
-    from switchbot_store.failover.primary import Given, Primary
+    from switchbot_store.failover.primary import Primary
+    from switchbot_store.model import Document
 
 
 _LOCKS: Final = 64
@@ -71,14 +73,12 @@ class KeyLocks:
         return _Held([self._locks[each] for each in numbers], self._timeout_seconds)
 
 
-CONNECT_SECONDS: Final = 5.0
-"""The first attempt that fails ends the wait: the journal is there at once."""
 _TURN_SECONDS: Final = 6.0
 """One more than the writer before may use up."""
 
 
 class Writer:
-    """Acknowledges writes. Keys were validated and documents encoded by who calls.
+    """Acknowledges writes. Keys to delete were validated by who calls.
 
     With `economy` only `compare_and_set` reaches the primary at once. Where the journal
     is not ours every write does, and is refused while the primary is away.
@@ -110,9 +110,13 @@ class Writer:
         with self._local.journal.lock:
             self._closed = True
 
-    def set(self, documents: Mapping[str, Given]) -> None:
-        """Write several documents, all or nothing."""
-        encoded = {key: each.encoded for key, each in documents.items()}
+    def set(self, documents: Mapping[str, Document]) -> None:
+        """Write several documents, all or nothing; each is encoded once, here."""
+        given = {
+            validate_key(key): Given(data, encode(data))
+            for key, data in documents.items()
+        }
+        encoded = {key: each.encoded for key, each in given.items()}
         signature = self._local.journal.signature
         revisions = {
             key: self._primary.new_revision(each, signature)
@@ -123,35 +127,39 @@ class Writer:
             while True:
                 if self._keeper.healthy and not self._economy:
                     try:
-                        with time_limit(None, connect_seconds=CONNECT_SECONDS):
-                            self._primary.set(documents, revisions)
+                        self._primary.set(given, revisions)
                     except StoreUnavailableError as raised:
                         error = raised
                     else:
-                        self._mirror_writes(encoded, revisions)
+                        at = self._now()
+                        self._keeper.took(
+                            {
+                                key: Mirrored(each, revisions[key], at)
+                                for key, each in encoded.items()
+                            }
+                        )
                         return
                 with self._local.journal.lock:
                     if self._may_journal(error, plain=True):
                         self._record(encoded, revisions, error)
                         return
 
-    def compare_and_set(self, key: str, document: Given, revision: str) -> str:
+    def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one.
 
         While the primary is away the mirror and the journal are what is compared with,
         unless they may be old.
         """
-        encoded = document.encoded
+        key, encoded = validate_key(key), encode(data)
         new = self._primary.new_revision(encoded, self._local.journal.signature)
         with self._locks.held([key]):
             error: StoreError | None = None
             while True:
                 if self._keeper.healthy and self._is_carried(key, revision):
                     try:
-                        with time_limit(None, connect_seconds=CONNECT_SECONDS):
-                            made = self._primary.compare_and_set(
-                                key, document, self._there(key, revision), new
-                            )
+                        made = self._primary.compare_and_set(
+                            key, Given(data, encoded), self._there(key, revision), new
+                        )
                     except StoreUnavailableError as raised:
                         error = raised
                     except StoreConflictError:
@@ -159,7 +167,7 @@ class Writer:
                         self._local.distrusted.add(key)
                         raise
                     else:
-                        self._mirror_writes({key: encoded}, {key: made})
+                        self._keeper.took({key: Mirrored(encoded, made, self._now())})
                         return made
                 with self._local.journal.lock:
                     if self._may_journal(error, plain=False):
@@ -181,16 +189,13 @@ class Writer:
                     # A reader who finds it gone must not take it for another's doing.
                     self._keeper.lineage.leaving.add(key)
                     try:
-                        with time_limit(None, connect_seconds=CONNECT_SECONDS):
-                            existed = self._primary.delete(
-                                key, known.revision if known else ""
-                            )
+                        existed = self._primary.delete(
+                            key, known.revision if known else ""
+                        )
                     except StoreUnavailableError as raised:
                         error = raised
                     else:
-                        self._local.mirror.put(key, None)
-                        self._keeper.mirror_changed()
-                        self._keeper.primary_answered()
+                        self._keeper.took({key: None})
                         return existed or foreign
                     finally:
                         self._keeper.lineage.leaving.discard(key)
@@ -259,13 +264,3 @@ class Writer:
     ) -> None:
         self._local.record(documents, revisions, tried=error is not None)
         self._keeper.journal_grew()
-
-    def _mirror_writes(
-        self, encoded: Mapping[str, bytes], revisions: Mapping[str, str]
-    ) -> None:
-        at = self._now()
-        self._local.mirror.put_many(
-            {key: Mirrored(each, revisions[key], at) for key, each in encoded.items()}
-        )
-        self._keeper.mirror_changed()
-        self._keeper.primary_answered()

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.files.durable import (
     directory_of,
     make_directory,
@@ -117,19 +118,21 @@ class LineFile:
         What is not `durable` outlives the process, though not a power cut.
         """
         lines = b"".join(map(_line, payloads))
-        with wrapped_os_errors(f"cannot write {self.path}"):
+        begun = False
+        try:
             descriptor = self._writable()
-            try:
-                _write_all(descriptor, lines)
-                if durable:
-                    os.fsync(descriptor)
-            except OSError:
+            begun = True
+            _write_all(descriptor, lines)
+            if durable:
+                os.fsync(descriptor)
+        except OSError as error:
+            if begun:
                 # The next line must not follow half of this one.
                 self._uncertain = True
                 with suppress(OSError):
                     self._truncate(self.size)
-                raise
-            self.size += len(lines)
+            raise StoreUnavailableError(f"cannot write {self.path}: {error}") from error
+        self.size += len(lines)
 
     def sync(self) -> None:
         """Make durable what was appended without that."""

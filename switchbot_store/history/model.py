@@ -25,16 +25,17 @@ rollup
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, overload
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.instants import EARLIEST, LATEST
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
 HOLD_SECONDS: Final = 3600
@@ -92,6 +93,67 @@ class HistorySample:
     last_temperature_stale: bool = False
     timezone: str = "UTC"
     metadata: Mapping[str, Any] | None = None
+
+
+Reading = tuple[float | None, float | None, dict[str, float] | None]
+"""Temperature in °C, humidity in %, what else was measured."""
+
+
+class MeterRows(Sequence[HistorySample]):
+    """Samples of one zone that are made only where somebody looks at one."""
+
+    __slots__ = ()
+    zone: str
+
+    @abstractmethod
+    def keys(self) -> Iterator[tuple[str, datetime]]:
+        """Yield the zone with instants of all hours that have a row, and of no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterBlock(MeterRows):
+    """Rows of one meter, which become samples only where somebody looks at one.
+
+    Samples of one zone, normalised, that hold an instant and a reading each.
+
+    Making a sample takes longer than reading its line from a file or writing its row,
+    so that millions on their way from one to the other go without.
+    """
+
+    zone: str
+    timezone: str
+    rows: list[tuple[datetime, Reading]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[HistorySample]:
+        return map(self._sample, self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> HistorySample: ...
+    @overload
+    def __getitem__(self, index: slice) -> MeterBlock: ...
+    def __getitem__(self, index: int | slice) -> HistorySample | MeterBlock:
+        """Return a sample, or a part of the block."""
+        if isinstance(index, slice):
+            return MeterBlock(self.zone, self.timezone, self.rows[index])
+        return self._sample(self.rows[index])
+
+    def keys(self) -> Iterator[tuple[str, datetime]]:
+        """Yield the zone and the instant of each."""
+        return ((self.zone, moment) for moment, _ in self.rows)
+
+    def _sample(self, row: tuple[datetime, Reading]) -> HistorySample:
+        moment, (temperature, humidity, metadata) = row
+        return HistorySample(
+            moment,
+            self.zone,
+            temperature,
+            humidity,
+            timezone=self.timezone,
+            metadata=metadata,
+        )
 
 
 class HistoryRow(dict[str, Any]):
@@ -446,6 +508,13 @@ def block_of(moment: datetime) -> datetime:
     """Return the start of the block (`BLOCK`) of an instant."""
     hour = hour_of(moment)
     return hour.replace(hour=hour.hour - hour.hour % (BLOCK // HOUR))
+
+
+def keys_of(samples: Sequence[HistorySample]) -> Iterator[tuple[str, datetime]]:
+    """Yield zones and timestamps, at least one of each hour that has a row."""
+    if isinstance(samples, MeterRows):
+        return samples.keys()
+    return ((sample.zone, sample.timestamp) for sample in samples)
 
 
 def late_hours(

@@ -76,9 +76,16 @@ class Upkeep:
         try:
             self._owed = self._owed or late
             self._behind = self._behind or (late and many)
-            more = self._roll_up_if_due()
-            if not more:
-                self._clean_if_due()
+            hour = self._closed_hour()
+            now = self._monotonic()
+            # Another hour, not a later one: a clock that was ahead may have been put right.
+            owed = self._owed or hour != self._done_through
+            more = False
+            if owed and (self._behind or now >= self._next_rollup):
+                more = self._roll_up_some(hour, now)
+            if not (more or self._retention is None or now < self._next_cleaning):
+                self._next_cleaning = now + _DAY_SECONDS
+                self._clean_some()
         except StoreError as error:
             _LOGGER.warning("the rollup or retention will be tried again: %s", error)
             return False
@@ -115,15 +122,8 @@ class Upkeep:
     def _closed_hour(self) -> datetime:
         return hour_of(self._now() - timedelta(seconds=CLOSING_SECONDS))
 
-    def _roll_up_if_due(self) -> bool:
-        """Summarise hours if that is due; tell whether there are more."""
-        hour = self._closed_hour()
-        now = self._monotonic()
-        # Another hour, not a later one: a clock that was ahead may have been put right.
-        if not (self._owed or hour != self._done_through):
-            return False
-        if now < self._next_rollup and not self._behind:
-            return False
+    def _roll_up_some(self, hour: datetime, now: float) -> bool:
+        """Summarise hours through that one; tell whether there are more."""
         self._next_rollup = now + _ROLLUP_PAUSE_SECONDS
         until = self._present().hours_until
         for _ in range(_STEPS_AT_ONCE):
@@ -138,11 +138,8 @@ class Upkeep:
         self._behind = True
         return True
 
-    def _clean_if_due(self) -> None:
-        now = self._monotonic()
-        if self._retention is None or now < self._next_cleaning:
-            return
-        self._next_cleaning = now + _DAY_SECONDS
+    def _clean_some(self) -> None:
+        """Delete as much as goes by itself in a day."""
         found = self._present()
         if found.hours_until is None:
             return

@@ -7,6 +7,7 @@ import time
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from switchbot_store.arguments import checked_number, checked_zone
@@ -18,8 +19,7 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.history.home import HomeBackend
-from switchbot_store.history.ingest.delivery import Delivery
-from switchbot_store.history.ingest.health import WriterHealth
+from switchbot_store.history.ingest.delivery import Delivery, WriterHealth
 from switchbot_store.history.ingest.quarantine import MISDATED, Quarantine
 from switchbot_store.history.ingest.spill import HistorySpill
 from switchbot_store.history.ingest.writer import HistoryWriter, WriterLimits
@@ -65,10 +65,7 @@ _AHEAD: Final = timedelta(days=1)
 """How far a row may lie ahead of the clock and still count as of this time."""
 _OPEN_SECONDS: Final = 5.0
 _MOVED_AT_ONCE: Final = timedelta(days=1)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+_utc_now: Final = partial(datetime.now, UTC)
 
 
 def _is_span(value: object) -> bool:
@@ -110,6 +107,7 @@ class HistoryService:
     Opens on first use or by `open()`; `close()` ends it and closes the backend.
 
     >>> from datetime import UTC, datetime, timedelta
+    from functools import partial
     >>> from switchbot_store import HistorySample, HistoryService, SqliteHistory
     >>> start = datetime(2026, 1, 12, tzinfo=UTC)
     >>> rows = SqliteHistory("history.sqlite")
@@ -323,21 +321,23 @@ class HistoryService:
         Raises StoreDataError for naive instants, StoreConfigError for other arguments,
         StoreUnavailableError.
         """
+        self._ready()
         start, end = checked_range(start, end)
         wanted, zone = row_fields(fields), checked_zone(zone)
         check_shape(points, bucket)
-        self._ready()
         if points is None and bucket is None:
             rows = self.backend.rows(start, end, zone=zone) if start < end else []
             return HistoryResult(only_all(rows, wanted), "raw")
         if start >= end:
             return HistoryResult([], "raw", None)
         now = self._now()
-        plan = (
-            self._plan_points(start, end, points, now)
-            if points is not None
-            else self._plan_bucket(start, end, bucket or "", timezone, zone)
-        )
+        if points is not None:
+            plan = plan_points(start, end, points)
+            old = start < now - _RECENT and not plan.rollup
+            if old and self._has_no_rows_before(start):
+                plan = plan_points(start, end, points, rollup_only=True)
+        else:
+            plan = self._plan_bucket(start, end, bucket or "", timezone, zone)
         wanted = bucket_fields(wanted)
         rows = self.backend.buckets(plan, zone=zone, now=now, columns=wanted)
         return HistoryResult(
@@ -566,16 +566,10 @@ class HistoryService:
         self._check_open()
         self._writer.try_flush()
 
-    def _plan_points(
-        self, start: datetime, end: datetime, points: int, now: datetime
-    ) -> BucketPlan:
-        plan = plan_points(start, end, points)
-        if not plan.rollup and start < now - _RECENT:
-            oldest = self.backend.oldest()
-            if oldest is None or oldest >= start:
-                # Recorded rows may have been deleted: the rollup goes further back.
-                return plan_points(start, end, points, rollup_only=True)
-        return plan
+    def _has_no_rows_before(self, start: datetime) -> bool:
+        """Tell whether rows may have been deleted: the rollup goes further back."""
+        oldest = self.backend.oldest()
+        return oldest is None or oldest >= start
 
     def _plan_bucket(
         self,

@@ -36,7 +36,6 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from switchbot_store.deadlines import WATCHDOG
 from switchbot_store.errors import (
     SlowConnectionError,
     StoreConfigError,
@@ -52,7 +51,7 @@ from switchbot_store.postgres.errors import (
 )
 from switchbot_store.postgres.roots import with_system_roots
 from switchbot_store.postgres.sessions import check_path, settle, without_path
-from switchbot_store.postgres.wire import OwnConnection
+from switchbot_store.postgres.wire import WATCHDOG, OwnConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -33,11 +33,10 @@ from switchbot_store.interface import StoreInterface
 from switchbot_store.model import Document, Entry, StoreStatus
 from switchbot_store.postgres import statements
 from switchbot_store.postgres.connections import Answer, Connection, Connections
-from switchbot_store.postgres.expiry import ServerClock
 from switchbot_store.postgres.migrations import migrate_documents
 from switchbot_store.postgres.replay import replayed
 from switchbot_store.postgres.unchecked import as_it_lies, readable, shown
-from switchbot_store.postgres.wire import Row, fetch
+from switchbot_store.postgres.wire import Row, ServerClock, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

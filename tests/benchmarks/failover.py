@@ -13,7 +13,7 @@ from measuring import Figure, Rounds, interleave
 from stores import TABLE, document
 
 from switchbot_store import FailoverStore, MemoryStore, PostgresStore
-from switchbot_store.deadlines import WATCHDOG
+from switchbot_store.postgres.wire import WATCHDOG
 from switchbot_store.testing import PostgresServer, TcpProxy
 
 DOCUMENTS = 1000

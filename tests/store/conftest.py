@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from switchbot_store.deadlines import Watchdog, limited
+from switchbot_store.deadlines import limited
 from switchbot_store.postgres import connecting, connections
+from switchbot_store.postgres.wire import Watchdog
 from tests.store.loop_disk import LoopDisk
 
 

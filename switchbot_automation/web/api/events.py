@@ -7,8 +7,8 @@ from typing import Final
 
 from aiohttp import web
 
-from switchbot_automation.web.delivery import VARY, takes_gzip
-from switchbot_automation.web.request import RequestRefusedError, site_of
+from switchbot_automation.web.guard import RequestRefusedError
+from switchbot_automation.web.request import VARY, site_of, takes_gzip
 from switchbot_automation.web.shared_gzip import SharedGzip
 
 # Proxies end what is silent for a minute; a browser that went away is noticed too.

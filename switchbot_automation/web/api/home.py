@@ -16,10 +16,10 @@ from switchbot_automation.engine.act.wishes import (
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.languages import spoken
 from switchbot_automation.web.api.encoding import command_as_json
-from switchbot_automation.web.delivery import as_known_json
+from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
-    RequestRefusedError,
     as_json,
+    as_known_json,
     instant_of,
     read_json,
     site_of,

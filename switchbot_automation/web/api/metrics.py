@@ -10,7 +10,8 @@ from switchbot_automation.core.state.kept import STATUSES
 from switchbot_automation.engine.tell.health import PRICE_LEVELS
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.web.api.health import health_of
-from switchbot_automation.web.request import RequestRefusedError, site_of
+from switchbot_automation.web.guard import RequestRefusedError
+from switchbot_automation.web.request import site_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -19,9 +19,9 @@ from switchbot_automation.languages import spoken
 from switchbot_automation.units import CELSIUS, from_celsius
 from switchbot_automation.upkeep.ledger import POWER
 from switchbot_automation.web.api.encoding import in_words
-from switchbot_automation.web.delivery import as_known_json
+from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
-    RequestRefusedError,
+    as_known_json,
     instant_of,
     number_of,
     site_of,
@@ -64,6 +64,7 @@ async def history(request: web.Request) -> web.Response:
     """
     site = site_of(request)
     zone = site.engine.zone_in_force(request.match_info["zone"])
+    now = site.engine.clock.now()
     points = int(number_of(request, "points", 288, 1, _MOST_POINTS))
     shape = request.query.get("shape", SHAPES[0])
     if shape not in SHAPES:
@@ -73,7 +74,6 @@ async def history(request: web.Request) -> web.Response:
     key = ("history", zone.name, points, start, end, hours)
 
     async def ask() -> dict[str, Any]:
-        now = site.engine.clock.now()
         last = end or now
         first = start or last - timedelta(hours=hours)
         chart = await _chart(site, zone, first, last, points, present=min(last, now))
@@ -94,27 +94,22 @@ async def _chart(
 ) -> dict[str, Any]:
     _check_range(start, end, _LONGEST_HOURS)
     aim = aim_of(zone)
-    answer: dict[str, Any] = {
+    source, width = "none", None
+    rows: list[dict[str, Any]] = []
+    if site.history is not None:
+        found = await site.history.query(
+            start, end, zone=zone.name, fields=_FIELDS, points=points
+        )
+        source, width = found.source, found.bucket_seconds
+        rows = _whole(found.rows, timedelta(seconds=width or 0), present)
+    return {
         "zone": zone.name,
         "start": zulu(start),
         "end": zulu(end),
         "band": {"low": aim.low, "high": aim.high} if aim else None,
-        "source": "none",
-        "bucket_seconds": None,
-        "on_seconds": 0,
-        "rows": [],
-    }
-    if site.history is None:
-        return answer
-    found = await site.history.query(
-        start, end, zone=zone.name, fields=_FIELDS, points=points
-    )
-    rows = _whole(found.rows, timedelta(seconds=found.bucket_seconds or 0), present)
-    on_seconds = sum(row.get("aircon_on_seconds") or 0 for row in rows)
-    return answer | {
-        "source": found.source,
-        "bucket_seconds": found.bucket_seconds,
-        "on_seconds": round(on_seconds),
+        "source": source,
+        "bucket_seconds": width,
+        "on_seconds": round(sum(row.get("aircon_on_seconds") or 0 for row in rows)),
         "rows": rows,
     }
 

@@ -11,9 +11,9 @@ from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings import parse_settings, settings_table
 from switchbot_automation.settings.proposal import kept_by_auto, not_kept_by_auto
 from switchbot_automation.settings.secrets import MASKS, SecretMaskError
+from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
     SETTINGS_BYTES,
-    RequestRefusedError,
     as_json,
     read_json,
     site_of,

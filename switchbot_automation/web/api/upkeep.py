@@ -10,10 +10,10 @@ from urllib.parse import quote
 from aiohttp import web
 
 from switchbot_automation.instants import zulu
-from switchbot_automation.web.delivery import as_known_json
+from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
-    RequestRefusedError,
     as_json,
+    as_known_json,
     instant_of,
     number_of,
     site_of,

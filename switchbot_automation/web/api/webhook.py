@@ -10,9 +10,8 @@ from switchbot_automation.cloud.events.events import (
     WebhookRefusal,
     same_secret,
 )
-from switchbot_automation.web.guard import too_many
+from switchbot_automation.web.guard import RequestRefusedError, too_many
 from switchbot_automation.web.request import (
-    RequestRefusedError,
     as_json,
     json_object,
     read_body,

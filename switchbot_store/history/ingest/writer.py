@@ -29,8 +29,7 @@ from switchbot_store.history.ingest.samples import DistinctTimestamps, normalise
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from switchbot_store.history.ingest.delivery import Delivery
-    from switchbot_store.history.ingest.health import WriterHealth
+    from switchbot_store.history.ingest.delivery import Delivery, WriterHealth
     from switchbot_store.history.ingest.spill import HistorySpill
     from switchbot_store.history.model import HistorySample, HistoryStatus
 
@@ -134,8 +133,8 @@ class HistoryWriter:
             self._refuse(sample, str(error))
             return
         with self._changed:
-            self._check_open()
             timestamp = self._distinct.assign(kept.zone, kept.timestamp)
+            self._check_open()
             if timestamp is not kept.timestamp:
                 kept = replace(kept, timestamp=timestamp)
             if not self._journal:

@@ -12,13 +12,18 @@ import codecs
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Final
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history.ingest.samples import normalised
-from switchbot_store.history.meter_block import MeterBlock, Reading
-from switchbot_store.history.model import HistorySample
+from switchbot_store.history.meter_columns import (
+    MeterColumns,
+    ReadingColumns,
+    arrow,
+)
+from switchbot_store.history.model import HistorySample, MeterBlock, Reading
 from switchbot_store.history.phone_app.columns import (
     ExportColumns,
     columns_of,
@@ -33,6 +38,7 @@ from switchbot_store.history.phone_app.dates import (
     parse_moment,
 )
 from switchbot_store.history.phone_app.local_time import LocalTime
+from switchbot_store.history.phone_app.many_lines import columns_of_lines
 from switchbot_store.history.phone_app.same_minute import DistinctRows
 from switchbot_store.history.query.buckets import timezone_of
 
@@ -48,8 +54,13 @@ MAX_LISTED: Final = 1000
 """Bad lines listed with their numbers; of the others the count is kept."""
 
 _LINE_LIMIT: Final = 64 * 1024
+_FEW_LINES: Final = 400
+"""Few enough that one of them which is new holds up no more."""
 _BLOCK_CHARACTERS: Final = 16 * 1024
-"""Some hundred lines: few enough that one of them which is new holds up no more."""
+_MANY_CHARACTERS: Final = 1024 * 1024
+"""Some ten thousand lines, which are read at once if all are plain."""
+_LARGE_BYTES: Final = 4 * 1024 * 1024
+"""From here on that gains more than loading what it needs takes."""
 _HEADER_LINES: Final = 20
 _SNIFFED_BYTES: Final = 64 * 1024
 _SHOWN: Final = 80
@@ -127,9 +138,10 @@ class AppExport:
 
     def blocks(
         self, progress: Callable[[int], None] | None = None
-    ) -> Iterator[MeterBlock]:
+    ) -> Iterator[MeterBlock | MeterColumns]:
         """Yield the samples in the file's order, a block at a time, once.
 
+        A large file is read many times as fast where pyarrow is there.
         `progress` is called with the bytes read so far.
         """
         self.report = ExportReport(
@@ -143,38 +155,84 @@ class AppExport:
                 self.report.repeated = distinct.repeated
                 if progress is not None:
                     progress(file.buffer.tell())  # type: ignore[attr-defined]  # open() gives one
-                yield MeterBlock(self._zone, self._timezone, block)
+                if isinstance(block, ReadingColumns):
+                    yield MeterColumns(self._zone, self._timezone, block)
+                else:
+                    yield MeterBlock(self._zone, self._timezone, block)
         self.report.repeated = distinct.repeated
         self.report.clock_changes = list(local.changes.values())
 
-    def _count(self, block: list[Row]) -> None:
+    def _count(self, block: list[Row] | ReadingColumns) -> None:
         report = self.report
-        stamps = [moment for moment, _ in block]
-        first, last = min(stamps), max(stamps)
+        if isinstance(block, ReadingColumns):
+            first, last = block.span()
+        else:
+            stamps = [moment for moment, _ in block]
+            first, last = min(stamps), max(stamps)
         report.rows += len(block)
         report.first = first if report.first is None else min(first, report.first)
         report.last = last if report.last is None else max(last, report.last)
 
-    def _readings(self, file: IO[str]) -> Iterator[list[Row]]:
+    def _readings(self, file: IO[str]) -> Iterator[list[Row] | ReadingColumns]:
         """Yield the rows of the wall clock, some lines at once."""
         columns = self._columns
         # What follows the date comes again and again: meters tell tenths.
         known: dict[str, Reading] = {}
-        for first, lines in self._line_blocks(file):
-            rows = None
-            if columns.time == 0:
-                rows = _all_plain(lines, self._delimiter, known)
-            if rows is None:
-                rows = []
-                for number, line in self._sound_lines(first, lines):
-                    found = self._row(number, line, columns, known)
-                    if isinstance(found, ExportColumns):
-                        columns = found
-                        known.clear()
-                    elif found is not None:
-                        rows.append(found)
-            if rows:
-                yield rows
+        large = self.path.stat().st_size >= _LARGE_BYTES and arrow() is not None
+        for number, text in self._texts(file, _MANY_CHARACTERS if large else 0):
+            if large and columns.time == 0 and number > self._header_lines:
+                plain = partial(self._plain_reading, columns=columns, known=known)
+                many = columns_of_lines(text, self._delimiter, plain)
+                if many is not None:
+                    yield many
+                    continue
+            lines = text.removesuffix("\n").split("\n")
+            for place in range(0, len(lines), _FEW_LINES):
+                few = lines[place : place + _FEW_LINES]
+                rows, columns = self._few_rows(number + place, few, columns, known)
+                if rows:
+                    yield rows
+
+    def _few_rows(
+        self,
+        first: int,
+        lines: list[str],
+        columns: ExportColumns,
+        known: dict[str, Reading],
+    ) -> tuple[list[Row], ExportColumns]:
+        """Return what some lines say, and the columns that hold below them."""
+        if columns.time == 0:
+            plain = _all_plain(lines, self._delimiter, known)
+            if plain is not None:
+                return plain, columns
+        rows = []
+        for number, line in self._sound_lines(first, lines):
+            found = self._row(number, line, columns, known)
+            if isinstance(found, ExportColumns):
+                columns = found
+                known.clear()
+            elif found is not None:
+                rows.append(found)
+        return rows, columns
+
+    def _plain_reading(
+        self, date: str, rest: str, *, columns: ExportColumns, known: dict[str, Reading]
+    ) -> Reading | None:
+        """Return what stands behind a date, None where it is to be looked at by itself."""
+        if rest in known:
+            return known[rest]
+        cells = split_line(f"{date}{self._delimiter}{rest}", self._delimiter)
+        try:
+            cells = _whole(cells, columns)
+            reading = columns.readings(cells)
+        except ValueError:
+            return None
+        if cells[0] != date or not _may_come_again(rest):
+            return None
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        known[rest] = reading
+        return reading
 
     def _row(
         self, number: int, line: str, columns: ExportColumns, known: dict[str, Reading]
@@ -213,20 +271,26 @@ class AppExport:
                 yield number, line
 
     def _line_blocks(self, file: IO[str]) -> Iterator[tuple[int, list[str]]]:
-        """Yield lines by the hundred, each with the number of the first.
+        """Yield lines by the hundred, each with the number of the first."""
+        for number, text in self._texts(file, 0):
+            yield number, text.removesuffix("\n").split("\n")
 
-        Of one that is too long no more than its beginning is in memory.
+    def _texts(self, file: IO[str], characters: int) -> Iterator[tuple[int, str]]:
+        """Yield whole lines as one text, with the number of the first.
+
+        From the second on a text has about so many characters, at least some hundred lines.
+        Of a line that is too long no more than its beginning is in memory.
         """
-        number = 1
-        while text := file.read(_BLOCK_CHARACTERS):
+        number, wanted = 1, _BLOCK_CHARACTERS
+        while text := file.read(wanted):
+            wanted = max(characters, _BLOCK_CHARACTERS)
             if not text.endswith("\n"):
                 rest = file.readline(_LINE_LIMIT)
                 text += rest
                 while rest and not rest.endswith("\n"):
                     rest = file.readline(_LINE_LIMIT)
-            lines = text.removesuffix("\n").split("\n")
-            yield number, lines
-            number += len(lines)
+            yield number, text
+            number += text.removesuffix("\n").count("\n") + 1
 
     def _leave_out(self, number: int, line: str, reason: str) -> None:
         self.report.bad += 1
@@ -286,15 +350,27 @@ class AppExport:
                 yield cells[columns.time]
 
 
-def _blocks(chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
+def _blocks(
+    chunks: Iterable[list[Row] | ReadingColumns],
+) -> Iterator[list[Row] | ReadingColumns]:
     block: list[Row] = []
+    columns: ReadingColumns | None = None
     for chunk in chunks:
+        if isinstance(chunk, ReadingColumns):
+            both = None if columns is None else columns.and_then(chunk)
+            if both is None:
+                yield from filter(None, (columns, block))
+                block = []
+            columns = both or chunk
+            continue
+        if columns is not None:
+            yield columns
+            columns = None
         block += chunk
         while len(block) >= BLOCK_ROWS:
             yield block[:BLOCK_ROWS]
             del block[:BLOCK_ROWS]
-    if block:
-        yield block
+    yield from filter(None, (columns, block))
 
 
 def _all_plain(

@@ -13,6 +13,8 @@ from itertools import pairwise
 from operator import sub
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from switchbot_store.history.meter_columns import ReadingColumns
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from zoneinfo import ZoneInfo
@@ -60,22 +62,20 @@ class LocalTime:
         self._steps_on = self._steps_back = 0
         self._slack_on = self._slack_back = _NONE
 
-    def placed(self, chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    def placed(
+        self, chunks: Iterable[list[Row] | ReadingColumns]
+    ) -> Iterator[list[Row] | ReadingColumns]:
         """Yield the rows with their instants in UTC in place of the wall clock."""
         run: list[Row] = []
         before: datetime | None = None
-        for chunk in chunks:
-            instants = None if run else self._all_plain(chunk)
-            if instants is not None:
-                self._learn_of_steps(
-                    instants if before is None else [before, *instants]
-                )
-                before = instants[-1]
-                readings = [reading for _, reading in chunk]
-                yield list(zip(instants, readings, strict=True))
+        for chunk in self._in_parts(chunks):
+            plain = None if run else self._plainly(chunk, before)
+            if plain is not None:
+                before = _last_of(plain)
+                yield plain
                 continue
             rows: list[Row] = []
-            for row in chunk:
+            for row in _by_the_wall_clock(chunk):
                 moment = row[0]
                 if self._is_repeated(moment):
                     run.append(row)
@@ -96,6 +96,34 @@ class LocalTime:
         if run:
             yield self._resolved(run, before, None)
 
+    def _in_parts(
+        self, chunks: Iterable[list[Row] | ReadingColumns]
+    ) -> Iterator[list[Row] | ReadingColumns]:
+        """Yield columns in which a clock was changed in parts: few of them are slow."""
+        for chunk in chunks:
+            if isinstance(chunk, ReadingColumns):
+                first, last = (each.replace(tzinfo=None) for each in chunk.span())
+                if not self._is_plain_between(first, last):
+                    yield from chunk.parts()
+                    continue
+            yield chunk
+
+    def _plainly(
+        self, chunk: list[Row] | ReadingColumns, before: datetime | None
+    ) -> list[Row] | ReadingColumns | None:
+        """Return rows between which no clock was changed, placed; else None."""
+        if isinstance(chunk, ReadingColumns):
+            moved = self._all_moved(chunk)
+            if moved is not None:
+                self._learn_of_columns(moved, before)
+            return moved
+        instants = self._all_plain(chunk)
+        if instants is None:
+            return None
+        self._learn_of_steps(instants if before is None else [before, *instants])
+        readings = [reading for _, reading in chunk]
+        return list(zip(instants, readings, strict=True))
+
     def _all_plain(self, chunk: list[Row]) -> list[datetime] | None:
         """Return the instants of rows between which no clock was changed, else None."""
         moments = [moment for moment, _ in chunk]
@@ -103,17 +131,27 @@ class LocalTime:
             first, last = min(moments), max(moments)
         except TypeError:
             return None  # some know their offset, others do not
-        if first.tzinfo is not None:
+        if first.tzinfo is not None or not self._is_plain_between(first, last):
             return None
+        start, instant = self._plain_from, self._plain_instant
+        return [instant + (moment - start) for moment in moments]
+
+    def _all_moved(self, chunk: ReadingColumns) -> ReadingColumns | None:
+        """Return columns with their instants, None where a clock was changed within."""
+        first, last = (each.replace(tzinfo=None) for each in chunk.span())
+        if not self._is_plain_between(first, last):
+            return None
+        start = self._plain_from.replace(tzinfo=UTC)
+        return chunk.later_by(self._plain_instant - start)
+
+    def _is_plain_between(self, first: datetime, last: datetime) -> bool:
+        """Tell whether no clock was changed between two times of one."""
         if not self._is_plain(first):
             self._look_at(first)
         while self._is_plain(first) and not self._is_plain(last):
             if last - first > _LONGEST_CHUNK or not self._look_further():
-                return None
-        if not self._is_plain(first):
-            return None
-        start, instant = self._plain_from, self._plain_instant
-        return [instant + (moment - start) for moment in moments]
+                return False
+        return self._is_plain(first)
 
     def _is_plain(self, moment: datetime) -> bool:
         return self._plain_from <= moment < self._plain_until
@@ -183,6 +221,15 @@ class LocalTime:
         self._slack_on = max(self._slack_on, _longest_little(on))
         self._slack_back = max(self._slack_back, _longest_little(back))
 
+    def _learn_of_columns(
+        self, columns: ReadingColumns, before: datetime | None
+    ) -> None:
+        on, back = columns.steps_each_way(before, _DISORDER)
+        self._steps_on += on.number
+        self._steps_back += back.number
+        self._slack_on = max(self._slack_on, on.longest_little)
+        self._slack_back = max(self._slack_back, back.longest_little)
+
     def _resolved(
         self, run: list[Row], before: datetime | None, after: datetime | None
     ) -> list[Row]:
@@ -225,6 +272,17 @@ class LocalTime:
             return (before or midst) <= (after or midst)
         steps = [later - earlier for earlier, later in pairwise(moments)]
         return sum((step > _NONE) - (step < _NONE) for step in steps) >= 0
+
+
+def _last_of(rows: list[Row] | ReadingColumns) -> datetime:
+    return rows.last() if isinstance(rows, ReadingColumns) else rows[-1][0]
+
+
+def _by_the_wall_clock(chunk: list[Row] | ReadingColumns) -> list[Row]:
+    """Return rows one by one."""
+    if isinstance(chunk, ReadingColumns):
+        return [(moment.replace(tzinfo=None), what) for moment, what in chunk]
+    return chunk
 
 
 def _longest_little(steps: list[timedelta]) -> timedelta:

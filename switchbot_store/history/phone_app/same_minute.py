@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 from operator import gt, lt
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from switchbot_store.history.meter_columns import ReadingColumns
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from switchbot_store.history.meter_block import Reading
+    from switchbot_store.history.model import Reading
 
 Row = tuple[datetime, "Reading"]
 
@@ -53,26 +55,38 @@ class DistinctRows:
         self._first = datetime.max.replace(tzinfo=UTC)
         self._last = datetime.min.replace(tzinfo=UTC)
 
-    def of(self, chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    def of(
+        self, chunks: Iterable[list[Row] | ReadingColumns]
+    ) -> Iterator[list[Row] | ReadingColumns]:
         """Yield the rows, without those that say again what the same minute said."""
-        for chunk in chunks:
-            moments = [moment for moment, _ in chunk]
-            low, high = min(moments), max(moments)
-            if (low > self._last or high < self._first) and _goes_one_way(moments):
+        rows: list[Row] | ReadingColumns
+        for chunk in _in_parts(chunks):
+            low, high, one_way = _course_of(chunk)
+            if (low > self._last or high < self._first) and one_way:
                 rows = chunk
-                told = array("q", [self._told(reading) for _, reading in chunk])
-                stamps = array("d", map(datetime.timestamp, moments))
-                if stamps[0] > stamps[-1]:
-                    stamps.reverse()
-                    told.reverse()
-                self._chunks.append(_Chunk(stamps, told))
+                self._keep_all(chunk)
             else:
                 rows = self._apart(chunk, low.timestamp(), high.timestamp())
             self._first, self._last = min(self._first, low), max(self._last, high)
             if rows:
                 yield rows
 
-    def _apart(self, chunk: list[Row], low: float, high: float) -> list[Row]:
+    def _keep_all(self, chunk: list[Row] | ReadingColumns) -> None:
+        """Keep what rows said that go one way."""
+        if isinstance(chunk, ReadingColumns):
+            known = array("q", map(self._told, chunk.readings))
+            moments, told = chunk.as_arrays(known)
+        else:
+            moments = array("d", [moment.timestamp() for moment, _ in chunk])
+            told = array("q", [self._told(reading) for _, reading in chunk])
+        if moments[0] > moments[-1]:
+            moments.reverse()
+            told.reverse()
+        self._chunks.append(_Chunk(moments, told))
+
+    def _apart(
+        self, chunk: list[Row] | ReadingColumns, low: float, high: float
+    ) -> list[Row]:
         before = [
             each
             for each in self._chunks
@@ -114,6 +128,25 @@ class DistinctRows:
 
 def _first_of(row: tuple[float, int]) -> float:
     return row[0]
+
+
+def _in_parts(
+    chunks: Iterable[list[Row] | ReadingColumns],
+) -> Iterator[list[Row] | ReadingColumns]:
+    """Yield columns in which rows go both ways in parts: few of them are slow."""
+    for chunk in chunks:
+        if isinstance(chunk, ReadingColumns) and not chunk.goes_one_way():
+            yield from chunk.parts()
+        else:
+            yield chunk
+
+
+def _course_of(chunk: list[Row] | ReadingColumns) -> tuple[datetime, datetime, bool]:
+    """Return the first and the last instant, and whether all go one way."""
+    if isinstance(chunk, ReadingColumns):
+        return *chunk.span(), chunk.goes_one_way()
+    moments = [moment for moment, _ in chunk]
+    return min(moments), max(moments), _goes_one_way(moments)
 
 
 def _goes_one_way(moments: list[datetime]) -> bool:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from switchbot_store.history.meter_block import MeterBlock
+from switchbot_store.history.meter_columns import MeterColumns
+from switchbot_store.history.model import MeterBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,9 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "
 
 def copy_lines(samples: Sequence[HistorySample]) -> Iterator[bytes]:
     """Yield the samples' columns, in the order of `codec.COLUMNS` but zone first."""
+    if isinstance(samples, MeterColumns):
+        yield _column_lines(samples)
+        return
     for first in range(0, len(samples), _LINES_AT_ONCE):
         part = samples[first : first + _LINES_AT_ONCE]
         if isinstance(part, MeterBlock):
@@ -43,6 +47,15 @@ def _meter_lines(block: MeterBlock) -> list[str]:
         f"{_json(metadata)}\n"
         for moment, (temperature, humidity, metadata) in block.rows
     ]
+
+
+def _column_lines(samples: MeterColumns) -> bytes:
+    columns, timezone = samples.columns, samples.timezone
+    texts = [
+        f"{_meter_readings(temperature, humidity, timezone)}{_json(metadata)}\n"
+        for temperature, humidity, metadata in columns.readings
+    ]
+    return columns.told(f"{_text(samples.zone)}\t", "+00\t", texts)
 
 
 @lru_cache(16_384)  # meters tell tenths, and rooms stay within few of them

@@ -21,7 +21,6 @@ from switchbot_store.errors import (
 )
 from switchbot_store.history import frozen
 from switchbot_store.history.ingest.codec import as_dict
-from switchbot_store.history.meter_block import keys_of
 from switchbot_store.history.model import (
     CLOSING_SECONDS,
     HOUR,
@@ -33,6 +32,7 @@ from switchbot_store.history.model import (
     RowKey,
     hour_of,
     in_utc,
+    keys_of,
     late_hours,
     rows_of,
 )
@@ -138,7 +138,7 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                     count = _copied(connection, samples)
                     _check_there(connection, samples, count)
                     if count:
-                        zones = {sample.zone for sample in samples}
+                        zones = {zone for zone, _ in keys_of(samples)}
                         connection.execute(sql.NOTE_ZONES, {"zones": list(zones)})
                         _, farthest, *_ = _row(connection, rollup_sql.STATE, {})
                         over = in_utc(now) if farthest is None else max(now, farthest)

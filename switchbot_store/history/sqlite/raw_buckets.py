@@ -7,15 +7,21 @@ microseconds since 1970.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from operator import mul, sub
+from datetime import timedelta
+from operator import itemgetter, mul, sub
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_store.history.model import HOLD_SECONDS, KEY_FIELDS, HistoryRow
+from switchbot_store.history.sqlite.statements import READ
+from switchbot_store.instants import EARLIEST
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _SECOND: Final = 1_000_000
+_MICROSECOND: Final = timedelta(microseconds=1)
+_PAGE_ROWS: Final = 5000
 _HOLD: Final = HOLD_SECONDS * _SECOND
 _MOST_ERRORS: Final = 2**63 - 1
 _SOURCES: Final = {
@@ -66,31 +72,44 @@ class _Chunk(NamedTuple):
     """How long it did."""
 
 
-def columns_read(columns: Iterable[str]) -> tuple[str, ...]:
-    """Return the columns of rows, beside the timestamp, that these of buckets need."""
-    return tuple(dict.fromkeys(_SOURCES[name] for name in columns if name in _SOURCES))
+_SERIES: Final = """
+SELECT timestamp <READ> FROM state_history
+WHERE zone = :zone AND timestamp < :end AND timestamp >= coalesce((
+    SELECT max(timestamp) FROM state_history
+    WHERE zone = :zone AND timestamp < :start AND timestamp >= :start - :hold), :start)
+ORDER BY timestamp
+"""
+"""A range of one zone, and of what is before it the row whose reading may still hold."""
 
 
 def raw_buckets(
-    pages: Iterable[list[tuple[Any, ...]]],
-    *,
-    zone: str,
-    read: Sequence[str],
+    connection: sqlite3.Connection,
+    zones: Iterable[str],
     columns: Sequence[str],
     cut: Cut,
-) -> Iterator[HistoryRow]:
-    """Yield each bucket with samples, its timestamp still a number.
+    *,
+    page_rows: int = _PAGE_ROWS,
+) -> list[HistoryRow]:
+    """Return each bucket with samples of these zones, ascending.
 
-    The rows of `pages` are of one zone and ascending: a timestamp and the columns `read`.
-    The last of those before the start of the range is there too.
+    At most `page_rows` rows of a zone, and those of one bucket, are in memory at once.
     """
+    read = tuple(dict.fromkeys(_SOURCES[name] for name in columns if name in _SOURCES))
+    statement = _SERIES.replace("<READ>", "".join(f", {READ[name]}" for name in read))
     names = _names(read, columns)
     makers = _makers(names, read)
-    for start, chunk in _chunks(pages, cut):
-        values: list[Any] = [start, zone, len(chunk.weights)]
-        for make in makers:
-            values += make(chunk)
-        yield HistoryRow(zip(names, values, strict=True))
+    values = {"start": cut.start, "end": cut.end, "hold": _HOLD}
+    found: list[HistoryRow] = []
+    for zone in zones:
+        cursor = connection.execute(statement, values | {"zone": zone})
+        pages = iter(lambda: cursor.fetchmany(page_rows), [])  # noqa: B023 - read before the next
+        for start, chunk in _chunks(pages, cut):
+            row: list[Any] = [EARLIEST + start * _MICROSECOND, zone, len(chunk.weights)]
+            for make in makers:
+                row += make(chunk)
+            found.append(HistoryRow(zip(names, row, strict=True)))
+    found.sort(key=itemgetter("timestamp", "zone"))
+    return found
 
 
 def _names(read: Sequence[str], columns: Sequence[str]) -> list[str]:

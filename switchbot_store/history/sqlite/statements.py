@@ -86,7 +86,9 @@ def _read(name: str, table: str = "") -> str:
     return f"{column} AS {name}" if table else name
 
 
-_ROWS_READ: Final = ", ".join(map(_read, _COLUMNS.split(", ")))
+READ: Final = {name: _read(name) for name in _COLUMNS.split(", ")}
+"""How each column of recorded rows is read."""
+_ROWS_READ: Final = ", ".join(READ.values())
 IS_THERE: Final = "SELECT 1 FROM state_history WHERE zone = ? AND timestamp = ?"
 MARK_LATE: Final = "INSERT OR IGNORE INTO state_history_late VALUES (?, ?)"
 MOVE: Final = """
@@ -398,7 +400,7 @@ _ONE_ZONE: Final = "zones(zone) AS (SELECT :zone)"
 def buckets(*, edged: bool, every_zone: bool, columns: tuple[str, ...]) -> str:
     """Return the statement whose rows have these of `BUCKET_COLUMNS`, in this order.
 
-    By the rollup as far as it is there; without it they are made of a `series`. What is not selected is not computed either.
+    By the rollup as far as it is there; without it see `raw_buckets`. What is not selected is not computed either.
     """
     selected = {"timestamp": "s.bucket AS timestamp"} | {
         name: _text_of(name) for name in _TEXT_COLUMNS
@@ -418,22 +420,6 @@ def buckets(*, edged: bool, every_zone: bool, columns: tuple[str, ...]) -> str:
         **_parts(columns),
         **(_EDGED if edged else _UNIFORM),
     )
-
-
-_SERIES: Final = """
-SELECT timestamp <READ> FROM state_history
-WHERE zone = :zone AND timestamp < :end AND timestamp >= coalesce((
-    SELECT max(timestamp) FROM state_history
-    WHERE zone = :zone AND timestamp < :start AND timestamp >= :start - :hold), :start)
-ORDER BY timestamp
-"""
-"""A range of one zone, and of what is before it the row whose reading may still hold."""
-
-
-@lru_cache(64)
-def series(columns: tuple[str, ...]) -> str:
-    """Return the statement whose rows have a timestamp and these columns."""
-    return _with(_SERIES, read="".join(f", {_read(name)}" for name in columns))
 
 
 def _text_of(name: str) -> str:

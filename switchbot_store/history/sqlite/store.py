@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -12,7 +11,6 @@ import orjson
 
 from switchbot_store.errors import StoreDataError, StoreUnavailableError
 from switchbot_store.history import frozen
-from switchbot_store.history.meter_block import keys_of
 from switchbot_store.history.model import (
     CLOSING_SECONDS,
     HOLD_SECONDS,
@@ -24,11 +22,12 @@ from switchbot_store.history.model import (
     RowKey,
     hour_of,
     in_utc,
+    keys_of,
     late_hours,
 )
 from switchbot_store.history.sqlite import statements as sql
 from switchbot_store.history.sqlite.file import SqliteFile
-from switchbot_store.history.sqlite.raw_buckets import Cut, columns_read, raw_buckets
+from switchbot_store.history.sqlite.raw_buckets import Cut, raw_buckets
 from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
 
@@ -42,8 +41,6 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _SECOND: Final = 1_000_000
 _HOUR: Final = 3600 * _SECOND
 _BEFORE_ALL: Final = -(10**17)
-_PAGE_ROWS: Final = 5000
-"""How many rows of a long range are in memory at once while buckets are made of them."""
 _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
 
@@ -210,23 +207,9 @@ class SqliteHistory(HistoryBackend):
             plan.width_seconds * _SECOND,
             None if plan.edges is None else [to_micros(edge) for edge in plan.edges],
         )
-        read = columns_read(wanted)
-        statement = sql.series(read)
-        values = {"start": cut.start, "end": cut.end, "hold": HOLD_SECONDS * _SECOND}
-        found: list[HistoryRow] = []
         with self._file.reading() as connection:
             zones = [zone] if zone is not None else _zones(connection)
-            for each in zones:
-                cursor = connection.execute(statement, values | {"zone": each})
-                pages = iter(lambda: cursor.fetchmany(_PAGE_ROWS), [])  # noqa: B023 - read before the next
-                found += raw_buckets(
-                    pages, zone=each, read=read, columns=wanted, cut=cut
-                )
-        if len(zones) > 1:
-            found.sort(key=itemgetter("timestamp", "zone"))
-        for row in found:
-            row["timestamp"] = from_micros(row["timestamp"])
-        return found
+            return raw_buckets(connection, zones, wanted, cut)
 
     def aggregates(
         self, since: datetime, *, zone: str | None = None

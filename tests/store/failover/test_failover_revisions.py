@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_store.failover.revisions import (
+from switchbot_store.failover.primary import (
     Signature,
     came_before,
     new_revision,

@@ -13,7 +13,6 @@ from pglast import parse_sql
 from psycopg_pool import ConnectionPool
 
 from switchbot_store import StoreDataError
-from switchbot_store.deadlines import WATCHDOG
 from switchbot_store.ops import RefusedSqlError, execute_sql, explain_query
 from switchbot_store.ops.answers import LongAnswerError, asked
 from switchbot_store.ops.validation import (
@@ -23,6 +22,7 @@ from switchbot_store.ops.validation import (
     MAX_TOKENS,
     validated,
 )
+from switchbot_store.postgres.wire import WATCHDOG
 from switchbot_store.testing import TcpProxy
 from tests.cases import slow_after
 

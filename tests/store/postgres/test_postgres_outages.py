@@ -24,9 +24,12 @@ from switchbot_store import (
     time_limit,
 )
 from switchbot_store.postgres.connecting import connected
-from switchbot_store.postgres.connections import Connections
+from switchbot_store.postgres.connections import (
+    REST_SECONDS,
+    Connections,
+    RestingConnections,
+)
 from switchbot_store.postgres.location import connection_options, connection_string
-from switchbot_store.postgres.pool import REST_SECONDS, RestingConnections
 
 WAIT_SECONDS = 120
 

@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from switchbot_store import StoreConfigError, StoreDataError
-from switchbot_store.history.meter_block import keys_of
-from switchbot_store.history.model import late_hours
+from switchbot_store.history.model import keys_of, late_hours
 from switchbot_store.history.phone_app.dates import order_of, parse_moment
 from switchbot_store.history.phone_app.export import BLOCK_ROWS, AppExport
 from switchbot_store.history.postgres.copy_text import copy_lines

@@ -1,6 +1,8 @@
 """The quick ways to a chart say what the slow ones say, whatever the rows are."""
 
 import random
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -130,32 +132,24 @@ def test_a_chart_by_blocks_says_what_the_one_by_hours_says(year):
             _alike(found, wanted)
 
 
-def test_pages_of_rows_cut_no_bucket():
-    chance = random.Random(3)
-    rows = [
-        (round(each.timestamp.timestamp() * 1_000_000), each.temperature)
-        for each in _samples(chance, "a", 120)
-    ]
-    start, end = rows[4][0] + 1, rows[-3][0]
-    rows = [row for row in rows[4:] if row[0] < end]
+def test_pages_of_rows_cut_no_bucket(tmp_path):
+    samples = _samples(random.Random(3), "a", 120)
+    times = [round(each.timestamp.timestamp() * 1_000_000) for each in samples]
+    start, end = times[4] + 1, times[-3]
     cut = Cut(start, end, end, start - 1, 3_600_000_000)
+    with closing(SqliteHistory(tmp_path / "rows.sqlite")) as place:
+        place.write(samples, now=NOW)
+    connection = sqlite3.connect(tmp_path / "rows.sqlite")
 
     def buckets(size):
-        pages = [rows[place : place + size] for place in range(0, len(rows), size)]
-        return list(
-            raw_buckets(
-                pages,
-                zone="a",
-                read=("temperature",),
-                columns=("timestamp", "zone", "temperature"),
-                cut=cut,
-            )
-        )
+        columns = ("timestamp", "zone", "temperature")
+        return raw_buckets(connection, ["a"], columns, cut, page_rows=size)
 
-    whole = buckets(len(rows))
-    assert len(whole) > 20
-    for size in (1, 2, 3, 50):
-        assert buckets(size) == whole
+    with closing(connection):
+        whole = buckets(len(samples))
+        assert len(whole) > 20
+        for size in (1, 2, 3, 50):
+            assert buckets(size) == whole
 
 
 def test_buckets_between_edges_are_made_of_rows_too(year):
