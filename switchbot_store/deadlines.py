@@ -27,6 +27,7 @@ from contextvars import ContextVar, Token
 from typing import Final, Self
 
 from switchbot_store.errors import StoreUnavailableError
+from switchbot_store.languages import worded
 
 _LIMITS: Final[ContextVar[tuple[float | None, float | None]]] = ContextVar(
     "time_limit", default=(None, None)
@@ -138,7 +139,9 @@ class Watchdog:
                     thread.start()
                 except RuntimeError as error:
                     # Without one the call might hang for ever.
-                    raise StoreUnavailableError(f"no call is made: {error}") from error
+                    raise StoreUnavailableError(
+                        worded("no call is made: {error}", error=error)
+                    ) from error
                 self._thread = thread
             self._armed.add(guard)
             if guard.expires_at < self._wakes_at:

@@ -22,6 +22,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from switchbot_automation.languages import worded
 from switchbot_automation.urls import SecretName, mask_url, named_secret
 from switchbot_store.secrets import has_url, is_secret_name, is_url_name
 
@@ -198,8 +199,10 @@ def _refuse_other_ways(given: Any, restored: Any, stored: Any) -> None:
         secret = repr(way.secret)
         if any((secret, address) not in before for address in way.addresses):
             raise SecretMaskError(
-                "a secret that would be sent to another address than before; write the"
-                " value itself, or change it in the store itself",
+                worded(
+                    "a secret that would be sent to another address than before; "
+                    "write the value itself, or change it in the store itself"
+                ),
                 path=way.path,
                 conflict=False,
             )
@@ -297,7 +300,9 @@ class SecretMaskError(ValueError):
     """
 
     def __init__(self, problem: str, *, path: str, conflict: bool) -> None:
-        super().__init__(f"{path}: {problem}" if path else problem)
+        super().__init__(
+            worded("{path}: {message}", path=path, message=problem) if path else problem
+        )
         self.problem = problem
         self.path = path
         self.conflict = conflict
@@ -413,15 +418,19 @@ class SecretMasks:
             return self._secret_of(value, path, hidden, there)
         if _IDENTIFIED.fullmatch(value) and value not in there.plain:
             raise SecretMaskError(
-                "a masked value that stands for nothing that is stored now; read the"
-                " settings again, or write the value itself",
+                worded(
+                    "a masked value that stands for nothing that is stored now; read "
+                    "the settings again, or write the value itself"
+                ),
                 path=path,
                 conflict=True,
             )
         if _mask(value, hidden) is not None:
             raise SecretMaskError(
-                "a masked value that was changed, or names nothing that is stored; write"
-                " the value itself",
+                worded(
+                    "a masked value that was changed, or names nothing that is "
+                    "stored; write the value itself"
+                ),
                 path=path,
                 conflict=False,
             )
@@ -431,8 +440,10 @@ class SecretMasks:
         found = there.known[mask]
         if len(found) > 1:
             raise SecretMaskError(
-                "a masked value that may stand for several secrets; write the value"
-                " itself",
+                worded(
+                    "a masked value that may stand for several secrets; write the "
+                    "value itself"
+                ),
                 path=path,
                 conflict=True,
             )
@@ -442,8 +453,10 @@ class SecretMasks:
         told = hidden is _Hidden.PLAIN and found[0] not in there.told
         if told or shown is None or not (shown == mask or shown.startswith(MASK)):
             raise SecretMaskError(
-                "a secret that could be read where it stands here; write the value"
-                " itself, or put it under a key such as token or url",
+                worded(
+                    "a secret that could be read where it stands here; write the "
+                    "value itself, or put it under a key such as token or url"
+                ),
                 path=path,
                 conflict=False,
             )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from switchbot_automation.errors import AutomationError, SettingsError, UnknownZoneError
+from switchbot_automation.languages import reworded, worded
 from switchbot_automation.web.delivery import deliver
 from switchbot_automation.web.request import RequestRefusedError, entrance_of, refusal
 from switchbot_automation.web.strangers import STRANGER
@@ -144,9 +145,13 @@ def admit(
     elif request.headers.get("Sec-Fetch-Site") == "cross-site" and (
         request.headers.get("Sec-Fetch-Mode") != "navigate"
     ):
-        raise RequestRefusedError(403, "cross_site", "another site asks for this")
+        raise RequestRefusedError(
+            403, "cross_site", worded("another site asks for this")
+        )
     if writes and site.read_only:
-        raise RequestRefusedError(403, "read_only", "nothing can be changed here")
+        raise RequestRefusedError(
+            403, "read_only", worded("nothing can be changed here")
+        )
 
 
 def _may_be_nobody(site: Entrance, request: web.Request, access: Access) -> bool:
@@ -159,15 +164,15 @@ def _may_be_nobody(site: Entrance, request: web.Request, access: Access) -> bool
 
 def _unknown(site: Entrance) -> RequestRefusedError:
     if site.credentials is None:
-        message = (
-            "only this machine is answered while no token is set; a proxy counts as "
-            "another machine"
+        message = worded(
+            "only this machine is answered while no token is set; a proxy "
+            "counts as another machine"
         )
         return RequestRefusedError(403, "not_local", message, close=True)
     return RequestRefusedError(
         401,
         "unauthorized",
-        "send `Authorization: Bearer TOKEN`, or log in on the page",
+        worded("send `Authorization: Bearer TOKEN`, or log in on the page"),
         headers={"WWW-Authenticate": 'Bearer realm="switchbot-automation"'},
         close=True,
     )
@@ -178,7 +183,7 @@ def too_many() -> RequestRefusedError:
     return RequestRefusedError(
         429,
         "too_many",
-        "too many requests without a token, or with a wrong one, from there",
+        worded("too many requests without a token, or with a wrong one, from there"),
         headers={"Retry-After": "60"},
         close=True,
     )
@@ -196,7 +201,7 @@ def _from_own_pages(request: web.Request) -> None:
         return  # no browser
     if not own:
         raise RequestRefusedError(
-            403, "cross_site", "this was sent by a page of another site"
+            403, "cross_site", worded("this was sent by a page of another site")
         )
 
 
@@ -220,7 +225,9 @@ def guard(rights: Mapping[Handler, tuple[Access, bool]]) -> Middleware:
             # Its path may be the webhook's secret, so not aiohttp's own message.
             _LOGGER.exception("a %s request failed", request.method)
             return refusal(
-                RequestRefusedError(500, "failed", "the request failed; see the log")
+                RequestRefusedError(
+                    500, "failed", worded("the request failed; see the log")
+                )
             )
 
     return middleware
@@ -243,18 +250,18 @@ def _http(error: web.HTTPException) -> web.StreamResponse:
 def _known(error: Exception) -> RequestRefusedError:
     if isinstance(error, UnknownZoneError):
         return RequestRefusedError(
-            404, "unknown_zone", str(error), known=list(error.known)
+            404, "unknown_zone", reworded(error), known=list(error.known)
         )
     if isinstance(error, SettingsError):
-        return RequestRefusedError(422, "settings", str(error), path=error.path)
+        return RequestRefusedError(422, "settings", reworded(error), path=error.path)
     if isinstance(error, StoreConflictError):
-        message = "the settings were changed meanwhile; read them again"
+        message = worded("the settings were changed meanwhile; read them again")
         return RequestRefusedError(412, "changed_meanwhile", message)
     if isinstance(error, StoreDataError | StoreConfigError):
-        return RequestRefusedError(422, "refused_by_the_store", str(error))
+        return RequestRefusedError(422, "refused_by_the_store", reworded(error))
     if isinstance(error, StoreError):
-        return RequestRefusedError(503, "store_unavailable", str(error))
-    return RequestRefusedError(500, "failed", str(error))
+        return RequestRefusedError(503, "store_unavailable", reworded(error))
+    return RequestRefusedError(500, "failed", reworded(error))
 
 
 async def add_headers(

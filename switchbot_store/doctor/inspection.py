@@ -40,6 +40,7 @@ from switchbot_store.instants import (
     checked_instant,
     from_microseconds,
 )
+from switchbot_store.languages import reworded
 from switchbot_store.model import Entry
 from switchbot_store.postgres.adoption import in_progress
 from switchbot_store.postgres.connections import Connections
@@ -368,7 +369,7 @@ def _schema(connection: Connection) -> tuple[int, list[str], str]:
     try:
         missing = pending(connection, migrations)
     except MigrationError as error:
-        return migrations[-1].version, [], str(error)
+        return migrations[-1].version, [], reworded(error)
     applied = [each.version for each in migrations if each not in missing]
     return max(applied, default=0), _names(missing), ""
 

@@ -29,6 +29,7 @@ from switchbot_store.handover import (
     SupportsReplay,
     SupportsRevisions,
 )
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -122,7 +123,9 @@ class Primary:
         """Return if a write would be acknowledged now, or raise a StoreError."""
         if not self.store.health_check():
             error = self.store.status().last_error
-            raise StoreUnavailableError(error or "the primary store is not healthy")
+            raise StoreUnavailableError(
+                error or worded("the primary store is not healthy")
+            )
 
     def renew(self) -> None:
         """Forget connections that an outage may have broken."""
@@ -135,7 +138,9 @@ class Primary:
         try:
             entry = self.store.get_entry(write.key)
         except UnreadableError as error:
-            raise StoreDataError(f"it would replace what is there: {error}") from error
+            raise StoreDataError(
+                worded("it would replace what is there: {error}", error=error)
+            ) from error
         if write.encoded is None:
             if not entry.revision:
                 return Outcome(done=True, revision="")

@@ -44,6 +44,7 @@ from switchbot_store.history.query.buckets import (
 )
 from switchbot_store.history.rollup import Upkeep
 from switchbot_store.instants import checked_instant
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     import os
@@ -148,11 +149,13 @@ class HistoryService:
         readings: DeviceHistory | None = None,
     ) -> None:
         if not (_is_number(batch_size) and batch_size >= 1):
-            raise StoreConfigError("at least 1", variable="batch_size")
+            raise StoreConfigError(worded("at least 1"), variable="batch_size")
         if not (_is_number(flush_interval_seconds) and flush_interval_seconds > 0):
-            raise StoreConfigError("above 0", variable="flush_interval_seconds")
+            raise StoreConfigError(worded("above 0"), variable="flush_interval_seconds")
         if journal and spill is None:
-            raise StoreConfigError("a journal needs a spill", variable="journal")
+            raise StoreConfigError(
+                worded("a journal needs a spill"), variable="journal"
+            )
         if timezone is not None:
             timezone_of(timezone)
         self.backend = backend
@@ -222,7 +225,8 @@ class HistoryService:
             return self
         if self.home is not None:
             raise StoreConfigError(
-                f"this is the history of the home {self.home!r}", variable="home"
+                worded("this is the history of the home {home!r}", home=self.home),
+                variable="home",
             )
         view = copy(self)
         view.backend = HomeBackend(self.backend, home)
@@ -419,7 +423,7 @@ class HistoryService:
         Without those more than a day ahead, which another clock stamped.
         """
         if type(n) is not int or n < 0:
-            raise StoreConfigError(f"0 or more, not {n!r}", variable="n")
+            raise StoreConfigError(worded("0 or more, not {n!r}", n=n), variable="n")
         self._ready()
         found = self.backend.latest(n, zone=zone) if n else []
         until = self._now() + _AHEAD
@@ -450,7 +454,9 @@ class HistoryService:
         ``max_api_requests``. Raises StoreConfigError for what is no number, or below 0.
         """
         if not (_is_number(hours) and hours >= 0):
-            raise StoreConfigError(f"0 or more, not {hours!r}", variable="hours")
+            raise StoreConfigError(
+                worded("0 or more, not {hours!r}", hours=hours), variable="hours"
+            )
         self._ready()
         try:
             since = self._now() - timedelta(hours=hours)
@@ -490,12 +496,19 @@ class HistoryService:
         """
         start, end = checked_range(start, end)
         if not _is_span(by):
-            raise StoreConfigError("more or less than nothing", variable="by")
+            raise StoreConfigError(worded("more or less than nothing"), variable="by")
         for edge in (start, end):
             try:
                 checked_instant(edge + by)
             except (ValueError, OverflowError) as error:
-                raise StoreDataError(f"{by} from {edge:%Y-%m-%d}: {error}") from error
+                raise StoreDataError(
+                    worded(
+                        "{by} from {edge:%Y-%m-%d}: {error}",
+                        by=by,
+                        edge=edge,
+                        error=error,
+                    )
+                ) from error
         self._ready()
         place = (
             self.backend.backend
@@ -532,7 +545,9 @@ class HistoryService:
         """
         home = self.backend
         if not isinstance(home, HomeBackend):
-            raise StoreConfigError("the history of one home alone", variable="home")
+            raise StoreConfigError(
+                worded("the history of one home alone"), variable="home"
+            )
 
         def belongs(zone: str) -> bool:
             return home.bare(zone) is not None
@@ -556,7 +571,7 @@ class HistoryService:
 
     def _check_open(self) -> None:
         if self._writer.closed:
-            raise StoreClosedError("the history was closed")
+            raise StoreClosedError(worded("the history was closed"))
 
     def _ready(self) -> None:
         """Let a reader see what was recorded before."""

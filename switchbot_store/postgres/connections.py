@@ -33,6 +33,7 @@ from switchbot_store.errors import (
     StoreConfigError,
     StoreUnavailableError,
 )
+from switchbot_store.languages import reworded, worded
 from switchbot_store.postgres.connecting import connected
 from switchbot_store.postgres.errors import (
     is_broken_connection,
@@ -110,7 +111,7 @@ class Connections:
         patient: bool = True,
     ) -> None:
         if pool is not None and conninfo is not None:
-            raise StoreConfigError("give a conninfo or a pool, not both")
+            raise StoreConfigError(worded("give a conninfo or a pool, not both"))
         self._conninfo = "" if pool is not None else connection_string(conninfo)
         self._given_pool = pool
         self._own_pool: RestingConnections | None = None
@@ -204,7 +205,9 @@ class Connections:
                         raise
             except PoolClosed as error:
                 self._check_open()
-                raise StoreUnavailableError(f"PostgreSQL: {error}") from error
+                raise StoreUnavailableError(
+                    worded("PostgreSQL: {error}", error=error)
+                ) from error
             except psycopg.Error as error:
                 late = time.monotonic() >= expires_at
                 if is_other_shape(error) and self._prepare and not made_anew:
@@ -274,7 +277,7 @@ class Connections:
             return
         pool = self._own_pool
         if pool is None:
-            raise StoreClosedError("this store was closed")
+            raise StoreClosedError(worded("this store was closed"))
         patience = connect_limit()
         if patience is not None:
             expires_at = min(expires_at, time.monotonic() + patience)
@@ -315,7 +318,7 @@ class Connections:
                 raise
             except StoreConfigError as error:
                 # It was accepted when this opened: somebody is changing the server.
-                raise StoreUnavailableError(str(error)) from error
+                raise StoreUnavailableError(reworded(error)) from error
             except StoreUnavailableError:
                 self._check_open()
                 now = time.monotonic()
@@ -344,7 +347,9 @@ class Connections:
         lock = self._opening_lock()
         if not lock.acquire(timeout=max(0.0, expires_at - time.monotonic())):
             raise SlowConnectionError(
-                "no connection to PostgreSQL: another call waits for the first one"
+                worded(
+                    "no connection to PostgreSQL: another call waits for the first one"
+                )
             )
         try:
             self._check_open()
@@ -366,7 +371,9 @@ class Connections:
         try:
             self._ready()
         except MigrationError as refused:
-            raise StoreUnavailableError(f"{text}; {refused}") from error
+            raise StoreUnavailableError(
+                worded("{text}; {refused}", text=text, refused=refused)
+            ) from error
 
     def _opening_patience(self) -> float:
         """Return the seconds that this call has for the first connection.
@@ -416,7 +423,9 @@ class Connections:
         left = expires_at - time.monotonic()
         if left < _LEAST_SECONDS:
             raise SlowConnectionError(
-                "no connection to PostgreSQL: another call waited for one in vain"
+                worded(
+                    "no connection to PostgreSQL: another call waited for one in vain"
+                )
             )
         if self._given_pool is None:
             try:
@@ -440,7 +449,7 @@ class Connections:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreClosedError("this store was closed")
+            raise StoreClosedError(worded("this store was closed"))
 
     def _opening_lock(self) -> threading.Lock:
         if self._process_id != os.getpid():

@@ -14,12 +14,13 @@ from typing import Any, Final
 import psycopg
 
 from switchbot_store.errors import SlowConnectionError
+from switchbot_store.languages import worded
 from switchbot_store.postgres import statements
 from switchbot_store.postgres.wire import Row, fetch
 
 _MICROSECONDS: Final = 1_000_000
 _ATTEMPTS: Final = 3
-_LATE: Final = "PostgreSQL did not carry it out in time"
+_LATE: Final = worded("PostgreSQL did not carry it out in time")
 
 
 class ServerClock:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from psycopg.pq import ConnStatus, TransactionStatus
 
 from switchbot_store.errors import SlowConnectionError, StoreClosedError
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,7 @@ class RestingConnections:
         with self._changed:
             while True:
                 if self._closed:
-                    raise StoreClosedError("this store was closed")
+                    raise StoreClosedError(worded("this store was closed"))
                 if self._resting:
                     connection, _ = self._resting.pop()
                     self._lent[connection] = time.monotonic()
@@ -71,7 +72,10 @@ class RestingConnections:
                 left = expires_at - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
                     raise SlowConnectionError(
-                        f"PostgreSQL: all {self._max_size} connections are in use"
+                        worded(
+                            "PostgreSQL: all {max_size} connections are in use",
+                            max_size=self._max_size,
+                        )
                     )
         made: OwnConnection | None = None
         try:

@@ -23,6 +23,7 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.history.model import HistoryResult
+from switchbot_store.languages import worded
 from switchbot_store.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -569,7 +570,7 @@ class PrivateThread:
             self._forget_parent()
         with self._condition:
             if self._closed:
-                raise StoreClosedError(f"{self.name} was closed")
+                raise StoreClosedError(worded("{name} was closed", name=self.name))
             if self._thread is None:
                 thread = threading.Thread(
                     target=self._work, name=self.name, daemon=True
@@ -577,7 +578,9 @@ class PrivateThread:
                 try:
                     thread.start()
                 except RuntimeError as error:
-                    raise StoreUnavailableError(f"{self.name}: {error}") from error
+                    raise StoreUnavailableError(
+                        worded("{name}: {error}", name=self.name, error=error)
+                    ) from error
                 self._thread = thread
             self._calls.append(call)
             self._condition.notify()

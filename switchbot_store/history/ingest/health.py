@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from switchbot_store.errors import StoreError
 from switchbot_store.history.model import HistoryStatus
+from switchbot_store.languages import reworded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +84,7 @@ class WriterHealth:
         with self._lock:
             if self._status.spill_error is None:
                 _LOGGER.warning("the spill of the history cannot be used: %s", error)
-            self._status = replace(self._status, spill_error=str(error))
+            self._status = replace(self._status, spill_error=reworded(error))
 
     def disk_worked(self) -> None:
         """Note that the spill took rows."""

@@ -38,6 +38,7 @@ from switchbot_store.history.postgres.copy_text import copy_lines
 from switchbot_store.history.postgres.place import PostgresPlace
 from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
+from switchbot_store.languages import worded
 from switchbot_store.postgres.statements import beginning
 from switchbot_store.postgres.unchecked import (
     AS_THEY_LIE,
@@ -118,7 +119,9 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
             try:
                 ((count,),) = fetch(connection, _INSERT_LATE, values)
             except _REFUSED as error:
-                raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
+                raise StoreDataError(
+                    worded("PostgreSQL refuses this: {error}", error=error)
+                ) from error
             return int(count or 0)
 
         return self._connections.call(insert).value
@@ -136,7 +139,9 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                         _mark_late(connection, late_hours(keys_of(samples), over))
                     return count
             except _REFUSED as error:
-                raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
+                raise StoreDataError(
+                    worded("PostgreSQL refuses this: {error}", error=error)
+                ) from error
 
         # A thousand rows a second is slow even far away.
         timeout = self._write_timeout_seconds + len(samples) / 1000
@@ -315,7 +320,9 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                     _forget_hours(connection, left)
                     return len(keys)
             except _REFUSED as error:
-                raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
+                raise StoreDataError(
+                    worded("PostgreSQL refuses this: {error}", error=error)
+                ) from error
 
         return self._reading(moved)
 

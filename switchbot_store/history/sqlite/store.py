@@ -31,6 +31,7 @@ from switchbot_store.history.sqlite.file import SqliteFile
 from switchbot_store.history.sqlite.raw_buckets import Cut, columns_read, raw_buckets
 from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     import os
@@ -280,7 +281,7 @@ class SqliteHistory(HistoryBackend):
             try:
                 moved = connection.execute(sql.MOVE, values).fetchall()
             except sqlite3.IntegrityError as error:
-                raise StoreDataError("there is a row already") from error
+                raise StoreDataError(worded("there is a row already")) from error
             left = late_hours(((name, from_micros(at)) for name, at in moved), LATEST)
             come = late_hours(
                 ((name, from_micros(at) + by) for name, at in moved), LATEST
