@@ -92,7 +92,7 @@ class Counterfactual:
     `value` what it was and `becomes` the nearest value that makes the difference, in
     `unit`; up to `last` all do, which is None where there is no end but the range's.
     `outcome` and `action` are what would have come of it, `action` None for
-    nothing sent. `steps` says how big the change is; unlike changes compare by it.
+    nothing sent; `setpoint` in °C only where that alone differs. `steps` says how big the change is; unlike changes compare by it.
     """
 
     kind: str
@@ -104,6 +104,7 @@ class Counterfactual:
     action: Action | None
     steps: float
     last: Any = None
+    setpoint: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -116,13 +117,21 @@ class Counterfactual:
             "unit": self.unit,
             "outcome": str(self.outcome),
             "action": str(self.action) if self.action else None,
+            "setpoint_celsius": self.setpoint,
         }
 
 
 def counterfactuals(trace: Trace) -> tuple[Counterfactual, ...]:
-    """Return every single change found, the smallest first."""
+    """Return every single change found, the smallest first.
+
+    Those by which the same is sent with another setpoint come after all others.
+    """
     search = _Search(trace)
-    return tuple(sorted(search.all(), key=lambda each: (each.steps, each.name)))
+
+    def size(change: Counterfactual) -> tuple[bool, float, str]:
+        return change.setpoint is not None, change.steps, change.name
+
+    return tuple(sorted(search.all(), key=size))
 
 
 _Asked: TypeAlias = "tuple[ZoneDecision, ZoneVerdict]"
@@ -467,20 +476,25 @@ class _Search:
         self, at: Callable[[int], tuple[float, _Asked]], first: int, farthest: int
     ) -> int:
         """Return how far beyond the first value that differs the same comes of it."""
-        wanted = _sent_action(at(first)[1])
+        wanted = self._seen_of(at(first)[1])
         same, other = first, first + 1
-        while same < farthest and _sent_action(at(min(other, farthest))[1]) == wanted:
+        while same < farthest and self._seen_of(at(min(other, farthest))[1]) == wanted:
             same, other = min(other, farthest), first + 2 * (other - first)
         if same >= farthest:
             return farthest
         other = min(other, farthest)
         while other - same > 1:
             middle = (same + other) // 2
-            if _sent_action(at(middle)[1]) == wanted:
+            if self._seen_of(at(middle)[1]) == wanted:
                 same = middle
             else:
                 other = middle
         return same
+
+    def _seen_of(self, found: _Asked) -> tuple[Action | None, float | None]:
+        """Return what is told of it: of another action than was taken no setpoint."""
+        action, setpoint = _sent(*found)
+        return action, (setpoint if action == self._was[0] else None)
 
     def _if_different(
         self, dial: _Dial, becomes: Any, steps: float, found: _Asked, last: Any = None
@@ -488,6 +502,9 @@ class _Search:
         if self._differs(found):
             decision, verdict = found
             action = decision.action if verdict.allowed else None
+            _, setpoint = self._seen_of(found)
+            if action is not None and action == self._was[0] and setpoint is None:
+                return  # the same, with the setpoint of the settings: no news to anybody
             yield Counterfactual(
                 dial.kind,
                 dial.name,
@@ -498,6 +515,7 @@ class _Search:
                 action,
                 steps,
                 last,
+                setpoint,
             )
 
 
@@ -512,8 +530,3 @@ def _sent(
     if wishes or not verdict.allowed:
         return None, None
     return decision.action, decision.setpoint
-
-
-def _sent_action(found: _Asked) -> Action | None:
-    """Return what a person would see of it; to which setpoint is told with the command."""
-    return _sent(*found)[0]

@@ -380,6 +380,13 @@ def change_words(change: Counterfactual) -> str:
             outcome=outcome,
             condition=condition,
         )
+    if change.setpoint is not None:
+        return _(
+            "{action} would have been sent with {setpoint_celsius:g} °C if {condition}",
+            action=word_of("action", change.action),
+            setpoint_celsius=change.setpoint,
+            condition=condition,
+        )
     return _(
         "{action} would have been sent ({outcome}) if {condition}",
         action=word_of("action", change.action),

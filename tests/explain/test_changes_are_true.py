@@ -46,7 +46,7 @@ def _claimed(change, low, high):
     return [round(each) if whole else round(each, 1) for each in values]
 
 
-def _action(trace, change, value):
+def _told(trace, change, value):
     """Judge anew, with one setting or the meter's number changed."""
     snapshot, at = trace.snapshot, trace.at
     zone, settings = trace.zone_settings, trace.settings
@@ -68,7 +68,9 @@ def _action(trace, change, value):
         )
         snapshot = replace(snapshot, zones={**snapshot.zones, trace.zone: seen})
     decision, verdict = rejudged(trace.zone, snapshot, settings, at)
-    return decision.action if verdict.allowed else None
+    if not verdict.allowed:
+        return None, None
+    return decision.action, decision.setpoint if change.setpoint is not None else None
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,7 @@ def _action(trace, change, value):
         ({}, [(21.0, 0)]),
         ({}, [(19.0, 0), (22.4, 600), (19.0, 60)]),
         ({"min_off_seconds": 600}, [(19.0, 0), (22.4, 600), (19.0, 120)]),
+        ({"control": "auto"}, [(18.0, 0)]),
         ({"max_starts_per_hour": 1}, [(19.0, 0), (22.4, 600), (19.0, 600)]),
         (
             {
@@ -87,7 +90,7 @@ def _action(trace, change, value):
             [(19.0, 0), (22.4, 600)],
         ),
     ],
-    ids=["cold", "fine", "resting", "long-rest", "capped", "two-seasons"],
+    ids=["cold", "fine", "resting", "long-rest", "steered", "capped", "two-seasons"],
 )
 async def test_every_value_that_a_change_names_makes_the_difference(
     room, settings, ticks
@@ -109,7 +112,8 @@ async def test_every_value_that_a_change_names_makes_the_difference(
         else:
             continue
         for value in _claimed(change, *bounds):
-            assert _action(trace, change, value) == change.action, (told, value)
+            wanted = (change.action, change.setpoint)
+            assert _told(trace, change, value) == wanted, (told, value)
         looked += 1
     assert looked
 
@@ -123,6 +127,19 @@ async def test_a_wait_that_another_setting_says_is_changed_by_that_one(room):
     assert [
         each for each in told if "command_cooldown_seconds were 60 s or less" in each
     ]
+
+
+async def test_the_same_with_another_setpoint_says_so_and_comes_last(room):
+    room.configure(control="auto")
+    await room.tick(18.0)
+    answer = await room.engine.explain()
+    assert answer.outcome == "winter_on"
+    same = [each.action == "winter" for each in answer.changes]
+    assert same == sorted(same)
+    assert any(same)
+    for each in answer.changes:
+        told = change_words(each)
+        assert (" would have been sent with " in told) is (each.action == "winter")
 
 
 async def test_a_code_is_no_amount(room):
