@@ -234,6 +234,22 @@ def _shown(key: str, value: Any, tz: tzinfo, at: datetime | None) -> Any:
     return value if instant is None else moment(instant, tz, at)
 
 
+def told_words(last_action: str) -> str:
+    """Return what a unit was told last, as `state.last_action` has it, in words.
+
+    >>> told_words("setAll(21,5,3,on)")
+    '21 °C, heat, fan medium'
+    >>> told_words("turnOff")
+    'turnOff'
+    """
+    command, _bracket, parameter = last_action.removesuffix(")").partition("(")
+    if command == "setAll" and parameter:
+        words = _setting_words(parameter)
+        if words != parameter:
+            return str(words)
+    return str(word_of("action", last_action))
+
+
 # SwitchBot API v1.1, `setAll` of an air conditioner: modes, and speeds of its fan.
 _AC_MODES: Final = {0: "auto", 1: "auto", 2: "cool", 3: "dry", 4: "fan", 5: "heat"}
 _FANS: Final = {1: "auto", 2: "low", 3: "medium", 4: "high"}

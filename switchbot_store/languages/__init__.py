@@ -112,7 +112,9 @@ class Worded(str):
         """Return it in the language that is spoken."""
         if spoken() == ENGLISH:
             return str(self)
-        message = catalogue(self._package, spoken()).gettext(self._message)
+        message = self._message  # of nothing a catalogue tells its own head
+        if message:
+            message = catalogue(self._package, spoken()).gettext(message)
         return "".join(
             literal if field is None else _written(self._parts[field], field[2])
             for literal, field in _fields(message)
