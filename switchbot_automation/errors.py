@@ -37,6 +37,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.languages import worded
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -59,10 +61,14 @@ class SettingsError(AutomationError):
     """A settings document cannot be used.
 
     `path` leads to the value, as in ``zones.office.winter.min_temp``; "" is the whole.
+    `words` say what is wrong without it.
     """
 
     def __init__(self, message: str, *, path: str = "") -> None:
-        super().__init__(f"{path}: {message}" if path else message)
+        super().__init__(
+            worded("{path}: {message}", path=path, message=message) if path else message
+        )
+        self.words = message
         self.path = path
 
 
@@ -72,7 +78,13 @@ class UnknownZoneError(AutomationError):
     def __init__(self, zone: str, known: Iterable[str]) -> None:
         self.zone = zone
         self.known: tuple[str, ...] = tuple(known)
-        super().__init__(f"no zone {zone!r}; known zones: {', '.join(self.known)}")
+        super().__init__(
+            worded(
+                "no zone {zone!r}; known zones: {known}",
+                zone=zone,
+                known=", ".join(self.known),
+            )
+        )
 
 
 class UnknownHomeError(AutomationError):
@@ -80,7 +92,9 @@ class UnknownHomeError(AutomationError):
 
     def __init__(self, home: str) -> None:
         self.home = home
-        super().__init__(f"there are no settings of the home {home!r}")
+        super().__init__(
+            worded("there are no settings of the home {home!r}", home=home)
+        )
 
 
 class QueueVersionError(AutomationError):
@@ -101,7 +115,7 @@ class PluginError(AutomationError):
     """A plug-in could not be loaded or failed while running."""
 
     def __init__(self, message: str, *, plugin: str) -> None:
-        super().__init__(f"{plugin}: {message}")
+        super().__init__(worded("{plugin}: {message}", plugin=plugin, message=message))
         self.plugin = plugin
 
 

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_automation.languages import worded
+
 if TYPE_CHECKING:
     from datetime import tzinfo
 
@@ -47,18 +49,26 @@ def checked_instant(at: datetime, *, timezone: tzinfo | None = None) -> datetime
     """
     if not isinstance(at, datetime):
         # A `date` is no instant: which of its moments is meant nobody knows.
-        raise ValueError(f"expected a datetime, got the {type(at).__name__} {at}")  # noqa: TRY004 - every instant that is none raises ValueError
+        raise ValueError(  # noqa: TRY004 - every instant that is none raises ValueError
+            worded(
+                "expected a datetime, got the {name} {at}",
+                name=type(at).__name__,
+                at=at,
+            )
+        )
     if at.tzinfo is None and timezone is not None:
         at = at.replace(tzinfo=timezone)
     if at.tzinfo is None or at.utcoffset() is None:
-        raise ValueError("the instant needs a timezone")
+        raise ValueError(worded("the instant needs a timezone"))
     try:
         # Comparing subtracts the offset without ever leaving what datetime can hold.
         inside = EARLIEST <= at <= LATEST
     except OverflowError:
         inside = False
     if not inside:
-        raise ValueError(f"{at.isoformat()} is not within {RANGE}")
+        raise ValueError(
+            worded("{at} is not within {range}", at=at.isoformat(), range=RANGE)
+        )
     return at.astimezone(UTC)
 
 
@@ -69,13 +79,15 @@ def parse_instant(text: object, *, timezone: tzinfo | None = None) -> datetime:
     is wrong.
     """
     if not isinstance(text, str):
-        raise ValueError("an instant is a text of ISO 8601")  # noqa: TRY004 - one error for whatever is none
+        raise ValueError(worded("an instant is a text of ISO 8601"))  # noqa: TRY004 - one error for whatever is none
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError(f"{text[:_SHOWN_CHARACTERS]!r} is not ISO 8601") from None
+        raise ValueError(
+            worded("{text!r} is not ISO 8601", text=text[:_SHOWN_CHARACTERS])
+        ) from None
     if at.tzinfo is None and timezone is None:
-        raise ValueError(f"{text!r} has no UTC offset")
+        raise ValueError(worded("{text!r} has no UTC offset", text=text))
     return checked_instant(at, timezone=timezone)
 
 

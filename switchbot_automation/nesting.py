@@ -6,7 +6,10 @@ by raising anywhere. So depth is asked first, without going down.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MOST_LEVELS: Final = 100
 """Far more than any document has, far less than any reader of one stands."""
@@ -31,7 +34,7 @@ def is_too_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
         parts = 0
         for key, each in layer.items():
             if isinstance(each, dict):
-                children = each.values()
+                children: Collection[Any] = each.values()
             elif isinstance(each, list | tuple):
                 children = each
             else:

@@ -10,6 +10,8 @@ import importlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.languages import worded
+
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
@@ -34,7 +36,10 @@ def matplotlib(module: str) -> Any:
         return importlib.import_module(f"matplotlib.{module}")
     except ModuleNotFoundError as error:
         raise PlotUnavailableError(
-            "a plot needs the extra `plot`: pip install 'switchbot-automation[plot]'"
+            worded(
+                "a plot needs the extra `plot`: pip install "
+                "'switchbot-automation[plot]'"
+            )
         ) from error
 
 

@@ -40,6 +40,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.errors import PluginError
+from switchbot_automation.languages import worded
 from switchbot_automation.model import PluginPart
 
 if TYPE_CHECKING:
@@ -172,11 +173,16 @@ def _checked(name: str, found: Any) -> Plugin:
     version = getattr(found, "api_version", None)
     if version != API_VERSION:
         raise PluginError(
-            f"written for API version {version}; this is {API_VERSION}", plugin=name
+            worded(
+                "written for API version {version}; this is {api_version}",
+                version=version,
+                api_version=API_VERSION,
+            ),
+            plugin=name,
         )
     schema, factory = getattr(found, "schema", None), getattr(found, "factory", None)
     if not callable(schema) or not callable(factory):
-        raise PluginError("needs a callable schema and factory", plugin=name)
+        raise PluginError(worded("needs a callable schema and factory"), plugin=name)
     return Plugin(schema, factory, version)
 
 
@@ -186,10 +192,15 @@ def _checked_backend(name: str, found: Any) -> Plugin:
     version = API_VERSION if factory is found else getattr(found, "api_version", None)
     if version != API_VERSION:
         raise PluginError(
-            f"written for API version {version}; this is {API_VERSION}", plugin=name
+            worded(
+                "written for API version {version}; this is {api_version}",
+                version=version,
+                api_version=API_VERSION,
+            ),
+            plugin=name,
         )
     if not callable(factory):
-        raise PluginError("needs a callable factory", plugin=name)
+        raise PluginError(worded("needs a callable factory"), plugin=name)
     return Plugin(getattr(found, "schema", None) or dict, factory, version)
 
 

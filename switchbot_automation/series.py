@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from switchbot_automation.languages import worded
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -51,22 +53,28 @@ class Series:
         points = tuple(_points(self.points))
         ends, issued = _utc(self.ends, "ends"), _utc(self.issued_at, "issued_at")
         if not points:
-            raise ValueError("expected at least one value")
+            raise ValueError(worded("expected at least one value"))
         for (before, _), (at, _) in pairwise(points):
             if at == before:
-                raise ValueError(f"{at.isoformat()} is there twice")
+                raise ValueError(worded("{at} is there twice", at=at.isoformat()))
             if at < before:
                 raise ValueError(
-                    f"{at.isoformat()} comes after {before.isoformat()}: expected"
-                    " instants in ascending order"
+                    worded(
+                        "{at} comes after {before}: expected instants in ascending order",
+                        at=at.isoformat(),
+                        before=before.isoformat(),
+                    )
                 )
         if ends <= points[-1][0]:
             raise ValueError(
-                f"ends, {ends.isoformat()}, is not after the last instant,"
-                f" {points[-1][0].isoformat()}"
+                worded(
+                    "ends, {ends}, is not after the last instant, {points}",
+                    ends=ends.isoformat(),
+                    points=points[-1][0].isoformat(),
+                )
             )
         if ends - points[0][0] > _LONGEST:
-            raise ValueError(f"expected {_LONGEST.days} days at most")
+            raise ValueError(worded("expected {days} days at most", days=_LONGEST.days))
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "ends", ends)
         object.__setattr__(self, "issued_at", issued)
@@ -94,22 +102,35 @@ def _points(
 ) -> Iterator[tuple[datetime, float]]:
     for number, point in enumerate(given):
         if number >= MOST_POINTS:
-            raise ValueError(f"expected {MOST_POINTS} values at most")
+            raise ValueError(
+                worded("expected {most_points} values at most", most_points=MOST_POINTS)
+            )
         try:
             at, value = point
         except (TypeError, ValueError):
             raise ValueError(
-                f"expected pairs of an instant and a number, entry {number} is none"
+                worded(
+                    "expected pairs of an instant and a number, entry {number} is none",
+                    number=number,
+                )
             ) from None
         # Anything may come from outside; this holds for finite numbers alone.
         anything: object = value
         plain = isinstance(anything, int | float) and not isinstance(anything, bool)
         if not (plain and abs(value) <= _FARTHEST):
-            raise ValueError(f"entry {number}: expected a finite number, got {value!r}")
+            raise ValueError(
+                worded(
+                    "entry {number}: expected a finite number, got {value!r}",
+                    number=number,
+                    value=value,
+                )
+            )
         yield _utc(at, f"entry {number}"), float(value)
 
 
 def _utc(at: object, what: str) -> datetime:
     if not isinstance(at, datetime) or at.tzinfo is None or at.utcoffset() is None:
-        raise ValueError(f"{what}: expected an instant with its timezone")
+        raise ValueError(
+            worded("{what}: expected an instant with its timezone", what=what)
+        )
     return at.astimezone(UTC)

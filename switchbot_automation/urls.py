@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from switchbot_automation.languages import worded
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -109,7 +111,9 @@ def named_secret(value: object) -> SecretName | None:
     name = value["secret"]
     if not isinstance(name, str) or not _SECRET_NAME.fullmatch(name):
         raise ValueError(
-            "expected the name of a secret: at most 64 letters, digits and _ - ."
+            worded(
+                "expected the name of a secret: at most 64 letters, digits and _ - ."
+            )
         )
     return SecretName(_NAMED + name)
 
@@ -159,21 +163,26 @@ def check_webhook_url(url: str, allowed_hosts: Collection[str] = frozenset()) ->
     with a message that shows no more than `mask_url`.
     """
     if any(character.isspace() or not character.isprintable() for character in url):
-        raise ValueError("a URL holds no spaces and no control characters")
+        raise ValueError(worded("a URL holds no spaces and no control characters"))
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("not a URL") from None  # its message may quote the path
+        raise ValueError(
+            worded("not a URL")
+        ) from None  # its message may quote the path
     if parts.scheme not in {"http", "https"} or not host:
-        raise ValueError("expected a URL that begins with https:// and a host")
+        raise ValueError(worded("expected a URL that begins with https:// and a host"))
     if host in allowed_hosts:
         refuse_metadata(host)
         return host
     if parts.scheme != "https":
         raise ValueError(
-            f"{mask_url(url)} is not https; a host of your own network can be named"
-            " in webhook_allowed_hosts"
+            worded(
+                "{url} is not https; a host of your own network can be named in "
+                "webhook_allowed_hosts",
+                url=mask_url(url),
+            )
         )
     check_host(host)
     return host
@@ -188,17 +197,22 @@ def check_host(host: str) -> None:
     if address is None:
         return
     if is_metadata(address):
-        raise ValueError(_METADATA_WORDS.format(host))
+        raise ValueError(_metadata_words(host))
     if not is_public(address):
         raise ValueError(
-            f"{host} is a private address; name it in webhook_allowed_hosts if it is"
-            " meant"
+            worded(
+                "{host} is a private address; name it in webhook_allowed_hosts "
+                "if it is meant",
+                host=host,
+            )
         )
 
 
-_METADATA_WORDS: Final = (
-    "{} is where clouds hand out a machine's passwords; no webhook goes there"
-)
+def _metadata_words(host: str) -> str:
+    return worded(
+        "{host} is where clouds hand out a machine's passwords; no webhook goes there",
+        host=host,
+    )
 
 
 def refuse_metadata(host: str) -> None:
@@ -211,7 +225,7 @@ def refuse_metadata(host: str) -> None:
     except ValueError:
         return  # how the system's resolver reads it is judged where it connects
     if address is not None and is_metadata(address):
-        raise ValueError(_METADATA_WORDS.format(host))
+        raise ValueError(_metadata_words(host))
 
 
 def _literal(host: str) -> Address | None:
@@ -223,7 +237,7 @@ def _literal(host: str) -> Address | None:
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        raise ValueError(f"{host} is not an address") from None
+        raise ValueError(worded("{host} is not an address", host=host)) from None
 
 
 def is_public(address: Address) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from switchbot_automation.languages import worded
 from switchbot_automation.urls import mask_url
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def shown(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):
-        return "an object"
+        return worded("an object")
     if isinstance(value, list | tuple):
-        return "a list"
+        return worded("a list")
     return repr(value)[:SHOWN_CHARACTERS]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_store.codec import validate_key
 from switchbot_store.errors import StoreConfigError, StoreDataError
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from switchbot_store.model import Change, Document
@@ -82,7 +83,7 @@ def checked_path(path: str | os.PathLike[str], variable: str) -> Path:
     if not isinstance(named, str):
         raise no_setting("a path", path, variable)
     if "\0" in named:
-        raise StoreConfigError("a path has no NUL", variable=variable)
+        raise StoreConfigError(worded("a path has no NUL"), variable=variable)
     return Path(path)
 
 
@@ -109,7 +110,10 @@ def checked_number(
         raise no_setting("a number", value, variable)
     if not value >= least or (finite and value > _GREATEST):  # not NaN either
         raise StoreConfigError(
-            f"{least:g} or more, not {str(value)[:_SHOWN]}", variable=variable
+            worded(
+                "{least:g} or more, not {value}", least=least, value=str(value)[:_SHOWN]
+            ),
+            variable=variable,
         )
     return value
 

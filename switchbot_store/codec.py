@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import orjson
 
 from switchbot_store.errors import StoreDataError, StoreUnavailableError
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,9 @@ def validate_key(key: str) -> str:
     Keys have 1 to 200 characters, any but NUL and lone surrogates.
     """
     if not isinstance(key, str):
-        raise StoreDataError(f"a key is a str, not {type(key).__name__}", path="key")
+        raise StoreDataError(
+            worded("a key is a str, not {name}", name=type(key).__name__), path="key"
+        )
     return _validated(str.__str__(key))
 
 
@@ -64,7 +67,11 @@ def validate_key(key: str) -> str:
 def _validated(key: str) -> str:
     if not 1 <= len(key) <= MAX_KEY_LENGTH:
         raise StoreDataError(
-            f"a key has 1 to {MAX_KEY_LENGTH} characters, this one {len(key)}",
+            worded(
+                "a key has 1 to {max_key_length} characters, this one {number}",
+                max_key_length=MAX_KEY_LENGTH,
+                number=len(key),
+            ),
             path="key",
         )
     problem = _text_problem(key)
@@ -87,7 +94,9 @@ def encode(data: Document, *, indent: bool = False) -> bytes:
     returned may be kept: it takes no more memory than it is long.
     """
     if type(data) is not dict:
-        raise StoreDataError(f"a document is a dict, not {type(data).__name__}")
+        raise StoreDataError(
+            worded("a document is a dict, not {name}", name=type(data).__name__)
+        )
     try:
         # First, since it refuses cycles: the check below may then walk freely.
         encoded = orjson.dumps(data, option=_INDENTED if indent else _EXACT)
@@ -104,8 +113,12 @@ def encode(data: Document, *, indent: bool = False) -> bytes:
         size = len(orjson.dumps(data, option=_EXACT))
     if size > MAX_DOCUMENT_BYTES:
         raise StoreDataError(
-            f"a document has at most {MAX_DOCUMENT_BYTES} bytes as JSON,"
-            f" this one {size}"
+            worded(
+                "a document has at most {max_document_bytes} bytes as JSON, this "
+                "one {size}",
+                max_document_bytes=MAX_DOCUMENT_BYTES,
+                size=size,
+            )
         )
     return _to_size(encoded)
 
@@ -175,17 +188,28 @@ def decode(encoded: bytes | str, *, key: str) -> Document:
     """
     if len(encoded) > _LONGEST:
         raise UnreadableError(
-            f"{key!r} holds {len(encoded)} bytes; a document has at most"
-            f" {MAX_DOCUMENT_BYTES}"
+            worded(
+                "{key!r} holds {number} bytes; a document has at most "
+                "{max_document_bytes}",
+                key=key,
+                number=len(encoded),
+                max_document_bytes=MAX_DOCUMENT_BYTES,
+            )
         )
     try:
         data = orjson.loads(encoded)
     except orjson.JSONDecodeError as error:
-        raise UnreadableError(f"{key!r} holds no JSON: {error}") from error
+        raise UnreadableError(
+            worded("{key!r} holds no JSON: {error}", key=key, error=error)
+        ) from error
     if type(data) is not dict:
-        raise UnreadableError(f"{key!r} holds no JSON object")
+        raise UnreadableError(worded("{key!r} holds no JSON object", key=key))
     if _openings(encoded) > _DEEPEST and is_too_deep(data):
-        raise UnreadableError(f"{key!r} is more than {_DEEPEST} levels deep")
+        raise UnreadableError(
+            worded(
+                "{key!r} is more than {deepest} levels deep", key=key, deepest=_DEEPEST
+            )
+        )
     return cast("Document", data)
 
 
@@ -316,7 +340,10 @@ def _problems(data: Document) -> Iterator[StoreDataError]:
         if isinstance(value, dict | list) and type(value) in _CONTAINERS:
             if depth >= MAX_DEPTH:
                 yield StoreDataError(
-                    f"more than {MAX_DEPTH} levels deep, or a cycle",
+                    worded(
+                        "more than {max_depth} levels deep, or a cycle",
+                        max_depth=MAX_DEPTH,
+                    ),
                     path=_shortened(path),
                 )
                 return
@@ -349,34 +376,40 @@ def _value_problem(value: object) -> str | None:
     if kind is float:
         number = cast("float", value)
         if number != number or number in (float("inf"), float("-inf")):  # noqa: PLR0124 - the definition of NaN
-            return f"{number} is no JSON number"
+            return worded("{number} is no JSON number", number=number)
         if not -_FLOAT_LIMIT < number < _FLOAT_LIMIT:
-            return f"a float lies within +-1e16, not {number!r}"
+            return worded("a float lies within +-1e16, not {number!r}", number=number)
         return None
     if kind is int:
         if not -_INT_LIMIT <= cast("int", value) < _INT_LIMIT:
-            return "an integer has at most 64 bits"
+            return worded("an integer has at most 64 bits")
         return None
-    return (
-        f"{kind.__module__}.{kind.__qualname__} is none of"
-        " dict, list, str, bool, None, int, float"
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    return worded(
+        "{name} is none of dict, list, str, bool, None, int, float", name=name
     )
 
 
 def _name_problem(name: object) -> str | None:
     if type(name) is not str:
-        return f"the name {name!r:.100} is a {type(name).__name__}, not a str"
+        return worded(
+            "the name {name!r:.100} is a {kind}, not a str",
+            name=name,
+            kind=type(name).__name__,
+        )
     problem = _text_problem(name)
-    return f"the name {name!r:.100}: {problem}" if problem else None
+    if not problem:
+        return None
+    return worded("the name {name!r:.100}: {problem}", name=name, problem=problem)
 
 
 def _text_problem(text: str) -> str | None:
     if "\0" in text:
-        return "the character NUL cannot be stored"
+        return worded("the character NUL cannot be stored")
     try:
         text.encode()
     except UnicodeEncodeError:
-        return "a lone surrogate cannot be stored"
+        return worded("a lone surrogate cannot be stored")
     return None
 
 

@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Final
 from switchbot_store.environment import Environment
 from switchbot_store.errors import StoreConfigError
 from switchbot_store.homes import checked_home
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +102,11 @@ class StoreConfig:
             )
         elif backend not in BACKENDS and backend not in plugins():
             raise StoreConfigError(
-                f"STORE_BACKEND is {backend!r}; accepted: {accepted_backends()}",
+                worded(
+                    "STORE_BACKEND is {backend!r}; accepted: {accepted_backends}",
+                    backend=backend,
+                    accepted_backends=accepted_backends(),
+                ),
                 variable="STORE_BACKEND",
             )
         return cls(
@@ -141,7 +146,7 @@ def _home(name: str) -> str | None:
         return checked_home(name)
     except StoreConfigError as error:
         raise StoreConfigError(
-            f"SWITCHBOT_HOME: {error}", variable="SWITCHBOT_HOME"
+            worded("SWITCHBOT_HOME: {error}", error=error), variable="SWITCHBOT_HOME"
         ) from error
 
 
@@ -162,8 +167,11 @@ def _conninfo(env: Environment, *, testing: bool, in_docker: bool) -> str:
         from switchbot_store.postgres.location import conninfo_from  # noqa: PLC0415 - the driver only for who wants PostgreSQL
     except ImportError as error:
         raise StoreConfigError(
-            "STORE_BACKEND is 'postgres' and its driver cannot be imported; install"
-            f" switchbot-automation[postgres] ({error})",
+            worded(
+                "STORE_BACKEND is 'postgres' and its driver cannot be imported; "
+                "install switchbot-automation[postgres] ({error})",
+                error=error,
+            ),
             variable="STORE_BACKEND",
         ) from error
     return conninfo_from(env, testing=testing, in_docker=in_docker)

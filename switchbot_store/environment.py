@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from switchbot_store.errors import StoreConfigError
+from switchbot_store.languages import worded
 from switchbot_store.numbers import read_number
 
 if TYPE_CHECKING:
@@ -40,7 +41,13 @@ class Environment:
             return Path(text).expanduser() if text else None
         except RuntimeError as error:
             raise StoreConfigError(
-                f"{name} is {text!r}: {error}; write the whole path", variable=name
+                worded(
+                    "{name} is {text!r}: {error}; write the whole path",
+                    name=name,
+                    text=text,
+                    error=error,
+                ),
+                variable=name,
             ) from error
 
     def choice(self, name: str, accepted: Mapping[str, T], default: T) -> T:
@@ -50,7 +57,13 @@ class Environment:
             return default
         if text not in accepted:
             raise StoreConfigError(
-                f"{name} is {text!r}; accepted: {', '.join(accepted)}", variable=name
+                worded(
+                    "{name} is {text!r}; accepted: {accepted}",
+                    name=name,
+                    text=text,
+                    accepted=", ".join(accepted),
+                ),
+                variable=name,
             )
         return accepted[text]
 
@@ -67,7 +80,12 @@ class Environment:
             number = math.nan
         if not (number > 0 and math.isfinite(number)):
             raise StoreConfigError(
-                f"{name} is {text!r}; accepted: a number above 0", variable=name
+                worded(
+                    "{name} is {text!r}; accepted: a number above 0",
+                    name=name,
+                    text=text,
+                ),
+                variable=name,
             )
         return number
 
@@ -79,7 +97,11 @@ class Environment:
             return default
         if number < 1:
             raise StoreConfigError(
-                f"{name} is {text!r}; accepted: a whole number of at least 1",
+                worded(
+                    "{name} is {text!r}; accepted: a whole number of at least 1",
+                    name=name,
+                    text=text,
+                ),
                 variable=name,
             )
         return number

@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from switchbot_store.languages import worded
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -57,14 +59,17 @@ class StoreDataError(StoreError):
     """A document or key cannot be stored, or an argument is no such thing at all.
 
     Nothing was written then. `path` leads to the offending value, as in
-    ``time_windows[0].start``, or is the argument's name. `problem` is
-    set where a person's text, which would be lost, is what stands in the way.
+    ``time_windows[0].start``, or is the argument's name. `words` say what is wrong without it.
+    `problem` is set where a person's text, which would be lost, is what stands in the way.
     """
 
     def __init__(
         self, message: str, *, path: str = "", problem: DocumentProblem | None = None
     ) -> None:
-        super().__init__(f"{path}: {message}" if path else message)
+        super().__init__(
+            worded("{path}: {message}", path=path, message=message) if path else message
+        )
+        self.words = message
         self.path = path
         self.problem = problem
 
@@ -91,7 +96,7 @@ class StoreConflictError(StoreError):
     """
 
     def __init__(self, key: str, revision: str) -> None:
-        super().__init__(f"{key!r} was changed by somebody else")
+        super().__init__(worded("{key!r} was changed by somebody else", key=key))
         self.key = key
         self.revision = revision
 

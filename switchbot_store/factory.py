@@ -19,6 +19,7 @@ from switchbot_store.history.service import HistoryService
 from switchbot_store.history.sqlite.store import SqliteHistory
 from switchbot_store.homes import HomeStore
 from switchbot_store.interface import StoreInterface
+from switchbot_store.languages import worded
 from switchbot_store.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -101,8 +102,11 @@ def _postgres_readings(config: StoreConfig) -> ReadingBackend:
         from switchbot_store.history.postgres.readings import PostgresReadings  # noqa: PLC0415 - the driver only for who wants PostgreSQL
     except ImportError as error:
         raise StoreConfigError(
-            "the driver of PostgreSQL cannot be imported; install"
-            f" switchbot-automation[postgres] ({error})",
+            worded(
+                "the driver of PostgreSQL cannot be imported; install "
+                "switchbot-automation[postgres] ({error})",
+                error=error,
+            ),
             variable="STORE_BACKEND",
         ) from error
     return PostgresReadings(config.conninfo, pooler=config.pooler)
@@ -126,8 +130,11 @@ def _make_place(config: StoreConfig, *, looking: bool) -> HistoryBackend:
         from switchbot_store.history.postgres.store import PostgresHistory  # noqa: PLC0415 - the driver only for who wants PostgreSQL
     except ImportError as error:
         raise StoreConfigError(
-            "the driver of PostgreSQL cannot be imported; install"
-            f" switchbot-automation[postgres] ({error})",
+            worded(
+                "the driver of PostgreSQL cannot be imported; install "
+                "switchbot-automation[postgres] ({error})",
+                error=error,
+            ),
             variable="STORE_BACKEND",
         ) from error
     return PostgresHistory(config.conninfo, pooler=config.pooler)
@@ -186,8 +193,11 @@ def _postgres(config: StoreConfig) -> StoreInterface:
         from switchbot_store.postgres.store import PostgresStore  # noqa: PLC0415 - the driver only for who wants PostgreSQL
     except ImportError as error:
         raise StoreConfigError(
-            "the driver of PostgreSQL cannot be imported; install"
-            f" switchbot-automation[postgres] ({error})",
+            worded(
+                "the driver of PostgreSQL cannot be imported; install "
+                "switchbot-automation[postgres] ({error})",
+                error=error,
+            ),
             variable="STORE_BACKEND",
         ) from error
     refuse = config.fallback == "refuse"
@@ -221,21 +231,32 @@ def _plugin(config: StoreConfig) -> StoreInterface:
     plugin = plugins().get(config.backend)
     if plugin is None:
         raise StoreConfigError(
-            f"there is no backend {config.backend!r}; accepted: {accepted_backends()}",
+            worded(
+                "there is no backend {backend!r}; accepted: {accepted_backends}",
+                backend=config.backend,
+                accepted_backends=accepted_backends(),
+            ),
             variable="STORE_BACKEND",
         )
     try:
         store = _made(config, plugin.load())
     except ImportError as error:
         raise StoreConfigError(
-            f"the backend {config.backend!r} of {plugin.value} cannot be imported:"
-            f" {error}",
+            worded(
+                "the backend {backend!r} of {plugin} cannot be imported: {error}",
+                backend=config.backend,
+                plugin=plugin.value,
+                error=error,
+            ),
             variable="STORE_BACKEND",
         ) from error
     if not isinstance(store, StoreInterface):
         raise StoreConfigError(
-            f"the backend {config.backend!r} gave a {type(store).__name__}, which is no"
-            " StoreInterface",
+            worded(
+                "the backend {backend!r} gave a {name}, which is no StoreInterface",
+                backend=config.backend,
+                name=type(store).__name__,
+            ),
             variable="STORE_BACKEND",
         )
     return store.open()
@@ -248,8 +269,13 @@ def _made(config: StoreConfig, loaded: Any) -> object:
     version = getattr(loaded, "api_version", None)
     if version != BACKEND_API_VERSION:
         raise StoreConfigError(
-            f"the backend {config.backend!r} was written for API version {version};"
-            f" this is {BACKEND_API_VERSION}",
+            worded(
+                "the backend {backend!r} was written for API version {version}; "
+                "this is {backend_api_version}",
+                backend=config.backend,
+                version=version,
+                backend_api_version=BACKEND_API_VERSION,
+            ),
             variable="STORE_BACKEND",
         )
     schema = getattr(loaded, "schema", None)

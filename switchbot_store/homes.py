@@ -20,6 +20,7 @@ from switchbot_store.arguments import (
 from switchbot_store.codec import HOMES, is_internal
 from switchbot_store.errors import StoreConfigError, StoreConflictError
 from switchbot_store.interface import StoreInterface, checked_store
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -45,15 +46,25 @@ def checked_home(home: str) -> str:
     '42'
     """
     if not isinstance(home, str):
-        raise StoreConfigError(f"a str, not {type(home).__name__}", variable="home")
+        raise StoreConfigError(
+            worded("a str, not {name}", name=type(home).__name__), variable="home"
+        )
     if not 1 <= len(home) <= MAX_HOME_LENGTH:
         raise StoreConfigError(
-            f"a home's name has 1 to {MAX_HOME_LENGTH} characters, this one {len(home)}",
+            worded(
+                "a home's name has 1 to {max_home_length} characters, this one "
+                "{number}",
+                max_home_length=MAX_HOME_LENGTH,
+                number=len(home),
+            ),
             variable="home",
         )
     if _REFUSED.search(home) or home.startswith("_"):
         raise StoreConfigError(
-            f"{home!r} names no home: no '/', no white space, no '_' in front",
+            worded(
+                "{home!r} names no home: no '/', no white space, no '_' in front",
+                home=home,
+            ),
             variable="home",
         )
     return home

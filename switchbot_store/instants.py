@@ -11,6 +11,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from switchbot_store.languages import worded
+
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -23,10 +25,12 @@ _LAST_MICROSECONDS: Final = (LATEST - EARLIEST) // timedelta(microseconds=1)
 def checked_instant(at: datetime) -> datetime:
     """Return an aware instant in UTC. Raises ValueError if it is not within `RANGE`."""
     if at.tzinfo is None or at.utcoffset() is None:
-        raise ValueError(f"{at.isoformat()} is naive: give it a timezone")
+        raise ValueError(worded("{at} is naive: give it a timezone", at=at.isoformat()))
     # Comparing subtracts the offset without ever leaving what datetime can hold.
     if not EARLIEST <= at <= LATEST:
-        raise ValueError(f"{at.isoformat()} is not within {RANGE}")
+        raise ValueError(
+            worded("{at} is not within {range}", at=at.isoformat(), range=RANGE)
+        )
     return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
@@ -36,7 +40,9 @@ def parse_instant(text: object) -> datetime:
     Raises ValueError, which says what is wrong.
     """
     if not isinstance(text, str):
-        raise ValueError(f"an instant is a text, not {type(text).__name__}")  # noqa: TRY004 - one error for whatever is none
+        raise ValueError(  # noqa: TRY004 - one error for whatever is none
+            worded("an instant is a text, not {name}", name=type(text).__name__)
+        )
     return checked_instant(datetime.fromisoformat(text))
 
 

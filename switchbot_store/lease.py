@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from switchbot_store.arguments import checked_text
 from switchbot_store.errors import StoreConflictError, StoreDataError
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,10 +169,11 @@ def take_lease(
     or time, StoreUnavailableError.
     """
     if not checked_text(name, "name"):
-        raise StoreDataError("a lease has a name", path="name")
+        raise StoreDataError(worded("a lease has a name"), path="name")
     if not _is_time(ttl_seconds):
         raise StoreDataError(
-            f"a lease does not last {ttl_seconds!r} s", path="ttl_seconds"
+            worded("a lease does not last {ttl_seconds!r} s", ttl_seconds=ttl_seconds),
+            path="ttl_seconds",
         )
     key = f"{_PREFIX}{name}"
     with _WATCHES_LOCK:

@@ -17,6 +17,7 @@ from switchbot_store.arguments import (
 from switchbot_store.codec import decode, encode, is_internal, validate_key
 from switchbot_store.errors import StoreClosedError, StoreConflictError
 from switchbot_store.interface import StoreInterface
+from switchbot_store.languages import worded
 from switchbot_store.model import Document, Entry, StoreStatus, UnreadEntry
 from switchbot_store.sorted_keys import SortedKeys
 
@@ -163,7 +164,7 @@ class MemoryStore(StoreInterface):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreClosedError("this MemoryStore was closed")
+            raise StoreClosedError(worded("this MemoryStore was closed"))
 
     def _put(self, key: str, encoded: bytes) -> str:
         # Counted over the whole store: a key deleted and set again is a new revision.

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from switchbot_store.languages import Worded, worded
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -40,7 +42,18 @@ class DocumentProblem:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.place}: line {self.line} column {self.column}: {self.reason}"
+        return str(self.words)
+
+    @property
+    def words(self) -> Worded:
+        """What `str` says, for `error_words` to translate."""
+        return worded(
+            "{place}: line {line} column {column}: {reason}",
+            place=self.place,
+            line=self.line,
+            column=self.column,
+            reason=self.reason,
+        )
 
 
 @dataclass(frozen=True, slots=True)

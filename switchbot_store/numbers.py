@@ -1,5 +1,7 @@
 """How a number that somebody wrote is read."""
 
+from switchbot_store.languages import worded
+
 
 def read_number(text: str) -> float:
     """Return what a text says as a number, NaN and infinity included.
@@ -17,5 +19,5 @@ def read_number(text: str) -> float:
     ValueError: '2_1' is no number
     """
     if "_" in text:
-        raise ValueError(f"{text[:40]!r} is no number")
+        raise ValueError(worded("{text!r} is no number", text=text[:40]))
     return float(text)

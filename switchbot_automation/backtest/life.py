@@ -16,6 +16,7 @@ from switchbot_automation.backtest.recording import (
     OFF,
 )
 from switchbot_automation.backtest.report import Course, Figures
+from switchbot_automation.languages import worded
 from switchbot_automation.schedule.windows import in_window, next_boundary
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ def band_of(zone: ZoneSettings) -> tuple[float, float]:
     profiles = [each for each in chosen if each is not None]
     if not profiles:
         raise BacktestError(
-            f"the current settings name no {zone.mode} temperatures to judge comfort by"
+            worded(
+                "the current settings name no {mode} temperatures to judge comfort by",
+                mode=zone.mode,
+            )
         )
     # By whichever season it is kept, between the two it is left alone.
     return (
@@ -50,7 +54,9 @@ def band_of(zone: ZoneSettings) -> tuple[float, float]:
 def unknown_effect(unit: int) -> BacktestError:
     """Return the refusal of what the history holds no trace of."""
     word = "cooling" if unit == COOL else "heating"
-    return BacktestError(f"this history holds no {word} to learn from")
+    return BacktestError(
+        worded("this history holds no {word} to learn from", word=word)
+    )
 
 
 class _Spans:

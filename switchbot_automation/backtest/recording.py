@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from switchbot_automation.backtest.errors import BacktestError
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -143,7 +144,7 @@ def record_readings(readings: Iterable[Any]) -> ZoneRecording:
     recording = ZoneRecording.empty()
     for reading in readings:
         if not isinstance(reading.at, datetime) or reading.at.tzinfo is None:
-            raise BacktestError("a reading's `at` must be an aware datetime")
+            raise BacktestError(worded("a reading's `at` must be an aware datetime"))
         recording.add(reading.at.timestamp(), reading.temperature, UNKNOWN)
     return recording
 

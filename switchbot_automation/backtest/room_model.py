@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.backtest.errors import BacktestError
 from switchbot_automation.backtest.recording import COOL, GRID_SECONDS, HEAT, Grid
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,8 +145,10 @@ def fit_room(grid: Grid) -> RoomModel:
     ]
     if not seen:
         raise BacktestError(
-            "the air conditioner ran less than two hours in this history; what it does "
-            "to the room cannot be learned from it"
+            worded(
+                "the air conditioner ran less than two hours in this history; "
+                "what it does to the room cannot be learned from it"
+            )
         )
     split = int(_FITTED_SHARE * len(grid))
     fitted = range(max(0, split - _MOST_STEPS), split)
@@ -155,8 +158,13 @@ def fit_room(grid: Grid) -> RoomModel:
     error = best.root_mean_square(held_out, _STEPS_AN_HOUR // 2)
     if not error <= LARGEST_ERROR_KELVIN:
         raise BacktestError(
-            f"a room model fitted to this history is wrong by {error:.2f} K half an "
-            f"hour ahead; beyond {LARGEST_ERROR_KELVIN} K its answers would be pretence",
+            worded(
+                "a room model fitted to this history is wrong by {error:.2f} K "
+                "half an hour ahead; beyond {largest_error_kelvin} K its answers "
+                "would be pretence",
+                error=error,
+                largest_error_kelvin=LARGEST_ERROR_KELVIN,
+            ),
             error_kelvin=error,
         )
     best.check()
@@ -301,7 +309,9 @@ class _Fit:
                 matrix[j][i] = matrix[i][j]
             matrix[i][i] += _RIDGE * (1.0 + matrix[i][i])
         if count < 2 * size:
-            raise BacktestError("too few of the readings follow each other closely")
+            raise BacktestError(
+                worded("too few of the readings follow each other closely")
+            )
         self.gains, inverse = self._solved_with_the_season(matrix, right)
         explained = sum(map(mul, self.gains, right))
         self.error = max(0.0, total - explained) / count
@@ -389,9 +399,13 @@ class _Fit:
             word = "heats" if unit == HEAT else "cools"
             if effect < max(_LEAST_EFFECT_KELVIN, _DOUBTS * doubt):
                 raise BacktestError(
-                    f"this history does not show that the air conditioner {word}: an "
-                    f"hour of it makes {sign * effect:+.2f} K, give or take "
-                    f"{min(doubt, _USUAL_DEVIATION):.2f} K"
+                    worded(
+                        "this history does not show that the air conditioner {word}: an "
+                        "hour of it makes {sign:+.2f} K, give or take {doubt:.2f} K",
+                        word=word,
+                        sign=sign * effect,
+                        doubt=min(doubt, _USUAL_DEVIATION),
+                    )
                 )
 
 

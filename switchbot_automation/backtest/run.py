@@ -23,6 +23,7 @@ from switchbot_automation.backtest.report import BacktestReport
 from switchbot_automation.backtest.room_model import fit_room, recorded_effects
 from switchbot_automation.core.decide import concerned
 from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.languages import worded
 from switchbot_automation.settings.model import Settings
 from switchbot_automation.settings.read import parse_settings
 
@@ -67,15 +68,21 @@ def backtest(
         if name not in each.zones:
             raise UnknownZoneError(name, each.zones)
     if start.tzinfo is None or end.tzinfo is None or start >= end:
-        raise BacktestError("start and end must be aware, and start before end")
+        raise BacktestError(worded("start and end must be aware, and start before end"))
     recording = _record(history, name, start, end, current.zones[name])
     days = recording.observed_seconds / _DAY
     if days < LEAST_DAYS:
         tz = current.zones[name].timezone
         raise BacktestError(
-            f"there are {days:.1f} days of readings between "
-            f"{start.astimezone(tz):%Y-%m-%d} and {end.astimezone(tz):%Y-%m-%d}; "
-            f"less than {LEAST_DAYS:g} say nothing about a room",
+            worded(
+                "there are {days:.1f} days of readings between "
+                "{astimezone:%Y-%m-%d} and {astimezone2:%Y-%m-%d}; less than "
+                "{least_days:g} say nothing about a room",
+                days=days,
+                astimezone=start.astimezone(tz),
+                astimezone2=end.astimezone(tz),
+                least_days=LEAST_DAYS,
+            ),
             observed_days=days,
         )
     yardstick = current.zones[name]
@@ -221,10 +228,13 @@ def _check_known(model: RoomModel, runs: list[DryLife]) -> None:
             raise unknown_effect(season)
         if zone.steers and not model.effects[season].throttles:
             raise BacktestError(
-                "this history does not show how the unit answers to its setpoint, "
-                f"which control: {zone.control} lives by; what is missing are hours in "
-                "which the unit ran on with the room near its setpoint, as control: auto "
-                "lets it"
+                worded(
+                    "this history does not show how the unit answers to its "
+                    "setpoint, which control: {control} lives by; what is missing "
+                    "are hours in which the unit ran on with the room near its "
+                    "setpoint, as control: auto lets it",
+                    control=zone.control,
+                )
             )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from switchbot_automation.bluetooth.ears import ears
 from switchbot_automation.errors import PluginError
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -53,11 +54,15 @@ async def listen(
     try:
         await scanner.start()
     except (OSError, RuntimeError) as error:
-        raise PluginError(f"Bluetooth: {error}", plugin="bluetooth") from error
+        raise PluginError(
+            worded("Bluetooth: {error}", error=error), plugin="bluetooth"
+        ) from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] != "bleak":
             raise
-        raise PluginError(f"Bluetooth: {error}", plugin="bluetooth") from error
+        raise PluginError(
+            worded("Bluetooth: {error}", error=error), plugin="bluetooth"
+        ) from error
     try:
         yield taken
     finally:
@@ -70,7 +75,10 @@ def _bleak(*, active: bool) -> Callable[[Callable[[Any, Any], None]], Scanner]:
             from bleak import BleakScanner  # noqa: PLC0415 - the extra `ble`
         except ImportError as error:
             raise PluginError(
-                f"pip install 'switchbot-automation[ble]' ({error})", plugin="bluetooth"
+                worded(
+                    "pip install 'switchbot-automation[ble]' ({error})", error=error
+                ),
+                plugin="bluetooth",
             ) from error
         if active:
             scanner: Scanner = BleakScanner(take, scanning_mode="active")

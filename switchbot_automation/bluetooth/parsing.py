@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.cloud.catalog.catalog import lookup
 from switchbot_automation.errors import PluginError
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +73,8 @@ def parsed(device: Any, advertisement: Any, device_type: str = "") -> Parsed | N
         from switchbot import SwitchbotModel, parse_advertisement_data  # noqa: PLC0415 - the extra `ble`
     except ImportError as error:
         raise PluginError(
-            f"pip install 'switchbot-automation[ble]' ({error})", plugin="bluetooth"
+            worded("pip install 'switchbot-automation[ble]' ({error})", error=error),
+            plugin="bluetooth",
         ) from error
     product = lookup(device_type, infrared=False) if device_type else None
     known = MODELS.get(product.device_type if product else "")

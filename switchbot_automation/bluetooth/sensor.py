@@ -13,6 +13,7 @@ from switchbot_automation.bluetooth.listening import listen
 from switchbot_automation.bluetooth.parsing import MODELS, id_of
 from switchbot_automation.cloud.catalog.catalog import lookup
 from switchbot_automation.errors import PluginError
+from switchbot_automation.languages import worded
 from switchbot_automation.plugins import API_VERSION, Plugin
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _type(value: object) -> str:
         return ""
     product = lookup(value, infrared=False) if isinstance(value, str) else None
     if product is None or product.device_type not in MODELS:
-        raise vol.Invalid(f"one of {', '.join(MODELS)}")
+        raise vol.Invalid(worded("one of {models}", models=", ".join(MODELS)))
     return product.device_type
 
 
@@ -111,10 +112,17 @@ class BluetoothSensor:
             _SCANNING.want(active=self._scan == "active")
         heard = self._ears.heard(self.hears)
         if heard is None:
-            raise PluginError(f"{self.hears} was not heard yet", plugin="bluetooth")
+            raise PluginError(
+                worded("{hears} was not heard yet", hears=self.hears),
+                plugin="bluetooth",
+            )
         if heard.age_seconds > self._max_age:
             raise PluginError(
-                f"{self.hears} was last heard {heard.age_seconds:.0f} s ago",
+                worded(
+                    "{hears} was last heard {age_seconds:.0f} s ago",
+                    hears=self.hears,
+                    age_seconds=heard.age_seconds,
+                ),
                 plugin="bluetooth",
             )
         return heard.fields

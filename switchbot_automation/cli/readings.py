@@ -26,7 +26,7 @@ from switchbot_automation.errors import (
     QuotaExhaustedError,
 )
 from switchbot_automation.explain.words import reason_words
-from switchbot_automation.languages import later
+from switchbot_automation.languages import error_words, later
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import ReasonCode
 from switchbot_automation.units import (
@@ -124,7 +124,9 @@ async def _row(client: SwitchBotClient, entry: Device | Remote) -> Row:
     except _OF_THE_ACCOUNT:
         raise
     except CloudError as error:
-        words = f"{error}; {_(CUT_OFF)}" if is_cut_off(entry) else str(error)
+        words = error_words(error)
+        if is_cut_off(entry):
+            words = f"{words}; {_(CUT_OFF)}"
         return Row(*about, words, error=words)
     reading = read_status(status)
     passed = _plain(reading)

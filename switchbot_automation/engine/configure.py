@@ -17,6 +17,7 @@ from switchbot_automation.core.home import Snapshot, ZoneSnapshot
 from switchbot_automation.core.state.meter import remembered
 from switchbot_automation.core.step import judged_anew
 from switchbot_automation.errors import AutomationError, SettingsError
+from switchbot_automation.languages import reworded, worded
 from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings.change import Change, differences
 from switchbot_automation.settings.checks import rule_word_errors, unheard_notices
@@ -130,7 +131,12 @@ class Configurator:
         What is set aside already may stay as it stands.
         """
         if is_too_deep(document):
-            raise SettingsError(f"more than {MOST_LEVELS} levels in one another")
+            raise SettingsError(
+                worded(
+                    "more than {most_levels} levels in one another",
+                    most_levels=MOST_LEVELS,
+                )
+            )
         settings = self._documents.life.settings
         if settings is not None and settings.set_aside:
             settings = self._documents.life.readable(document)
@@ -169,7 +175,11 @@ class Configurator:
             judged_anew(seen, settings, now)
         except Exception as error:
             raise SettingsError(
-                f"nothing can be decided with them: {type(error).__name__}: {error}"
+                worded(
+                    "nothing can be decided with them: {name}: {error}",
+                    name=type(error).__name__,
+                    error=error,
+                )
             ) from error
 
     async def take_back(self, error: Exception) -> SettingsError:
@@ -211,7 +221,7 @@ async def what_if(
             backtest, history.service, before, after, now - _LOOK_BACK, now
         )
     except (BacktestError, AutomationError) as error:
-        return replace(change, no_summary=str(error))
+        return replace(change, no_summary=reworded(error))
     return replace(change, summary=report)
 
 

@@ -57,6 +57,7 @@ from switchbot_automation.errors import EngineClosedError, UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.instants import stored_instant
 from switchbot_automation.languages import AUTO as LANGUAGE_AUTO
+from switchbot_automation.languages import worded
 from switchbot_automation.model import (
     PLUGIN_PREFIX,
     ManualAction,
@@ -1088,14 +1089,17 @@ class Lifetime:
     def check_open(self) -> None:
         """Raise EngineClosedError if it was closed or belongs to another process."""
         if self._closed:
-            raise EngineClosedError("the engine was closed; make another one")
+            raise EngineClosedError(worded("the engine was closed; make another one"))
         here = os.getpid()
         if self._process_id is None:
             self._process_id = here
         elif self._process_id != here:
             raise EngineClosedError(
-                f"the engine belongs to process {self._process_id}, of which"
-                f" {here} is a fork; make another one after the fork"
+                worded(
+                    "the engine belongs to process {process_id}, of which {here} is a fork; make another one after the fork",
+                    process_id=self._process_id,
+                    here=here,
+                )
             )
 
     def check(self) -> None:

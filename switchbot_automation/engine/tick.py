@@ -29,6 +29,7 @@ from switchbot_automation.engine.tell.events import (
     SettingsRejected,
 )
 from switchbot_automation.errors import SettingsError, UnknownZoneError
+from switchbot_automation.languages import worded
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     Outcome,
@@ -225,7 +226,7 @@ class Preparation:
             if self._documents.foreign is not None:
                 raise SettingsError(self._documents.foreign, path="home")
             raise self._documents.life.error or SettingsError(
-                "the settings could not be read yet"
+                worded("the settings could not be read yet")
             )
         return settings
 

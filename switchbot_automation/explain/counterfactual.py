@@ -2,7 +2,8 @@
 
 Every numeric setting is tried within its bounds, every flag and choice the other way, and
 of the inputs the temperature, the time, the unit's state, its rest and a person's hold.
-Each time the first value that changes what is sent is found by bisection.
+Each time the first value that changes what is sent is found by bisection, and how far beyond
+it the same holds: what is told of a change is true of every value that it names.
 """
 
 from __future__ import annotations
@@ -48,6 +49,29 @@ _ONE_STEP = {
 }
 _FLIP_STEPS = 3.0
 
+# Of these 0 is no amount but a word, such as "never" or "as the next setting says": it lies
+# at no end of the scale, so nobody is told of it as the least, or of 1 as a little more.
+ZERO_APART = frozenset(
+    {
+        "frost_floor_celsius",
+        "max_continuous_on_seconds",
+        "max_starts_per_day",
+        "max_starts_per_hour",
+        "min_off_seconds",
+        "min_on_seconds",
+        "sensor_disagree_kelvin",
+        "sensor_frozen_seconds",
+        "sensor_slew_kelvin",
+        "sensor_stale_conservative_seconds",
+        "sensor_stale_hold_seconds",
+        "sensor_stale_off_seconds",
+        "thermal_response_seconds",
+        "unknown_history_lockout_seconds",
+    }
+)
+# These are codes: 4 is not a little less than 5.
+_CODES = frozenset({"ac_mode", "fan_speed", "power_meter_channel"})
+
 # A change to these is no answer to "what would have changed it".
 _BROKEN = frozenset(
     {
@@ -66,8 +90,9 @@ class Counterfactual:
 
     `kind` is ``setting`` or ``input``, `name` the setting's name or that of the input,
     `value` what it was and `becomes` the nearest value that makes the difference, in
-    `unit`. `outcome` and `action` are what would have come of it, `action` None for
-    nothing sent. `steps` says how big the change is; unlike changes compare by it.
+    `unit`; up to `last` all do, which is None where there is no end but the range's.
+    `outcome` and `action` are what would have come of it, `action` None for
+    nothing sent; `setpoint` in °C only where that alone differs. `steps` says how big the change is; unlike changes compare by it.
     """
 
     kind: str
@@ -78,6 +103,8 @@ class Counterfactual:
     outcome: Outcome
     action: Action | None
     steps: float
+    last: Any = None
+    setpoint: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -86,16 +113,25 @@ class Counterfactual:
             "change": self.name,
             "from": self.value,
             "to": self.becomes,
+            "up_to": self.last,
             "unit": self.unit,
             "outcome": str(self.outcome),
             "action": str(self.action) if self.action else None,
+            "setpoint_celsius": self.setpoint,
         }
 
 
 def counterfactuals(trace: Trace) -> tuple[Counterfactual, ...]:
-    """Return every single change found, the smallest first."""
+    """Return every single change found, the smallest first.
+
+    Those by which the same is sent with another setpoint come after all others.
+    """
     search = _Search(trace)
-    return tuple(sorted(search.all(), key=lambda each: (each.steps, each.name)))
+
+    def size(change: Counterfactual) -> tuple[bool, float, str]:
+        return change.setpoint is not None, change.steps, change.name
+
+    return tuple(sorted(search.all(), key=size))
 
 
 _Asked: TypeAlias = "tuple[ZoneDecision, ZoneVerdict]"
@@ -162,6 +198,17 @@ class _Search:
             and isinstance(value, int | float)
         ):
             whole = spec.kind is Kind.WHOLE
+            low, high = spec.bounds
+            step = 1.0 if whole else _SETTING_STEP
+            if spec.key in _CODES:
+                codes = range(int(low), int(high) + 1)
+                yield from self._other(spec, value, [x for x in codes if x != value])
+                return
+            if spec.key in ZERO_APART:
+                if value == 0:
+                    return
+                yield from self._other(spec, value, [0 if whole else 0.0])
+                low = max(low, step)
             yield from self._turned(
                 _Dial(
                     "setting",
@@ -169,8 +216,8 @@ class _Search:
                     value,
                     lambda to: self._judged(settings=self._with(spec, to)),
                     unit=spec.unit,
-                    bounds=spec.bounds,
-                    step=1.0 if whole else _SETTING_STEP,
+                    bounds=(low, high),
+                    step=step,
                     whole=whole,
                 )
             )
@@ -223,7 +270,11 @@ class _Search:
                 temperature,
                 read,
                 unit="°C",
-                bounds=(_COLDEST, _WARMEST),
+                # Beyond these it is no reading, which is another matter.
+                bounds=(
+                    max(_COLDEST, self._zone.plausible_min_celsius),
+                    min(_WARMEST, self._zone.plausible_max_celsius),
+                ),
                 step=_METER_STEP,
             )
         )
@@ -417,14 +468,43 @@ class _Search:
                     same = middle
             becomes, found = at(other)
             steps = other * dial.step / _ONE_STEP.get(dial.unit, 1.0)
-            yield from self._if_different(dial, becomes, steps, found)
+            reaches = self._reach(at, other, farthest)
+            last = None if reaches == farthest != other else at(reaches)[0]
+            yield from self._if_different(dial, becomes, steps, found, last)
+
+    def _reach(
+        self, at: Callable[[int], tuple[float, _Asked]], first: int, farthest: int
+    ) -> int:
+        """Return how far beyond the first value that differs the same comes of it."""
+        wanted = self._seen_of(at(first)[1])
+        same, other = first, first + 1
+        while same < farthest and self._seen_of(at(min(other, farthest))[1]) == wanted:
+            same, other = min(other, farthest), first + 2 * (other - first)
+        if same >= farthest:
+            return farthest
+        other = min(other, farthest)
+        while other - same > 1:
+            middle = (same + other) // 2
+            if self._seen_of(at(middle)[1]) == wanted:
+                same = middle
+            else:
+                other = middle
+        return same
+
+    def _seen_of(self, found: _Asked) -> tuple[Action | None, float | None]:
+        """Return what is told of it: of another action than was taken no setpoint."""
+        action, setpoint = _sent(*found)
+        return action, (setpoint if action == self._was[0] else None)
 
     def _if_different(
-        self, dial: _Dial, becomes: Any, steps: float, found: _Asked
+        self, dial: _Dial, becomes: Any, steps: float, found: _Asked, last: Any = None
     ) -> Iterator[Counterfactual]:
         if self._differs(found):
             decision, verdict = found
             action = decision.action if verdict.allowed else None
+            _, setpoint = self._seen_of(found)
+            if action is not None and action == self._was[0] and setpoint is None:
+                return  # the same, with the setpoint of the settings: no news to anybody
             yield Counterfactual(
                 dial.kind,
                 dial.name,
@@ -434,6 +514,8 @@ class _Search:
                 verdict.outcome,
                 action,
                 steps,
+                last,
+                setpoint,
             )
 
 

@@ -33,6 +33,7 @@ from switchbot_automation.explain.words import (
 )
 from switchbot_automation.instants import checked_instant
 from switchbot_automation.languages import translated as _
+from switchbot_automation.languages import worded
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     NOTHING,
@@ -183,7 +184,7 @@ class Explainer:
         try:
             asked_at = checked_instant(asked_at)
         except ValueError as error:
-            raise ValueError(f"at: {error}") from None
+            raise ValueError(worded("at: {error}", error=error)) from None
         if zone is not None and settings and zone not in settings.zones:
             raise UnknownZoneError(zone, settings.zones)
         report, last_tick = told

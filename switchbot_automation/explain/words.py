@@ -234,6 +234,22 @@ def _shown(key: str, value: Any, tz: tzinfo, at: datetime | None) -> Any:
     return value if instant is None else moment(instant, tz, at)
 
 
+def told_words(last_action: str) -> str:
+    """Return what a unit was told last, as `state.last_action` has it, in words.
+
+    >>> told_words("setAll(21,5,3,on)")
+    '21 °C, heat, fan medium'
+    >>> told_words("turnOff")
+    'turnOff'
+    """
+    command, _bracket, parameter = last_action.removesuffix(")").partition("(")
+    if command == "setAll" and parameter:
+        words = _setting_words(parameter)
+        if words != parameter:
+            return str(words)
+    return str(word_of("action", last_action))
+
+
 # SwitchBot API v1.1, `setAll` of an air conditioner: modes, and speeds of its fan.
 _AC_MODES: Final = {0: "auto", 1: "auto", 2: "cool", 3: "dry", 4: "fan", 5: "heat"}
 _FANS: Final = {1: "auto", 2: "low", 3: "medium", 4: "high"}
@@ -380,6 +396,13 @@ def change_words(change: Counterfactual) -> str:
             outcome=outcome,
             condition=condition,
         )
+    if change.setpoint is not None:
+        return _(
+            "{action} would have been sent with {setpoint_celsius:g} °C if {condition}",
+            action=word_of("action", change.action),
+            setpoint_celsius=change.setpoint,
+            condition=condition,
+        )
     return _(
         "{action} would have been sent ({outcome}) if {condition}",
         action=word_of("action", change.action),
@@ -410,28 +433,7 @@ def _condition(change: Counterfactual) -> str:
             new=_plain(becomes),
             old=_plain(value),
         )
-    if name == "temperature":
-        meter = (
-            later("the meter had shown {new:g}{unit} or more, not {old:g}"),
-            later("the meter had shown {new:g}{unit} or less, not {old:g}"),
-        )
-        return _compared(meter, change)
-    if change.kind == "input":
-        ran = (
-            later("the compressor had run {new} or more, not {old}"),
-            later("the compressor had run {new} or less, not {old}"),
-        )
-        rested = (
-            later("the compressor had rested {new} or more, not {old}"),
-            later("the compressor had rested {new} or less, not {old}"),
-        )
-        messages = ran if name == "running_seconds" else rested
-        return _(messages[becomes <= value], new=duration(becomes), old=duration(value))
-    setting = (
-        later("{name} were {new:g}{unit} or more, not {old:g}"),
-        later("{name} were {new:g}{unit} or less, not {old:g}"),
-    )
-    return _compared(setting, change)
+    return _compared(_MEASURED.get(name, _SETTING), change)
 
 
 def _at_another_time(change: Counterfactual) -> str:
@@ -444,16 +446,34 @@ def _at_another_time(change: Counterfactual) -> str:
     return _("it had been {length} earlier", length=length)
 
 
-def _compared(messages: tuple[str, str], change: Counterfactual) -> str:
-    """Fill the message for more, or that for less."""
-    new, old, unit = change.becomes, change.value, f" {change.unit}"
+def _compared(messages: tuple[str, str, str, str], change: Counterfactual) -> str:
+    """Fill the message for more, for less, for so much alone, or for a range."""
+    of_time = change.kind == "input" and change.unit == "s"
+    new, last, old = (
+        each if each is None else _told_number(change, each, of_time=of_time)
+        for each in (change.becomes, change.last, change.value)
+    )
+    if last is None:
+        message = messages[change.becomes <= change.value]
+    elif change.last == change.becomes:
+        message = messages[2]
+    else:
+        message = messages[3]
+    low, high = (new, last) if change.becomes > change.value else (last, new)
+    return _(message, name=change.name, new=new, old=old, first=low, last=high)
+
+
+def _told_number(change: Counterfactual, number: float, *, of_time: bool) -> str:
+    """Return a number with its unit, as the document or the person has it."""
+    if of_time:
+        return duration(number)
     if change.unit == SYMBOLS[CELSIUS] and not change.name.endswith("_celsius"):
         # As the document has it, whose other keys say their unit themselves.
-        new, old = (from_celsius(float(each), measured_in()) for each in (new, old))
-        unit = f" {symbol()}"
-    unit = unit if change.unit else ""
-    message = messages[change.becomes <= change.value]
-    return _(message, name=change.name, new=new, old=old, unit=unit)
+        number = from_celsius(float(number), measured_in())
+        return _("{number:g} {unit}", number=number, unit=symbol())
+    if not change.unit:
+        return _("{number:g}", number=number)
+    return _("{number:g} {unit}", number=number, unit=_(change.unit))
 
 
 def _plain(value: Any) -> str:
@@ -1268,4 +1288,50 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "the settings have no usable temperatures for the season: give the zone a band."
     ),
     ReasonCode.MODE_UNKNOWN: later("the settings name no mode that the engine knows."),
+}
+
+# Each for more, for less, for so much alone, and for a range.
+_SETTING = (
+    later("{name} were {new} or more, not {old}"),
+    later("{name} were {new} or less, not {old}"),
+    later("{name} were {new}, not {old}"),
+    later("{name} were {first} to {last}, not {old}"),
+)
+_MEASURED = {
+    "temperature": (
+        later("the meter had shown {new} or more, not {old}"),
+        later("the meter had shown {new} or less, not {old}"),
+        later("the meter had shown {new}, not {old}"),
+        later("the meter had shown {first} to {last}, not {old}"),
+    ),
+    "humidity": (
+        later("the humidity had been {new} or more, not {old}"),
+        later("the humidity had been {new} or less, not {old}"),
+        later("the humidity had been {new}, not {old}"),
+        later("the humidity had been {first} to {last}, not {old}"),
+    ),
+    "co2": (
+        later("the air had held {new} CO2 or more, not {old}"),
+        later("the air had held {new} CO2 or less, not {old}"),
+        later("the air had held {new} CO2, not {old}"),
+        later("the air had held {first} to {last} CO2, not {old}"),
+    ),
+    "outdoor": (
+        later("it had been {new} or more outdoors, not {old}"),
+        later("it had been {new} or less outdoors, not {old}"),
+        later("it had been {new} outdoors, not {old}"),
+        later("it had been {first} to {last} outdoors, not {old}"),
+    ),
+    "running_seconds": (
+        later("the compressor had run {new} or more, not {old}"),
+        later("the compressor had run {new} or less, not {old}"),
+        later("the compressor had run {new}, not {old}"),
+        later("the compressor had run {first} to {last}, not {old}"),
+    ),
+    "resting_seconds": (
+        later("the compressor had rested {new} or more, not {old}"),
+        later("the compressor had rested {new} or less, not {old}"),
+        later("the compressor had rested {new}, not {old}"),
+        later("the compressor had rested {first} to {last}, not {old}"),
+    ),
 }

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.cloud.talk.client import DEFAULT_BASE_URL, SwitchBotClient
 from switchbot_automation.engine.observe.meters import account_of
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,9 +60,11 @@ def read_accounts(path: Path) -> dict[str, HomeAccount]:
         document = json.loads(path.read_bytes())
     except ValueError as error:
         # Of json's words none repeats the text.
-        raise SettingsError(f"{path}: no JSON: {error}") from None
+        raise SettingsError(
+            worded("{path}: no JSON: {error}", path=path, error=error)
+        ) from None
     if not isinstance(document, dict):
-        raise SettingsError(f"{path}: not an object of homes")
+        raise SettingsError(worded("{path}: not an object of homes", path=path))
     found = {}
     for home, each in document.items():
         if not (
@@ -69,7 +72,7 @@ def read_accounts(path: Path) -> dict[str, HomeAccount]:
             and isinstance(each.get("token"), str)
             and isinstance(each.get("secret"), str)
         ):
-            raise SettingsError("needs a token and a secret", path=home)
+            raise SettingsError(worded("needs a token and a secret"), path=home)
         base_url = each.get("base_url") or DEFAULT_BASE_URL
         found[home] = HomeAccount(each["token"], each["secret"], str(base_url))
     return found
@@ -151,7 +154,7 @@ class AccountClients:
         """Return the client of a home."""
         account = self._accounts.get(home)
         if account is None:
-            raise SettingsError("there is no account for this home", path=home)
+            raise SettingsError(worded("there is no account for this home"), path=home)
         client = self._clients.get(account)
         if client is None:
             client = SwitchBotClient(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import worded
 from switchbot_automation.model import Command, CommandStatus
 
 if TYPE_CHECKING:
@@ -61,14 +62,24 @@ def checked_errand(document: Mapping[str, Any]) -> Errand:
     kind = arguments.pop("kind", None)
     if kind not in _KINDS:
         raise SettingsError(
-            f"no errand {kind!r}; there are {', '.join(_KINDS)}", path="kind"
+            worded(
+                "no errand {kind!r}; there are {kinds}",
+                kind=kind,
+                kinds=", ".join(_KINDS),
+            ),
+            path="kind",
         )
     for name in arguments:
         if name not in _KINDS[kind]:
-            raise SettingsError(f"the errand {kind!r} takes no {name!r}", path=name)
+            raise SettingsError(
+                worded("the errand {kind!r} takes no {name!r}", kind=kind, name=name),
+                path=name,
+            )
     for name in _KINDS[kind]:
         if name not in arguments and (kind, name) not in _OPTIONAL:
-            raise SettingsError(f"the errand {kind!r} needs it", path=name)
+            raise SettingsError(
+                worded("the errand {kind!r} needs it", kind=kind), path=name
+            )
     return Errand(str(kind), arguments)
 
 

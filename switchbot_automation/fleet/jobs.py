@@ -26,6 +26,7 @@ from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
 from switchbot_automation.errors import QueueVersionError
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
@@ -172,9 +173,13 @@ class GatheredJobs(JobManager):
         for name, function in _RULES.items():
             if f"{function}(" not in sql.queries[name]:
                 raise QueueVersionError(
-                    f"procrastinate {version('procrastinate')} has another rule than"
-                    f" {function} by which jobs are taken and finished: install a"
-                    " version that the extra `fleet` allows"
+                    worded(
+                        "procrastinate {value} has another rule than {function} by which "
+                        "jobs are taken and finished: install a version that the extra "
+                        "`fleet` allows",
+                        value=version("procrastinate"),
+                        function=function,
+                    )
                 )
         rows = await self.connector.execute_query_all_async(
             _LACKING, columns=list(_COLUMNS), functions=list(_FUNCTIONS)
@@ -182,14 +187,20 @@ class GatheredJobs(JobManager):
         lacking = sorted(row["lacks"] for row in rows)
         if len(lacking) == len(_COLUMNS) + len(_FUNCTIONS):
             raise QueueVersionError(
-                "the queue has no tables: `switchbot-automation fleet install` makes them"
+                worded(
+                    "the queue has no tables: `switchbot-automation fleet install` "
+                    "makes them"
+                )
             )
         if lacking:
             raise QueueVersionError(
-                f"the queue's tables are another version's, they lack"
-                f" {', '.join(lacking)}: apply the migrations of procrastinate"
-                f" {version('procrastinate')}, `procrastinate schema --migrations-path`"
-                " tells where they are"
+                worded(
+                    "the queue's tables are another version's, they lack {lacking}: "
+                    "apply the migrations of procrastinate {value}, `procrastinate "
+                    "schema --migrations-path` tells where they are",
+                    lacking=", ".join(lacking),
+                    value=version("procrastinate"),
+                )
             )
 
     async def fetch_job(

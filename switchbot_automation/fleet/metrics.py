@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,9 @@ def serve_metrics(metrics: FleetMetrics, address: str | None) -> Iterator[None]:
         return
     host, _, port = address.rpartition(":")
     if not port.isdecimal() or int(port) >= _PORTS:
-        raise SettingsError(f"{address!r} is no HOST:PORT", path="metrics")
+        raise SettingsError(
+            worded("{address!r} is no HOST:PORT", address=address), path="metrics"
+        )
     server, thread = start_http_server(
         int(port), addr=host or "127.0.0.1", registry=metrics.registry
     )

@@ -19,7 +19,7 @@ from aiohttp import web
 from switchbot_automation.explain.words import STATUS_WORDS, moment, reason_words
 from switchbot_automation.fleet.overview import KINDS, NOT_KEPT, SHARED, WRONG, survey
 from switchbot_automation.instants import stored_instant
-from switchbot_automation.languages import later_in, speaking, translated_in
+from switchbot_automation.languages import later_in, speaking, translated_in, worded
 from switchbot_automation.languages import translated as _
 from switchbot_automation.web import page as one_home
 from switchbot_automation.web.credentials import Sessions, credentials_of
@@ -179,10 +179,12 @@ async def _page(request: web.Request) -> web.Response:
 def _asked(request: web.Request) -> _Asked:
     kind, number = request.query.get("kind", WRONG), request.query.get("page", "1")
     if kind not in KINDS:
-        raise RequestRefusedError(422, "kind", f"kind: one of {', '.join(KINDS)}")
+        raise RequestRefusedError(
+            422, "kind", worded("kind: one of {kinds}", kinds=", ".join(KINDS))
+        )
     most = _MOST // _ROWS
     if not (number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= most):
-        raise RequestRefusedError(422, "page", f"page: 1 to {most}")
+        raise RequestRefusedError(422, "page", worded("page: 1 to {most}", most=most))
     return _Asked(kind, int(number))
 
 

@@ -31,6 +31,7 @@ from switchbot_automation.errors import (
 from switchbot_automation.fleet.errands import checked_errand
 from switchbot_automation.fleet.jobs import GatheredJobs
 from switchbot_automation.fleet.visit import do_for_person, tick_home, wait_after
+from switchbot_automation.languages import worded
 from switchbot_store import StoreConflictError, StoreUnavailableError, checked_home
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class FleetQueue:
         on_visit: Callable[[Visit], object] = lambda _visit: None,
     ) -> None:
         if shards < 1:
-            raise SettingsError("at least 1", path="shards")
+            raise SettingsError(worded("at least 1"), path="shards")
         self._place_of = place_of
         self._shards = shards
         self._on_visit = on_visit

@@ -12,6 +12,7 @@ from zlib import crc32
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.spread import backtest_homes
+from switchbot_automation.languages import worded
 from switchbot_automation.settings.read import parse_settings
 from switchbot_store import HomeStore, StoreConflictError, StoreDataError
 
@@ -88,7 +89,7 @@ def roll_out(
     have, StoreUnavailableError.
     """
     if not changes:
-        raise SettingsError("nothing is changed", path="changes")
+        raise SettingsError(worded("nothing is changed"), path="changes")
     reasons: dict[str, str] = {}
     if spread is not None and span is not None:
         for found in backtest_homes(spread, homes, *span, changes=changes):

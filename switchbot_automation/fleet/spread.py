@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.backtest import backtest
 from switchbot_automation.errors import AutomationError, SettingsError
+from switchbot_automation.languages import worded
 from switchbot_automation.simulation import simulate
 from switchbot_store import (
     HistoryError,
@@ -64,7 +65,9 @@ def spreading(workers: int = 0, cluster: str | None = None) -> Iterator[Spread]:
         from dask import config  # noqa: PLC0415 - the extra `fleet`
         from dask.distributed import Client, LocalCluster  # noqa: PLC0415 - likewise
     except ImportError as error:
-        raise SettingsError(f"install switchbot-automation[fleet] ({error})") from error
+        raise SettingsError(
+            worded("install switchbot-automation[fleet] ({error})", error=error)
+        ) from error
 
     # It tells of every connection; what goes wrong is raised here.
     logging.getLogger("distributed").setLevel(logging.WARNING)
@@ -217,7 +220,7 @@ def backtest_homes(
     said has a `problem` and holds nobody up.
     """
     if (candidate is None) == (changes is None):
-        raise ValueError("either a candidate or changes")
+        raise ValueError(worded("either a candidate or changes"))
     asked = [
         {
             "home": home,

@@ -22,6 +22,7 @@ from switchbot_automation.fleet.accounts import quota_joins
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
 from switchbot_automation.fleet.known import KnownSettings
 from switchbot_automation.fleet.summary import LEFT, left_behind, units_of
+from switchbot_automation.languages import worded
 from switchbot_store import (
     AsyncHomeStore,
     StoreConflictError,
@@ -175,7 +176,9 @@ async def do_for_person(home: str, place: Place, errand: Errand) -> int:
         kept = (await engine.health())["store"]["reachable"]
     # What was sent is not sent again for that: to press a button twice undoes it.
     if not sent and not kept:
-        raise StoreUnavailableError(f"what was asked of the home {home} is not kept")
+        raise StoreUnavailableError(
+            worded("what was asked of the home {home} is not kept", home=home)
+        )
     return sent
 
 

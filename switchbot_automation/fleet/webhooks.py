@@ -19,6 +19,7 @@ from aiohttp import web
 from switchbot_automation.cloud.events.events import MAX_BODY_BYTES, same_secret
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.events import FleetEvents
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -50,7 +51,11 @@ def path_of(key: str, name: str) -> str:
 def _checked(key: str) -> bytes:
     if len(key) < LEAST_KEY_CHARACTERS:
         raise SettingsError(
-            f"a key has at least {LEAST_KEY_CHARACTERS} characters", path="key"
+            worded(
+                "a key has at least {least_key_characters} characters",
+                least_key_characters=LEAST_KEY_CHARACTERS,
+            ),
+            path="key",
         )
     return key.encode()
 

@@ -15,6 +15,7 @@ from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.accounts import AccountClients, AccountsFile
 from switchbot_automation.fleet.visit import Place
+from switchbot_automation.languages import worded
 from switchbot_store import GatheringStore, ThreadedHistory, get_history, get_store
 
 if TYPE_CHECKING:
@@ -44,9 +45,15 @@ def clients_of(accounts: str) -> ClientsOf:
         try:
             found = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError) as error:
-            raise SettingsError(f"{accounts}: {error}", path="accounts") from error
+            raise SettingsError(
+                worded("{accounts}: {error}", accounts=accounts, error=error),
+                path="accounts",
+            ) from error
         if not callable(found):
-            raise SettingsError(f"{accounts} cannot be called", path="accounts")
+            raise SettingsError(
+                worded("{accounts} cannot be called", accounts=accounts),
+                path="accounts",
+            )
         made: ClientsOf = found
         return made
     known = AccountsFile(Path(accounts))

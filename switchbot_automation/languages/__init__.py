@@ -1,8 +1,8 @@
 """The languages that people are told things in, and which one is spoken right now.
 
 The English sentence is the name of a message; `{names}` in it are filled in after it was
-translated. Codes, keys, logs and JSON's own words are never translated. The catalogues lie
-beside this file: people change the `.po`, `nox -s languages` makes the rest of it.
+translated. Codes, keys, logs and JSON's own words are never translated; what errors say is `worded`:
+English there as well, and translated by `error_words` for a person. The catalogues lie beside this file: people change the `.po`, `nox -s languages` makes the rest of it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ from switchbot_store import languages as ours
 from switchbot_store.languages import (
     ENGLISH,
     LANGUAGES,
+    Worded,
+    error_words,
+    joined,
     later,
     of_environment,
+    reworded,
     speak,
     speaking,
     spoken,
+    worded_in,
 )
 
 if TYPE_CHECKING:
@@ -30,18 +35,23 @@ __all__ = [
     "AUTO",
     "ENGLISH",
     "LANGUAGES",
+    "Worded",
     "asked_for",
     "chosen",
+    "error_words",
     "filled",
+    "joined",
     "later",
     "later_in",
     "of_environment",
     "page_catalogue",
+    "reworded",
     "speak",
     "speaking",
     "spoken",
     "translated",
     "translated_in",
+    "worded",
 ]
 
 AUTO: Final = "auto"
@@ -65,6 +75,20 @@ def translated(message: str, **values: Any) -> str:
 def translated_in(context: str, message: str) -> str:
     """Return a word that means different things, as it is said in one context."""
     return ours.catalogue(__name__, spoken()).pgettext(context, message)
+
+
+def worded(message: str, /, **values: Any) -> Worded:
+    """Return what an error says: English for programs, which `error_words` translates.
+
+    Degrees stay Celsius, as the document has them of which it speaks.
+
+    >>> from switchbot_automation.languages import error_words, speaking, worded
+    >>> words = worded("the window {start}-{end} is open", start="08:00", end="22:00")
+    >>> with speaking("de"):
+    ...     words, error_words(words)
+    ('the window 08:00-22:00 is open', 'das Zeitfenster 08:00-22:00 ist offen')
+    """
+    return worded_in(__name__, message, values)
 
 
 def filled(text: str, values: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ import orjson
 
 from switchbot_automation.errors import AutomationError, BrokerError, EngineClosedError
 from switchbot_automation.instants import encode_instant
+from switchbot_automation.languages import reworded
 from switchbot_automation.mqtt.commands import carry_out, number, set_band
 from switchbot_automation.mqtt.discovery import OFFLINE, ONLINE, described, state_of
 from switchbot_automation.mqtt.link import ANSWER_SECONDS, Message, linked
@@ -338,7 +339,7 @@ class HomeBridge:
     # --- how it fares ---------------------------------------------------------------
 
     def _tell(self, error: BrokerError) -> None:
-        self._problem = str(error)
+        self._problem = reworded(error)
         level = logging.DEBUG if self._told else logging.WARNING
         _LOGGER.log(level, "the home is not shown by MQTT: %s", error)
         self._told = True

@@ -10,6 +10,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_automation.languages import worded
 from switchbot_automation.mqtt.discovery import SEASONS
 
 if TYPE_CHECKING:
@@ -36,13 +37,24 @@ async def carry_out(
     """
     do = _COMMANDS.get(what)
     if do is None:
-        raise ValueError(f"no command {what!r}; there are {', '.join(COMMANDS)}")
+        raise ValueError(
+            worded(
+                "no command {what!r}; there are {commands}",
+                what=what,
+                commands=", ".join(COMMANDS),
+            )
+        )
     try:
         text = payload.decode()
     except UnicodeDecodeError as error:
-        raise ValueError("a command is text") from error
+        raise ValueError(worded("a command is text")) from error
     if len(text) > _MOST_CHARACTERS:
-        raise ValueError(f"a command has at most {_MOST_CHARACTERS} characters")
+        raise ValueError(
+            worded(
+                "a command has at most {most_characters} characters",
+                most_characters=_MOST_CHARACTERS,
+            )
+        )
     await do(engine, zone, text.strip())
 
 
@@ -64,7 +76,13 @@ async def _mode(engine: AutomationEngine, zone: str, text: str) -> None:
         return
     season = SEASONS.get(text)
     if season is None:
-        raise ValueError(f"no mode {text!r}; there are off, {', '.join(SEASONS)}")
+        raise ValueError(
+            worded(
+                "no mode {text!r}; there are off, {seasons}",
+                text=text,
+                seasons=", ".join(SEASONS),
+            )
+        )
     if season != engine.zone_overview(zone)["mode"]:
         await _change_season(engine, zone, season)
     await engine.resume(zone)
@@ -161,7 +179,7 @@ def number(text: str) -> float:
     except ValueError:
         found = math.nan
     if not math.isfinite(found):
-        raise ValueError(f"expected a number, not {text[:20]!r}")
+        raise ValueError(worded("expected a number, not {text!r}", text=text[:20]))
     return found
 
 
@@ -173,7 +191,9 @@ def _minutes(text: str) -> float:
 def _wanted(engine: AutomationEngine, zone: str) -> dict[str, float]:
     wanted: dict[str, float] | None = engine.zone_overview(zone)["wanted"]
     if wanted is None:
-        raise ValueError(f"zone {zone} has no temperatures to keep in its settings")
+        raise ValueError(
+            worded("zone {zone} has no temperatures to keep in its settings", zone=zone)
+        )
     return wanted
 
 

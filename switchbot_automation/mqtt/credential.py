@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from switchbot_automation.errors import BrokerError, CloudServerError
+from switchbot_automation.languages import worded
 from switchbot_automation.mqtt.link import BrokerAddress
 from switchbot_automation.tls import load_pair
 
@@ -140,8 +141,10 @@ def _context(authority: str, certificate: str, key: str) -> ssl.SSLContext:
         load_pair(context, certificate, key)
     except (ssl.SSLError, ValueError) as error:
         raise BrokerError(
-            "the certificate for the event stream cannot be used"
-            f" ({getattr(error, 'reason', None) or type(error).__name__})",
+            worded(
+                "the certificate for the event stream cannot be used ({error})",
+                error=getattr(error, "reason", None) or type(error).__name__,
+            ),
             fault="certificate",
         ) from None
     return context
@@ -149,5 +152,7 @@ def _context(authority: str, certificate: str, key: str) -> ssl.SSLContext:
 
 def _nonsense(name: str) -> CloudServerError:
     return CloudServerError(
-        f"IoT credential: it has no usable {name}", status_code=100, maybe_sent=False
+        worded("IoT credential: it has no usable {name}", name=name),
+        status_code=100,
+        maybe_sent=False,
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 import aiomqtt
 
 from switchbot_automation.errors import BrokerError
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -83,7 +84,10 @@ class Link:
             )
             if not asked.done() and self._coming().exception() is not None:
                 raise BrokerError(
-                    f"{self._address} cut us off when asked for its topic",
+                    worded(
+                        "{address} cut us off when asked for its topic",
+                        address=self._address,
+                    ),
                     fault="forbidden",
                 )
             with _told(self._address):
@@ -92,7 +96,10 @@ class Link:
             await _ended(asked)
         if any(_code(each) >= _FAILURE for each in granted):
             raise BrokerError(
-                f"{self._address} does not let us listen to its topic",
+                worded(
+                    "{address} does not let us listen to its topic",
+                    address=self._address,
+                ),
                 fault="forbidden",
             )
 
@@ -218,7 +225,8 @@ class _told:  # noqa: N801 - reads as a word of a `with`
     ) -> None:
         if isinstance(error, aiomqtt.MqttError | OSError):
             raise BrokerError(
-                f"{self._address} ended the connection", fault="closed"
+                worded("{address} ended the connection", address=self._address),
+                fault="closed",
             ) from error
 
 
@@ -268,23 +276,39 @@ class _Client(aiomqtt.Client):
 def _of_connecting(error: Exception, address: BrokerAddress) -> BrokerError:
     """Say why there is no connection: by what was raised, never by its words."""
     if isinstance(error, BrokerError | ConnectionResetError | BrokenPipeError):
-        return BrokerError(f"{address} ended the connection at once", fault="refused")
+        return BrokerError(
+            worded("{address} ended the connection at once", address=address),
+            fault="refused",
+        )
     if isinstance(error, aiomqtt.MqttCodeError):
-        return BrokerError(f"{address} refused us: {_words(error.rc)}", fault="refused")
+        return BrokerError(
+            worded("{address} refused us: {rc}", address=address, rc=_words(error.rc)),
+            fault="refused",
+        )
     cause = error
     if isinstance(error, aiomqtt.MqttError):
         cause = error.__context__ if isinstance(error.__context__, Exception) else error
     if isinstance(cause, ssl.SSLError):
         return BrokerError(
-            f"{address}: TLS came to nothing ({cause.reason or type(cause).__name__})",
+            worded(
+                "{address}: TLS came to nothing ({reason})",
+                address=address,
+                reason=cause.reason or type(cause).__name__,
+            ),
             fault="certificate",
         )
     if isinstance(cause, OSError) and not isinstance(cause, TimeoutError):
         return BrokerError(
-            f"{address} is not reached: {cause.strerror or type(cause).__name__}",
+            worded(
+                "{address} is not reached: {strerror}",
+                address=address,
+                strerror=cause.strerror or type(cause).__name__,
+            ),
             fault="unreachable",
         )
-    return BrokerError(f"{address} did not answer in time", fault="silent")
+    return BrokerError(
+        worded("{address} did not answer in time", address=address), fault="silent"
+    )
 
 
 def _code(granted: Any) -> int:

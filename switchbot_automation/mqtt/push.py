@@ -34,6 +34,7 @@ from switchbot_automation.errors import (
     RateLimitedError,
 )
 from switchbot_automation.instants import encode_instant
+from switchbot_automation.languages import reworded
 from switchbot_automation.mqtt.credential import read_credential
 from switchbot_automation.mqtt.link import ANSWER_SECONDS, linked
 from switchbot_automation.mqtt.patience import STEADY_SECONDS, Patience
@@ -325,7 +326,7 @@ class PushStream:
 
     def _tell(self, error: CloudError | BrokerError) -> None:
         """Say once that it is down; again only once it was up."""
-        self._problem = str(error)
+        self._problem = reworded(error)
         level = logging.DEBUG if self._told else logging.WARNING
         _LOGGER.log(level, "no events by SwitchBot's own MQTT: %s", error)
         self._told = True

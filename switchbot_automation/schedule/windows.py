@@ -33,6 +33,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from switchbot_automation.languages import worded
 from switchbot_automation.schedule.sun import SUNSET, SunTime
 
 if TYPE_CHECKING:
@@ -118,16 +119,18 @@ class TimeWindow:
 
     def __post_init__(self) -> None:
         if not self.days or not self.days <= _WEEKDAYS:
-            raise ValueError("days must be some of 0 (Monday) to 6 (Sunday)")
+            raise ValueError(worded("days must be some of 0 (Monday) to 6 (Sunday)"))
         for edge in (self.start, self.end):
             if isinstance(edge, time) and edge.tzinfo is not None:
                 raise ValueError(
-                    "start and end are wall-clock times, without a timezone"
+                    worded("start and end are wall-clock times, without a timezone")
                 )
         if self.start == self.end and isinstance(self.start, SunTime):
-            raise ValueError("start and end must not be the same event of the sun")
+            raise ValueError(
+                worded("start and end must not be the same event of the sun")
+            )
         if self.first_day and self.last_day and self.last_day < self.first_day:
-            raise ValueError("the last day must not be before the first")
+            raise ValueError(worded("the last day must not be before the first"))
         clock = isinstance(self.start, time) and isinstance(self.end, time)
         by_clock = clock and self.policy.by_clock and self.span is None
         object.__setattr__(self, "by_clock", by_clock)
@@ -156,7 +159,7 @@ def only_during(
     `begin` is before `end`.
     """
     if not begin < end:
-        raise ValueError("a window has to end after it begins")
+        raise ValueError(worded("a window has to end after it begins"))
     start, over = (
         at.astimezone(tz).replace(second=0, microsecond=0).time() for at in (begin, end)
     )
@@ -181,7 +184,7 @@ def _weekly(window: TimeWindow, local: datetime) -> date | None:
     now = local.time()
     start, end = window.start, window.end
     if not window.by_clock or isinstance(start, SunTime) or isinstance(end, SunTime):
-        raise ValueError("not told by a reading of the clock")
+        raise ValueError(worded("not told by a reading of the clock"))
     if start < end:
         inside = start <= now < end
         return local.date() if inside and local.weekday() in window.days else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from switchbot_automation.cloud.catalog.catalog import find
 from switchbot_automation.equipment.table import AIRCON, KINDS
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import joined, worded
 from switchbot_automation.model import PLUGIN_PREFIX, Device, Remote
 from switchbot_automation.settings.checks import dotted
 from switchbot_automation.wording import nearest
@@ -41,7 +42,9 @@ def account_findings(
     warnings: list[SettingsError] = []
     if not devices:
         warnings.append(
-            SettingsError("the account's list of devices is empty: no id was compared")
+            SettingsError(
+                worded("the account's list of devices is empty: no id was compared")
+            )
         )
     for where, part in _parts(document):
         if devices:
@@ -65,12 +68,19 @@ def _about_devices(
             yield SettingsError(_lacks(device_id, devices), path=at), True
             continue
         if needs and not _has(found, needs):
-            what = " or ".join(sorted(needs))
-            yield SettingsError(f"{_called(found)} gives no {what}", path=at), True
+            what = joined(worded(" or "), sorted(needs))
+            yield (
+                SettingsError(
+                    worded("{found} gives no {what}", found=_called(found), what=what),
+                    path=at,
+                ),
+                True,
+            )
         if isinstance(found, Device) and not found.cloud_service:
-            words = (
-                f"the cloud service of {_called(found)} is off in the app: it may neither"
-                " answer nor obey"
+            words = worded(
+                "the cloud service of {found} is off in the app: it may neither "
+                "answer nor obey",
+                found=_called(found),
             )
             yield SettingsError(words, path=at), False
 
@@ -148,27 +158,36 @@ def _about_unit(
     rungs = _list(part.get("cascade", document.get("cascade")))
     at, called = dotted((*where, "aircon_device_id")), _called(unit)
     if isinstance(unit, Device) and buttons:
-        words = f"{called} is no infrared remote: only one has learned buttons"
+        words = worded(
+            "{called} is no infrared remote: only one has learned buttons",
+            called=called,
+        )
         yield SettingsError(words, path=dotted((*where, "buttons"))), True
     if rungs and "command" not in rungs:
         return
     products, kind = _products(unit), _type_of(unit)
     if not products:
-        words = (
-            f"{called} is of the type {kind!r}, which is not in the catalogue: it may"
-            " take no setAll"
+        words = worded(
+            "{called} is of the type {kind!r}, which is not in the "
+            "catalogue: it may take no setAll",
+            called=called,
+            kind=kind,
         )
         yield SettingsError(words, path=at), False
     elif not any(product.command("setAll") for product in products):
-        words = (
-            f"{called}, a {kind}, takes no setAll: {_instead(unit, products)}, or name an"
-            " air conditioner or scenes"
+        words = worded(
+            "{called}, a {kind}, takes no setAll: {unit}, or name an air "
+            "conditioner or scenes",
+            called=called,
+            kind=kind,
+            unit=_instead(unit, products),
         )
         yield SettingsError(words, path=at), True
     elif kind.casefold().startswith(_LEARNED) and not buttons:
-        words = (
-            f"{called} was learned button by button, and such a remote refuses setAll:"
-            " name its buttons"
+        words = worded(
+            "{called} was learned button by button, and such a remote "
+            "refuses setAll: name its buttons",
+            called=called,
         )
         yield SettingsError(words, path=at), False
 
@@ -178,8 +197,8 @@ def _instead(unit: Device | Remote, products: tuple[DeviceType, ...]) -> str:
     for kind in KINDS.values():
         if kind is not AIRCON and _fits(kind, products):
             entry = f'{{"kind": "{kind.word}", "device_id": "{unit.device_id}"}}'
-            return f"name it in equipment, as [{entry}]"
-    return "leave it out"
+            return worded("name it in equipment, as [{entry}]", entry=entry)
+    return worded("leave it out")
 
 
 def _fits(kind: EquipmentKind, products: tuple[DeviceType, ...]) -> bool:
@@ -207,9 +226,12 @@ def _about_equipment(
         at, called = dotted((*where, "equipment", index)), _called(found)
         products, of_type = _products(found), _type_of(found)
         if not products:
-            words = (
-                f"{called} is of the type {of_type!r}, which is not in the catalogue: it"
-                f" may be no {kind}"
+            words = worded(
+                "{called} is of the type {of_type!r}, which is not in the "
+                "catalogue: it may be no {kind}",
+                called=called,
+                of_type=of_type,
+                kind=kind,
             )
             yield SettingsError(words, path=f"{at}.device_id"), False
             continue
@@ -217,9 +239,20 @@ def _about_equipment(
         relay = "plug" in categories
         if not _fits(KINDS[kind], products):
             takes_it = any(product.command(takes) for product in products)
-            does = "is no plug or relay" if relay else f"is no {kind}"
-            does = does if takes_it else f"takes no {takes}"
-            words = f"{called}, a {of_type}, {does}: {_instead(found, products)}"
+            does = (
+                worded("is no plug or relay")
+                if relay
+                else worded("is no {kind}", kind=kind)
+            )
+            if not takes_it:
+                does = worded("takes no {takes}", takes=takes)
+            words = worded(
+                "{called}, a {of_type}, {does}: {found}",
+                called=called,
+                of_type=of_type,
+                does=does,
+                found=_instead(found, products),
+            )
             yield SettingsError(words, path=f"{at}.kind"), True
         elif relay:
             yield from _about_relay(at, entry, called, products)
@@ -232,9 +265,9 @@ def _about_relay(
     channels = "switch2Status" in fields
     if channels is not bool(entry.get("channel")):
         words = (
-            f"{called} has two channels: say which, 1 or 2"
+            worded("{called} has two channels: say which, 1 or 2", called=called)
             if channels
-            else f"{called} has but one channel: leave it out"
+            else worded("{called} has but one channel: leave it out", called=called)
         )
         yield SettingsError(words, path=f"{at}.channel"), True
     measures = not fields.isdisjoint(("weight", "switch1Power")) or any(
@@ -243,7 +276,9 @@ def _about_relay(
         for field in product.status
     )
     if entry.get("measures_power", True) and not measures:
-        words = f"{called} does not measure what is drawn: set it to false"
+        words = worded(
+            "{called} does not measure what is drawn: set it to false", called=called
+        )
         yield SettingsError(words, path=f"{at}.measures_power"), True
 
 
@@ -267,17 +302,31 @@ def _has(found: Device | Remote, fields: frozenset[str]) -> bool:
 
 
 def _called(found: Device | Remote) -> str:
-    return f"{found.name or found.device_id!r}"
+    return worded("{found!r}", found=found.name or found.device_id)
 
 
 def _lacks(device_id: str, devices: Mapping[str, Device | Remote]) -> str:
     near = nearest(device_id, devices)
-    hint = f"; did you mean {near!r}, {_called(devices[near])}?" if near else ""
-    return f"the account has no device {device_id!r}{hint}"
+    hint = (
+        worded(
+            "; did you mean {near!r}, {devices}?",
+            near=near,
+            devices=_called(devices[near]),
+        )
+        if near
+        else ""
+    )
+    return worded(
+        "the account has no device {device_id!r}{hint}", device_id=device_id, hint=hint
+    )
 
 
 def _lacks_scene(scene: str, names: Mapping[str, str]) -> str:
     by_name = {name: scene_id for scene_id, name in names.items()}
     near = by_name.get(scene) or nearest(scene, names)
-    hint = f"; did you mean {near!r}, {names[near]}?" if near else ""
-    return f"the account has no scene {scene!r}{hint}"
+    hint = (
+        worded("; did you mean {near!r}, {names}?", near=near, names=names[near])
+        if near
+        else ""
+    )
+    return worded("the account has no scene {scene!r}{hint}", scene=scene, hint=hint)

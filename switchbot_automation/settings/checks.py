@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import EARLIEST, LATEST, RANGE
+from switchbot_automation.languages import reworded, worded
 from switchbot_automation.schedule.sun import SunTime, available
 from switchbot_automation.settings.table import DEFAULTS
 from switchbot_automation.settings.table.zone import SEASONS
@@ -48,7 +49,10 @@ def far_days(document: object) -> Iterator[SettingsError]:
         except ValueError:
             continue  # no day at all, as the schema says
         if not near:
-            yield SettingsError(f"{value} is not within {RANGE}", path=dotted(path))
+            yield SettingsError(
+                worded("{value} is not within {range}", value=value, range=RANGE),
+                path=dotted(path),
+            )
 
 
 def _days_of_windows(
@@ -183,7 +187,11 @@ def _unknown_presets(
     for name, path in named:
         if name not in presets:
             near = nearest(name, presets, however_far=True)
-            hint = f"; did you mean {near!r}?" if near else "; `presets` has none"
+            hint = (
+                worded("; did you mean {near!r}?", near=near)
+                if near
+                else worded("; `presets` has none")
+            )
             yield Problem(f"no preset {name!r}{hint}", path)
 
 
@@ -210,29 +218,33 @@ def notifier_errors(
             if not named:
                 check_webhook_url(url, each.get("allowed_hosts", frozenset()))
         except ValueError as exc:
-            words = str(exc).replace("webhook_allowed_hosts", "allowed_hosts")
+            words = reworded(exc)
             yield SettingsError(words, path=dotted((*path, "url")))
             continue
         if kind == "ntfy" and not named and not _TOPIC.fullmatch(urlsplit(url).path):
             yield SettingsError(
-                "expected the server and one topic, as https://ntfy.sh/my-topic",
+                worded(
+                    "expected the server and one topic, as https://ntfy.sh/my-topic"
+                ),
                 path=dotted((*path, "url")),
             )
         if kind == "home_assistant":
             if not each.get("token"):
                 yield SettingsError(
-                    "is missing: a long-lived access token of Home Assistant",
+                    worded("is missing: a long-lived access token of Home Assistant"),
                     path=dotted((*path, "token")),
                 )
             if not named and urlsplit(url).path.strip("/"):
                 yield SettingsError(
-                    "expected Home Assistant's address without a path; the service is"
-                    " `service`",
+                    worded(
+                        "expected Home Assistant's address without a path; the service "
+                        "is `service`"
+                    ),
                     path=dotted((*path, "url")),
                 )
         elif "service" in each:
             yield SettingsError(
-                "is for home_assistant", path=dotted((*path, "service"))
+                worded("is for home_assistant"), path=dotted((*path, "service"))
             )
 
 
@@ -252,7 +264,12 @@ def group_errors(
                 yield SettingsError(_no_zone(zone, zones), path=path)
             elif taken.setdefault(zone, name) != name:
                 yield SettingsError(
-                    f"{zone!r} is in the group {taken[zone]!r} already", path=path
+                    worded(
+                        "{zone!r} is in the group {taken!r} already",
+                        zone=zone,
+                        taken=taken[zone],
+                    ),
+                    path=path,
                 )
 
 
@@ -279,21 +296,35 @@ def rule_place_errors(settings: Settings) -> Iterator[SettingsError]:
         if any(getattr(part, "by_sun", False) for part in flattened(rule.parts)):
             if not available():
                 yield SettingsError(
-                    "the sun needs the package astral; install"
-                    " switchbot-automation[sun]",
+                    worded(
+                        "the sun needs the package astral; install "
+                        "switchbot-automation[sun]"
+                    ),
                     path=path,
                 )
             elif None in (settings.default.latitude, settings.default.longitude):
-                yield SettingsError("the sun needs latitude and longitude", path=path)
+                yield SettingsError(
+                    worded("the sun needs latitude and longitude"), path=path
+                )
         for step in every_step(rule.steps):
             if isinstance(step.action, actions.SetPreset) and step.action.preset:
                 zone = settings.zones.get(step.action.zone)
                 name = step.action.preset
                 if zone is not None and name not in zone.presets:
                     near = nearest(name, zone.presets, however_far=True)
-                    hint = f"; did you mean {near!r}?" if near else "; it has none"
+                    hint = (
+                        worded("; did you mean {near!r}?", near=near)
+                        if near
+                        else worded("; it has none")
+                    )
                     yield SettingsError(
-                        f"zone {zone.name} has no preset {name!r}{hint}", path=path
+                        worded(
+                            "zone {zone} has no preset {name!r}{hint}",
+                            zone=zone.name,
+                            name=name,
+                            hint=hint,
+                        ),
+                        path=path,
                     )
 
 
@@ -309,7 +340,10 @@ def rule_word_errors(settings: Settings) -> Iterator[SettingsError]:
     for index, rule in enumerate(settings.rules):
         problems = (*catalogue.never_true(rule), *catalogue.never_sent(rule))
         for problem in dict.fromkeys(problems):
-            yield SettingsError(f"{rule.id}: {problem}", path=dotted(("rules", index)))
+            yield SettingsError(
+                worded("{id}: {problem}", id=rule.id, problem=problem),
+                path=dotted(("rules", index)),
+            )
 
 
 def unheard_notices(settings: Settings) -> Iterator[SettingsError]:
@@ -320,7 +354,10 @@ def unheard_notices(settings: Settings) -> Iterator[SettingsError]:
 
     for index, rule in enumerate(settings.rules):
         for problem in catalogue.nobody_told(rule):
-            yield SettingsError(f"{rule.id}: {problem}", path=dotted(("rules", index)))
+            yield SettingsError(
+                worded("{id}: {problem}", id=rule.id, problem=problem),
+                path=dotted(("rules", index)),
+            )
 
 
 def plugin_errors(
@@ -336,9 +373,15 @@ def plugin_errors(
         part = parts.get(name)
         if part is None or part.group != group:
             near = nearest(name, parts)
-            hint = f"; did you mean {near!r}?" if near else ""
+            hint = worded("; did you mean {near!r}?", near=near) if near else ""
             yield SettingsError(
-                f"plugins has no {name!r} among the {group}{hint}", path=dotted(path)
+                worded(
+                    "plugins has no {name!r} among the {group}{hint}",
+                    name=name,
+                    group=group,
+                    hint=hint,
+                ),
+                path=dotted(path),
             )
 
 
@@ -370,4 +413,6 @@ _NOT_OF_ZONES = frozenset({"rules", "plugins", "shadow"})
 
 def _no_zone(zone: str, zones: Iterable[str]) -> str:
     near = nearest(zone, zones, however_far=True)
-    return f"no zone {zone!r}" + (f"; did you mean {near!r}?" if near else "")
+    return worded("no zone {zone!r}", zone=zone) + (
+        worded("; did you mean {near!r}?", near=near) if near else ""
+    )

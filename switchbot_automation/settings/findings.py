@@ -14,6 +14,7 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import worded
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     HIGHEST_SETPOINT,
@@ -161,15 +162,21 @@ def entering_errors(
                     near = (
                         LOWEST_SETPOINT if value < LOWEST_SETPOINT else HIGHEST_SETPOINT
                     )
-                    message = (
-                        f"{degrees(value, unit)} {SYMBOLS[unit]} is no setpoint of an air"
-                        f" conditioner, which takes {degrees(LOWEST_SETPOINT, unit)} to"
-                        f" {degrees(HIGHEST_SETPOINT, unit)}; write {degrees(near, unit)}"
+                    message = worded(
+                        "{value} {symbols} is no setpoint of an air conditioner, which "
+                        "takes {lowest_setpoint} to {highest_setpoint}; write {near}",
+                        value=degrees(value, unit),
+                        symbols=SYMBOLS[unit],
+                        lowest_setpoint=degrees(LOWEST_SETPOINT, unit),
+                        highest_setpoint=degrees(HIGHEST_SETPOINT, unit),
+                        near=degrees(near, unit),
                     )
             elif key == "ac_mode" and group is not None and value in _CHOOSES:
-                message = (
-                    f"{value:g} lets the unit choose, and the outdoor unit of the group"
-                    f" {group.name!r} can only heat or cool; leave it out"
+                message = worded(
+                    "{value:g} lets the unit choose, and the outdoor unit of the "
+                    "group {group!r} can only heat or cool; leave it out",
+                    value=value,
+                    group=group.name,
                 )
             if message is not None and path not in seen:
                 seen.add(path)
@@ -252,7 +259,12 @@ def home_errors(
             if zone.without_way:
                 what = " and ".join(zone.without_way)
                 yield SettingsError(
-                    f"zone {zone.name!r} has no way to carry out {what}; {_way_out(zone)}",
+                    worded(
+                        "zone {zone!r} has no way to carry out {what}; {zone2}",
+                        zone=zone.name,
+                        what=what,
+                        zone2=_way_out(zone),
+                    ),
                     path=_of_zone(document, zone.lead or zone.name, "aircon_device_id"),
                 )
     yield from _shared_units(document, settings)
@@ -260,11 +272,12 @@ def home_errors(
 
 def _way_out(zone: ZoneSettings) -> str:
     if zone.equipment:
-        return (
-            f"its {zone.kind.word} does not do that: change `mode`, or give a scene or"
-            " webhook for it"
+        return worded(
+            "its {word} does not do that: change `mode`, or give a scene or "
+            "webhook for it",
+            word=zone.kind.word,
         )
-    return (
+    return worded(
         "give it aircon_device_id or equipment, or a scene, webhook or button for each"
     )
 
@@ -295,10 +308,15 @@ def _shared_units(
             if (first, zone_name) in told:
                 continue
             told.add((first, zone_name))
-            what = "one webhook" if key == "webhooks" else repr(way)
+            what = worded("one webhook") if key == "webhooks" else repr(way)
             yield SettingsError(
-                f"zones {first!r} and {zone_name!r} would command one unit, {what},"
-                " against each other; leave it to one of them",
+                worded(
+                    "zones {first!r} and {zone_name!r} would command one unit, "
+                    "{what}, against each other; leave it to one of them",
+                    first=first,
+                    zone_name=zone_name,
+                    what=what,
+                ),
                 path=dotted(
                     _place_of(
                         document, settings.zones[zone_name].lead or zone_name, key
@@ -346,14 +364,24 @@ def _beside_a_limit(
         place = dotted(_place_of(document, zone.name, *keys, "winter"))
         if ceiling and ceiling <= profile.max_temp:
             yield SettingsError(
-                f"the room is never heated to {band}: heat_ceiling_celsius,"
-                f" {degrees(ceiling, unit)} {SYMBOLS[unit]}, is not above it",
+                worded(
+                    "the room is never heated to {band}: heat_ceiling_celsius, "
+                    "{ceiling} {symbols}, is not above it",
+                    band=band,
+                    ceiling=degrees(ceiling, unit),
+                    symbols=SYMBOLS[unit],
+                ),
                 path=place,
             )
         if floor and floor >= profile.max_temp:
             yield SettingsError(
-                f"the room is heated beyond {band}: frost_floor_celsius,"
-                f" {degrees(floor, unit)} {SYMBOLS[unit]}, is not below it",
+                worded(
+                    "the room is heated beyond {band}: frost_floor_celsius, {floor} "
+                    "{symbols}, is not below it",
+                    band=band,
+                    floor=degrees(floor, unit),
+                    symbols=SYMBOLS[unit],
+                ),
                 path=place,
             )
 
@@ -374,7 +402,7 @@ def _needs_weather(
     ):
         if asks:
             yield SettingsError(
-                "does nothing without outdoor_device_id, the meter outdoors",
+                worded("does nothing without outdoor_device_id, the meter outdoors"),
                 path=dotted(_place_of(document, zone.name, *keys)),
             )
 
@@ -396,9 +424,15 @@ def _too_narrow_for_a_price(
         if profile.max_temp - profile.min_temp <= needed:
             low, high = degrees(profile.min_temp, unit), degrees(profile.max_temp, unit)
             yield SettingsError(
-                f"{low} to {high} {SYMBOLS[unit]} is too narrow for `price` to move"
-                f" anything before dear hours or in them; that takes more than"
-                f" {needed:g} K, and 2 K or more are worth it",
+                worded(
+                    "{low} to {high} {symbols} is too narrow for `price` to move "
+                    "anything before dear hours or in them; that takes more than "
+                    "{needed:g} K, and 2 K or more are worth it",
+                    low=low,
+                    high=high,
+                    symbols=SYMBOLS[unit],
+                    needed=needed,
+                ),
                 path=dotted(_place_of(document, zone.name, season)),
             )
 
@@ -417,10 +451,14 @@ def _unknown_sources(
         if not source or source in plugged:
             continue
         near = nearest(source, plugged)
-        hint = f"; did you mean {near!r}?" if near else ""
+        hint = worded("; did you mean {near!r}?", near=near) if near else ""
         yield SettingsError(
-            f"{source!r} stays unknown unless a program tells it by `engine.tell_series`:"
-            f" plugins has no such series{hint}",
+            worded(
+                "{source!r} stays unknown unless a program tells it by "
+                "`engine.tell_series`: plugins has no such series{hint}",
+                source=source,
+                hint=hint,
+            ),
             path=dotted(_place_of(document, zone.name, *keys)),
         )
 
@@ -433,10 +471,14 @@ def _needs_events(
     if presence is not None and presence.poll_interval_seconds > _SHOWN_SECONDS:
         path = _place_of(document, zone.name, "presence")
         yield SettingsError(
-            "a motion sensor tells that nobody is there by its events alone (`webhook"
-            " setup`): a movement is shown for a minute, and it is asked every"
-            f" {presence.poll_interval_seconds} s; without them absence stays unknown."
-            " A presence sensor, which shows a state, needs none",
+            worded(
+                "a motion sensor tells that nobody is there by its events alone "
+                "(`webhook setup`): a movement is shown for a minute, and it is "
+                "asked every {poll_interval_seconds} s; without them absence "
+                "stays unknown. A presence sensor, which shows a state, needs "
+                "none",
+                poll_interval_seconds=presence.poll_interval_seconds,
+            ),
             path=dotted((*path, "sensors")),
         )
 
@@ -466,12 +508,18 @@ def _reach(season: str, profile: Profile, unit: str) -> str | None:
     low, high = degrees(profile.min_temp, unit), degrees(profile.max_temp, unit)
     band, told = f"{low} to {high} {SYMBOLS[unit]}", degrees(sent, unit)
     if season == "winter" and sent < profile.min_temp:
-        return (
-            f"set to {told} {SYMBOLS[unit]} the unit can never bring the room to {band}"
+        return worded(
+            "set to {told} {symbols} the unit can never bring the room to {band}",
+            told=told,
+            symbols=SYMBOLS[unit],
+            band=band,
         )
     if season == "summer" and sent > profile.max_temp:
-        return (
-            f"set to {told} {SYMBOLS[unit]} the unit can never cool the room to {band}"
+        return worded(
+            "set to {told} {symbols} the unit can never cool the room to {band}",
+            told=told,
+            symbols=SYMBOLS[unit],
+            band=band,
         )
     return None
 
@@ -494,8 +542,12 @@ def _hidden_windows(
             continue
         order = ", ".join(_name(each, windows) for each in _dated_first(windows))
         yield SettingsError(
-            f"is of no effect while {_name(before, windows)} is in force, since the"
-            f" first in the list counts; the order that works: {order}",
+            worded(
+                "is of no effect while {before} is in force, since the first in "
+                "the list counts; the order that works: {order}",
+                before=_name(before, windows),
+                order=order,
+            ),
             path=dotted(_place_of(document, zone.name, "time_windows", index)),
         )
 

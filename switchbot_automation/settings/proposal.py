@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.cloud.catalog.catalog import find, type_of_listed
 from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.languages import later
+from switchbot_automation.languages import later, worded
 from switchbot_automation.model import Remote
 
 if TYPE_CHECKING:
@@ -223,13 +223,18 @@ def proposed_settings(
     if season == "summer":
         rooms = [room for room in rooms if isinstance(room.unit, Remote)]
     if not rooms:
-        raise SettingsError("there is no room to keep", path="zones")
+        raise SettingsError(worded("there is no room to keep"), path="zones")
     if season not in SEASONS:
-        message = f"{season!r} is none of {', '.join(SEASONS)}"
+        message = worded(
+            "{season!r} is none of {seasons}", season=season, seasons=", ".join(SEASONS)
+        )
         raise SettingsError(message, path="mode")
     low, high = band
     if not low < high:
-        raise SettingsError(f"the band {low:g} to {high:g} °C is empty", path="band")
+        raise SettingsError(
+            worded("the band {low:g} to {high:g} °C is empty", low=low, high=high),
+            path="band",
+        )
     document: dict[str, Any] = {
         "automation_enabled": True,
         "mode": season,

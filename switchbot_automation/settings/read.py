@@ -23,6 +23,7 @@ import voluptuous as vol
 from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import EARLIEST, LATEST
+from switchbot_automation.languages import reworded, worded
 from switchbot_automation.model import DEFAULT_ZONE, Action
 from switchbot_automation.schedule.sun import SUNRISE, SUNSET, SunTime, available
 from switchbot_automation.schedule.windows import Policy, TimeWindow
@@ -159,12 +160,17 @@ def _window(value: dict[str, Any]) -> TimeWindow:
         parts["policy"] = Policy(**policy)
     first, last = parts.get("first_day"), parts.get("last_day")
     if first and last and last < first:
-        raise vol.Invalid(f"until, {last}, is before from, {first}")
+        raise vol.Invalid(
+            worded("until, {last}, is before from, {first}", last=last, first=first)
+        )
     try:
         return TimeWindow(**parts)
     except ValueError:
         raise vol.Invalid(
-            f"start and end are both {value['start']}; a whole day is 00:00-00:00"
+            worded(
+                "start and end are both {start}; a whole day is 00:00-00:00",
+                start=value["start"],
+            )
         ) from None
 
 
@@ -199,13 +205,17 @@ def _unit(value: dict[str, Any]) -> EquipmentUnit:
     """Make a unit of its converted values, with the options that its kind has."""
     options = KINDS[value["kind"]].options
     for key in value.keys() - _OF_EVERY_UNIT - options:
-        raise vol.Invalid(f"is not for the kind {value['kind']!r}", path=[key])
+        raise vol.Invalid(
+            worded("is not for the kind {kind!r}", kind=value["kind"]), path=[key]
+        )
     return EquipmentUnit(**value)
 
 
 def _flag(_spec: SettingSpec, value: object) -> bool:
     if not isinstance(value, bool):
-        raise vol.Invalid(f"expected true or false, got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected true or false, got {value}", value=shown(value))
+        )
     return value
 
 
@@ -219,7 +229,13 @@ def _number(spec: SettingSpec, value: object) -> float:
     ):
         unit = f" {spec.unit}" if spec.unit else ""
         raise vol.Invalid(
-            f"expected a {spec.kind} from {spec.range}{unit}, got {shown(value)}"
+            worded(
+                "expected a {kind} from {range}{unit}, got {value}",
+                kind=spec.kind,
+                range=spec.range,
+                unit=unit,
+                value=shown(value),
+            )
         )
     # jsonb and JavaScript do not tell 120.0 from 120.
     return int(value) if spec.kind is Kind.WHOLE else float(value)
@@ -230,33 +246,56 @@ def _reserve(spec: SettingSpec, value: object) -> int | str:
         return "auto"
     low, high = spec.bounds or (0, math.inf)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise vol.Invalid(f"expected 'auto' or a whole number, got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected 'auto' or a whole number, got {value}", value=shown(value))
+        )
     if not low <= value <= high or value != int(value):
         raise vol.Invalid(
-            f"expected 'auto' or a whole number from {spec.range} {spec.unit},"
-            f" got {shown(value)}"
+            worded(
+                "expected 'auto' or a whole number from {range} {unit}, got {value}",
+                range=spec.range,
+                unit=spec.unit,
+                value=shown(value),
+            )
         )
     return int(value)
 
 
 def _choice(spec: SettingSpec, value: object) -> str:
     if not isinstance(value, str) or value not in spec.choices:
-        raise vol.Invalid(f"expected one of {spec.range}, got {shown(value)}")
+        raise vol.Invalid(
+            worded(
+                "expected one of {range}, got {value}",
+                range=spec.range,
+                value=shown(value),
+            )
+        )
     return value
 
 
 def _timezone(_spec: SettingSpec, value: object) -> ZoneInfo:
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TIMEZONE:
         raise vol.Invalid(
-            f"expected the name of a timezone, as 'Europe/Paris', got {shown(value)}"
+            worded(
+                "expected the name of a timezone, as 'Europe/Paris', got {value}",
+                value=shown(value),
+            )
         )
     try:
         return zone_of(value)
     except (KeyError, ValueError, OSError) as exc:
         near = nearest(value, available_timezones())
-        hint = f"; did you mean {near!r}?" if near else ", as 'Europe/Paris'"
+        hint = (
+            worded("; did you mean {near!r}?", near=near)
+            if near
+            else worded(", as 'Europe/Paris'")
+        )
         raise vol.Invalid(
-            f"expected the IANA name of a timezone, got {shown(value)}{hint}"
+            worded(
+                "expected the IANA name of a timezone, got {value}{hint}",
+                value=shown(value),
+                hint=hint,
+            )
         ) from exc
 
 
@@ -265,7 +304,9 @@ def _edge(spec: SettingSpec, value: object) -> time | SunTime:
         return _sun_time(spec, value)
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise vol.Invalid(f"expected a time as '07:30', got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected a time as '07:30', got {value}", value=shown(value))
+        )
     hour, minute, second = (int(part or 0) for part in match.groups())
     return time(hour, minute, second)
 
@@ -276,16 +317,20 @@ def _sun_time(spec: SettingSpec, value: str) -> SunTime:
     minutes = int(match[2] or 0) if match else None
     if match is None or minutes is None or not low <= minutes <= high:
         raise vol.Invalid(
-            f"expected a time as '07:30' or by the sun as 'sunset-30', {spec.range}"
-            f" minutes, got {shown(value)}"
+            worded(
+                "expected a time as '07:30' or by the sun as 'sunset-30', "
+                "{range} minutes, got {value}",
+                range=spec.range,
+                value=shown(value),
+            )
         )
     if not available():
-        raise vol.Invalid("sun times need the extra switchbot-automation[sun]")
+        raise vol.Invalid(worded("sun times need the extra switchbot-automation[sun]"))
     return SunTime(match[1], minutes)
 
 
 def _date(_spec: SettingSpec, value: object) -> date:
-    expected = f"expected a day as '2026-10-01', got {shown(value)}"
+    expected = worded("expected a day as '2026-10-01', got {value}", value=shown(value))
     if not isinstance(value, str) or not _DATE.fullmatch(value):
         raise vol.Invalid(expected)
     try:
@@ -300,9 +345,16 @@ def _date(_spec: SettingSpec, value: object) -> date:
 def _list(spec: SettingSpec, value: object) -> list[Any]:
     low, high = spec.bounds or (0, math.inf)
     if not isinstance(value, list):
-        raise vol.Invalid(f"expected a list, got {shown(value)}")
+        raise vol.Invalid(worded("expected a list, got {value}", value=shown(value)))
     if not low <= len(value) <= high:
-        raise vol.Invalid(f"expected {low:g} to {high:g} entries, got {len(value)}")
+        raise vol.Invalid(
+            worded(
+                "expected {low:g} to {high:g} entries, got {number}",
+                low=low,
+                high=high,
+                number=len(value),
+            )
+        )
     return value
 
 
@@ -311,7 +363,10 @@ def _days(spec: SettingSpec, value: object) -> frozenset[int]:
     for index, day in enumerate(days):
         if isinstance(day, bool) or not isinstance(day, int) or not 0 <= day <= _SUNDAY:
             raise vol.Invalid(
-                f"expected a day from 0 (Monday) to 6 (Sunday), got {shown(day)}",
+                worded(
+                    "expected a day from 0 (Monday) to 6 (Sunday), got {day}",
+                    day=shown(day),
+                ),
                 path=[index],
             )
     return frozenset(days)
@@ -323,7 +378,10 @@ def _hosts(spec: SettingSpec, value: object) -> frozenset[str]:
         name = host.lower() if isinstance(host, str) else ""
         if not _HOST.fullmatch(name):
             raise vol.Invalid(
-                f"expected a host without scheme, port and path, got {shown(host)}",
+                worded(
+                    "expected a host without scheme, port and path, got {host}",
+                    host=shown(host),
+                ),
                 path=[index],
             )
         hosts.add(name)
@@ -335,7 +393,11 @@ def _cascade(spec: SettingSpec, value: object) -> tuple[str, ...]:
     for index, rung in enumerate(rungs):
         if rung not in spec.choices or rung in rungs[:index]:
             raise vol.Invalid(
-                f"expected some of {spec.range}, each once, got {shown(rung)}",
+                worded(
+                    "expected some of {range}, each once, got {rung}",
+                    range=spec.range,
+                    rung=shown(rung),
+                ),
                 path=[index],
             )
     return tuple(rungs)
@@ -346,7 +408,10 @@ def _names(spec: SettingSpec, value: object) -> tuple[str, ...]:
     for index, name in enumerate(names):
         if not isinstance(name, str) or name in names[:index]:
             raise vol.Invalid(
-                f"expected names of zones, each once, got {shown(name)}", path=[index]
+                worded(
+                    "expected names of zones, each once, got {name}", name=shown(name)
+                ),
+                path=[index],
             )
     return tuple(names)
 
@@ -361,7 +426,11 @@ def _device_ids(spec: SettingSpec, value: object) -> tuple[str, ...]:
             or device_id in ids[:index]
         ):
             raise vol.Invalid(
-                f"expected device ids, each once, got {shown(device_id)}", path=[index]
+                worded(
+                    "expected device ids, each once, got {device_id}",
+                    device_id=shown(device_id),
+                ),
+                path=[index],
             )
     return tuple(ids)
 
@@ -369,11 +438,21 @@ def _device_ids(spec: SettingSpec, value: object) -> tuple[str, ...]:
 def _text(pattern: re.Pattern[str], what: str, spec: SettingSpec, value: object) -> str:
     _, longest = spec.bounds or (0, math.inf)
     if not isinstance(value, str):
-        raise vol.Invalid(f"expected {what}, got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected {what}, got {value}", what=what, value=shown(value))
+        )
     if len(value) > longest:
-        raise vol.Invalid(f"expected at most {longest} characters, got {len(value)}")
+        raise vol.Invalid(
+            worded(
+                "expected at most {longest} characters, got {number}",
+                longest=longest,
+                number=len(value),
+            )
+        )
     if not pattern.fullmatch(value):
-        raise vol.Invalid(f"expected {what}, got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected {what}, got {value}", what=what, value=shown(value))
+        )
     return value
 
 
@@ -382,7 +461,7 @@ def _named(value: object) -> str | None:
     try:
         return named_secret(value)
     except ValueError as error:
-        raise vol.Invalid(str(error), path=["secret"]) from None
+        raise vol.Invalid(reworded(error), path=["secret"]) from None
 
 
 def _secret(what: str, spec: SettingSpec, value: object) -> str:
@@ -397,7 +476,13 @@ def _secret(what: str, spec: SettingSpec, value: object) -> str:
         or " " in value
         or not 0 < len(value) <= longest
     ):
-        raise vol.Invalid(f"expected {what} of at most {longest:g} characters")
+        raise vol.Invalid(
+            worded(
+                "expected {what} of at most {longest:g} characters",
+                what=what,
+                longest=longest,
+            )
+        )
     return value
 
 
@@ -409,7 +494,7 @@ def _by_action(
     text: Callable[[SettingSpec, object], str], spec: SettingSpec, value: object
 ) -> Mapping[Action, str]:
     if not isinstance(value, Mapping):
-        raise vol.Invalid(f"expected an object, got {shown(value)}")
+        raise vol.Invalid(worded("expected an object, got {value}", value=shown(value)))
     given: dict[Action, str] = {}
     errors = []
     for key, each in value.items():
@@ -418,8 +503,14 @@ def _by_action(
         except ValueError:
             known = list(Action)
             near = nearest(key, known)
-            hint = f"did you mean {near!r}?" if near else ", ".join(known)
-            errors.append(vol.Invalid(f"no such action; {hint}", path=[key]))
+            hint = (
+                worded("did you mean {near!r}?", near=near)
+                if near
+                else ", ".join(known)
+            )
+            errors.append(
+                vol.Invalid(worded("no such action; {hint}", hint=hint), path=[key])
+            )
             continue
         try:
             checked = text(spec, each)
@@ -436,7 +527,13 @@ def _by_action(
 
 def _by_name(spec: SettingSpec, value: object) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise vol.Invalid(f"expected an {spec.kind} by name, got {shown(value)}")
+        raise vol.Invalid(
+            worded(
+                "expected an {kind} by name, got {value}",
+                kind=spec.kind,
+                value=shown(value),
+            )
+        )
     low, high = spec.bounds or (1, math.inf)
     for name in value:
         if (
@@ -446,8 +543,12 @@ def _by_name(spec: SettingSpec, value: object) -> Mapping[str, object]:
             or name != name.strip()
         ):
             raise vol.Invalid(
-                f"expected a name of {spec.range} characters without spaces around it,"
-                f" got {shown(name)}",
+                worded(
+                    "expected a name of {range} characters without spaces around it, "
+                    "got {name}",
+                    range=spec.range,
+                    name=shown(name),
+                ),
                 path=[str(name)[:SHOWN_CHARACTERS]],
             )
     return value
@@ -455,7 +556,9 @@ def _by_name(spec: SettingSpec, value: object) -> Mapping[str, object]:
 
 def _overrides(_spec: SettingSpec, value: object) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise vol.Invalid(f"expected an object of settings, got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected an object of settings, got {value}", value=shown(value))
+        )
     return value
 
 
@@ -540,7 +643,7 @@ class _UnknownKeyError(vol.Invalid):
 
     def describe(self) -> str:
         near = nearest(self.path[-1], self.known, however_far=True)
-        return f"{_UNKNOWN}; did you mean {near!r}?"
+        return worded("{unknown}; did you mean {near!r}?", unknown=_UNKNOWN, near=near)
 
 
 def _refuse_unknown(known: tuple[str, ...], _value: object) -> None:
@@ -548,12 +651,14 @@ def _refuse_unknown(known: tuple[str, ...], _value: object) -> None:
 
 
 def _refuse_in_zone(_value: object) -> None:
-    raise vol.Invalid("is for the whole home; move it to the top of the document")
+    raise vol.Invalid(
+        worded("is for the whole home; move it to the top of the document")
+    )
 
 
 def _object(schema: vol.Schema, value: object) -> Any:
     if not isinstance(value, Mapping):
-        raise vol.Invalid(f"expected an object, got {shown(value)}")
+        raise vol.Invalid(worded("expected an object, got {value}", value=shown(value)))
     return schema(dict(value))
 
 
@@ -587,7 +692,9 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
         # two thirds of the memory of the whole.
         key: Any = spec.key
         if spec.required:
-            key = vol.Required(spec.key, msg=f"is missing: {spec.meaning}")
+            key = vol.Required(
+                spec.key, msg=worded("is missing: {meaning}", meaning=spec.meaning)
+            )
         schema[key] = convert
         schema.update(dict.fromkeys(spec.aliases, convert))
     known = tuple(name for spec in rows for name in (spec.key, *spec.aliases))
@@ -665,8 +772,7 @@ def _unstorable(document: object) -> Iterator[SettingsError]:
     """Yield what no store would take, as a number of NumPy's: it is refused here too."""
     found = problem_of(dict(document)) if isinstance(document, Mapping) else None
     if found is not None:
-        message = str(found).removeprefix(f"{found.path}: ")
-        yield SettingsError(message, path=found.path)
+        yield SettingsError(found.words, path=found.path)
 
 
 def load(
@@ -770,18 +876,17 @@ def _shadow(
         return None, []
     over = document["shadow"]
     if "shadow" in over:
-        return None, [SettingsError("casts no shadow itself", path="shadow.shadow")]
+        return None, [
+            SettingsError(worded("casts no shadow itself"), path="shadow.shadow")
+        ]
     settings, errors = load(
         written_over({key: document[key] for key in document if key != "shadow"}, over)
     )
     if settings is not None and set(settings.zones) != set(zones):
-        message = "must be of the same zones"
+        message = worded("must be of the same zones")
         return None, [SettingsError(message, path="shadow.zones")]
     return settings, [
-        SettingsError(
-            str(error).removeprefix(f"{error.path}: "), path=f"shadow.{error.path}"
-        )
-        for error in errors
+        SettingsError(error.words, path=f"shadow.{error.path}") for error in errors
     ]
 
 
@@ -901,7 +1006,11 @@ def _further_name(name: str, number: int) -> str:
 
 def _name_taken(name: str) -> SettingsError:
     return SettingsError(
-        f"is what a further unit of another zone is called: {name!r}; rename the zone",
+        worded(
+            "is what a further unit of another zone is called: {name!r}; "
+            "rename the zone",
+            name=name,
+        ),
         path=dotted(("zones", name)),
     )
 
@@ -974,7 +1083,7 @@ def _twice_equipped(*parts: _Part) -> Iterator[SettingsError]:
     for part in parts:
         if part.values.get("aircon_device_id") and part.values.get("equipment"):
             yield SettingsError(
-                "is short for equipment of the kind aircon; keep one of them",
+                worded("is short for equipment of the kind aircon; keep one of them"),
                 path=dotted((*part.path, "aircon_device_id")),
             )
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import worded
 from switchbot_automation.settings.checks import dotted
 from switchbot_automation.settings.table import settings_table
 from switchbot_automation.units import CELSIUS, from_celsius, to_celsius, unit_of
@@ -121,7 +122,12 @@ def _out_of_range(
             low, high = (from_celsius(bound) for bound in bounds)
             if not low <= each <= high:
                 yield SettingsError(
-                    f"{shown(each)} is not from {low:g} to {high:g} °F",
+                    worded(
+                        "{each} is not from {low:g} to {high:g} °F",
+                        each=shown(each),
+                        low=low,
+                        high=high,
+                    ),
                     path=dotted((*path, key)),
                 )
         elif key != _RULES and (path or key not in (*_OF_OTHERS, "shadow")):

@@ -24,6 +24,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from switchbot_automation.languages import worded
 from switchbot_automation.urls import SecretName, mask_url, named_secret
 from switchbot_store.secrets import has_url, is_secret_name, is_url_name
 
@@ -238,8 +239,10 @@ def _refuse_other_ways(given: Any, restored: Any, stored: Any) -> None:
         secret = repr(way.secret)
         if any((secret, address) not in before for address in way.addresses):
             raise SecretMaskError(
-                "a secret that would be sent to another address than before; write the"
-                " value itself, or change it in the store itself",
+                worded(
+                    "a secret that would be sent to another address than before; "
+                    "write the value itself, or change it in the store itself"
+                ),
                 path=way.path,
                 conflict=False,
             )
@@ -341,7 +344,9 @@ class SecretMaskError(ValueError):
     """
 
     def __init__(self, problem: str, *, path: str, conflict: bool) -> None:
-        super().__init__(f"{path}: {problem}" if path else problem)
+        super().__init__(
+            worded("{path}: {message}", path=path, message=problem) if path else problem
+        )
         self.problem = problem
         self.path = path
         self.conflict = conflict
@@ -455,15 +460,19 @@ class SecretMasks:
             return self._secret_of(value, path, hidden, there)
         if _IDENTIFIED.fullmatch(value) and value not in there.plain:
             raise SecretMaskError(
-                "a masked value that stands for nothing that is stored now; read the"
-                " settings again, or write the value itself",
+                worded(
+                    "a masked value that stands for nothing that is stored now; read "
+                    "the settings again, or write the value itself"
+                ),
                 path=path,
                 conflict=True,
             )
         if _mask(value, hidden) is not None:
             raise SecretMaskError(
-                "a masked value that was changed, or names nothing that is stored; write"
-                " the value itself",
+                worded(
+                    "a masked value that was changed, or names nothing that is "
+                    "stored; write the value itself"
+                ),
                 path=path,
                 conflict=False,
             )
@@ -473,8 +482,10 @@ class SecretMasks:
         found = there.known[mask]
         if len(found) > 1:
             raise SecretMaskError(
-                "a masked value that may stand for several secrets; write the value"
-                " itself",
+                worded(
+                    "a masked value that may stand for several secrets; write the "
+                    "value itself"
+                ),
                 path=path,
                 conflict=True,
             )
@@ -484,8 +495,10 @@ class SecretMasks:
         told = hidden is _Hidden.PLAIN and found[0] not in there.told
         if told or shown is None or not (shown == mask or shown.startswith(MASK)):
             raise SecretMaskError(
-                "a secret that could be read where it stands here; write the value"
-                " itself, or put it under a key such as token or url",
+                worded(
+                    "a secret that could be read where it stands here; write the "
+                    "value itself, or put it under a key such as token or url"
+                ),
                 path=path,
                 conflict=False,
             )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.instants import parse_instant
+from switchbot_automation.languages import worded
 from switchbot_automation.model import (
     CommandResult,
     CommandStatus,
@@ -108,8 +109,11 @@ def read_readings(lines: Iterable[str]) -> RecordedReadings:
     missing = [name for name in _COLUMNS if name not in (table.fieldnames or ())]
     if missing:
         raise ReadingsError(
-            f"column {', '.join(missing)} is missing; "
-            f"the first line must name {', '.join(_COLUMNS)}"
+            worded(
+                "column {missing} is missing; the first line must name {columns}",
+                missing=", ".join(missing),
+                columns=", ".join(_COLUMNS),
+            )
         )
     readings: list[RecordedReading] = []
     bad_rows: list[BadRow] = []
@@ -128,12 +132,14 @@ def _reading(row: Mapping[str, str | None], after: datetime | None) -> RecordedR
     try:
         at = parse_instant(stamp)
     except ValueError as error:
-        raise ValueError(f"timestamp {error}") from None
+        raise ValueError(worded("timestamp {error}", error=error)) from None
     if after is not None and at < after:
-        raise ValueError(f"timestamp {stamp!r} is earlier than the row before")
+        raise ValueError(
+            worded("timestamp {stamp!r} is earlier than the row before", stamp=stamp)
+        )
     temperature = _number(row["temperature_c"], "temperature_c")
     if temperature is None:
-        raise ValueError("temperature_c is empty")
+        raise ValueError(worded("temperature_c is empty"))
     return RecordedReading(
         at, temperature, _number(row["humidity_pct"], "humidity_pct")
     )
@@ -145,9 +151,13 @@ def _number(text: str | None, column: str) -> float | None:
     try:
         number = float(text)
     except ValueError as error:
-        raise ValueError(f"{column} {text!r} is not a number") from error
+        raise ValueError(
+            worded("{column} {text!r} is not a number", column=column, text=text)
+        ) from error
     if not math.isfinite(number):
-        raise ValueError(f"{column} {text!r} is not finite")
+        raise ValueError(
+            worded("{column} {text!r} is not finite", column=column, text=text)
+        )
     return number
 
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from switchbot_automation.cloud.catalog import catalog
 from switchbot_automation.engine.tell.record import history_of, threaded
+from switchbot_automation.languages import worded
 from switchbot_automation.web.api.events import events
 from switchbot_automation.web.credentials import Sessions, credentials_of
 from switchbot_automation.web.guard import Access
@@ -75,11 +76,17 @@ def create_app(
     beside `host_authenticates`.
     """
     if token is not None and host_authenticates:
-        raise ValueError("token: the host authenticates, so nothing would ask for it")
+        raise ValueError(
+            worded("token: the host authenticates, so nothing would ask for it")
+        )
     if webhook_secret is not None and len(webhook_secret) < _LEAST_SECRET_CHARACTERS:
         raise ValueError(
-            f"webhook_secret: at least {_LEAST_SECRET_CHARACTERS} characters, such as "
-            "those of switchbot_automation.cloud.events.events.new_webhook_secret()"
+            worded(
+                "webhook_secret: at least {least_secret_characters} characters, "
+                "such as those of "
+                "switchbot_automation.cloud.events.events.new_webhook_secret()",
+                least_secret_characters=_LEAST_SECRET_CHARACTERS,
+            )
         )
     if webhook_secret is not None:
         # Else the first event, and all that the loop has to do, would wait for it.
@@ -145,7 +152,7 @@ def rotate_token(app: web.Application, *tokens: str) -> None:
     """
     credentials = app[SITE].credentials
     if credentials is None:
-        raise ValueError("token: the application was made without one")
+        raise ValueError(worded("token: the application was made without one"))
     credentials.rotate(*tokens)
 
 

@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from switchbot_automation.cloud.events.events import same_secret
+from switchbot_automation.languages import worded
 from switchbot_store import StoreError
 
 if TYPE_CHECKING:
@@ -63,13 +64,16 @@ class Credentials:
     def rotate(self, *tokens: str) -> None:
         """Take other tokens from now on. Raises ValueError, and then nothing changed."""
         if not tokens:
-            raise ValueError("token: at least one")
+            raise ValueError(worded("token: at least one"))
         for token in tokens:
             if len(token) < LEAST_CHARACTERS or token.strip() != token:
                 raise ValueError(
-                    f"token: at least {LEAST_CHARACTERS} characters without spaces"
-                    " around them, such as those of `python -c 'import secrets; "
-                    "print(secrets.token_urlsafe())'`"
+                    worded(
+                        "token: at least {least_characters} characters without spaces "
+                        "around them, such as those of `python -c 'import secrets; "
+                        "print(secrets.token_urlsafe())'`",
+                        least_characters=LEAST_CHARACTERS,
+                    )
                 )
         self._tokens = tokens
         self._keys = tuple(

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from switchbot_automation.languages import AUTO
+from switchbot_automation.languages import AUTO, worded
 from switchbot_automation.units import CELSIUS
 
 if TYPE_CHECKING:
@@ -311,9 +311,13 @@ def admit(
     elif request.headers.get("Sec-Fetch-Site") == "cross-site" and (
         request.headers.get("Sec-Fetch-Mode") != "navigate"
     ):
-        raise RequestRefusedError(403, "cross_site", "another site asks for this")
+        raise RequestRefusedError(
+            403, "cross_site", worded("another site asks for this")
+        )
     if writes and site.read_only:
-        raise RequestRefusedError(403, "read_only", "nothing can be changed here")
+        raise RequestRefusedError(
+            403, "read_only", worded("nothing can be changed here")
+        )
 
 
 def _may_be_nobody(site: Entrance, request: web.Request, access: Access) -> bool:
@@ -326,15 +330,15 @@ def _may_be_nobody(site: Entrance, request: web.Request, access: Access) -> bool
 
 def _unknown(site: Entrance) -> RequestRefusedError:
     if site.credentials is None:
-        message = (
-            "only this machine is answered while no token is set; a proxy counts as "
-            "another machine"
+        message = worded(
+            "only this machine is answered while no token is set; a proxy "
+            "counts as another machine"
         )
         return RequestRefusedError(403, "not_local", message, close=True)
     return RequestRefusedError(
         401,
         "unauthorized",
-        "send `Authorization: Bearer TOKEN`, or log in on the page",
+        worded("send `Authorization: Bearer TOKEN`, or log in on the page"),
         headers={"WWW-Authenticate": 'Bearer realm="switchbot-automation"'},
         close=True,
     )
@@ -345,7 +349,7 @@ def too_many() -> RequestRefusedError:
     return RequestRefusedError(
         429,
         "too_many",
-        "too many requests without a token, or with a wrong one, from there",
+        worded("too many requests without a token, or with a wrong one, from there"),
         headers={"Retry-After": "60"},
         close=True,
     )
@@ -363,5 +367,5 @@ def _from_own_pages(request: web.Request) -> None:
         return  # no browser
     if not own:
         raise RequestRefusedError(
-            403, "cross_site", "this was sent by a page of another site"
+            403, "cross_site", worded("this was sent by a page of another site")
         )

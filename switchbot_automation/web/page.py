@@ -21,6 +21,7 @@ from switchbot_automation.languages import (
     page_catalogue,
     speaking,
     translated,
+    worded,
 )
 from switchbot_automation.units import CELSIUS, SYMBOLS
 from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
@@ -146,7 +147,7 @@ async def static(request: web.Request) -> web.Response:
     """One of the page's files."""
     name = request.match_info["name"]
     if name not in NAMES or name.endswith(".html"):
-        raise RequestRefusedError(404, "not_found", "Not Found")
+        raise RequestRefusedError(404, "not_found", worded("Not Found"))
     return _answer(request, name)
 
 
@@ -159,10 +160,13 @@ async def login(request: web.Request) -> web.Response:
     """Take the token from the form and give a session for it."""
     site = entrance_of(request)
     if site.credentials is None:
-        raise RequestRefusedError(404, "no_login", "no token is set here")
+        raise RequestRefusedError(404, "no_login", worded("no token is set here"))
     if request.content_type != _FORM:
         raise RequestRefusedError(
-            415, "not_a_form", f"send Content-Type: {_FORM}", close=True
+            415,
+            "not_a_form",
+            worded("send Content-Type: {form}", form=_FORM),
+            close=True,
         )
     body = await read_body(request, 4096)
     if not site.credentials.is_token(_token_of(body)):

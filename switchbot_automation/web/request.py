@@ -25,7 +25,10 @@ from switchbot_automation.languages import (
     LANGUAGES,
     asked_for,
     chosen,
+    error_words,
+    reworded,
     speaking,
+    worded,
 )
 from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
 from switchbot_automation.units import measuring
@@ -155,7 +158,7 @@ def answered(
                 _LOGGER.exception("a %s request failed", request.method)
                 return refusal(
                     RequestRefusedError(
-                        500, "failed", "the request failed; see the log"
+                        500, "failed", worded("the request failed; see the log")
                     )
                 )
 
@@ -195,7 +198,12 @@ def as_json(
 
 def refusal(error: RequestRefusedError) -> web.Response:
     """Answer with an error, as JSON."""
-    body = {"error": error.code, "message": str(error), **error.details}
+    body = {
+        "error": error.code,
+        "message": str(error),
+        "text": error_words(error),
+        **error.details,
+    }
     response = as_json(body, status=error.status, headers=error.headers)
     if error.close:
         response.force_close()
@@ -219,18 +227,18 @@ def _http(error: web.HTTPException) -> web.StreamResponse:
 def _known(error: Exception) -> RequestRefusedError:
     if isinstance(error, UnknownZoneError):
         return RequestRefusedError(
-            404, "unknown_zone", str(error), known=list(error.known)
+            404, "unknown_zone", reworded(error), known=list(error.known)
         )
     if isinstance(error, SettingsError):
-        return RequestRefusedError(422, "settings", str(error), path=error.path)
+        return RequestRefusedError(422, "settings", reworded(error), path=error.path)
     if isinstance(error, StoreConflictError):
-        message = "the settings were changed meanwhile; read them again"
+        message = worded("the settings were changed meanwhile; read them again")
         return RequestRefusedError(412, "changed_meanwhile", message)
     if isinstance(error, StoreDataError | StoreConfigError):
-        return RequestRefusedError(422, "refused_by_the_store", str(error))
+        return RequestRefusedError(422, "refused_by_the_store", reworded(error))
     if isinstance(error, StoreError):
-        return RequestRefusedError(503, "store_unavailable", str(error))
-    return RequestRefusedError(500, "failed", str(error))
+        return RequestRefusedError(503, "store_unavailable", reworded(error))
+    return RequestRefusedError(500, "failed", reworded(error))
 
 
 def compressed(body: bytes, content_type: str) -> bytes | None:
@@ -329,7 +337,7 @@ async def read_body(request: web.Request, limit: int = BODY_BYTES) -> bytes:
     seconds = entrance_of(request).body_seconds
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise RequestRefusedError(
-            415, "encoded", "the body must not be compressed", close=True
+            415, "encoded", worded("the body must not be compressed"), close=True
         )
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
@@ -344,13 +352,16 @@ async def read_body(request: web.Request, limit: int = BODY_BYTES) -> bytes:
                 chunks.append(chunk)
     except TimeoutError:
         raise RequestRefusedError(
-            408, "too_slow", f"the body took longer than {seconds:g} s", close=True
+            408,
+            "too_slow",
+            worded("the body took longer than {seconds:g} s", seconds=seconds),
+            close=True,
         ) from None
     return b"".join(chunks)
 
 
 def _too_large(limit: int) -> RequestRefusedError:
-    message = f"the body is longer than {limit} bytes"
+    message = worded("the body is longer than {limit} bytes", limit=limit)
     return RequestRefusedError(413, "too_large", message, close=True)
 
 
@@ -361,7 +372,7 @@ async def read_json(request: web.Request, limit: int = BODY_BYTES) -> dict[str, 
     """
     if request.content_type != "application/json":
         raise RequestRefusedError(
-            415, "not_json", "send Content-Type: application/json", close=True
+            415, "not_json", worded("send Content-Type: application/json"), close=True
         )
     return json_object(await read_body(request, limit))
 
@@ -372,14 +383,17 @@ def json_object(body: bytes) -> dict[str, Any]:
         found = orjson.loads(body)
     except ValueError as error:
         raise RequestRefusedError(
-            400, "not_json", f"the body is no JSON: {error}"
+            400, "not_json", worded("the body is no JSON: {error}", error=error)
         ) from error
     if not isinstance(found, dict):
         raise RequestRefusedError(
-            400, "not_an_object", "the body must be a JSON object"
+            400, "not_an_object", worded("the body must be a JSON object")
         )
     if is_too_deep(found):
-        message = f"the body has more than {MOST_LEVELS} levels in one another"
+        message = worded(
+            "the body has more than {most_levels} levels in one another",
+            most_levels=MOST_LEVELS,
+        )
         raise RequestRefusedError(422, "too_deep", message)
     return found
 
@@ -393,7 +407,9 @@ def instant_of(request: web.Request, name: str) -> datetime | None:
         # In a query a plus sign that nobody escaped is a space.
         return parse_instant(given.replace(" ", "+"))
     except ValueError as error:
-        raise RequestRefusedError(422, name, f"{name}: {error}") from None
+        raise RequestRefusedError(
+            422, name, worded("{name}: {error}", name=name, error=error)
+        ) from None
 
 
 def number_of(
@@ -406,5 +422,9 @@ def number_of(
     except ValueError:
         number = least - 1
     if not least <= number <= most:
-        raise RequestRefusedError(422, name, f"{name}: {least:g} to {most:g}")
+        raise RequestRefusedError(
+            422,
+            name,
+            worded("{name}: {least:g} to {most:g}", name=name, least=least, most=most),
+        )
     return number

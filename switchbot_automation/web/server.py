@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from switchbot_automation.languages import worded
 from switchbot_automation.web.access_log import RedactingAccessLogger, quiet_logger
 from switchbot_automation.web.app import create_app
 from switchbot_automation.web.guard import Entrance, is_own_name, network_of
@@ -91,7 +92,10 @@ def refuse_unseen(host: str, *, known: object) -> None:
     """Raise ValueError for an address beyond this machine where nobody is `known`."""
     if not (known or is_own_name(f"[{host}]" if ":" in host else host)):
         raise ValueError(
-            f"{host}: beyond this machine nobody is answered without a token"
+            worded(
+                "{host}: beyond this machine nobody is answered without a token",
+                host=host,
+            )
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from switchbot_automation.languages import reworded, worded
 from switchbot_store import StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Shared:
             if last is None:
                 raise
             slow = isinstance(error, asyncio.InvalidStateError)
-            why = "it takes long to answer" if slow else str(error)
+            why = worded("it takes long to answer") if slow else reworded(error)
             return Answer(orjson.loads(last), why)
         return Answer(value, None)
 

@@ -59,6 +59,7 @@ from switchbot_store.history.readings.model import (
     checked_reading,
 )
 from switchbot_store.instants import EARLIEST, LATEST, parse_instant
+from switchbot_store.languages import reworded, worded
 from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
@@ -328,18 +329,27 @@ class BackupReader:
                         raise self._damaged("a line is cut off")
                     yield line
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise self._damaged(str(error)) from error
+            raise self._damaged(reworded(error)) from error
         except OSError as error:
-            raise StoreUnavailableError(f"cannot read {self.path}: {error}") from error
+            raise StoreUnavailableError(
+                worded("cannot read {path}: {error}", path=self.path, error=error)
+            ) from error
 
     def _header(self, line: bytes) -> Mapping[str, Any]:
         header = self._parsed(line, 1)
         if header.get("format") != FORMAT:
-            raise StoreDataError(f"{self.path} is no backup of this program")
+            raise StoreDataError(
+                worded("{path} is no backup of this program", path=self.path)
+            )
         if header.get("version") not in range(1, VERSION + 1):
             raise StoreDataError(
-                f"{self.path} is a backup of version {header.get('version')}, this"
-                f" program knows {VERSION}: upgrade the program"
+                worded(
+                    "{path} is a backup of version {get}, this program knows "
+                    "{version}: upgrade the program",
+                    path=self.path,
+                    get=header.get("version"),
+                    version=VERSION,
+                )
             )
         return header
 
@@ -353,13 +363,15 @@ class BackupReader:
         return record
 
     def _damaged(self, how: str) -> StoreDataError:
-        return StoreDataError(f"{self.path} is damaged: {how}")
+        return StoreDataError(
+            worded("{path} is damaged: {how}", path=self.path, how=how)
+        )
 
 
 def _document(body: dict[str, Any]) -> BackedUpDocument:
     key = validate_key(body["key"])
     if is_internal(key):
-        raise StoreDataError(f"{key!r} is internal")
+        raise StoreDataError(worded("{key!r} is internal", key=key))
     at = body["updated_at"]
     updated_at = parse_instant(at) if at else None
     data = decode(encode(body["data"]), key=key)

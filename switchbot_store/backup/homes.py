@@ -9,6 +9,7 @@ from switchbot_store.codec import HOMES
 from switchbot_store.errors import HistoryError, StoreConflictError
 from switchbot_store.history.home import HomeBackend
 from switchbot_store.homes import HomeStore, checked_home, home_of, prefixes_of
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     import os
@@ -91,5 +92,7 @@ def delete_home(
         for key in store.keys_with(prefix):
             raise StoreConflictError(key, store.get_entry(key).revision)
     for zone in () if history is None else history.backend.zones(f"{home}/"):
-        raise HistoryError(f"somebody still records for the zone {zone!r}")
+        raise HistoryError(
+            worded("somebody still records for the zone {zone!r}", zone=zone)
+        )
     return HomeRemoved(documents, rows)

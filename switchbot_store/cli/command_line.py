@@ -30,6 +30,7 @@ from switchbot_store.cli.output import (
 from switchbot_store.languages import (
     ENGLISH,
     catalogue,
+    error_words,
     of_environment,
     speak,
     speaking,
@@ -229,7 +230,7 @@ def _tell_of_abort(told_as_json: bool) -> None:
 
 
 def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return error_words(error) or type(error).__name__
 
 
 def _in_words(error: click.ClickException) -> str:

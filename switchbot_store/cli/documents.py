@@ -34,6 +34,7 @@ from switchbot_store.failover.mirror import read_mirror
 from switchbot_store.files.formats import ENDINGS
 from switchbot_store.files.store import JsonStore
 from switchbot_store.homes import prefix_of
+from switchbot_store.languages import error_words
 from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def read(config: StoreConfig, key: str) -> Entry:
         entry = _local_copy(config, home + key)
         if entry is None:
             raise
-        warn(str(error))
+        warn(error_words(error))
         return entry
 
 
@@ -203,7 +204,7 @@ def checked_key(key: str) -> str:
     try:
         return validate_key(key)
     except StoreDataError as error:
-        raise Misuse(str(error)) from error
+        raise Misuse(error_words(error)) from error
 
 
 def warn_of_problem(key: str, data: Document) -> None:
@@ -223,7 +224,7 @@ def problem_of(key: str, data: Document) -> str | None:
         try:
             check(data)
         except Exception as error:  # noqa: BLE001 - a check of somebody else's says no in its own words
-            return str(error) or type(error).__name__
+            return error_words(error) or type(error).__name__
     return None
 
 
@@ -274,7 +275,7 @@ def _encoded(data: Document) -> bytes:
     try:
         return encode(data)
     except StoreDataError as error:
-        raise Misuse(str(error)) from error
+        raise Misuse(error_words(error)) from error
 
 
 def _keep(key: str, text: str) -> Path:

@@ -35,7 +35,7 @@ from switchbot_store.files.places import is_there, write_refusal
 from switchbot_store.files.store import JsonStore
 from switchbot_store.history.present import leap_of, present
 from switchbot_store.history.sqlite.store import SqliteHistory
-from switchbot_store.languages import later
+from switchbot_store.languages import error_words, later
 from switchbot_store.languages import translated as _
 from switchbot_store.model import Entry
 
@@ -134,7 +134,7 @@ def _postgres(config: StoreConfig) -> Health:
         spilled = opening.spilled_rows(config)
         behind = is_behind(config.directory)
     except StoreError as error:
-        local.append(str(error))
+        local.append(error_words(error))
     refuses = bool(local)
     if behind:
         local.append(BEHIND)  # and takes writes all the same
@@ -142,9 +142,11 @@ def _postgres(config: StoreConfig) -> Health:
     try:
         facts = inspection.facts((*_NAMES, *(mirrored.keys() - set(_NAMES))))
     except StoreError as error:
-        found = _away(config, inspection.description, str(error), waiting, spilled)
+        found = _away(
+            config, inspection.description, error_words(error), waiting, spilled
+        )
         if local:
-            found = replace(found, last_error="; ".join([str(error), *local]))
+            found = replace(found, last_error="; ".join([error_words(error), *local]))
             if refuses and _needs_disk(config):
                 found = replace(found, status="error")
         # A refused password is no outage: a host that starts now gets no store.
@@ -216,7 +218,7 @@ def _postgres_doubt(config: StoreConfig, facts: DatabaseFacts) -> str | None:
     try:
         return clock_doubt(backend, config)
     except StoreError as error:
-        return str(error)
+        return error_words(error)
     finally:
         backend.close()
 
@@ -368,7 +370,7 @@ def _rows(config: StoreConfig) -> Part:
             backend.name,
             reachable=False,
             pending=spilled,
-            last_error=str(error),
+            last_error=error_words(error),
         )
     finally:
         backend.close()

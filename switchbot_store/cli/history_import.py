@@ -30,6 +30,7 @@ from switchbot_store.factory import FILE_NAME
 from switchbot_store.history.model import RowKey
 from switchbot_store.history.phone_app.export import AppExport
 from switchbot_store.history.phone_app.overlap import written
+from switchbot_store.languages import error_words
 from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
@@ -133,9 +134,9 @@ def _export(path: Path, zone: str, timezone: str, date_order: Any) -> AppExport:
     try:
         return AppExport(path, zone=zone, timezone=timezone, date_order=date_order)
     except StoreConfigError as error:
-        raise Misuse(f"--timezone: {error}") from error
+        raise Misuse(f"--timezone: {error_words(error)}") from error
     except StoreDataError as error:
-        raise Misuse(f"{path}: {error}") from error
+        raise Misuse(f"{path}: {error_words(error)}") from error
     except OSError as error:
         raise Misuse(f"{path}: {error.strerror}") from error
 

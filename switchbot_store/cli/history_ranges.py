@@ -18,7 +18,7 @@ from switchbot_store.factory import make_readings
 from switchbot_store.history.query.buckets import timezone_of
 from switchbot_store.history.service import HistoryService
 from switchbot_store.instants import checked_instant
-from switchbot_store.languages import later
+from switchbot_store.languages import error_words, later
 from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
@@ -95,14 +95,14 @@ class RangeOptions:
         try:
             return checked_instant(moment)
         except ValueError as error:
-            raise Misuse(f"{option}: {error}") from error
+            raise Misuse(f"{option}: {error_words(error)}") from error
 
     def _home(self, service: HistoryService) -> Any:
         if self.timezone is not None:
             try:
                 return timezone_of(self.timezone)
             except StoreConfigError as error:
-                raise Misuse(f"--timezone: {error}") from error
+                raise Misuse(f"--timezone: {error_words(error)}") from error
         newest = service.latest(1, zone=self.zone)
         try:
             return timezone_of(newest[0].timezone if newest else "UTC")

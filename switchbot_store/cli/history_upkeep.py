@@ -34,6 +34,7 @@ from switchbot_store.factory import SPILL_NAME
 from switchbot_store.files.places import is_there
 from switchbot_store.history.present import present
 from switchbot_store.history.query.export import format_of
+from switchbot_store.languages import error_words
 from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def export(  # noqa: PLR0917  # click passes every one by name
                     spreadsheet=spreadsheet,
                 )
         except StoreConfigError as error:
-            raise Misuse(f"--{error.variable}: {error}") from error
+            raise Misuse(f"--{error.variable}: {error_words(error)}") from error
     if not to_stdout:
         click.echo(
             _(
@@ -310,7 +311,7 @@ def move(range_: RangeOptions, by: str, as_json: bool) -> None:
             span = float(found[1]) * _SPANS[found[2]]
             moved = service.move(start, end, span, zone=range_.zone)
         except (StoreConfigError, StoreDataError, OverflowError) as error:
-            raise Misuse(f"--by: {error}") from error
+            raise Misuse(f"--by: {error_words(error)}") from error
     if as_json:
         print_json({"moved": moved})
     else:

@@ -27,7 +27,7 @@ from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreDataError
 from switchbot_store.homes import prefix_of
 from switchbot_store.instants import EARLIEST, from_microseconds
-from switchbot_store.languages import later
+from switchbot_store.languages import error_words, later
 from switchbot_store.languages import translated as _
 from switchbot_store.secrets import has_url, holds_secret, is_secret_name
 
@@ -203,7 +203,7 @@ def _sound(key: str, path: Path) -> Document:
     try:
         encode(data)
     except StoreDataError as error:
-        raise Misuse(f"{path}: {error}") from error
+        raise Misuse(f"{path}: {error_words(error)}") from error
     warn_of_problem(key, data)
     return data
 

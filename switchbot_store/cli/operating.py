@@ -18,7 +18,7 @@ from switchbot_store.cli.output import (
     whole,
 )
 from switchbot_store.config import StoreConfig
-from switchbot_store.languages import later
+from switchbot_store.languages import error_words, later
 from switchbot_store.languages import translated as _
 from switchbot_store.postgres.location import connection_string
 
@@ -93,7 +93,7 @@ def health(
     try:
         report = analyze_db_health(_target(url), checks)
     except ValueError as error:
-        raise Misuse(str(error)) from error
+        raise Misuse(error_words(error)) from error
     if as_json:
         print_json(report.to_dict())
     else:
@@ -114,8 +114,8 @@ def health(
                     each.check,
                     _(_WORDS[each.status]),
                     each.subject,
-                    each.message,
-                    each.fix,
+                    error_words(each.message),
+                    error_words(each.fix),
                 )
                 for each in shown
             ],
@@ -149,7 +149,7 @@ def top(
     if as_json:
         print_json(found.to_dict())
     elif found.how_to:
-        click.echo(found.how_to, err=True)
+        click.echo(error_words(found.how_to), err=True)
     else:
         print_table(
             _("by {what}", what=sort_by),
@@ -224,7 +224,7 @@ def indexes(
     if as_json:
         print_json(advice.to_dict())
     elif advice.how_to:
-        click.echo(advice.how_to, err=True)
+        click.echo(error_words(advice.how_to), err=True)
     else:
         print_table(
             _(

@@ -9,6 +9,7 @@ from switchbot_store.doctor.findings import SetupFinding
 from switchbot_store.errors import StoreError
 from switchbot_store.factory import make_backend
 from switchbot_store.history.present import FAR, RELEASED, leap_of, present
+from switchbot_store.languages import error_words
 from switchbot_store.languages import translated as _
 from switchbot_store.zone_rules import differs_from, zone_rules
 
@@ -62,7 +63,7 @@ def history_clock(config: StoreConfig) -> Iterator[SetupFinding]:
         apart = {name: at for name in sorted(names) if (at := _apart(name, now))}
     except StoreError as error:
         yield SetupFinding(
-            "history", "problem", str(error), _("Check the disk or database.")
+            "history", "problem", error_words(error), _("Check the disk or database.")
         )
         return
     finally:

@@ -41,6 +41,7 @@ from switchbot_store.instants import (
     checked_instant,
     from_microseconds,
 )
+from switchbot_store.languages import reworded, worded
 from switchbot_store.model import Document, Entry
 from switchbot_store.postgres.adoption import in_progress
 from switchbot_store.postgres.connections import Connections
@@ -375,9 +376,9 @@ class Snapshot:
 def _document(key: str | bytes, data: str | bytes) -> Document:
     """Return a document. Raises StoreDataError, UnreadableError."""
     if isinstance(key, bytes):
-        raise StoreDataError("no UTF-8", path="its key")
+        raise StoreDataError(worded("no UTF-8"), path="its key")
     if isinstance(data, bytes):
-        raise StoreDataError("no UTF-8", path="a text in it")
+        raise StoreDataError(worded("no UTF-8"), path="a text in it")
     document = decode(data, key=validate_key(key))
     encode(document)
     return document
@@ -424,7 +425,7 @@ def _schema(connection: Connection) -> tuple[int, list[str], str]:
     try:
         missing = pending(connection, migrations)
     except MigrationError as error:
-        return migrations[-1].version, [], str(error)
+        return migrations[-1].version, [], reworded(error)
     applied = [each.version for each in migrations if each not in missing]
     return max(applied, default=0), _names(missing), ""
 

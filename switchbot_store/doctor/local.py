@@ -26,7 +26,7 @@ from switchbot_store.files.store import JsonStore
 from switchbot_store.history.ingest.spill import waiting_rows
 from switchbot_store.history.sqlite.file import users_of
 from switchbot_store.history.sqlite.store import SqliteHistory
-from switchbot_store.languages import later
+from switchbot_store.languages import error_words, later
 from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def examine(environ: Mapping[str, str] | None = None) -> list[SetupFinding]:
     except StoreConfigError as error:
         variable = error.variable or "environment"
         advice = _("Set {variable} as the message says.", variable=variable)
-        return [SetupFinding("environment", "problem", str(error), advice)]
+        return [SetupFinding("environment", "problem", error_words(error), advice)]
     findings = [
         SetupFinding(
             "environment", "ok", _("STORE_BACKEND is {backend}", backend=config.backend)
@@ -188,7 +188,9 @@ def _documents(config: StoreConfig) -> Iterator[SetupFinding]:
                     _("Change that value: a backup leaves the document out."),
                 )
     except StoreError as error:
-        yield SetupFinding("documents", "problem", str(error), _("Check the disk."))
+        yield SetupFinding(
+            "documents", "problem", error_words(error), _("Check the disk.")
+        )
 
 
 def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
@@ -215,7 +217,9 @@ def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
         waiting_rows(config.directory / SPILL_NAME)
         behind = is_behind(config.directory)
     except StoreError as error:
-        yield SetupFinding("journal", "problem", str(error), _("Check the disk."))
+        yield SetupFinding(
+            "journal", "problem", error_words(error), _("Check the disk.")
+        )
         return
     if conflicts:
         yield SetupFinding(

@@ -12,7 +12,7 @@ from switchbot_store.errors import StoreError
 from switchbot_store.failover.lineage import left_behind
 from switchbot_store.failover.mirror import read_identity, read_mirror
 from switchbot_store.files.store import JsonStore
-from switchbot_store.languages import later
+from switchbot_store.languages import error_words, later
 from switchbot_store.languages import translated as _
 from switchbot_store.postgres.location import is_local, parameters_of
 
@@ -39,7 +39,7 @@ def examine_postgres(
         mirrored = tuple(read_mirror(config.directory))
         facts = inspection.facts(mirrored, seconds=15)
     except StoreError as error:
-        yield diagnosis(str(error))
+        yield diagnosis(error_words(error))
         return
     yield SetupFinding(
         "connection",

@@ -19,6 +19,7 @@ from switchbot_store.errors import StoreConfigError
 from switchbot_store.failover.journal import DIRECTORY
 from switchbot_store.files.lines import LineFile, read_lines
 from switchbot_store.instants import EARLIEST, stored_instant
+from switchbot_store.languages import worded
 from switchbot_store.model import Document, Entry
 
 if TYPE_CHECKING:
@@ -94,8 +95,12 @@ def policy_of(policy: str | Policy) -> Policy:
         return policy
     if policy not in POLICIES:
         raise StoreConfigError(
-            f"the policy is {policy!r}; accepted: {', '.join(POLICIES)}, or a callable"
-            " of key, local entry and remote entry",
+            worded(
+                "the policy is {policy!r}; accepted: {policies}, or a callable "
+                "of key, local entry and remote entry",
+                policy=policy,
+                policies=", ".join(POLICIES),
+            ),
             variable="policy",
         )
     return POLICIES[policy]

@@ -40,6 +40,7 @@ from switchbot_store.files.durable import (
 from switchbot_store.files.lines import LineFile, take_lines
 from switchbot_store.handover import PendingWrite
 from switchbot_store.instants import EARLIEST, stored_instant
+from switchbot_store.languages import reworded
 from switchbot_store.portable import OPEN_FLAGS, lock, unlock
 from switchbot_store.sorted_keys import SortedKeys
 
@@ -203,7 +204,7 @@ class Journal:
                 try:
                     self._file.append(orjson.dumps({"tried": news}))
                 except StoreUnavailableError as error:
-                    self._on_fault(str(error))
+                    self._on_fault(reworded(error))
             self._put(marked)
         return marked
 
@@ -249,7 +250,7 @@ class Journal:
             try:
                 self.record(successors)
             except StoreUnavailableError as error:
-                self._on_fault(str(error))
+                self._on_fault(reworded(error))
                 with self.view:
                     self._put(successors)
 
@@ -266,7 +267,7 @@ class Journal:
                 self.outdated = False
             except StoreUnavailableError as error:
                 self.outdated = True
-                self._on_fault(str(error))
+                self._on_fault(reworded(error))
             return True
 
     def close(self) -> None:
@@ -340,7 +341,7 @@ class Journal:
             self._compact()
         except StoreUnavailableError as error:
             # A full disk is no reason to stop: every line is durable as it is.
-            self._on_fault(str(error))
+            self._on_fault(reworded(error))
 
 
 class _Live:

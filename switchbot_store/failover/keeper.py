@@ -26,6 +26,7 @@ from switchbot_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from switchbot_store.languages import reworded, worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -154,7 +155,12 @@ class Attempts:
         except StoreClosedError:
             return
         except OSError as error:
-            self._met(StoreUnavailableError(f"the primary failed: {error!r}"), epoch)
+            self._met(
+                StoreUnavailableError(
+                    worded("the primary failed: {error!r}", error=error)
+                ),
+                epoch,
+            )
         except Exception as error:  # noqa: BLE001 - `last_error` is told and raised
             self._met(error, epoch)
         else:
@@ -271,7 +277,11 @@ class Keeper:
             except StoreError as error:
                 self.degrade(error)
             except OSError as error:
-                self.degrade(StoreUnavailableError(f"the primary failed: {error!r}"))
+                self.degrade(
+                    StoreUnavailableError(
+                        worded("the primary failed: {error!r}", error=error)
+                    )
+                )
             except Exception as error:  # noqa: BLE001 - it is raised, or told as one
                 if not refusal.is_waited_for(error):
                     self._mistook(error)
@@ -282,7 +292,9 @@ class Keeper:
         met.wait(patience_seconds)
         refusal.raise_or_leave()
         if not met.is_set():
-            self.degrade(StoreUnavailableError("the primary did not answer yet"))
+            self.degrade(
+                StoreUnavailableError(worded("the primary did not answer yet"))
+            )
 
     def run(self) -> None:
         """Do in a thread what `step` does.
@@ -305,7 +317,7 @@ class Keeper:
     def degrade(self, error: StoreError) -> None:
         """Note that the primary did not take part in a call."""
         with self._state:
-            self.last_error = str(error)
+            self.last_error = reworded(error)
             self.mistake = None
             if not self.healthy and self.degraded_since is not None:
                 return
@@ -451,7 +463,7 @@ class Keeper:
             if not isinstance(error, StoreError):
                 self._mistook(error)
                 raise error
-            self.last_error, self.mistake = str(error), None
+            self.last_error, self.mistake = reworded(error), None
         if self._attempts.answered and not self._closing:
             with self._noting():
                 self._recover()
@@ -488,7 +500,7 @@ class Keeper:
                     self._resync.round(timeout_seconds=_LAST_ROUND_SECONDS)
                     self._secure_mirror()
                 if not self._journal.clear():
-                    raise StoreUnavailableError("new writes outran the replay")
+                    raise StoreUnavailableError(worded("new writes outran the replay"))
                 if self._journal.outdated:
                     self._safe.note_carried()
                 self._recovered(carried=carried)
@@ -509,7 +521,7 @@ class Keeper:
             return
         self.degrade(error)
         with self._state:
-            self.last_error = str(error)
+            self.last_error = reworded(error)
             self._attempts.begin()
             self._pace.took_one()
 
@@ -536,7 +548,11 @@ class Keeper:
         except StoreError as error:
             self._failed(error)
         except OSError as error:
-            self._failed(StoreUnavailableError(f"the primary failed: {error!r}"))
+            self._failed(
+                StoreUnavailableError(
+                    worded("the primary failed: {error!r}", error=error)
+                )
+            )
         except Exception as error:
             self._mistook(error)
             raise
@@ -552,14 +568,14 @@ class Keeper:
         try:
             self._mirror.write_behind()
         except StoreUnavailableError as error:
-            self._local.failed(str(error))
+            self._local.failed(reworded(error))
             self._mirror_at = self._monotonic() + _MIRROR_RETRY_SECONDS
 
     def _secure_mirror(self) -> None:
         try:
             self._mirror.make_durable()
         except StoreUnavailableError as error:
-            self._local.failed(str(error))
+            self._local.failed(reworded(error))
 
     def _is_due(self, at: float | None) -> bool:
         return at is not None and self._monotonic() >= at
@@ -583,4 +599,6 @@ def _begin(thread: threading.Thread) -> None:
     try:
         thread.start()
     except RuntimeError as error:
-        raise StoreUnavailableError(f"the store cannot begin: {error}") from error
+        raise StoreUnavailableError(
+            worded("the store cannot begin: {error}", error=error)
+        ) from error

@@ -20,6 +20,7 @@ from switchbot_store.errors import StoreConflictError, StoreUnavailableError
 from switchbot_store.failover.conflicts import Conflict
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.mirror import read_mirror
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -114,7 +115,7 @@ class Lineage:
             except StoreConflictError:
                 continue  # another host was faster
             return made
-        raise StoreUnavailableError("the database's name changes all the time")
+        raise StoreUnavailableError(worded("the database's name changes all the time"))
 
     # what was found out by reading
 

@@ -18,6 +18,7 @@ from switchbot_store.failover.primary import new_revision
 from switchbot_store.files.places import write_refusal
 from switchbot_store.files.store import JsonStore
 from switchbot_store.handover import PendingWrite
+from switchbot_store.languages import reworded
 from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class LocalCopy:
                 self.journal.close()
                 if isinstance(error.__cause__, NotADirectoryError):
                     raise  # a mistake, and no fault of the disk
-                self.failed(str(error))
+                self.failed(reworded(error))
                 return False
             self.trouble = None
             self._elsewhere = {}
@@ -195,7 +196,7 @@ class LocalCopy:
             self.mirror.look()
         except StoreUnavailableError as error:
             if not self.owner:
-                self.failed(str(error))
+                self.failed(reworded(error))
             return
         self._looked_at = changed
 
@@ -203,7 +204,7 @@ class LocalCopy:
         try:
             return self._plain.keys()
         except StoreUnavailableError as error:
-            self.failed(str(error))
+            self.failed(reworded(error))
             return []
 
     def entry(self, key: str, *, stale: bool) -> Entry:
@@ -319,7 +320,7 @@ class LocalCopy:
                 for key, encoded in documents.items()
             )
         except StoreUnavailableError as error:
-            self.failed(str(error))
+            self.failed(reworded(error))
             raise
 
     def can_write(self) -> bool:

@@ -42,6 +42,7 @@ from switchbot_store.handover import (
     SupportsReplay,
     SupportsRevisions,
 )
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,7 +143,9 @@ class Primary:
         """Return if a write would be acknowledged now, or raise a StoreError."""
         if not self.store.health_check():
             error = self.store.status().last_error
-            raise StoreUnavailableError(error or "the primary store is not healthy")
+            raise StoreUnavailableError(
+                error or worded("the primary store is not healthy")
+            )
 
     def renew(self) -> None:
         """Forget connections that an outage may have broken."""
@@ -156,7 +159,9 @@ class Primary:
         try:
             entry = self.store.get_entry(write.key)
         except UnreadableError as error:
-            raise StoreDataError(f"it would replace what is there: {error}") from error
+            raise StoreDataError(
+                worded("it would replace what is there: {error}", error=error)
+            ) from error
         if write.encoded is None:
             if not entry.revision:
                 return Outcome(done=True, revision="")

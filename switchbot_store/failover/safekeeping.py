@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_store.errors import StoreDataError, StoreUnavailableError
 from switchbot_store.failover.conflicts import conflict_of, line_of
 from switchbot_store.failover.journal import read_pending
+from switchbot_store.languages import reworded, worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,7 +52,7 @@ class Safekeeping:
             try:
                 local.conflicts.add(losers)
             except StoreUnavailableError as error:
-                local.failed(str(error))
+                local.failed(reworded(error))
             else:
                 return
         lines = [line_of(each).decode() for each in losers]
@@ -86,7 +87,7 @@ class Safekeeping:
         try:
             local.conflicts.add(conflict_of(line.encode()) for line in lines)
         except StoreUnavailableError as error:
-            local.failed(str(error))
+            local.failed(reworded(error))
             return
         if local.journal.pending or not local.journal.clear():
             kept = {_LOSERS: lines}
@@ -106,8 +107,11 @@ class Safekeeping:
             self._primary.store.update(KEY, change)
         except StoreDataError as error:
             raise StoreUnavailableError(
-                f"the local disk refuses what must not be lost, and so does the primary:"
-                f" {error}"
+                worded(
+                    "the local disk refuses what must not be lost, and so does the "
+                    "primary: {error}",
+                    error=error,
+                )
             ) from error
 
 

@@ -52,6 +52,7 @@ from switchbot_store.failover.resync import Resync
 from switchbot_store.failover.safekeeping import Safekeeping
 from switchbot_store.failover.writing import Writer
 from switchbot_store.interface import StoreInterface, checked_store
+from switchbot_store.languages import worded
 from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
@@ -108,7 +109,11 @@ class FailoverStore(StoreInterface):
     ) -> None:
         if profile not in PROFILES:
             raise StoreConfigError(
-                f"the profile is {profile!r}; accepted: {', '.join(PROFILES)}",
+                worded(
+                    "the profile is {profile!r}; accepted: {profiles}",
+                    profile=profile,
+                    profiles=", ".join(PROFILES),
+                ),
                 variable="profile",
             )
         self.directory: Path = checked_path(local_directory, "local_directory")
@@ -163,8 +168,11 @@ class FailoverStore(StoreInterface):
         pending = [key for key in life.local.journal.pending if key.startswith(prefix)]
         if pending and not self.resync():
             raise StoreUnavailableError(
-                f"{len(pending)} deletions wait for the primary:"
-                f" {life.keeper.last_error}"
+                worded(
+                    "{number} deletions wait for the primary: {last_error}",
+                    number=len(pending),
+                    last_error=life.keeper.last_error,
+                )
             )
         life.local.conflicts.discard(prefix)
         life.local.mirror.write_behind()
@@ -213,7 +221,10 @@ class FailoverStore(StoreInterface):
         if not keeper.healthy:
             keeper.raise_mistake()
             raise StoreUnavailableError(
-                f"no lease while the primary is away: {keeper.last_error}"
+                worded(
+                    "no lease while the primary is away: {last_error}",
+                    last_error=keeper.last_error,
+                )
             )
         try:
             return self._primary.lease(name, ttl_seconds)
@@ -360,7 +371,7 @@ class FailoverStore(StoreInterface):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreClosedError("this FailoverStore was closed")
+            raise StoreClosedError(worded("this FailoverStore was closed"))
 
     def _check_process(self) -> None:
         if self._process_id != os.getpid():
@@ -398,8 +409,11 @@ class _Life(NamedTuple):
         """Raise StoreUnavailableError if neither primary nor directory can be had."""
         if not (self.keeper.healthy or self.local.held or self.local.owner):
             raise StoreUnavailableError(
-                f"{self.local.trouble}; and the primary is away:"
-                f" {self.keeper.last_error}"
+                worded(
+                    "{trouble}; and the primary is away: {last_error}",
+                    trouble=self.local.trouble,
+                    last_error=self.keeper.last_error,
+                )
             )
 
     def end(self) -> None:

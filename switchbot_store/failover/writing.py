@@ -18,6 +18,7 @@ from switchbot_store.errors import (
 )
 from switchbot_store.failover.mirror import Mirrored
 from switchbot_store.failover.primary import CONNECT_SECONDS, Given
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,8 +48,11 @@ class _Held:
                 for taken in self._locks[:number]:
                     taken.release()
                 raise SlowConnectionError(
-                    "another write did not end within"
-                    f" {self._timeout_seconds:g} s; this one did not begin"
+                    worded(
+                        "another write did not end within {timeout_seconds:g} s; this "
+                        "one did not begin",
+                        timeout_seconds=self._timeout_seconds,
+                    )
                 )
 
     def __exit__(self, *_: object) -> None:
@@ -212,8 +216,11 @@ class Writer:
         """Raise StoreUnavailableError where what is here may be older than what is there."""
         if self._local.mirror.behind:
             raise StoreUnavailableError(
-                "not compared: the primary is away, and the local copy may be older than"
-                " what it took, since the disk refused that before the last process ended"
+                worded(
+                    "not compared: the primary is away, and the local copy may be "
+                    "older than what it took, since the disk refused that before the "
+                    "last process ended"
+                )
             )
 
     def _is_carried(self, key: str, revision: str) -> bool:
@@ -243,7 +250,7 @@ class Writer:
         journal cannot be had: then nobody acknowledges.
         """
         if self._closed:
-            raise StoreClosedError("this FailoverStore was closed")
+            raise StoreClosedError(worded("this FailoverStore was closed"))
         if error is not None:
             self._keeper.degrade(error)
         self._keeper.raise_mistake()
@@ -251,8 +258,11 @@ class Writer:
             return False
         if not self._local.take():
             raise StoreUnavailableError(
-                f"not written: the primary is away ({self._keeper.last_error}), and"
-                f" {self._local.trouble}"
+                worded(
+                    "not written: the primary is away ({last_error}), and {trouble}",
+                    last_error=self._keeper.last_error,
+                    trouble=self._local.trouble,
+                )
             ) from error
         return not self._keeper.healthy or (plain and self._economy)
 

@@ -39,6 +39,7 @@ from switchbot_store.files.durable import (
 )
 from switchbot_store.files.formats import format_of
 from switchbot_store.files.hand_edits import is_by_hand
+from switchbot_store.languages import worded
 from switchbot_store.model import DocumentProblem
 
 if TYPE_CHECKING:
@@ -215,11 +216,18 @@ class DocumentFile:
     def _without_good(self, problem: DocumentProblem) -> UnreadableError:
         if problem.reason == _DAMAGED:
             return UnreadableError(
-                f"{self.path} is damaged; repair it, or remove it to start empty"
+                worded(
+                    "{path} is damaged; repair it, or remove it to start empty",
+                    path=self.path,
+                )
             )
         return UnreadableError(
-            f"{problem}; no good document is known: mend it, or remove {self.path} to"
-            " start empty",
+            worded(
+                "{problem}; no good document is known: mend it, or remove {path} "
+                "to start empty",
+                problem=problem,
+                path=self.path,
+            ),
             problem=problem,
         )
 
@@ -238,7 +246,8 @@ class DocumentFile:
         several = self._several()
         if several is not None:
             raise StoreDataError(
-                f"{several}; nothing is written meanwhile", problem=several
+                worded("{several}; nothing is written meanwhile", several=several),
+                problem=several,
             )
         content = read_content(self.path, len(self._durable or b""))
         if content is None or content.data == self._durable:
@@ -247,7 +256,10 @@ class DocumentFile:
         if stored is None and content is not None and is_by_hand(content.data):
             problem = self._noted(content.data)
             raise StoreDataError(
-                f"{problem}; nothing is written over it: mend it or move it away",
+                worded(
+                    "{problem}; nothing is written over it: mend it or move it away",
+                    problem=problem,
+                ),
                 problem=problem,
             )
         return content
@@ -459,7 +471,9 @@ class DocumentFile:
         try:
             return language.read(content.data, key=self.key)
         except UnreadableError as error:
-            raise UnreadableError(f"{self.path}: {error}") from error
+            raise UnreadableError(
+                worded("{path}: {error}", path=self.path, error=error)
+            ) from error
 
     def _is_good(self, content: Content) -> bool:
         try:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.errors import SlowConnectionError, StoreUnavailableError
 from switchbot_store.instants import EARLIEST, from_microseconds
+from switchbot_store.languages import worded
 from switchbot_store.portable import OPEN_FLAGS, lock, unlock
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def wrapped_os_errors(action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreUnavailableError(f"{action}: {error}") from error
+        raise StoreUnavailableError(
+            worded("{action}: {error}", action=action, error=error)
+        ) from error
 
 
 def read_content(path: str, expected: int | None = None) -> Content | None:
@@ -311,8 +314,12 @@ class DirectoryLock:
 
     def _too_slow(self, holder: str) -> SlowConnectionError:
         return SlowConnectionError(
-            f"another {holder} holds {self.path} for more than"
-            f" {self._timeout_seconds:g} s"
+            worded(
+                "another {holder} holds {path} for more than {timeout_seconds:g} s",
+                holder=holder,
+                path=self.path,
+                timeout_seconds=self._timeout_seconds,
+            )
         )
 
 

@@ -22,6 +22,7 @@ from switchbot_store.files.hand_edits import (
     mistake_in,
     undecodable,
 )
+from switchbot_store.languages import reworded, worded
 
 if TYPE_CHECKING:
     import os
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 _MAX_LEVELS: Final = 100
-_TOO_DEEP: Final = Mistake(1, 1, "there are more levels than are read here")
+_TOO_DEEP: Final = Mistake(1, 1, worded("there are more levels than are read here"))
 _NEITHER: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -118,7 +119,14 @@ class _ByHand:
             return decode(found, key=key)
         line, column, reason = found
         raise UnreadableError(
-            f"{key!r} holds no {self.name}: line {line} column {column}: {reason}"
+            worded(
+                "{key!r} holds no {name}: line {line} column {column}: {reason}",
+                key=key,
+                name=self.name,
+                line=line,
+                column=column,
+                reason=reason,
+            )
         )
 
     def read_again(self, data: bytes, *, key: str) -> Document:
@@ -126,7 +134,9 @@ class _ByHand:
 
     def mistake_in(self, data: bytes) -> Mistake:
         found = self._found_in(data)
-        return found if isinstance(found, Mistake) else Mistake(1, 1, "no mistake")
+        return (
+            found if isinstance(found, Mistake) else Mistake(1, 1, worded("no mistake"))
+        )
 
     def _found_in(self, data: bytes) -> bytes | Mistake:
         """Return the document as JSON, or the first mistake; slow only for new bytes."""
@@ -143,7 +153,14 @@ class _ByHand:
             raise SlipError(found)
         if len(data) > self.longest:
             raise SlipError(
-                Mistake(1, 1, f"this is longer than the {self.longest} bytes read")
+                Mistake(
+                    1,
+                    1,
+                    worded(
+                        "this is longer than the {longest} bytes read",
+                        longest=self.longest,
+                    ),
+                )
             )
         if _levels(data) > _MAX_LEVELS:
             raise SlipError(_TOO_DEEP)  # at which the readers get slow
@@ -153,7 +170,7 @@ class _ByHand:
         except RecursionError:
             raise SlipError(_TOO_DEEP) from None
         except StoreDataError as error:
-            raise SlipError(Mistake(1, 1, str(error))) from error
+            raise SlipError(Mistake(1, 1, reworded(error))) from error
 
     def _parsed(self, text: str) -> Document:
         raise NotImplementedError
@@ -174,8 +191,12 @@ class _Json5(_ByHand):
         if self.read(before, key=place) == document:
             return before
         raise StoreDataError(
-            f"{place} is a person's JSON5 and its comments would be lost: change it"
-            " there, or keep the settings as .yaml or .json, which can be written"
+            worded(
+                "{place} is a person's JSON5 and its comments would be lost: "
+                "change it there, or keep the settings as .yaml or .json, which "
+                "can be written",
+                place=place,
+            )
         )
 
     def _parsed(self, text: str) -> Document:
@@ -197,20 +218,26 @@ def _of_json5(message: str) -> Mistake:
     if found is None:
         return Mistake(1, 1, message)
     line, what, column = found.groups()
-    shown = "the text ends here too early" if "end of input" in what else None
-    return Mistake(
-        int(line), int(column), shown or "this means nothing here; is a comma missing?"
+    shown = (
+        worded("the text ends here too early")
+        if "end of input" in what
+        else worded("this means nothing here; is a comma missing?")
     )
+    return Mistake(int(line), int(column), shown)
 
 
-_NO_OBJECT: Final = Mistake(1, 1, "a document is an object, in braces { }")
+_NO_OBJECT: Final = Mistake(1, 1, worded("a document is an object, in braces {{ }}"))
 
 
 def _library_missing(extra: str, name: str) -> Mistake:
     return Mistake(
         1,
         1,
-        f"to read {name} a library is needed: install switchbot-automation[{extra}]",
+        worded(
+            "to read {name} a library is needed: install switchbot-automation[{extra}]",
+            name=name,
+            extra=extra,
+        ),
     )
 
 
@@ -274,7 +301,7 @@ class _Yaml(_ByHand):
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            reason = error.problem or error.context or "this is no YAML"
+            reason = error.problem or error.context or worded("this is no YAML")
             if reason.startswith("but ") and error.context:
                 reason = f"{error.context}, {reason}"
             raise SlipError(Mistake(line, column, reason)) from error
@@ -287,8 +314,11 @@ class _Yaml(_ByHand):
 
 def _would_lose(place: str) -> StoreDataError:
     return StoreDataError(
-        f"{place} cannot be changed without losing what a person wrote there, comments"
-        " or anchors: change it there"
+        worded(
+            "{place} cannot be changed without losing what a person wrote "
+            "there, comments or anchors: change it there",
+            place=place,
+        )
     )
 
 
@@ -301,7 +331,7 @@ def _lost(comments: re.Pattern[str], before: str, after: str) -> bool:
     return bool(Counter(comments.findall(before)) - Counter(comments.findall(after)))
 
 
-_NO_MAPPING: Final = "a document is a mapping, of lines such as name: value"
+_NO_MAPPING: Final = worded("a document is a mapping, of lines such as name: value")
 
 
 class _Values:
@@ -313,9 +343,9 @@ class _Values:
     def of(self, node: Any, level: int) -> Any:
         self._nodes += 1
         if self._nodes > _MAX_NODES:
-            raise _slip(node, "its aliases come to more values than are read")
+            raise _slip(node, worded("its aliases come to more values than are read"))
         if level > _MAX_LEVELS:
-            raise _slip(node, "there are more levels than are read here")
+            raise _slip(node, worded("there are more levels than are read here"))
         kind, tag = node.id, str(node.tag)
         if kind == "mapping" and tag == f"{_YAML}map":
             return self._mapping(node, level)
@@ -323,7 +353,7 @@ class _Values:
             return [self.of(each, level + 1) for each in node.value]
         if kind == "scalar":
             return _scalar(node, tag)
-        raise _slip(node, f"the tag {_short(tag)} means nothing here")
+        raise _slip(node, worded("the tag {tag} means nothing here", tag=_short(tag)))
 
     def _mapping(self, node: Any, level: int) -> dict[str, Any]:
         merged: dict[str, Any] = {}
@@ -334,14 +364,14 @@ class _Values:
                 for each in several:
                     found = self.of(each, level + 1)
                     if type(found) is not dict:
-                        raise _slip(each, "what is merged has to be a mapping")
+                        raise _slip(each, worded("what is merged has to be a mapping"))
                     merged = {**found, **merged}
                 continue
             key = self.of(name, level + 1) if name.id == "scalar" else None
             if type(key) is not str:
-                raise _slip(name, "a name has to be text; put it in quotes")
+                raise _slip(name, worded("a name has to be text; put it in quotes"))
             if key in own:
-                raise _slip(name, "this name stands here for the second time")
+                raise _slip(name, worded("this name stands here for the second time"))
             own[key] = self.of(value, level + 1)
         return {**merged, **own}
 
@@ -359,8 +389,10 @@ def _scalar(node: Any, tag: str) -> Any:
             try:
                 return _number(text.replace("_", ""), kind)
             except ValueError:
-                raise _slip(node, "this is no number; put a text in quotes") from None
-    raise _slip(node, f"the tag {_short(tag)} means nothing here")
+                raise _slip(
+                    node, worded("this is no number; put a text in quotes")
+                ) from None
+    raise _slip(node, worded("the tag {tag} means nothing here", tag=_short(tag)))
 
 
 def _number(text: str, kind: str) -> int | float:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from switchbot_store.codec import is_too_deep
+from switchbot_store.languages import worded
 
 BYTE_ORDER_MARK: Final = codecs.BOM_UTF8
 """Some editors leave one; JSON has none."""
@@ -21,23 +22,26 @@ _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NO_TEXT: Final = frozenset(range(0x20)) - frozenset(b"\t\n\v\f\r") | {0x7F}
 
 _PLAIN_WORDS: Final = {
-    "Expecting ',' delimiter": "a comma or a closing bracket is missing before this",
-    "Expecting ':' delimiter": "a colon is missing before this",
-    "Expecting property name enclosed in double quotes": (
-        "a name in double quotes has to stand here; after the last value there is no"
-        " comma"
+    "Expecting ',' delimiter": worded(
+        "a comma or a closing bracket is missing before this"
     ),
-    "Expecting value": "a value has to stand here",
-    "Extra data": "the document ended before this",
-    "Unterminated string starting at": (
+    "Expecting ':' delimiter": worded("a colon is missing before this"),
+    "Expecting property name enclosed in double quotes": worded(
+        "a name in double quotes has to stand here; after the last value there is no comma"
+    ),
+    "Expecting value": worded("a value has to stand here"),
+    "Extra data": worded("the document ended before this"),
+    "Unterminated string starting at": worded(
         "the text that begins here has no closing quotation mark"
     ),
-    "Invalid control character at": (
+    "Invalid control character at": worded(
         "a text goes over the end of the line, or holds a control character"
     ),
-    "Invalid \\escape": "after a backslash, this means nothing; write \\\\ for a \\",
-    "Illegal trailing comma before end of object": "a comma too many",
-    "Illegal trailing comma before end of array": "a comma too many",
+    "Invalid \\escape": worded(
+        "after a backslash, this means nothing; write \\\\ for a \\"
+    ),
+    "Illegal trailing comma before end of object": worded("a comma too many"),
+    "Illegal trailing comma before end of array": worded("a comma too many"),
 }
 
 
@@ -76,7 +80,7 @@ def mistake_in(data: bytes) -> Mistake:
 def undecodable(data: bytes) -> Mistake | None:
     """Find the first place that is no UTF-8, None where all of it is."""
     if data.startswith(_UTF_16):
-        return Mistake(1, 1, "this is saved as UTF-16; save it as UTF-8")
+        return Mistake(1, 1, worded("this is saved as UTF-16; save it as UTF-8"))
     data = data.removeprefix(BYTE_ORDER_MARK)
     try:
         data.decode()
@@ -84,7 +88,7 @@ def undecodable(data: bytes) -> Mistake | None:
         before = data[: error.start].decode()
         line = before.count("\n") + 1
         column = len(before) - before.rfind("\n")
-        return Mistake(line, column, "this is no UTF-8; save the file as UTF-8")
+        return Mistake(line, column, worded("this is no UTF-8; save the file as UTF-8"))
     return None
 
 
@@ -99,13 +103,15 @@ def _mistake_in(text: str) -> Mistake:
     if found is None:
         try:
             if is_too_deep(orjson.loads(text)):
-                return Mistake(1, 1, "there are more levels of brackets than are read")
+                return Mistake(
+                    1, 1, worded("there are more levels of brackets than are read")
+                )
         except orjson.JSONDecodeError as error:
             found = error
     if found is None:
         before = text[: len(text) - len(text.lstrip())]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        return Mistake(line, column, "a document is an object, in braces { }")
+        return Mistake(line, column, worded("a document is an object, in braces {{ }}"))
     return Mistake(found.lineno, found.colno, _PLAIN_WORDS.get(found.msg, found.msg))
 
 

@@ -27,6 +27,7 @@ from switchbot_store.files.durable import (
     wrapped_os_errors,
     write_durably,
 )
+from switchbot_store.languages import worded
 from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
@@ -131,7 +132,9 @@ class LineFile:
                 self._uncertain = True
                 with suppress(OSError):
                     self._truncate(self.size)
-            raise StoreUnavailableError(f"cannot write {self.path}: {error}") from error
+            raise StoreUnavailableError(
+                worded("cannot write {path}: {error}", path=self.path, error=error)
+            ) from error
         self.size += len(lines)
 
     def sync(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from switchbot_store.files.durable import write_temporary
+from switchbot_store.languages import worded
 
 _PROBE_BYTES: Final = 4096
 """A block: a file system may have room for less and none for a document."""
@@ -38,13 +39,19 @@ def write_refusal(path: str | os.PathLike[str]) -> str | None:
     place = nearest_existing(path)
     link = _broken_link(Path(path).absolute())
     if link is not None:
-        return f"{link} is a link to {link.readlink()}, which is not there"
+        return worded(
+            "{link} is a link to {target}, which is not there",
+            link=link,
+            target=link.readlink(),
+        )
     if not place.is_dir():
-        return f"{place} is a file, not a directory"
+        return worded("{place} is a file, not a directory", place=place)
     try:
         Path(write_temporary(str(place / "health"), b"\n" * _PROBE_BYTES)).unlink()
     except OSError as error:
-        return f"{place}: {error.strerror}{owner_advice(place)}"
+        return worded(
+            "{place}: {error}", place=place, error=error.strerror
+        ) + owner_advice(place)
     return None
 
 
@@ -69,7 +76,10 @@ def owner_advice(path: str | os.PathLike[str]) -> str:
     owner, mine = place.stat().st_uid, os.geteuid()
     if owner == mine:
         return ""
-    return (
-        f"; {place} belongs to user {owner} and this is user {mine}: run as that user, or"
-        " change the owner"
+    return worded(
+        "; {place} belongs to user {owner} and this is user {mine}: run as that user, or "
+        "change the owner",
+        place=place,
+        owner=str(owner),
+        mine=str(mine),
     )

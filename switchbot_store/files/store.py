@@ -63,6 +63,7 @@ from switchbot_store.files.formats import ENDINGS
 from switchbot_store.files.names import SUFFIX, beginnings, is_hashed, key_of, stem_of
 from switchbot_store.files.places import is_there
 from switchbot_store.interface import StoreInterface
+from switchbot_store.languages import reworded, worded
 from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
@@ -390,7 +391,11 @@ class JsonStore(StoreInterface):
         with self._errors("cannot open"):
             if is_there(self.directory) and not self.directory.is_dir():
                 raise StoreConfigError(
-                    f"{self.directory} is a file, not a directory", variable="directory"
+                    worded(
+                        "{directory} is a file, not a directory",
+                        directory=self.directory,
+                    ),
+                    variable="directory",
                 )
             with self._locked(writing=False):
                 for directory in self._directories():
@@ -403,7 +408,9 @@ class JsonStore(StoreInterface):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreClosedError(f"the store in {self.directory} was closed")
+            raise StoreClosedError(
+                worded("the store in {directory} was closed", directory=self.directory)
+            )
 
     @contextmanager
     def _errors(self, action: str) -> Iterator[None]:
@@ -413,7 +420,7 @@ class JsonStore(StoreInterface):
         except StoreConflictError:
             raise
         except StoreError as error:
-            self._last_error = str(error)
+            self._last_error = reworded(error)
             raise
 
     @contextmanager
@@ -575,7 +582,13 @@ class JsonStore(StoreInterface):
                 other = natural
             if other != key:
                 raise StoreConfigError(
-                    f"{key!r} and {other!r} cannot share {path}", variable="paths"
+                    worded(
+                        "{key!r} and {other!r} cannot share {path}",
+                        key=key,
+                        other=other,
+                        path=path,
+                    ),
+                    variable="paths",
                 )
 
     def _directories(self) -> frozenset[Path]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history.model import hour_of
 from switchbot_store.instants import parse_instant
+from switchbot_store.languages import worded
 
 _INTEGERS: Final = ("count", "api_requests_today", "error_count")
 _NUMBERS: Final = (
@@ -91,14 +92,18 @@ def frozen_hour(values: dict[str, Any]) -> dict[str, Any]:
         hour: dict[str, Any] = {"zone": values["zone"], "timestamp": timestamp}
         hour |= {name: values[name] for name in COLUMNS}
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreDataError(f"no hour of a history: {error}") from error
+        raise StoreDataError(
+            worded("no hour of a history: {error}", error=error)
+        ) from error
     sound = (
         isinstance(hour["zone"], str)
         and hour_of(timestamp) == timestamp
         and all(_is_sound(name, hour[name]) for name in COLUMNS)
     )
     if not sound:
-        raise StoreDataError(f"no hour of a history: {values!r:.200}")
+        raise StoreDataError(
+            worded("no hour of a history: {values!r:.200}", values=values)
+        )
     return hour
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from switchbot_store.history.model import HistorySample, MeterRows
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -199,7 +200,7 @@ class MeterColumns(MeterRows):
             (row,) = self.columns.part(places, 1)
             return self._sample(*row)
         if places.step != 1:
-            raise ValueError("a part has no gaps")
+            raise ValueError(worded("a part has no gaps"))
         part = self.columns.part(places.start, len(places))
         return MeterColumns(self.zone, self.timezone, part)
 

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, overload
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.instants import EARLIEST, LATEST
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -444,7 +445,7 @@ class HistoryBackend(ABC):
         The hours that they leave and come to are computed anew. Raises StoreDataError
         where a row is already.
         """
-        raise StoreDataError(f"{self.name} cannot move rows")
+        raise StoreDataError(worded("{name} cannot move rows", name=self.name))
 
     def zones(self, prefix: str = "") -> list[str]:
         """Return the sorted names that begin so, of every zone of which anything is here.
@@ -466,7 +467,7 @@ class HistoryBackend(ABC):
         Hours without rows go too. In steps that hold no writer up: what is written
         meanwhile may be left.
         """
-        raise StoreDataError(f"{self.name} cannot delete a zone")
+        raise StoreDataError(worded("{name} cannot delete a zone", name=self.name))
 
     def frozen_hours(
         self,
@@ -491,7 +492,9 @@ class HistoryBackend(ABC):
 
         An hour that is there already is left as it is.
         """
-        raise StoreDataError(f"{self.name} keeps no hours without rows")
+        raise StoreDataError(
+            worded("{name} keeps no hours without rows", name=self.name)
+        )
 
 
 def in_utc(moment: datetime) -> datetime:

@@ -44,6 +44,7 @@ from switchbot_store.history.query.buckets import (
 )
 from switchbot_store.history.rollup import Upkeep
 from switchbot_store.instants import checked_instant
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     import os
@@ -148,9 +149,11 @@ class HistoryService:
         if retention_days is not None:
             checked_number(retention_days, "retention_days")
         if not flush_interval_seconds > 0:
-            raise StoreConfigError("above 0", variable="flush_interval_seconds")
+            raise StoreConfigError(worded("above 0"), variable="flush_interval_seconds")
         if journal and spill is None:
-            raise StoreConfigError("a journal needs a spill", variable="journal")
+            raise StoreConfigError(
+                worded("a journal needs a spill"), variable="journal"
+            )
         if timezone is not None:
             timezone_of(timezone)
         self.backend = backend
@@ -220,7 +223,8 @@ class HistoryService:
             return self
         if self.home is not None:
             raise StoreConfigError(
-                f"this is the history of the home {self.home!r}", variable="home"
+                worded("this is the history of the home {home!r}", home=self.home),
+                variable="home",
             )
         view = copy(self)
         view.backend = HomeBackend(self.backend, home)
@@ -420,7 +424,7 @@ class HistoryService:
         Without those more than a day ahead, which another clock stamped.
         """
         if type(n) is not int or n < 0:
-            raise StoreConfigError(f"0 or more, not {n!r}", variable="n")
+            raise StoreConfigError(worded("0 or more, not {n!r}", n=n), variable="n")
         zone = checked_zone(zone)
         self._ready()
         found = self.backend.latest(n, zone=zone) if n else []
@@ -492,13 +496,20 @@ class HistoryService:
         """
         start, end = checked_range(start, end)
         if not _is_span(by):
-            raise StoreConfigError("more or less than nothing", variable="by")
+            raise StoreConfigError(worded("more or less than nothing"), variable="by")
         zone = checked_zone(zone)
         for edge in (start, end):
             try:
                 checked_instant(edge + by)
             except (ValueError, OverflowError) as error:
-                raise StoreDataError(f"{by} from {edge:%Y-%m-%d}: {error}") from error
+                raise StoreDataError(
+                    worded(
+                        "{by} from {edge:%Y-%m-%d}: {error}",
+                        by=by,
+                        edge=edge,
+                        error=error,
+                    )
+                ) from error
         self._ready()
         place = (
             self.backend.backend
@@ -535,7 +546,9 @@ class HistoryService:
         """
         home = self.backend
         if not isinstance(home, HomeBackend):
-            raise StoreConfigError("the history of one home alone", variable="home")
+            raise StoreConfigError(
+                worded("the history of one home alone"), variable="home"
+            )
 
         def belongs(zone: str) -> bool:
             return home.bare(zone) is not None
@@ -559,7 +572,7 @@ class HistoryService:
 
     def _check_open(self) -> None:
         if self._writer.closed:
-            raise StoreClosedError("the history was closed")
+            raise StoreClosedError(worded("the history was closed"))
 
     def _ready(self) -> None:
         """Let a reader see what was recorded before."""

@@ -1,9 +1,11 @@
 """The languages that people are told things in, and which one is spoken right now.
 
 The English sentence is the name of a message; `{names}` in it are filled in after it was
-translated. Codes, keys, logs, errors of the library and JSON are never translated. Both
-command lines ask here which language is spoken; each has a catalogue of its own. Those of
-this package lie beside this file: people change the `.po`, `nox -s languages` makes the rest.
+translated. Codes, keys, logs and JSON are never translated. What an error of the library says
+is English wherever a program meets it, and `Worded`, so that `error_words` can translate it for
+a person. Both command lines ask here which language is spoken; each has a catalogue of its
+own. Those of this package lie beside this file: people change the `.po`, `nox -s languages`
+makes the rest.
 """
 
 from __future__ import annotations
@@ -13,10 +15,16 @@ from contextvars import ContextVar
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
+from string import Formatter
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import TypeAlias
+
+    # Of a field of a message: its name, `!r` or another conversion, and its format.
+    _Field: TypeAlias = tuple[str, str, str]
+    _Part: TypeAlias = str | int | float
 
 ENGLISH: Final = "en"
 LANGUAGES: Final = (ENGLISH, "fr", "ja", "de")
@@ -88,6 +96,100 @@ def later(message: str) -> str:
     return message
 
 
+class Worded(str):
+    """A text in English that knows how the other languages say it; made by `worded`.
+
+    Logs, JSON and whoever asks for `str` get the English one, a person that of `error_words`. It holds texts and numbers, no objects, and travels between processes.
+    """
+
+    __slots__ = ("_message", "_package", "_parts")
+
+    _message: str
+    _package: str
+    _parts: dict[_Field, _Part]
+
+    def in_language(self) -> str:
+        """Return it in the language that is spoken."""
+        if spoken() == ENGLISH:
+            return str(self)
+        message = self._message  # of nothing a catalogue tells its own head
+        if message:
+            message = catalogue(self._package, spoken()).gettext(message)
+        return "".join(
+            literal if field is None else _written(self._parts[field], field[2])
+            for literal, field in _fields(message)
+        )
+
+    def __add__(self, other: str) -> Worded:
+        """Return both, one after the other."""
+        return worded_in(self._package, "{one}{other}", {"one": self, "other": other})
+
+
+def worded(message: str, /, **values: Any) -> Worded:
+    """Return what an error says: English for programs, which `error_words` translates.
+
+    Values are kept as the text or number that they are now; one that was `worded` itself, or
+    an error that says so, is translated in it. Raises KeyError for a name without a value.
+
+    >>> error = ValueError(worded("{number} rows", number=1200))
+    >>> str(error)
+    '1200 rows'
+    >>> with speaking("de"):
+    ...     error_words(error)
+    '1200 Zeilen'
+    """
+    return worded_in(__name__, message, values)
+
+
+def worded_in(package: str, message: str, values: Mapping[str, Any]) -> Worded:
+    """Return what `worded` does, with the catalogue of a package."""
+    parts: dict[_Field, _Part] = {}
+    english = []
+    for literal, field in _fields(message):
+        if field is None:
+            english.append(literal)
+            continue
+        part = parts[field] = _part(values[field[0]], *field[1:])
+        english.append(format(part, field[2]) if _is_number(part) else str(part))
+    made = Worded("".join(english))
+    made._message, made._package, made._parts = message, package, parts  # noqa: SLF001 - its own maker
+    return made
+
+
+def joined(separator: str, texts: Iterable[str]) -> str:
+    """Return texts joined, `Worded` where one of them is.
+
+    >>> with speaking("de"):
+    ...     error_words(joined("; ", [worded("{number} rows", number=2), "x"]))
+    '2 Zeilen; x'
+    """
+    whole = worded_in(__name__, "", {})
+    for number, each in enumerate(texts):
+        whole = whole + separator + each if number else whole + each
+    return whole
+
+
+def reworded(error: BaseException) -> str:
+    """Return the words of an error for another one that says the same.
+
+    >>> isinstance(reworded(ValueError(worded("{number} rows", number=2))), Worded)
+    True
+    """
+    words = error.args[0] if error.args else None
+    return words if isinstance(words, Worded) else str(error)
+
+
+def error_words(what: object) -> str:
+    """Return what a person is told of an error, or of a text that may be `Worded`.
+
+    >>> error_words(ValueError("as it is"))
+    'as it is'
+    """
+    if isinstance(what, BaseException):
+        what = reworded(what)
+    return what.in_language() if isinstance(what, Worded) else str(what)
+
+
 def filled(text: str, values: Mapping[str, Any]) -> str:
     """Fill values into a text, numbers as the language that is spoken writes them.
 
@@ -97,9 +199,7 @@ def filled(text: str, values: Mapping[str, Any]) -> str:
     ...     filled("{size:,} Byte", {"size": 1234567})
     '1.234.567 Byte'
     """
-    if spoken() not in _MARKS:
-        return text.format_map(values)
-    return text.format_map({name: _marked(value) for name, value in values.items()})
+    return text.format_map({name: _shown(value) for name, value in values.items()})
 
 
 @cache
@@ -111,8 +211,45 @@ def catalogue(package: str, language: str) -> NullTranslations:
         return GNUTranslations(compiled)
 
 
+def _fields(message: str) -> Iterator[tuple[str, _Field | None]]:
+    """Yield what stands in a message as it is, and the fields between, in order."""
+    for literal, name, spec, conversion in Formatter().parse(message):
+        if literal:
+            yield literal, None
+        if name is not None:
+            yield "", (name, conversion or "", spec or "")
+
+
+def _part(value: Any, conversion: str, spec: str) -> _Part:
+    """Return what is kept of a value: no more than is said of it."""
+    if isinstance(value, BaseException):
+        value = reworded(value)
+    if conversion == "" and (_is_number(value) or type(value) is Worded):
+        return value  # type: ignore[no-any-return]  # narrowed by hand
+    if conversion:
+        value = repr(value) if conversion == "r" else str(value)
+    return format(value, spec)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int or type(value) is float
+
+
+def _written(part: _Part, spec: str) -> str:
+    if isinstance(part, Worded):
+        return part.in_language()
+    return format(_marked(part), spec) if _is_number(part) else str(part)
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as it is formatted for a person."""
+    if isinstance(value, BaseException | Worded):
+        return error_words(value)
+    return _marked(value)
+
+
 def _marked(value: Any) -> Any:
-    if isinstance(value, bool):
+    if spoken() not in _MARKS or isinstance(value, bool):
         return value
     if isinstance(value, float):
         return _Float(value)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from switchbot_store.errors import StoreDataError
+from switchbot_store.languages import reworded, worded
 from switchbot_store.ops.answers import LongAnswerError
 from switchbot_store.ops.parsing import candidates, judged
 from switchbot_store.ops.plans import (
@@ -149,7 +150,7 @@ def analyze_query_indexes(
     or is no read, is skipped with the reason.
     """
     if not queries:
-        raise ValueError("give at least one query")
+        raise ValueError(worded("give at least one query"))
     return _advised(target, dict.fromkeys(queries, 1.0), budget_seconds)
 
 
@@ -189,14 +190,14 @@ def _advised(
             return read(target, look, timeout_seconds=budget_seconds + TIMEOUT_SECONDS)
         except _TooLongError as error:
             # The connection is lost, with what was supposed in it: once more without.
-            skipped[error.sql] = str(error)
+            skipped[error.sql] = reworded(error)
 
 
 class _TooLongError(StoreDataError):
     """The plan of a query is longer than is read."""
 
     def __init__(self, sql: str, error: LongAnswerError) -> None:
-        super().__init__(str(error))
+        super().__init__(reworded(error))
         self.sql = sql
 
 
@@ -264,9 +265,11 @@ class _Search:
         except LongAnswerError as error:
             raise _TooLongError(sql, error) from error
         except StoreDataError as error:
-            self._skipped[sql] = str(error)
+            self._skipped[sql] = reworded(error)
         except psycopg.errors.QueryCanceled:
-            self._skipped[sql] = f"not planned within {_PLANNING_SECONDS} s"
+            self._skipped[sql] = worded(
+                "not planned within {seconds} s", seconds=_PLANNING_SECONDS
+            )
         return None
 
     def _best(

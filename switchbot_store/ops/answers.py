@@ -17,6 +17,7 @@ import psycopg
 from psycopg.pq import ExecStatus
 
 from switchbot_store.errors import StoreDataError
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,7 +180,10 @@ class _Strait:
         self._taken_bytes += len(piece)
         if self._taken_bytes > self._most_bytes:
             raise LongAnswerError(
-                f"the server's answer is longer than {self._most_bytes} bytes"
+                worded(
+                    "the server's answer is longer than {most_bytes} bytes",
+                    most_bytes=self._most_bytes,
+                )
             )
         arrived = select.poll()
         arrived.register(self._descriptor, select.POLLIN)

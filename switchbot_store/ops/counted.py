@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from switchbot_store.languages import worded
+
 if TYPE_CHECKING:
     from switchbot_store.ops.target import Session
 
@@ -68,15 +70,17 @@ def counted_span(session: Session) -> CountedSpan:
     if session.standby:
         return CountedSpan(
             None,
-            why_not="this is a standby: it counts what is asked of itself alone",
-            fix="ask the primary",
+            why_not=worded(
+                "this is a standby: it counts what is asked of itself alone"
+            ),
+            fix=worded("ask the primary"),
         )
     row = session.row(_SINCE, {"margin": _MARGIN_PAGES})
     if not row["counted"]:
         return CountedSpan(
             None,
-            why_not="nobody counts scans",
-            fix="SET track_counts = on on the server",
+            why_not=worded("nobody counts scans"),
+            fix=worded("SET track_counts = on on the server"),
         )
     promoted = _promoted_seconds_ago(session)
     if isinstance(promoted, CountedSpan):
@@ -94,8 +98,10 @@ def _promoted_seconds_ago(session: Session) -> float | CountedSpan:
     """Return when this server became a primary, without end if it always was one."""
     unknown = CountedSpan(
         None,
-        why_not="this server was promoted, and since when it counts is not told",
-        fix="ask as a member of pg_monitor",
+        why_not=worded(
+            "this server was promoted, and since when it counts is not told"
+        ),
+        fix=worded("ask as a member of pg_monitor"),
     )
     try:
         with session.attempt():

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from switchbot_store.languages import worded
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -129,8 +131,15 @@ class Question:
                 self.code,
                 status,
                 "",
-                f"examined {examined} of {total} {self.what}: "
-                + (well if not findings else f"{len(findings)} to look at"),
+                worded(
+                    "examined {examined} of {total} {what}: {well}",
+                    examined=examined,
+                    total=total,
+                    what=self.what,
+                    well=worded("{number} to look at", number=len(findings))
+                    if findings
+                    else well,
+                ),
                 examined=examined,
                 total=total,
             )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import psycopg
 
+from switchbot_store.languages import worded
 from switchbot_store.ops.findings import Finding, HealthReport, Status
 from switchbot_store.ops.health_activity import check_connections, check_vacuum
 from switchbot_store.ops.health_indexes import check_indexes
@@ -84,8 +85,12 @@ def check_names(checks: str | Iterable[str]) -> tuple[str, ...]:
     unknown = [name for name in names if name != _ALL and name not in CHECKS]
     if unknown or not names:
         raise ValueError(
-            f"no check {', '.join(unknown) or 'given'}; there are {_ALL},"
-            f" {', '.join(CHECKS)}"
+            worded(
+                "no check {unknown}; there are {all}, {checks}",
+                unknown=", ".join(unknown) or worded("given"),
+                all=_ALL,
+                checks=", ".join(CHECKS),
+            )
         )
     return tuple(CHECKS) if _ALL in names else tuple(dict.fromkeys(names))
 
@@ -107,7 +112,9 @@ def _one(
             error,
             psycopg.errors.InsufficientPrivilege | psycopg.errors.UndefinedFunction,
         )
-        fix = "ask as a member of pg_monitor" if refused else "ask again"
+        fix = (
+            worded("ask as a member of pg_monitor") if refused else worded("ask again")
+        )
         message = (str(error).splitlines() or [type(error).__name__])[0]
         return [Finding(name, f"{name}_refused", Status.UNKNOWN, "", message, fix)]
 
@@ -118,4 +125,4 @@ def _for_the_primary(finding: Finding) -> Finding:
         return finding
     if finding.status is Status.UNKNOWN:
         return finding
-    return replace(finding, fix=f"on the primary: {finding.fix}")
+    return replace(finding, fix=worded("on the primary: {fix}", fix=finding.fix))

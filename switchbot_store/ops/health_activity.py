@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_store.languages import worded
 from switchbot_store.ops.findings import Question, Status
 
 if TYPE_CHECKING:
     from switchbot_store.ops.findings import Finding
     from switchbot_store.ops.target import Session
 
-_USED: Final = Question("connection", "connections_used", "connections")
-_LONG: Final = Question("connection", "long_transaction", "sessions")
-_AGE: Final = Question("vacuum", "transaction_id_age", "databases and tables")
-_DEAD: Final = Question("vacuum", "dead_rows", "tables")
+_USED: Final = Question("connection", "connections_used", worded("connections"))
+_LONG: Final = Question("connection", "long_transaction", worded("sessions"))
+_AGE: Final = Question("vacuum", "transaction_id_age", worded("databases and tables"))
+_DEAD: Final = Question("vacuum", "dead_rows", worded("tables"))
 
 _MANY: Final = 0.8
 _ALMOST_ALL: Final = 0.95
@@ -129,12 +130,15 @@ def _used(session: Session) -> list[Finding]:
         status = Status.CRITICAL
     elif share >= _MANY:
         status = Status.WARNING
-    message = f"{row['used']} of {room} connections are in use"
+    message = worded(
+        "{used} of {room} connections are in use", used=row["used"], room=room
+    )
     fix = ""
     if status is not Status.OK:
-        fix = (
-            "close connections that are not needed, put a pooler such as PgBouncer in"
-            f" front, or raise max_connections ({row['maximum']})"
+        fix = worded(
+            "close connections that are not needed, put a pooler such as PgBouncer in "
+            "front, or raise max_connections ({maximum})",
+            maximum=row["maximum"],
         )
     found = _USED.found(status, "", message, fix)
     return [found]
@@ -152,18 +156,36 @@ def _long(session: Session, given_seconds: float | None) -> list[Finding]:
         if each["seconds"] is None or each["seconds"] < longest or each["upkeep"]:
             continue
         idle = each["state"].startswith("idle in transaction")
-        what = "is idle in a transaction" if idle else "has been in one transaction"
+        who = f"{each['usename']} {each['application']}".strip()
+        what = (
+            worded(
+                "{who} is idle in a transaction for {seconds:.0f} s: vacuum cannot remove "
+                "what died since",
+                who=who,
+                seconds=each["seconds"],
+            )
+            if idle
+            else worded(
+                "{who} has been in one transaction for {seconds:.0f} s: vacuum cannot "
+                "remove what died since",
+                who=who,
+                seconds=each["seconds"],
+            )
+        )
         findings.append(
             _LONG.found(
                 Status.WARNING,
                 f"pid {each['pid']}",
-                f"{each['usename']} {each['application']}".strip()
-                + f" {what} for {each['seconds']:.0f} s: vacuum cannot remove what died"
-                " since",
-                f"end it in the program, or SELECT pg_terminate_backend({each['pid']});"
-                " set idle_in_transaction_session_timeout"
-                if idle
-                else "see whether it has to take so long; a backup has",
+                what,
+                (
+                    worded(
+                        "end it in the program, or SELECT pg_terminate_backend({pid}); "
+                        "set idle_in_transaction_session_timeout",
+                        pid=each["pid"],
+                    )
+                    if idle
+                    else worded("see whether it has to take so long; a backup has")
+                ),
             )
         )
     if len(seen) < len(sessions):
@@ -171,15 +193,18 @@ def _long(session: Session, given_seconds: float | None) -> list[Finding]:
             _LONG.found(
                 Status.UNKNOWN,
                 "",
-                f"{len(sessions) - len(seen)} sessions of other users cannot be seen",
-                "GRANT pg_read_all_stats TO the role that asks",
+                worded(
+                    "{number} sessions of other users cannot be seen",
+                    number=len(sessions) - len(seen),
+                ),
+                worded("GRANT pg_read_all_stats TO the role that asks"),
             )
         )
     return _LONG.sum_up(
         findings,
         examined=len(seen),
         total=len(sessions),
-        well=f"no transaction is older than {longest:g} s",
+        well=worded("no transaction is older than {longest:g} s", longest=longest),
     )
 
 
@@ -217,20 +242,32 @@ def _ages(session: Session) -> list[Finding]:
                 _AGE.found(
                     Status.CRITICAL if critical else Status.WARNING,
                     row["subject"],
-                    f"its oldest {kind} are {age:,} old; vacuum should have frozen them"
-                    f" at {freeze:,}"
-                    + (", and the failsafe is reached: writes stop" if critical else "")
-                    + (" at 2 billion" if critical else ""),
-                    "VACUUM (FREEZE) there as a superuser, after ending long"
-                    " transactions, abandoned replication slots and prepared"
-                    " transactions that hold it back",
+                    worded(
+                        "its oldest {kind} are {age:,} old; vacuum should have frozen "
+                        "them at {freeze:,}",
+                        kind=kind,
+                        age=age,
+                        freeze=freeze,
+                    )
+                    + (
+                        worded(
+                            ", and the failsafe is reached: writes stop at 2 billion"
+                        )
+                        if critical
+                        else ""
+                    ),
+                    worded(
+                        "VACUUM (FREEZE) there as a superuser, after ending long "
+                        "transactions, abandoned replication slots and prepared "
+                        "transactions that hold it back"
+                    ),
                 )
             )
     return _AGE.sum_up(
         findings,
         examined=len(rows),
         total=len(rows),
-        well="all are younger than autovacuum_freeze_max_age",
+        well=worded("all are younger than autovacuum_freeze_max_age"),
     )
 
 
@@ -240,17 +277,21 @@ def _dead_rows(session: Session) -> list[Finding]:
         " current_setting('track_counts')::bool AS counted"
     )
     if session.standby:
-        return _DEAD.unseen("a standby counts no dead rows", "ask the primary")
+        return _DEAD.unseen(
+            worded("a standby counts no dead rows"), worded("ask the primary")
+        )
     if not settings["counted"]:
-        return _DEAD.unseen("nobody counts rows", "set track_counts = on")
+        return _DEAD.unseen(
+            worded("nobody counts rows"), worded("set track_counts = on")
+        )
     findings = []
     if not settings["autovacuum"]:
         findings.append(
             _DEAD.found(
                 Status.WARNING,
                 "autovacuum",
-                "is off for the whole server",
-                "ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf();",
+                worded("is off for the whole server"),
+                worded("ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf();"),
             )
         )
     rows = session.rows(_ROWS)
@@ -268,16 +309,20 @@ def _dead_rows(session: Session) -> list[Finding]:
             _DEAD.found(
                 Status.UNKNOWN,
                 "",
-                f"of {len(uncounted)} tables with rows nothing is counted, as of"
-                f" {uncounted[0]}: the counts began anew after a crash or a promotion",
-                "ANALYZE;",
+                worded(
+                    "of {number} tables with rows nothing is counted, as of "
+                    "{uncounted}: the counts began anew after a crash or a promotion",
+                    number=len(uncounted),
+                    uncounted=uncounted[0],
+                ),
+                worded("ANALYZE;"),
             )
         )
     return _DEAD.sum_up(
         findings,
         examined=len(rows) - len(uncounted),
         total=len(rows),
-        well="none waits for vacuum",
+        well=worded("none waits for vacuum"),
     )
 
 
@@ -287,7 +332,17 @@ def _overdue(row: dict[str, Any], *, off: bool) -> Finding:
     return _DEAD.found(
         Status.WARNING,
         row["subject"],
-        f"has {row['dead']:,} dead rows beside {row['live']:,} live ones, {since};"
-        f" autovacuum's threshold is {row['threshold']:,.0f}{why}",
-        f"VACUUM {row['subject']}; and see what holds autovacuum back",
+        worded(
+            "has {dead:,} dead rows beside {live:,} live ones, {since}; "
+            "autovacuum's threshold is {threshold:,.0f}{why}",
+            dead=row["dead"],
+            live=row["live"],
+            since=since,
+            threshold=row["threshold"],
+            why=why,
+        ),
+        worded(
+            "VACUUM {subject}; and see what holds autovacuum back",
+            subject=row["subject"],
+        ),
     )

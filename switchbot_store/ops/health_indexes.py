@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from switchbot_store.languages import worded
 from switchbot_store.ops.counted import CountedSpan, counted_span
 from switchbot_store.ops.findings import Question, Status
 from switchbot_store.ops.tree_size import Tree, compact_bytes
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     from switchbot_store.ops.findings import Finding
     from switchbot_store.ops.target import Session
 
-_INVALID: Final = Question("index", "index_invalid", "indexes")
-_DUPLICATE: Final = Question("index", "index_duplicate", "indexes")
-_UNUSED: Final = Question("index", "index_unused", "indexes that could go")
-_BLOATED: Final = Question("index", "index_bloated", "B-tree indexes")
+_INVALID: Final = Question("index", "index_invalid", worded("indexes"))
+_DUPLICATE: Final = Question("index", "index_duplicate", worded("indexes"))
+_UNUSED: Final = Question("index", "index_unused", worded("indexes that could go"))
+_BLOATED: Final = Question("index", "index_bloated", worded("B-tree indexes"))
 
 _SECONDS_A_DAY: Final = 86400.0
 _JUDGED_AFTER_DAYS: Final = 7.0
@@ -124,8 +125,8 @@ def _invalid(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
                 _INVALID.found(
                     Status.UNKNOWN,
                     index["name"],
-                    f"is not valid yet: {who} may be building it",
-                    "ask again when no session works on its table",
+                    worded("is not valid yet: {who} may be building it", who=who),
+                    worded("ask again when no session works on its table"),
                 )
             )
             continue
@@ -134,15 +135,21 @@ def _invalid(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
             _INVALID.found(
                 Status.CRITICAL if enforces else Status.WARNING,
                 index["name"],
-                f"is invalid: {index['table_name']} pays for it at every write and no"
-                " query uses it"
-                + (", nor does it keep values unique" if enforces else ""),
-                f"REINDEX INDEX CONCURRENTLY {index['name']}; or"
-                f" DROP INDEX CONCURRENTLY {index['name']};",
+                worded(
+                    "is invalid: {table_name} pays for it at every write and no query "
+                    "uses it",
+                    table_name=index["table_name"],
+                )
+                + (worded(", nor does it keep values unique") if enforces else ""),
+                worded(
+                    "REINDEX INDEX CONCURRENTLY {name}; or DROP INDEX CONCURRENTLY "
+                    "{name};",
+                    name=index["name"],
+                ),
             )
         )
     return _INVALID.sum_up(
-        findings, examined=examined, total=len(indexes), well="all are valid"
+        findings, examined=examined, total=len(indexes), well=worded("all are valid")
     )
 
 
@@ -161,14 +168,21 @@ def _duplicates(indexes: list[dict[str, Any]]) -> list[Finding]:
                 _DUPLICATE.found(
                     Status.WARNING,
                     index["name"],
-                    f"is {how} {other['name']} on {index['table_name']}"
-                    f" ({_size(index['bytes'])})",
-                    f"DROP INDEX CONCURRENTLY {index['name']};",
+                    worded(
+                        "is {how} {name} on {table_name} ({bytes})",
+                        how=how,
+                        name=other["name"],
+                        table_name=index["table_name"],
+                        bytes=_size(index["bytes"]),
+                    ),
+                    worded("DROP INDEX CONCURRENTLY {name};", name=index["name"]),
                 )
             )
             break
     count = len(indexes)
-    return _DUPLICATE.sum_up(findings, examined=count, total=count, well="no duplicate")
+    return _DUPLICATE.sum_up(
+        findings, examined=count, total=count, well=worded("no duplicate")
+    )
 
 
 def _serves(other: dict[str, Any], index: dict[str, Any]) -> bool:
@@ -218,15 +232,19 @@ def _unused(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
     total = len(candidates)
     span = counted_span(session)
     if not total:
-        return _UNUSED.sum_up([], examined=0, total=0, well="all are used")
+        return _UNUSED.sum_up([], examined=0, total=0, well=worded("all are used"))
     if span.seconds is None:
         return _UNUSED.unseen(span.why_not, span.fix, total=total)
     days = span.seconds / _SECONDS_A_DAY
     if days < _JUDGED_AFTER_DAYS:
         return _UNUSED.unseen(
-            f"scans are counted for {days:.1f} days only; an index is called unused"
-            f" after {_JUDGED_AFTER_DAYS:g}",
-            "ask again later, without resetting the statistics",
+            worded(
+                "scans are counted for {days:.1f} days only; an index is called "
+                "unused after {judged_after_days:g}",
+                days=days,
+                judged_after_days=_JUDGED_AFTER_DAYS,
+            ),
+            worded("ask again later, without resetting the statistics"),
             total=total,
         )
     findings, unjudged, examined = [], [], 0
@@ -247,12 +265,18 @@ def _unused(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
             _UNUSED.found(
                 Status.UNKNOWN if elsewhere else Status.WARNING,
                 index["name"],
-                f"was not used once in {own_days:.0f} days"
-                f" ({_size(index['bytes'])} on {index['table_name']})"
-                + ("; standbys count their own scans" if elsewhere else ""),
-                "look at its scans on each standby"
-                if elsewhere
-                else f"DROP INDEX CONCURRENTLY {index['name']};",
+                worded(
+                    "was not used once in {own_days:.0f} days ({size} on {table_name})",
+                    own_days=own_days,
+                    size=_size(index["bytes"]),
+                    table_name=index["table_name"],
+                )
+                + (worded("; standbys count their own scans") if elsewhere else ""),
+                (
+                    worded("look at its scans on each standby")
+                    if elsewhere
+                    else worded("DROP INDEX CONCURRENTLY {name};", name=index["name"])
+                ),
             )
         )
     if unjudged:
@@ -260,13 +284,21 @@ def _unused(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
             _UNUSED.found(
                 Status.UNKNOWN,
                 "",
-                f"no scan is counted of {_listed(unjudged)}, and nothing tells that"
-                f" they are there for {_JUDGED_AFTER_DAYS:g} days",
-                "ask again later; track_commit_timestamp = on lets the server tell when"
-                " an index was made",
+                worded(
+                    "no scan is counted of {unjudged}, and nothing tells that they "
+                    "are there for {judged_after_days:g} days",
+                    unjudged=_listed(unjudged),
+                    judged_after_days=_JUDGED_AFTER_DAYS,
+                ),
+                worded(
+                    "ask again later; track_commit_timestamp = on lets the server "
+                    "tell when an index was made"
+                ),
             )
         )
-    return _UNUSED.sum_up(findings, examined=examined, total=total, well="all are used")
+    return _UNUSED.sum_up(
+        findings, examined=examined, total=total, well=worded("all are used")
+    )
 
 
 def _counted_days(index: dict[str, Any], span: CountedSpan) -> float | None:
@@ -302,8 +334,13 @@ def _bloated(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
                 _BLOATED.found(
                     Status.WARNING,
                     tree["name"],
-                    f"takes {_size(tree['bytes'])} and needs about {_size(used)}, {how}",
-                    f"REINDEX INDEX CONCURRENTLY {tree['name']};",
+                    worded(
+                        "takes {bytes} and needs about {used}, {how}",
+                        bytes=_size(tree["bytes"]),
+                        used=_size(used),
+                        how=how,
+                    ),
+                    worded("REINDEX INDEX CONCURRENTLY {name};", name=tree["name"]),
                 )
             )
     if unseen:
@@ -311,13 +348,15 @@ def _bloated(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
             _BLOATED.found(
                 Status.UNKNOWN,
                 "",
-                f"no statistics of {_listed(unseen)}",
-                "ANALYZE the tables; or CREATE EXTENSION pgstattuple, and grant"
-                " pg_stat_scan_tables",
+                worded("no statistics of {unseen}", unseen=_listed(unseen)),
+                worded(
+                    "ANALYZE the tables; or CREATE EXTENSION pgstattuple, and grant "
+                    "pg_stat_scan_tables"
+                ),
             )
         )
     return _BLOATED.sum_up(
-        findings, examined=examined, total=len(trees), well="none is bloated"
+        findings, examined=examined, total=len(trees), well=worded("none is bloated")
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from switchbot_store.languages import worded
 from switchbot_store.ops.findings import Question, Status
 from switchbot_store.postgres.errors import is_broken_connection
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from switchbot_store.ops.findings import Finding
     from switchbot_store.ops.target import Session
 
-_RUNNING_OUT: Final = Question("sequence", "sequence_running_out", "sequences")
+_RUNNING_OUT: Final = Question("sequence", "sequence_running_out", worded("sequences"))
 
 _MUCH: Final = 0.75
 _ALMOST_ALL: Final = 0.9
@@ -91,9 +92,11 @@ def check_sequences(session: Session) -> list[Finding]:
                 _RUNNING_OUT.found(
                     Status.UNKNOWN,
                     each["name"],
-                    f"cannot be read: {broken[each['oid']]}",
-                    "see whether it is unlogged and lost its file when this server was"
-                    " promoted: it has to be made anew",
+                    worded("cannot be read: {broken}", broken=broken[each["oid"]]),
+                    worded(
+                        "see whether it is unlogged and lost its file when this server "
+                        "was promoted: it has to be made anew"
+                    ),
                 )
             )
             continue
@@ -124,15 +127,31 @@ def check_sequences(session: Session) -> list[Finding]:
             _RUNNING_OUT.found(
                 Status.CRITICAL if share >= _ALMOST_ALL else Status.WARNING,
                 where,
-                f"{each['name']} stands at {stands_at:,}, {share:.0%} of the way to"
-                f" {end:,}"
+                worded(
+                    "{name} stands at {stands_at:,}, {share:.0%} of the way to {end:,}",
+                    name=each["name"],
+                    stands_at=stands_at,
+                    share=share,
+                    end=end,
+                )
                 + (
-                    f", the last {each['type_name']}" if narrow else ", its last number"
+                    worded(", the last {type_name}", type_name=each["type_name"])
+                    if narrow
+                    else worded(", its last number")
                 ),
-                f"ALTER TABLE ... ALTER COLUMN ... TYPE bigint for {where}, and"
-                f" ALTER SEQUENCE {each['name']} AS bigint;"
-                if narrow
-                else f"ALTER SEQUENCE {each['name']} NO MAXVALUE; or a wider type",
+                (
+                    worded(
+                        "ALTER TABLE ... ALTER COLUMN ... TYPE bigint for {where}, and "
+                        "ALTER SEQUENCE {name} AS bigint;",
+                        where=where,
+                        name=each["name"],
+                    )
+                    if narrow
+                    else worded(
+                        "ALTER SEQUENCE {name} NO MAXVALUE; or a wider type",
+                        name=each["name"],
+                    )
+                ),
             )
         )
     if hidden:
@@ -140,9 +159,15 @@ def check_sequences(session: Session) -> list[Finding]:
             _RUNNING_OUT.found(
                 Status.UNKNOWN,
                 "",
-                f"no privilege to read {', '.join(hidden[:5])}"
-                + (f" and {len(hidden) - 5} more" if len(hidden) > 5 else ""),  # noqa: PLR2004 - as many as are named
-                "GRANT SELECT ON ALL SEQUENCES IN SCHEMA ... TO the role that asks",
+                worded("no privilege to read {hidden}", hidden=", ".join(hidden[:5]))
+                + (
+                    worded(" and {number} more", number=len(hidden) - 5)
+                    if len(hidden) > 5  # noqa: PLR2004 - as many as are named
+                    else ""
+                ),
+                worded(
+                    "GRANT SELECT ON ALL SEQUENCES IN SCHEMA ... TO the role that asks"
+                ),
             )
         )
     if elsewhere:
@@ -150,15 +175,18 @@ def check_sequences(session: Session) -> list[Finding]:
             _RUNNING_OUT.found(
                 Status.UNKNOWN,
                 "",
-                f"{elsewhere} unlogged sequences are not on this standby",
-                "ask the primary",
+                worded(
+                    "{elsewhere} unlogged sequences are not on this standby",
+                    elsewhere=elsewhere,
+                ),
+                worded("ask the primary"),
             )
         )
     return _RUNNING_OUT.sum_up(
         findings,
         examined=examined,
         total=len(sequences),
-        well="all have room",
+        well=worded("all have room"),
     )
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_store.languages import worded
 from switchbot_store.ops.findings import Question, Status
 
 if TYPE_CHECKING:
     from switchbot_store.ops.findings import Finding
     from switchbot_store.ops.target import Session
 
-_SLOTS: Final = Question("replication", "replication_slots", "replication slots")
-_LAG: Final = Question("replication", "replication_lag", "standbys")
-_HITS: Final = Question("buffer", "buffer_hits", "kinds of relation")
-_UNCHECKED: Final = Question("constraint", "constraint_unvalidated", "constraints")
+_SLOTS: Final = Question(
+    "replication", "replication_slots", worded("replication slots")
+)
+_LAG: Final = Question("replication", "replication_lag", worded("standbys"))
+_HITS: Final = Question("buffer", "buffer_hits", worded("kinds of relation"))
+_UNCHECKED: Final = Question(
+    "constraint", "constraint_unvalidated", worded("constraints")
+)
 
 _WARM_TIMES: Final = 20
 """Until so many times the cache was read, what was missed is mostly the first look."""
@@ -98,15 +103,20 @@ def _slots(session: Session, limits: dict[str, Any]) -> list[Finding]:
     findings = []
     for slot in slots:
         name, kept = slot["slot_name"], slot["kept"] or 0
-        drop = f"SELECT pg_drop_replication_slot('{name}'); if nobody comes for it"
+        drop = worded(
+            "SELECT pg_drop_replication_slot('{name}'); if nobody comes for it",
+            name=name,
+        )
         if slot["wal_status"] == "unreserved":
             findings.append(
                 _SLOTS.found(
                     Status.CRITICAL,
                     name,
-                    "its WAL goes with the next checkpoint: whoever reads it must come"
-                    " before, or start anew",
-                    "bring its reader back; raise max_slot_wal_keep_size",
+                    worded(
+                        "its WAL goes with the next checkpoint: whoever reads it must "
+                        "come before, or start anew"
+                    ),
+                    worded("bring its reader back; raise max_slot_wal_keep_size"),
                 )
             )
         elif slot["wal_status"] == "lost":
@@ -114,8 +124,8 @@ def _slots(session: Session, limits: dict[str, Any]) -> list[Finding]:
                 _SLOTS.found(
                     Status.CRITICAL,
                     name,
-                    "its WAL is lost: whoever reads it must start anew",
-                    f"{drop}; raise max_slot_wal_keep_size",
+                    worded("its WAL is lost: whoever reads it must start anew"),
+                    worded("{drop}; raise max_slot_wal_keep_size", drop=drop),
                 )
             )
         elif not slot["active"] and kept > limits["max_wal_size"]:
@@ -124,10 +134,17 @@ def _slots(session: Session, limits: dict[str, Any]) -> list[Finding]:
                 _SLOTS.found(
                     Status.CRITICAL if endless else Status.WARNING,
                     name,
-                    f"nobody reads it, and it keeps {kept / 2**20:,.0f} MB of WAL, more"
-                    " than max_wal_size"
-                    + (", without any limit: the disk fills up" if endless else ""),
-                    f"{drop}; set max_slot_wal_keep_size",
+                    worded(
+                        "nobody reads it, and it keeps {kept:,.0f} MB of WAL, more than "
+                        "max_wal_size",
+                        kept=kept / 2**20,
+                    )
+                    + (
+                        worded(", without any limit: the disk fills up")
+                        if endless
+                        else ""
+                    ),
+                    worded("{drop}; set max_slot_wal_keep_size", drop=drop),
                 )
             )
         elif not slot["active"]:
@@ -135,13 +152,19 @@ def _slots(session: Session, limits: dict[str, Any]) -> list[Finding]:
                 _SLOTS.found(
                     Status.WARNING,
                     name,
-                    f"nobody reads it; it keeps {kept / 2**20:,.0f} MB of WAL so far",
+                    worded(
+                        "nobody reads it; it keeps {kept:,.0f} MB of WAL so far",
+                        kept=kept / 2**20,
+                    ),
                     drop,
                 )
             )
     count = len(slots)
     return _SLOTS.sum_up(
-        findings, examined=count, total=count, well="all are read" if count else "none"
+        findings,
+        examined=count,
+        total=count,
+        well=worded("all are read") if count else worded("none"),
     )
 
 
@@ -159,8 +182,10 @@ def _standbys(session: Session, limits: dict[str, Any]) -> list[Finding]:
                 _LAG.found(
                     Status.WARNING,
                     each["name"],
-                    f"is {each['state']}{distance}",
-                    "see the standby's log, its disk and the network between",
+                    worded(
+                        "is {state}{distance}", state=each["state"], distance=distance
+                    ),
+                    worded("see the standby's log, its disk and the network between"),
                 )
             )
     if len(seen) < len(standbys):
@@ -168,15 +193,15 @@ def _standbys(session: Session, limits: dict[str, Any]) -> list[Finding]:
             _LAG.found(
                 Status.UNKNOWN,
                 "",
-                "no privilege to see how far standbys are",
-                "GRANT pg_monitor TO the role that asks",
+                worded("no privilege to see how far standbys are"),
+                worded("GRANT pg_monitor TO the role that asks"),
             )
         )
     return _LAG.sum_up(
         findings,
         examined=len(seen),
         total=len(standbys),
-        well="all keep up" if standbys else "none",
+        well=worded("all keep up") if standbys else worded("none"),
     )
 
 
@@ -187,9 +212,9 @@ def _own_lag(session: Session) -> list[Finding]:
         findings.append(
             _LAG.found(
                 Status.WARNING,
-                "this standby",
-                "no WAL receiver runs: it may be cut off from its primary",
-                "check primary_conninfo and the primary",
+                worded("this standby"),
+                worded("no WAL receiver runs: it may be cut off from its primary"),
+                worded("check primary_conninfo and the primary"),
             )
         )
     allowed = row["allowed"]
@@ -197,20 +222,26 @@ def _own_lag(session: Session) -> list[Finding]:
         findings.append(
             _LAG.found(
                 Status.WARNING,
-                "this standby",
-                f"is {row['seconds']:.0f} s behind; max_standby_streaming_delay is"
-                f" {allowed:g} s",
-                "see what queries here hold replay back",
+                worded("this standby"),
+                worded(
+                    "is {seconds:.0f} s behind; max_standby_streaming_delay is "
+                    "{allowed:g} s",
+                    seconds=row["seconds"],
+                    allowed=allowed,
+                ),
+                worded("see what queries here hold replay back"),
             )
         )
-    return _LAG.sum_up(findings, examined=1, total=1, well="it keeps up")
+    return _LAG.sum_up(findings, examined=1, total=1, well=worded("it keeps up"))
 
 
 def check_buffers(session: Session) -> list[Finding]:
     """Look at how many blocks were found in the cache, once it had time to warm up."""
     cache = session.row(_CACHE)
     if not cache["counted"]:
-        return _HITS.unseen("nobody counts blocks", "set track_counts = on", total=2)
+        return _HITS.unseen(
+            worded("nobody counts blocks"), worded("set track_counts = on"), total=2
+        )
     findings: list[Finding] = []
     examined = 0
     rows = session.rows(_BLOCKS)
@@ -225,9 +256,13 @@ def check_buffers(session: Session) -> list[Finding]:
                 _HITS.found(
                     Status.UNKNOWN,
                     row["kind"],
-                    f"only {asked:,.0f} blocks were asked for so far; that says little"
-                    f" about {cache['shared_buffers']} of shared_buffers",
-                    "ask again after some days of ordinary work",
+                    worded(
+                        "only {asked:,.0f} blocks were asked for so far; that says "
+                        "little about {shared_buffers} of shared_buffers",
+                        asked=asked,
+                        shared_buffers=cache["shared_buffers"],
+                    ),
+                    worded("ask again after some days of ordinary work"),
                 )
             )
             continue
@@ -238,14 +273,23 @@ def check_buffers(session: Session) -> list[Finding]:
                 _HITS.found(
                     Status.WARNING,
                     row["kind"],
-                    f"{share:.1%} of the blocks asked for were in the cache"
-                    f" ({cache['shared_buffers']} of shared_buffers)",
-                    "raise shared_buffers if the machine has memory left; look for"
-                    " queries that read whole tables",
+                    worded(
+                        "{share:.1%} of the blocks asked for were in the cache "
+                        "({shared_buffers} of shared_buffers)",
+                        share=share,
+                        shared_buffers=cache["shared_buffers"],
+                    ),
+                    worded(
+                        "raise shared_buffers if the machine has memory left; look for "
+                        "queries that read whole tables"
+                    ),
                 )
             )
     return _HITS.sum_up(
-        findings, examined=examined, total=len(rows), well="the cache serves them"
+        findings,
+        examined=examined,
+        total=len(rows),
+        well=worded("the cache serves them"),
     )
 
 
@@ -256,12 +300,19 @@ def check_constraints(session: Session) -> list[Finding]:
         _UNCHECKED.found(
             Status.WARNING,
             f"{row['table_name']}.{row['name']}",
-            f"is a {row['kind']} that was never checked for the rows already there",
-            f"ALTER TABLE {row['table_name']} VALIDATE CONSTRAINT {row['name']};",
+            worded(
+                "is a {kind} that was never checked for the rows already there",
+                kind=row["kind"],
+            ),
+            worded(
+                "ALTER TABLE {table_name} VALIDATE CONSTRAINT {name};",
+                table_name=row["table_name"],
+                name=row["name"],
+            ),
         )
         for row in rows
         if not row["validated"]
     ]
     return _UNCHECKED.sum_up(
-        findings, examined=len(rows), total=len(rows), well="all are validated"
+        findings, examined=len(rows), total=len(rows), well=worded("all are validated")
     )

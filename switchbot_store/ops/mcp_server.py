@@ -19,6 +19,7 @@ import orjson
 from switchbot_store import ops
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError, StoreError
+from switchbot_store.languages import joined, worded
 from switchbot_store.ops.role import HOW_TO_READ_ONLY
 from switchbot_store.postgres.location import connection_string
 
@@ -47,7 +48,9 @@ def make_server(target: Target, *, only_reading_role: bool = False) -> MCPServer
         from mcp.types import ToolAnnotations  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise StoreConfigError(
-            "the MCP SDK is not installed: pip install 'switchbot-automation[mcp]'"
+            worded(
+                "the MCP SDK is not installed: pip install 'switchbot-automation[mcp]'"
+            )
         ) from error
 
     server: MCPServer[Any] = MCPServer(
@@ -192,7 +195,11 @@ def _tell_of_rights(conninfo: str, *, required: bool) -> None:
     beyond = ops.reading_rights(conninfo)
     if not beyond:
         return
-    words = f"the role {'; '.join(beyond)}. Better: {HOW_TO_READ_ONLY}"
+    words = worded(
+        "the role {beyond}. Better: {how_to_read_only}",
+        beyond=joined("; ", beyond),
+        how_to_read_only=HOW_TO_READ_ONLY,
+    )
     if required:
         raise StoreConfigError(words)
     sys.stderr.write(
@@ -206,5 +213,7 @@ def _conninfo(variable: str | None) -> str:
         config = StoreConfig.from_env({**os.environ, "STORE_BACKEND": "postgres"})
         return config.conninfo or ""
     if not os.environ.get(variable):
-        raise StoreConfigError(f"{variable} is not set", variable=variable)
+        raise StoreConfigError(
+            worded("{variable} is not set", variable=variable), variable=variable
+        )
     return connection_string(os.environ[variable], variable=variable)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from switchbot_store.errors import StoreDataError
+from switchbot_store.languages import worded
 from switchbot_store.ops.target import TIMEOUT_SECONDS, read
 
 if TYPE_CHECKING:
@@ -206,7 +207,11 @@ def list_objects(
     """
     if object_type not in get_args(ObjectType):
         raise ValueError(
-            f"no object type {object_type!r}; there are {', '.join(get_args(ObjectType))}"
+            worded(
+                "no object type {object_type!r}; there are {objecttype}",
+                object_type=object_type,
+                objecttype=", ".join(get_args(ObjectType)),
+            )
         )
 
     def look(session: Session) -> list[DatabaseObject]:
@@ -264,11 +269,21 @@ def get_object_details(
 def _check_schema(session: Session, schema: str) -> None:
     if not session.rows("SELECT FROM pg_namespace WHERE nspname = %s", [schema]):
         names = [row["name"] for row in session.rows(_SCHEMAS) if not row["system"]]
-        raise StoreDataError(f"no schema {schema!r}; there are {', '.join(names)}")
+        raise StoreDataError(
+            worded(
+                "no schema {schema!r}; there are {names}",
+                schema=schema,
+                names=", ".join(names),
+            )
+        )
 
 
 def _extension(session: Session, schema: str, name: str) -> ObjectDetails:
     for row in session.rows(_EXTENSIONS, [schema]):
         if row["name"] == name:
             return ObjectDetails(DatabaseObject(**row))
-    raise StoreDataError(f"nothing named {name!r} in the schema {schema!r}")
+    raise StoreDataError(
+        worded(
+            "nothing named {name!r} in the schema {schema!r}", name=name, schema=schema
+        )
+    )

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 
 from switchbot_store.errors import StoreConfigError
+from switchbot_store.languages import worded
 from switchbot_store.ops import validation
 from switchbot_store.ops.candidates import Candidate, candidates_of
 from switchbot_store.ops.validation import Parts, RefusedSqlError
@@ -98,7 +99,7 @@ class _Parser:
             except (OSError, EOFError):
                 self._end(process)
                 raise RefusedSqlError(
-                    "PostgreSQL's parser did not outlive this statement"
+                    worded("PostgreSQL's parser did not outlive this statement")
                 ) from None
             except BaseException:
                 self._end(
@@ -134,7 +135,7 @@ class _Parser:
             except (OSError, EOFError):
                 self._end(process)
                 raise RefusedSqlError(
-                    "PostgreSQL's parser could not be started; try again"
+                    worded("PostgreSQL's parser could not be started; try again")
                 ) from None
             except BaseException:
                 self._end(process)

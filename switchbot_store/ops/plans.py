@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 import psycopg
 
 from switchbot_store.errors import StoreDataError
+from switchbot_store.languages import worded
 from switchbot_store.ops.answers import asked_simply
 from switchbot_store.ops.parsing import judged, judged_index, parameters_in
 from switchbot_store.ops.reach import checked, nodes_of, read_plan
@@ -27,11 +28,11 @@ SortBy = Literal[
     "total_time", "mean_time", "calls", "rows", "blocks_read", "temp_blocks"
 ]
 
-NO_HYPOPG: Final = (
+NO_HYPOPG: Final = worded(
     "hypothetical indexes need the extension hypopg: install the server's package for it"
     " (Debian: postgresql-<version>-hypopg), then CREATE EXTENSION hypopg;"
 )
-NO_STATEMENTS: Final = (
+NO_STATEMENTS: Final = worded(
     "the costs of queries need pg_stat_statements: put it into"
     " shared_preload_libraries, restart the server, then"
     " CREATE EXTENSION pg_stat_statements;"
@@ -175,7 +176,9 @@ def explain_query(
     supposed = [judged_index(each) for each in hypothetical_indexes]
     text = parts.text
     if analyze and hypothetical_indexes:
-        raise StoreDataError("an index that does not exist cannot be used: no analyze")
+        raise StoreDataError(
+            worded("an index that does not exist cannot be used: no analyze")
+        )
 
     def look(session: Session) -> QueryPlan:
         with telling():
@@ -216,7 +219,11 @@ def get_top_queries(
     """
     if sort_by not in get_args(SortBy):
         raise ValueError(
-            f"no order {sort_by!r}; there are {', '.join(get_args(SortBy))}"
+            worded(
+                "no order {sort_by!r}; there are {sortby}",
+                sort_by=sort_by,
+                sortby=", ".join(get_args(SortBy)),
+            )
         )
 
     def look(session: Session) -> TopQueries:
@@ -246,7 +253,9 @@ def suppose(session: Session, schema: str, definition: str) -> dict[str, Any]:
             return session.row(_SUPPOSE.format(schema=schema).encode(), [definition])
     except psycopg.Error as error:
         why = str(error).splitlines()[0]
-        raise StoreDataError(f"no such index can be made: {why}") from error
+        raise StoreDataError(
+            worded("no such index can be made: {why}", why=why)
+        ) from error
 
 
 def forget_supposed(session: Session) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from switchbot_store.languages import worded
 from switchbot_store.ops.allowed import SECRET_RELATIONS
 from switchbot_store.ops.answers import asked_simply, described
 from switchbot_store.ops.parsing import computes_of_constants, judged, judged_expression
@@ -525,7 +526,13 @@ def check_plan(session: Session, text: str) -> None:
             if node["Node Type"] not in _PLAIN_NODES:
                 by = node.get("Custom Plan Provider") or node.get("Relation Name")
                 what = node["Node Type"] + (f" ({by})" if by else "")
-                raise RefusedSqlError(f"its plan has a {what}: {_NOT_PLAIN}")
+                raise RefusedSqlError(
+                    worded(
+                        "its plan has a {what}: {not_plain}",
+                        what=what,
+                        not_plain=_NOT_PLAIN,
+                    )
+                )
             if "Function Name" in node:
                 called.add(node["Function Name"])
         schemas = session.row(_PATH)["schemas"]
@@ -539,7 +546,7 @@ def read_plan(answer: bytes | None) -> dict[str, Any]:
     try:
         found: dict[str, Any] = orjson.loads(answer or b"")[0]
     except orjson.JSONDecodeError as error:
-        raise RefusedSqlError("its plan nests too deep to be read") from error
+        raise RefusedSqlError(worded("its plan nests too deep to be read")) from error
     return found
 
 
@@ -553,7 +560,7 @@ def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _may_do_anything(what: str) -> str:
-    return f"the {what} of this database may do anything"
+    return worded("the {what} of this database may do anything", what=what)
 
 
 def _by_name(session: Session, parts: Parts) -> dict[str, Any]:
@@ -631,7 +638,9 @@ def _telling_where(where: str) -> Iterator[None]:
     try:
         yield
     except RefusedSqlError as error:
-        raise RefusedSqlError(f"{where}: {error}") from error
+        raise RefusedSqlError(
+            worded("{where}: {error}", where=where, error=error)
+        ) from error
 
 
 def _check_relations(session: Session, parts: Parts, stored: _Read) -> list[int]:
@@ -650,20 +659,28 @@ def _check_relations(session: Session, parts: Parts, stored: _Read) -> list[int]
         if found["kind"] == "v":
             views += 1
             if views > _MOST_VIEWS:
-                raise RefusedSqlError(f"more than {_MOST_VIEWS} views")
+                raise RefusedSqlError(
+                    worded("more than {most_views} views", most_views=_MOST_VIEWS)
+                )
             _check_view(session, found, stored)
     own = {found["name"] for found in reached if _is_of_the_server(found)}
     for name in sorted(parts.hidden & SECRET_RELATIONS & own):
         # A WITH query here and the relation itself somewhere: which is which is not
         # for us to say.
-        raise RefusedSqlError(f"{name} may hold secrets: name the query otherwise")
+        raise RefusedSqlError(
+            worded("{name} may hold secrets: name the query otherwise", name=name)
+        )
     for row in session.rows(_EXPRESSIONS, [others]):
         stored.types.update(row["types"])
         if row["what"] is None:
             continue
         if row["opened"] or _computes_of_constants(row["expression"]):
             raise RefusedSqlError(
-                f"of {row['relation']}: {_may_do_anything(row['what'])}"
+                worded(
+                    "of {relation}: {value}",
+                    relation=row["relation"],
+                    value=_may_do_anything(row["what"]),
+                )
             )
     return others
 
@@ -674,10 +691,14 @@ def _is_of_the_server(relation: dict[str, Any]) -> bool:
 
 def _check_relation(session: Session, found: dict[str, Any], stored: _Read) -> None:
     if found["schema"].startswith("pg_toast"):
-        raise RefusedSqlError(f"{found['name']} is PostgreSQL's own store")
+        raise RefusedSqlError(
+            worded("{name} is PostgreSQL's own store", name=found["name"])
+        )
     if found["kind"] == "f" or found["reaches"]:
         raise RefusedSqlError(
-            f"{found['name']} is a foreign table: it reaches elsewhere"
+            worded(
+                "{name} is a foreign table: it reaches elsewhere", name=found["name"]
+            )
         )
     if found["row_security"]:
         _check_policies(session, found, stored)
@@ -693,7 +714,9 @@ def _computes_of_constants(expression: str) -> bool:
 def _check_depends(session: Session, catalogue: str, oid: int, where: str) -> None:
     values = {"catalogue": catalogue, "object": oid}
     for row in session.rows(_DEPENDS, values):
-        raise RefusedSqlError(f"{where}: the {row['what']} may do anything")
+        raise RefusedSqlError(
+            worded("{where}: the {what} may do anything", where=where, what=row["what"])
+        )
 
 
 def _check_policies(session: Session, relation: dict[str, Any], stored: _Read) -> None:
@@ -712,7 +735,13 @@ def _check_view(session: Session, view: dict[str, Any], stored: _Read) -> None:
     )
     where = f"in the view {view['name']}"
     if not row["fits"]:
-        raise RefusedSqlError(f"{where}: more than {MAX_STATEMENT_BYTES} bytes")
+        raise RefusedSqlError(
+            worded(
+                "{where}: more than {max_statement_bytes} bytes",
+                where=where,
+                max_statement_bytes=MAX_STATEMENT_BYTES,
+            )
+        )
     _check_depends(session, "pg_rewrite", row["rule"], where)
     with _telling_where(where):
         stored.take(judged(row["definition"]))

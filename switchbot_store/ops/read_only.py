@@ -22,6 +22,7 @@ from psycopg.adapt import Transformer
 from psycopg.pq import Format
 
 from switchbot_store.errors import StoreDataError
+from switchbot_store.languages import worded
 from switchbot_store.ops.answers import asked
 from switchbot_store.ops.parsing import judged
 from switchbot_store.ops.reach import Columns, check_plan, checked
@@ -123,7 +124,13 @@ def execute_sql(
     def run(session: Session) -> SqlResult:
         beyond = rights_beyond_select(session)
         if beyond and only_reading_role:
-            raise RefusedSqlError(f"this role {'; '.join(beyond)}: {HOW_TO_READ_ONLY}")
+            raise RefusedSqlError(
+                worded(
+                    "this role {beyond}: {how_to_read_only}",
+                    beyond="; ".join(beyond),
+                    how_to_read_only=HOW_TO_READ_ONLY,
+                )
+            )
         with telling():
             columns = checked(session, parts)
             if columns is not None:

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from switchbot_store.errors import StoreDataError
+from switchbot_store.languages import worded
 from switchbot_store.ops.target import TIMEOUT_SECONDS, read, write
 
 if TYPE_CHECKING:
@@ -39,34 +40,57 @@ WITH RECURSIVE mine (oid) AS (
     WHERE c.relkind IN ('r', 'p', 'v', 'f', 'S') AND n.nspname NOT LIKE 'pg\\_%'
         AND n.nspname <> 'information_schema'
 ), found (place, what) AS (
-    SELECT 1, 'is a superuser' FROM pg_roles r WHERE r.oid IN (SELECT oid FROM mine)
+    SELECT 1, '' FROM pg_roles r WHERE r.oid IN (SELECT oid FROM mine)
         AND r.rolsuper
-    UNION SELECT 2, 'may create roles or databases, replicate, or pass row security'
-        FROM pg_roles r WHERE r.oid IN (SELECT oid FROM mine) AND NOT r.rolsuper
+    UNION SELECT 2, '' FROM pg_roles r WHERE r.oid IN (SELECT oid FROM mine) AND NOT r.rolsuper
         AND (r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls)
-    UNION SELECT 3, 'is a member of ' || r.rolname FROM pg_roles r
+    UNION SELECT 3, r.rolname FROM pg_roles r
         JOIN mine ON mine.oid = r.oid
         WHERE r.rolname IN ('pg_read_server_files', 'pg_write_server_files',
             'pg_execute_server_program', 'pg_signal_backend', 'pg_write_all_data',
             'pg_checkpoint', 'pg_maintain', 'pg_create_subscription',
             'pg_use_reserved_connections', 'pg_signal_autovacuum_worker')
-    UNION SELECT 4, 'owns ' || t.name FROM tables t WHERE t.relowner IN (SELECT oid FROM mine)
-    UNION SELECT 5, 'may change ' || t.name FROM tables t
+    UNION SELECT 4, t.name FROM tables t WHERE t.relowner IN (SELECT oid FROM mine)
+    UNION SELECT 5, t.name FROM tables t
         WHERE t.relowner NOT IN (SELECT oid FROM mine) AND CASE WHEN t.relkind = 'S'
             THEN has_sequence_privilege(t.oid, 'UPDATE, USAGE')
             ELSE has_table_privilege(t.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')
             END
-    UNION SELECT 6, 'may create objects in the schema ' || n.nspname FROM pg_namespace n
+    UNION SELECT 6, n.nspname FROM pg_namespace n
         WHERE n.nspname NOT LIKE 'pg\\_%' AND has_schema_privilege(n.oid, 'CREATE')
-    UNION SELECT 7, 'may create schemas in the database'
+    UNION SELECT 7, ''
         WHERE has_database_privilege(current_database(), 'CREATE')
-    UNION SELECT 8, 'may run ' || p.oid::regprocedure::text
-        || ' with the rights of its owner' FROM pg_proc p
+    UNION SELECT 8, p.oid::regprocedure::text FROM pg_proc p
         WHERE p.prosecdef AND p.oid >= 16384 AND has_function_privilege(p.oid, 'EXECUTE')
             AND p.proowner NOT IN (SELECT oid FROM mine)
 )
-SELECT what FROM found ORDER BY place, what
+SELECT place, what FROM found ORDER BY place, what
 """
+
+
+def _right(place: int, what: str) -> str:
+    """Return in words what a row of `_RIGHTS` says."""
+    match place:
+        case 1:
+            return worded("is a superuser")
+        case 2:
+            return worded(
+                "may create roles or databases, replicate, or pass row security"
+            )
+        case 3:
+            return worded("is a member of {role}", role=what)
+        case 4:
+            return worded("owns {table}", table=what)
+        case 5:
+            return worded("may change {table}", table=what)
+        case 6:
+            return worded("may create objects in the schema {schema}", schema=what)
+        case 7:
+            return worded("may create schemas in the database")
+        case _:
+            return worded(
+                "may run {function} with the rights of its owner", function=what
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +125,10 @@ def rights_beyond_select(session: Session) -> tuple[str, ...]:
         session.connection.transaction(force_rollback=True),
         session.on_own_path(),
     ):
-        found = [row["what"] for row in session.rows(_RIGHTS)]
+        found = [_right(row["place"], row["what"]) for row in session.rows(_RIGHTS)]
     shown = tuple(found[:_MOST_NAMED])
     more = len(found) - _MOST_NAMED
-    return (*shown, f"and {more} more") if more > 0 else shown
+    return (*shown, worded("and {more} more", more=more)) if more > 0 else shown
 
 
 def reading_rights(target: Target) -> tuple[str, ...]:
@@ -138,7 +162,9 @@ def make_role(
             [name],
         ).fetchone()
         if row is not None and row[0]:
-            raise StoreDataError(f"the role {name} is in use for something else")
+            raise StoreDataError(
+                worded("the role {name} is in use for something else", name=name)
+            )
         verb = sql.SQL("CREATE" if row is None else "ALTER")
         connection.execute(
             sql.SQL(

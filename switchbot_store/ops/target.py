@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 from switchbot_store.errors import StoreConfigError, StoreDataError
 from switchbot_store.failover.store import FailoverStore
 from switchbot_store.interface import StoreInterface
+from switchbot_store.languages import worded
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.errors import is_broken_connection
 from switchbot_store.postgres.store import PostgresStore
@@ -220,7 +221,10 @@ def connections_of(target: StoreInterface | ConnectionPool[Any]) -> Connections:
         return target.connections
     if isinstance(target, StoreInterface):
         raise StoreConfigError(
-            f"{type(target).__name__} is no PostgreSQL: give a PostgresStore, a pool or"
-            " a connection string"
+            worded(
+                "{name} is no PostgreSQL: give a PostgresStore, a pool or a "
+                "connection string",
+                name=type(target).__name__,
+            )
         )
     return Connections(pool=target)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_store.errors import StoreConfigError, StoreDataError
+from switchbot_store.languages import worded
 from switchbot_store.ops.allowed import (
     FUNCTIONS,
     NODES,
@@ -128,7 +129,9 @@ def validated(sql: str, *, parameters: bool = False) -> Parts:
     statement = _only_statement(text)
     kind = type(statement).__name__
     if kind not in STATEMENTS:
-        raise RefusedSqlError(f"only SELECT and SHOW are run, not {_word(kind)}")
+        raise RefusedSqlError(
+            worded("only SELECT and SHOW are run, not {kind}", kind=_word(kind))
+        )
     if kind == "VariableShowStmt":
         _check_setting(str(statement.name))
         return Parts(text)
@@ -161,7 +164,11 @@ def _check_columns(parts: Parts) -> None:
         secret = SECRET_COLUMNS[relation]
         if parts.all_columns or parts.whole_rows or parts.columns & secret:
             raise RefusedSqlError(
-                f"{relation}.{min(secret)} may hold secrets: name the other columns"
+                worded(
+                    "{relation}.{secret} may hold secrets: name the other columns",
+                    relation=relation,
+                    secret=min(secret),
+                )
             )
 
 
@@ -205,14 +212,18 @@ def validated_index(definition: str) -> Parts:
     text, _ = _measured(definition, parameters=False)
     statement = _only_statement(text)
     if type(statement).__name__ != "IndexStmt":
-        raise RefusedSqlError("only CREATE INDEX statements can be supposed")
+        raise RefusedSqlError(worded("only CREATE INDEX statements can be supposed"))
     from pglast.stream import RawStream  # noqa: PLC0415 - an extra
 
     for item in (*statement.indexParams, *(statement.indexIncludingParams or ())):
         if item.opclassopts or (item.opclass and len(item.opclass) > 1):
-            raise RefusedSqlError("an index is supposed with PostgreSQL's own classes")
+            raise RefusedSqlError(
+                worded("an index is supposed with PostgreSQL's own classes")
+            )
         if item.opclass and not str(item.opclass[-1].sval).endswith("_ops"):
-            raise RefusedSqlError("an index is supposed with PostgreSQL's own classes")
+            raise RefusedSqlError(
+                worded("an index is supposed with PostgreSQL's own classes")
+            )
     stream = RawStream()
     items = [
         stream(item.expr) if item.expr is not None else _quoted(str(item.name))
@@ -291,7 +302,11 @@ def _measured(sql: str, *, parameters: bool) -> tuple[str, set[str]]:
     tokens = [each for each in _tokens(sql) if each.name not in _COMMENTS]
     if len(tokens) > MAX_TOKENS:
         raise RefusedSqlError(
-            f"a statement of {len(tokens)} words and signs: at most {MAX_TOKENS}"
+            worded(
+                "a statement of {number} words and signs: at most {max_tokens}",
+                number=len(tokens),
+                max_tokens=MAX_TOKENS,
+            )
         )
     _check_depth(tokens)
     called = {
@@ -325,10 +340,13 @@ def _tokens(sql: str) -> list[Any]:
 def check_text(sql: str) -> None:
     """Raise RefusedSqlError for what is too long, or no text that PostgreSQL takes."""
     if "\0" in sql:
-        raise RefusedSqlError("a statement holds no NUL")
+        raise RefusedSqlError(worded("a statement holds no NUL"))
     if len(sql) > MAX_STATEMENT_BYTES or len(_encoded(sql)) > MAX_STATEMENT_BYTES:
         raise RefusedSqlError(
-            f"a statement is at most {MAX_STATEMENT_BYTES} bytes long"
+            worded(
+                "a statement is at most {max_statement_bytes} bytes long",
+                max_statement_bytes=MAX_STATEMENT_BYTES,
+            )
         )
 
 
@@ -336,7 +354,9 @@ def _encoded(sql: str) -> bytes:
     try:
         return sql.encode()
     except UnicodeEncodeError as error:
-        raise RefusedSqlError(f"a statement is Unicode text: {error}") from error
+        raise RefusedSqlError(
+            worded("a statement is Unicode text: {error}", error=error)
+        ) from error
 
 
 def _check_depth(tokens: list[Any]) -> None:
@@ -367,10 +387,18 @@ def _check_depth(tokens: list[Any]) -> None:
             linked[-1] += 1
             depth += 1
         if len(joined) > MAX_BRACKETS:
-            raise RefusedSqlError(f"more than {MAX_BRACKETS} brackets in brackets")
+            raise RefusedSqlError(
+                worded(
+                    "more than {max_brackets} brackets in brackets",
+                    max_brackets=MAX_BRACKETS,
+                )
+            )
         if depth > MAX_LINKS:
             raise RefusedSqlError(
-                f"more than {MAX_LINKS} operators, joins or unions in one expression"
+                worded(
+                    "more than {max_links} operators, joins or unions in one expression",
+                    max_links=MAX_LINKS,
+                )
             )
 
 
@@ -385,18 +413,22 @@ def _only_statement(text: str) -> Any:
     except ParseError as error:
         raise _unparsed(error) from error
     if len(statements) != 1:
-        raise RefusedSqlError(f"one statement at a time, not {len(statements)}")
+        raise RefusedSqlError(
+            worded("one statement at a time, not {number}", number=len(statements))
+        )
     return statements[0].stmt
 
 
 def _not_installed() -> StoreConfigError:
     return StoreConfigError(
-        "pglast is not installed: pip install 'switchbot-automation[ops]'"
+        worded("pglast is not installed: pip install 'switchbot-automation[ops]'")
     )
 
 
 def _unparsed(error: Exception) -> RefusedSqlError:
-    return RefusedSqlError(f"PostgreSQL's parser refuses it: {error}")
+    return RefusedSqlError(
+        worded("PostgreSQL's parser refuses it: {error}", error=error)
+    )
 
 
 def _nodes(node: Any) -> Iterator[Any]:
@@ -449,21 +481,25 @@ def _is_node(value: Any) -> bool:
 def _take_relation(node: Any, parts: Parts, queries: frozenset[str]) -> None:
     schema, name = node.schemaname or "", str(node.relname)
     if node.catalogname:
-        raise RefusedSqlError(f"{name} is of another database")
+        raise RefusedSqlError(worded("{name} is of another database", name=name))
     if not schema and name in queries:
         parts.hidden.add(name)
         return
     if name in SECRET_RELATIONS and schema in {"", *_OWN_SCHEMAS}:
-        raise RefusedSqlError(f"{name} may hold secrets")
+        raise RefusedSqlError(worded("{name} may hold secrets", name=name))
     if schema.startswith("pg_toast"):
-        raise RefusedSqlError(f"{schema} is PostgreSQL's own store")
+        raise RefusedSqlError(
+            worded("{schema} is PostgreSQL's own store", schema=schema)
+        )
     parts.relations.add((schema, name))
 
 
 def _take(node: Any, parts: Parts) -> None:
     kind = type(node).__name__
     if kind not in NODES:
-        raise RefusedSqlError(f"{_word(kind)} cannot be part of a read")
+        raise RefusedSqlError(
+            worded("{kind} cannot be part of a read", kind=_word(kind))
+        )
     parts.types |= {("pg_catalog", name) for name in _TYPES_OF_NODES.get(kind, ())}
     if kind == "FuncCall":
         parts.functions.add(_function(node.funcname))
@@ -487,11 +523,18 @@ def _function(names: Any) -> str:
     *schema, name = (each.sval for each in names)
     if schema not in ([], ["pg_catalog"]):
         raise RefusedSqlError(
-            f"the function {'.'.join([*schema, name])} is not PostgreSQL's own"
+            worded(
+                "the function {value} is not PostgreSQL's own",
+                value=".".join([*schema, name]),
+            )
         )
     if name not in FUNCTIONS:
         raise RefusedSqlError(
-            f"the function {name} is not among those that can change and reach nothing"
+            worded(
+                "the function {name} is not among those that can change and "
+                "reach nothing",
+                name=name,
+            )
         )
     return str(name)
 
@@ -519,7 +562,7 @@ def _take_operator(node: Any, parts: Parts) -> None:
 def _types(node: Any) -> set[tuple[str, str]]:
     names = [str(each.sval) for each in node.names or ()]
     if not names:
-        raise RefusedSqlError("a type without a name")
+        raise RefusedSqlError(worded("a type without a name"))
     schema, name = (names[-2], names[-1]) if len(names) > 1 else ("", names[0])
     # A word that this parser takes for PostgreSQL's own may be any name to an older one.
     return {(schema, name), ("", name)} if schema == "pg_catalog" else {(schema, name)}
@@ -531,7 +574,7 @@ def _names(nodes: Any) -> Iterator[str]:
 
 def _check_setting(name: str) -> None:
     if name.lower() in SECRET_SETTINGS or "." in name:
-        raise RefusedSqlError(f"the setting {name} is not shown")
+        raise RefusedSqlError(worded("the setting {name} is not shown", name=name))
 
 
 def _word(kind: str) -> str:

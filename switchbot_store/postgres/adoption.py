@@ -36,6 +36,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from switchbot_store.errors import MigrationError, StoreClosedError, StoreError
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,7 +99,9 @@ BUSY: Final = (
 _CANNOT_BE: Final = (psycopg.DataError, psycopg.IntegrityError)
 _CANNOT_BE_MADE: Final = (*_CANNOT_BE, psycopg.ProgrammingError)
 
-_STOPPED: Final = "the adoption of state_history was stopped; it goes on from there"
+_STOPPED: Final = worded(
+    "the adoption of state_history was stopped; it goes on from there"
+)
 
 # The share of the whole that is done when a step begins, and when it ends.
 _SHARES: Final = {
@@ -551,8 +554,10 @@ class Adoption:
                 _run(connection, _SET_STEP, ["swap"])
             return
         raise MigrationError(
-            "rows of one instant keep coming into state_history: stop what writes them"
-            " until this has ended"
+            worded(
+                "rows of one instant keep coming into state_history: stop what "
+                "writes them until this has ended"
+            )
         )
 
     def _move_apart(self, connection: Connection, plan: _Plan) -> None:
@@ -616,7 +621,10 @@ class Adoption:
 
         self._patiently(undo)
         raise MigrationError(
-            f"a row of state_history does not fit: {cause}; nothing was adopted"
+            worded(
+                "a row of state_history does not fit: {cause}; nothing was adopted",
+                cause=cause,
+            )
         ) from cause
 
     # what goes between them
@@ -636,9 +644,12 @@ class Adoption:
                 if self._stopped.is_set():
                     raise InterruptedAdoptionError(_STOPPED) from error
                 raise MigrationError(
-                    f"state_history: {error}; behind a pooler the time limit of the role"
-                    " cannot be lifted: `switchbot-store migrate` with a URL that leads"
-                    " past it goes on from here"
+                    worded(
+                        "state_history: {error}; behind a pooler the time limit of the "
+                        "role cannot be lifted: `switchbot-store migrate` with a URL "
+                        "that leads past it goes on from here",
+                        error=error,
+                    )
                 ) from error
             except BUSY as error:
                 if time.monotonic() >= gives_up_at:
@@ -732,7 +743,7 @@ def _planned(connection: Connection) -> tuple[_Plan, list[str]]:
 
 def _declared(name: str, kind: str, default: str | None) -> str:
     if name == "timestamp":
-        raise MigrationError("state_history has no column `timestamp`")
+        raise MigrationError(worded("state_history has no column `timestamp`"))
     words = f"{kind} NOT NULL" if name in _KEY else kind
     return words if default is None else f"{words} DEFAULT {default}"
 
@@ -745,9 +756,12 @@ def _look_at_what_rests_on_it(
     in_the_way = [text for (text,) in _rows(connection, _IN_THE_WAY, values)]
     if in_the_way:
         raise MigrationError(
-            "state_history cannot be adopted while this rests on it:"
-            f" {'; '.join(in_the_way)}. Drop it, migrate, and make it anew;"
-            " nothing was changed"
+            worded(
+                "state_history cannot be adopted while this rests on it: "
+                "{in_the_way}. Drop it, migrate, and make it anew; nothing was "
+                "changed",
+                in_the_way="; ".join(in_the_way),
+            )
         )
     taken = _value(connection, "SELECT to_regclass('state_history_pkey') IS NOT NULL")
     if taken and plan.old_key != plan.key_name:
@@ -975,10 +989,17 @@ def _limit_waiting(connection: Connection, milliseconds: int) -> None:
 
 def _busy(connection: Connection, error: Exception) -> str:
     holders = ", ".join(text for (text,) in _rows(connection, _HOLDERS))
-    by = f" by {holders}" if holders else ""
-    return (
-        f"state_history is locked{by}: {error}; what was done stays, and is gone on"
-        " from when this is tried again"
+    locked = (
+        worded(
+            "state_history is locked by {holders}: {error}",
+            holders=holders,
+            error=error,
+        )
+        if holders
+        else worded("state_history is locked: {error}", error=error)
+    )
+    return locked + worded(
+        "; what was done stays, and is gone on from when this is tried again"
     )
 
 

@@ -42,6 +42,7 @@ from switchbot_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from switchbot_store.languages import joined, reworded, worded
 from switchbot_store.postgres import dry_run
 from switchbot_store.postgres.errors import (
     is_for_good,
@@ -148,7 +149,7 @@ class _NotConnectedError(Exception):
     """No connection. `starting`: in a moment there may be one."""
 
     def __init__(self, meaning: StoreError, *, starting: bool = False) -> None:
-        super().__init__(str(meaning))
+        super().__init__(reworded(meaning))
         self.meaning = meaning
         self.starting = starting
 
@@ -179,7 +180,8 @@ def _dialled(parameters: dict[str, Any], expires_at: float) -> pq.abc.PGconn:
                 told = "; ".join(dict.fromkeys(each.text for each in failures))
                 raise _NotConnectedError(
                     SlowConnectionError(
-                        "no connection to PostgreSQL in time" + (told and f": {told}")
+                        worded("no connection to PostgreSQL in time")
+                        + (told and f": {told}")
                     )
                 )
             if waiting and (not running or now >= next_at):
@@ -280,15 +282,19 @@ def _meaning_of(failures: Sequence[_Failure]) -> _NotConnectedError:
     text = " ".join("; ".join(dict.fromkeys(each.text for each in failures)).split())
     if any(is_starting(each.text) for each in failures):
         return _NotConnectedError(
-            StoreUnavailableError(f"PostgreSQL: {text}"), starting=True
+            StoreUnavailableError(worded("PostgreSQL: {text}", text=text)),
+            starting=True,
         )
     if failures and all(_is_refused(each) for each in failures):
         return _NotConnectedError(
             StoreConfigError(
-                f"PostgreSQL refuses the connection: {text}", variable="POSTGRES_URL"
+                worded("PostgreSQL refuses the connection: {text}", text=text),
+                variable="POSTGRES_URL",
             )
         )
-    return _NotConnectedError(StoreUnavailableError(f"PostgreSQL: {text}"))
+    return _NotConnectedError(
+        StoreUnavailableError(worded("PostgreSQL: {text}", text=text))
+    )
 
 
 def _is_refused(failure: _Failure) -> bool:
@@ -352,12 +358,20 @@ def _addresses(parameters: dict[str, Any], expires_at: float) -> list[dict[str, 
         try:
             found = _in_time(partial(_resolved, each), expires_at)
         except OSError as error:
-            unresolved.append(f"the name {each['host']!r} is not resolved: {error}")
+            unresolved.append(
+                worded(
+                    "the name {host!r} is not resolved: {error}",
+                    host=each["host"],
+                    error=error,
+                )
+            )
         else:
             attempts += [{**each, "hostaddr": address} for address in found]
     if not attempts:
         raise _NotConnectedError(
-            StoreUnavailableError(f"PostgreSQL: {'; '.join(unresolved)}")
+            StoreUnavailableError(
+                worded("PostgreSQL: {unresolved}", unresolved=joined("; ", unresolved))
+            )
         )
     if _value(parameters, "load_balance_hosts", "PGLOADBALANCEHOSTS") == "random":
         random.shuffle(attempts)
@@ -432,14 +446,16 @@ def _in_time(work: Callable[[], T], expires_at: float) -> T:
         threading.Thread(target=run, name="store name lookup", daemon=True).start()
     except RuntimeError as failure:
         raise _NotConnectedError(
-            StoreUnavailableError(f"no connection to PostgreSQL: {failure}")
+            StoreUnavailableError(
+                worded("no connection to PostgreSQL: {failure}", failure=failure)
+            )
         ) from failure
     try:
         value, error = answers.get(timeout=max(0.001, expires_at - time.monotonic()))
     except queue.Empty:
         raise _NotConnectedError(
             SlowConnectionError(
-                "no connection to PostgreSQL: its name is not resolved in time"
+                worded("no connection to PostgreSQL: its name is not resolved in time")
             )
         ) from None
     if error is not None:

@@ -40,6 +40,7 @@ from switchbot_store.errors import (
     StoreConfigError,
     StoreUnavailableError,
 )
+from switchbot_store.languages import reworded, worded
 from switchbot_store.postgres.connecting import connected
 from switchbot_store.postgres.errors import (
     is_broken_connection,
@@ -117,7 +118,7 @@ class Connections:
         patient: bool = True,
     ) -> None:
         if pool is not None and conninfo is not None:
-            raise StoreConfigError("give a conninfo or a pool, not both")
+            raise StoreConfigError(worded("give a conninfo or a pool, not both"))
         self._conninfo = "" if pool is not None else connection_string(conninfo)
         self._given_pool = pool
         self._own_pool: RestingConnections | None = None
@@ -211,7 +212,9 @@ class Connections:
                         raise
             except PoolClosed as error:
                 self._check_open()
-                raise StoreUnavailableError(f"PostgreSQL: {error}") from error
+                raise StoreUnavailableError(
+                    worded("PostgreSQL: {error}", error=error)
+                ) from error
             except psycopg.Error as error:
                 late = time.monotonic() >= expires_at
                 if is_other_shape(error) and self._prepare and not made_anew:
@@ -281,7 +284,7 @@ class Connections:
             return
         pool = self._own_pool
         if pool is None:
-            raise StoreClosedError("this store was closed")
+            raise StoreClosedError(worded("this store was closed"))
         if patience is not None:
             expires_at = min(expires_at, time.monotonic() + patience)
         own = pool.lend(expires_at)
@@ -321,7 +324,7 @@ class Connections:
                 raise
             except StoreConfigError as error:
                 # It was accepted when this opened: somebody is changing the server.
-                raise StoreUnavailableError(str(error)) from error
+                raise StoreUnavailableError(reworded(error)) from error
             except StoreUnavailableError:
                 self._check_open()
                 now = time.monotonic()
@@ -350,7 +353,9 @@ class Connections:
         lock = self._opening_lock()
         if not lock.acquire(timeout=max(0.0, expires_at - time.monotonic())):
             raise SlowConnectionError(
-                "no connection to PostgreSQL: another call waits for the first one"
+                worded(
+                    "no connection to PostgreSQL: another call waits for the first one"
+                )
             )
         try:
             self._check_open()
@@ -372,7 +377,9 @@ class Connections:
         try:
             self._ready()
         except MigrationError as refused:
-            raise StoreUnavailableError(f"{text}; {refused}") from error
+            raise StoreUnavailableError(
+                worded("{text}; {refused}", text=text, refused=refused)
+            ) from error
 
     def _opening_patience(self) -> float:
         """Return the seconds that this call has for the first connection.
@@ -422,7 +429,9 @@ class Connections:
         left = expires_at - time.monotonic()
         if left < _LEAST_SECONDS:
             raise SlowConnectionError(
-                "no connection to PostgreSQL: another call waited for one in vain"
+                worded(
+                    "no connection to PostgreSQL: another call waited for one in vain"
+                )
             )
         if self._given_pool is None:
             try:
@@ -446,7 +455,7 @@ class Connections:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreClosedError("this store was closed")
+            raise StoreClosedError(worded("this store was closed"))
 
     def _opening_lock(self) -> threading.Lock:
         if self._process_id != os.getpid():
@@ -515,7 +524,7 @@ class RestingConnections:
         with self._changed:
             while True:
                 if self._closed:
-                    raise StoreClosedError("this store was closed")
+                    raise StoreClosedError(worded("this store was closed"))
                 if self._resting:
                     connection, _ = self._resting.pop()
                     self._lent[connection] = time.monotonic()
@@ -526,7 +535,10 @@ class RestingConnections:
                 left = expires_at - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
                     raise SlowConnectionError(
-                        f"PostgreSQL: all {self._max_size} connections are in use"
+                        worded(
+                            "PostgreSQL: all {max_size} connections are in use",
+                            max_size=self._max_size,
+                        )
                     )
         made: OwnConnection | None = None
         try:

@@ -16,6 +16,7 @@ from switchbot_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from switchbot_store.languages import worded
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _BROKEN_CLASS: Final = "08"
@@ -191,11 +192,14 @@ def translated(error: psycopg.Error, *, expired: bool = False) -> StoreError:
         error.args = (text,)  # a traceback of the cause shows no more than this does
     state = error.sqlstate or ""
     if expired or isinstance(error, PoolTimeout) or state == _QUERY_CANCELED:
-        return SlowConnectionError(f"PostgreSQL did not answer in time: {text}")
+        return SlowConnectionError(
+            worded("PostgreSQL did not answer in time: {text}", text=text)
+        )
     if not state and _REFUSED.search(text):
         return StoreConfigError(
-            f"PostgreSQL refuses the connection: {text}", variable="POSTGRES_URL"
+            worded("PostgreSQL refuses the connection: {text}", text=text),
+            variable="POSTGRES_URL",
         )
     if state.startswith(_DATA_CLASSES):
-        return StoreDataError(f"PostgreSQL cannot keep this: {text}")
-    return StoreUnavailableError(f"PostgreSQL: {text}")
+        return StoreDataError(worded("PostgreSQL cannot keep this: {text}", text=text))
+    return StoreUnavailableError(worded("PostgreSQL: {text}", text=text))

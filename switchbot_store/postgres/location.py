@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from switchbot_store.arguments import no_setting
 from switchbot_store.errors import StoreConfigError
+from switchbot_store.languages import worded
 from switchbot_store.postgres.urls import (
     ENCRYPTED,
     SSL_MODES,
@@ -129,8 +130,10 @@ def conninfo_from(env: Environment, *, testing: bool, in_docker: bool) -> str:
         variable, conninfo = "TEST_DATABASE_URL", env.text("TEST_DATABASE_URL")
         if not conninfo:
             raise StoreConfigError(
-                "ENVIRONMENT is 'test' and TEST_DATABASE_URL is not set; no other"
-                " database is ever used for tests",
+                worded(
+                    "ENVIRONMENT is 'test' and TEST_DATABASE_URL is not set; no "
+                    "other database is ever used for tests"
+                ),
                 variable=variable,
             )
     else:
@@ -138,8 +141,11 @@ def conninfo_from(env: Environment, *, testing: bool, in_docker: bool) -> str:
     parameters = conninfo_to_dict(connection_string(conninfo, variable=variable))
     if parameters.get("target_session_attrs") not in _TAKES_WRITES:
         raise StoreConfigError(
-            f"{variable} has no usable target_session_attrs; accepted: read-write,"
-            " primary, any: a standby takes no writes",
+            worded(
+                "{variable} has no usable target_session_attrs; accepted: "
+                "read-write, primary, any: a standby takes no writes",
+                variable=variable,
+            ),
             variable=variable,
         )
     if testing:
@@ -168,7 +174,10 @@ def _pin(env: Environment, parameters: dict[str, str | int | None]) -> None:
         env.text("PGDATABASE") or env.text("PGSERVICE")
     ):
         raise StoreConfigError(
-            "TEST_DATABASE_URL names no database; write its name after the last slash",
+            worded(
+                "TEST_DATABASE_URL names no database; write its name after the "
+                "last slash"
+            ),
             variable="TEST_DATABASE_URL",
         )
     for name, default in (("host", ""), ("hostaddr", ""), ("port", _DEFAULT_PORT)):
@@ -182,9 +191,12 @@ def _ordinary(env: Environment) -> tuple[str, str]:
             return variable, env.text(variable)
     if not any(env.text(variable) for variable in _SAY_WHERE):
         raise StoreConfigError(
-            "STORE_BACKEND is 'postgres' and nothing says where it is; set"
-            " POSTGRES_URL or DATABASE_URL to postgresql://user:password@host/name,"
-            f" or some of {', '.join(_SAY_WHERE)}",
+            worded(
+                "STORE_BACKEND is 'postgres' and nothing says where it is; set "
+                "POSTGRES_URL or DATABASE_URL to "
+                "postgresql://user:password@host/name, or some of {say_where}",
+                say_where=", ".join(_SAY_WHERE),
+            ),
             variable="POSTGRES_URL",
         )
     parameters = {
@@ -203,8 +215,11 @@ def _apply_tls(
     if certificate:
         if certificate != "system" and not Path(certificate).is_file():
             raise StoreConfigError(
-                f"POSTGRES_SSL_ROOT_CERT is {certificate!r}, which is no file;"
-                " accepted: the path of a certificate file, or system",
+                worded(
+                    "POSTGRES_SSL_ROOT_CERT is {certificate!r}, which is no file; "
+                    "accepted: the path of a certificate file, or system",
+                    certificate=certificate,
+                ),
                 variable="POSTGRES_SSL_ROOT_CERT",
             )
         parameters["sslrootcert"] = certificate
@@ -219,8 +234,10 @@ def _apply_tls(
     roots = parameters.get("sslrootcert") or env.text("PGSSLROOTCERT")
     if roots == "system" and parameters.get("sslmode") != "verify-full":
         raise StoreConfigError(
-            "the roots of the system (sslrootcert=system) go with sslmode verify-full"
-            " alone: set POSTGRES_SSL_MODE=verify-full",
+            worded(
+                "the roots of the system (sslrootcert=system) go with sslmode "
+                "verify-full alone: set POSTGRES_SSL_MODE=verify-full"
+            ),
             variable="POSTGRES_SSL_MODE",
         )
 

@@ -37,6 +37,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from switchbot_store.errors import MigrationError, StoreUnavailableError
+from switchbot_store.languages import worded
 from switchbot_store.postgres import adoption
 from switchbot_store.postgres.connecting import connected
 from switchbot_store.postgres.errors import is_broken_connection, words_of
@@ -220,7 +221,13 @@ def load_migrations(directory: Path | Traversable | None = None) -> list[Migrati
     migrations.sort()
     numbers = [each.version for each in migrations]
     if len(set(numbers)) < len(numbers):
-        raise MigrationError(f"two migrations share a number in {place}: {numbers}")
+        raise MigrationError(
+            worded(
+                "two migrations share a number in {place}: {numbers}",
+                place=place,
+                numbers=numbers,
+            )
+        )
     return migrations
 
 
@@ -239,8 +246,13 @@ def pending(
     newest = migrations[-1].version if migrations else 0
     if version > newest:
         raise MigrationError(
-            f"the database has version {version} of {namespace!r}, this program knows"
-            f" {newest}: upgrade the program"
+            worded(
+                "the database has version {version} of {namespace!r}, this "
+                "program knows {newest}: upgrade the program",
+                version=version,
+                namespace=namespace,
+                newest=newest,
+            )
         )
     return [
         each
@@ -274,7 +286,9 @@ def _in_steps(
 ) -> list[int]:
     with lend() as connection:
         if not connection.autocommit:
-            raise MigrationError("the connection is in a transaction: end that before")
+            raise MigrationError(
+                worded("the connection is in a transaction: end that before")
+            )
         version, _ = _found(connection, OWN_NAMESPACE)
         # Of a history that was replaced more is to be done than its shape: the hours are
         # summarised again.
@@ -318,14 +332,23 @@ def _applied(
             wrong = looked_at(connection).described()
             because = f"; needed since {wrong}" if wrong else ""
             raise MigrationError(
-                f"{namespace}: this role may not bring the schema up to date:"
-                f" {error.diag.message_primary}{because}. GRANT CREATE ON SCHEMA public"
-                " TO the role, or run `switchbot-store migrate` as the tables' owner"
+                worded(
+                    "{namespace}: this role may not bring the schema up to date: "
+                    "{message_primary}{because}. GRANT CREATE ON SCHEMA public TO "
+                    "the role, or run `switchbot-store migrate` as the tables' owner",
+                    namespace=namespace,
+                    message_primary=error.diag.message_primary,
+                    because=because,
+                )
             ) from error
         except adoption.BUSY as error:
             if time.monotonic() >= gives_up_at:
                 raise adoption.BusyTableError(
-                    f"{namespace}: a table is in use: {words_of(error)}"
+                    worded(
+                        "{namespace}: a table is in use: {error}",
+                        namespace=namespace,
+                        error=words_of(error),
+                    )
                 ) from error
             _LOGGER.debug("a table is in use, trying again: %s", error)
         threading.Event().wait(pause)
@@ -366,7 +389,13 @@ def _apply(
                 if is_broken_connection(error) or isinstance(error, adoption.BUSY):
                     raise
                 raise MigrationError(
-                    f"{namespace} {migration.version:04d}_{migration.name}: {words_of(error)}"
+                    worded(
+                        "{namespace} {version:04d}_{migration}: {error}",
+                        namespace=namespace,
+                        version=migration.version,
+                        migration=migration.name,
+                        error=words_of(error),
+                    )
                 ) from error
             remember(connection, namespace, migration.version, migration.name)
             applied.append(migration.version)
@@ -380,8 +409,12 @@ def _check(connection: psycopg.Connection[Any], through: int | None) -> None:
     wrong = looked_at(connection).described(_tables(through))
     if wrong:
         raise MigrationError(
-            f"a table is not as this program needs it, and cannot be mended: {wrong};"
-            " rename it, then it is made anew, and bring its rows back by hand"
+            worded(
+                "a table is not as this program needs it, and cannot be mended: "
+                "{wrong}; rename it, then it is made anew, and bring its rows "
+                "back by hand",
+                wrong=wrong,
+            )
         )
 
 
@@ -420,5 +453,9 @@ def _errors(namespace: str) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         if is_broken_connection(error):
-            raise StoreUnavailableError(f"PostgreSQL: {words_of(error)}") from error
-        raise MigrationError(f"{namespace}: {words_of(error)}") from error
+            raise StoreUnavailableError(
+                worded("PostgreSQL: {error}", error=words_of(error))
+            ) from error
+        raise MigrationError(
+            worded("{namespace}: {error}", namespace=namespace, error=words_of(error))
+        ) from error

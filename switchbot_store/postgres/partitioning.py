@@ -24,6 +24,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from switchbot_store.errors import MigrationError, StoreConfigError
+from switchbot_store.languages import worded
 from switchbot_store.postgres.adoption import (
     BUSY,
     LOCK_MILLISECONDS,
@@ -126,7 +127,9 @@ def partition(
     have, or where a table stays locked for a minute; StoreUnavailableError.
     """
     if not 1 < modulus <= MOST_PARTS:
-        raise StoreConfigError(f"2 to {MOST_PARTS} parts", variable="modulus")
+        raise StoreConfigError(
+            worded("2 to {most_parts} parts", most_parts=MOST_PARTS), variable="modulus"
+        )
     conninfo = connection_string(target)
     options = connection_options(conninfo, pooler=False)
     found = []
@@ -140,7 +143,9 @@ def partition(
             try:
                 done = parting.run(partial(_tell, progress, table, share))
             except psycopg.Error as error:
-                raise MigrationError(f"{table}: {words_of(error)}") from error
+                raise MigrationError(
+                    worded("{table}: {error}", table=table, error=words_of(error))
+                ) from error
             if done is not None:
                 found.append(done)
     progress(1.0, "")
@@ -195,8 +200,12 @@ class _Parting:
         if resting:
             names = ", ".join(sorted(str(name) for (name,) in resting))
             raise MigrationError(
-                f"{names} rests on {self._table}, and would go on with the old table:"
-                " drop it, and make it anew afterwards"
+                worded(
+                    "{names} rests on {table}, and would go on with the old table: "
+                    "drop it, and make it anew afterwards",
+                    names=names,
+                    table=self._table,
+                )
             )
 
     def _make(self, owner: str) -> tuple[str, ...]:
@@ -357,7 +366,11 @@ class _Parting:
             except BUSY as error:
                 if self._monotonic() >= gives_up_at:
                     raise MigrationError(
-                        f"{self._table} is in use: {words_of(error)}"
+                        worded(
+                            "{table} is in use: {error}",
+                            table=self._table,
+                            error=words_of(error),
+                        )
                     ) from error
             threading.Event().wait(_PAUSE_SECONDS)
 

@@ -15,6 +15,7 @@ import orjson
 from switchbot_store.codec import UnreadableError
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.handover import Outcome
+from switchbot_store.languages import worded
 from switchbot_store.model import Entry
 from switchbot_store.postgres import statements
 
@@ -68,8 +69,11 @@ def replayed(
         if not left:
             return [outcomes[write.key] for write in writes]
     raise StoreUnavailableError(
-        f"{len(left)} documents were changed each time they were to be written, or kept"
-        " from it by a trigger or a rule that is not of this program"
+        worded(
+            "{number} documents were changed each time they were to be written, or kept "
+            "from it by a trigger or a rule that is not of this program",
+            number=len(left),
+        )
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from switchbot_store.errors import StoreConfigError
+from switchbot_store.languages import worded
 
 SYSTEM: Final = "system"
 _FULL: Final = "verify-full"
@@ -40,8 +41,12 @@ def with_system_roots(parameters: dict[str, Any]) -> dict[str, Any]:
     mode = parameters.get("sslmode") or os.environ.get("PGSSLMODE") or _FULL
     if mode != _FULL:
         raise StoreConfigError(
-            f"the roots of the system need sslmode={_FULL}, and it is {mode}: set"
-            f" POSTGRES_SSL_MODE={_FULL}, or leave it out",
+            worded(
+                "the roots of the system need sslmode={full}, and it is {mode}: "
+                "set POSTGRES_SSL_MODE={full}, or leave it out",
+                full=_FULL,
+                mode=mode,
+            ),
             variable="POSTGRES_SSL_MODE",
         )
     return {**parameters, "sslmode": _FULL, "sslrootcert": str(system_roots())}
@@ -57,9 +62,11 @@ def system_roots() -> Path:
     written = _exported() if sys.platform == "win32" else None
     if written is None:
         raise StoreConfigError(
-            "this system has no file of certificate authorities that could be found:"
-            " install its package ca-certificates, or name a file in"
-            " POSTGRES_SSL_ROOT_CERT or SSL_CERT_FILE",
+            worded(
+                "this system has no file of certificate authorities that could "
+                "be found: install its package ca-certificates, or name a file "
+                "in POSTGRES_SSL_ROOT_CERT or SSL_CERT_FILE"
+            ),
             variable="POSTGRES_SSL_ROOT_CERT",
         )
     return written

@@ -21,6 +21,7 @@ from switchbot_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from switchbot_store.languages import reworded, worded
 from switchbot_store.postgres.adoption import (
     BusyTableError,
     InterruptedAdoptionError,
@@ -197,7 +198,10 @@ class SchemaWork:
         except RuntimeError as error:
             self._ended.set()
             raise StoreUnavailableError(
-                f"PostgreSQL: the schema is not brought up to date: {error}"
+                worded(
+                    "PostgreSQL: the schema is not brought up to date: {error}",
+                    error=error,
+                )
             ) from error
         self._thread = thread
 
@@ -209,17 +213,22 @@ class SchemaWork:
         """
         ended = self._ended.wait(max(0.0, seconds))
         if self._stopped.is_set():
-            raise StoreClosedError("this store was closed")
+            raise StoreClosedError(worded("this store was closed"))
         error = self._error
         if ended and error is None:
             return
         if ended and error is not None:
-            raise type(error)(str(error)) from error
+            raise type(error)(reworded(error)) from error
         part, what = self._told
         because = "" if error is None else f"; {error}"
         raise StoreUnavailableError(
-            f"PostgreSQL: the schema is being brought up to date, {part:.0%} done, at:"
-            f" {what}{because}"
+            worded(
+                "PostgreSQL: the schema is being brought up to date, {part:.0%} "
+                "done, at: {what}{because}",
+                part=part,
+                what=what,
+                because=because,
+            )
         )
 
     def stop(self) -> None:
@@ -256,7 +265,9 @@ class SchemaWork:
             self._error = error
         except Exception as error:
             _LOGGER.exception("bringing the schema up to date stumbled")
-            self._error = MigrationError(f"the schema is not up to date: {error!r}")
+            self._error = MigrationError(
+                worded("the schema is not up to date: {error!r}", error=error)
+            )
         finally:
             self._lender.close()
         return True

@@ -22,6 +22,7 @@ import orjson
 import psycopg
 
 from switchbot_store.errors import StoreConfigError
+from switchbot_store.languages import worded
 from switchbot_store.postgres.wire import fetch
 
 if TYPE_CHECKING:
@@ -135,8 +136,13 @@ def check_path(connection: OwnConnection, path: str) -> None:
     if (schema or b"").decode() == first:
         return
     raise StoreConfigError(
-        f"the schema {first} of the URL cannot be chosen behind a pooler that gives each"
-        f" transaction another session: run `ALTER ROLE {(user or b'').decode()} SET"
-        f" search_path = {first}`, restart the pooler, or connect to the server itself",
+        worded(
+            "the schema {first} of the URL cannot be chosen behind a pooler "
+            "that gives each transaction another session: run `ALTER ROLE "
+            "{decode} SET search_path = {first}`, restart the pooler, or "
+            "connect to the server itself",
+            first=first,
+            decode=(user or b"").decode(),
+        ),
         variable="POSTGRES_URL",
     )

@@ -30,6 +30,7 @@ from switchbot_store.errors import (
 )
 from switchbot_store.instants import from_microseconds
 from switchbot_store.interface import StoreInterface
+from switchbot_store.languages import reworded, worded
 from switchbot_store.model import Document, Entry, StoreStatus
 from switchbot_store.postgres import statements
 from switchbot_store.postgres.connections import Answer, Connection, Connections
@@ -243,8 +244,10 @@ class PostgresStore(StoreInterface):
             found = _text(stored)
             if answer.repeated and outcome == statements.UNKNOWN:
                 raise StoreUnavailableError(
-                    f"{key!r} was written many times while the connection was broken:"
-                    " this write may have been one of them"
+                    worded(
+                        "{key!r} was written many times while the connection was broken: this write may have been one of them",
+                        key=key,
+                    )
                 )
             if found == revision:
                 # Changed between the statement's view and its write: look again.
@@ -288,7 +291,9 @@ class PostgresStore(StoreInterface):
     def probe(self, timeout_seconds: float) -> None:
         """Return if a new connection can commit, or raise a StoreError saying why."""
         if not self._connections.probe(_is_writable, timeout_seconds=timeout_seconds):
-            raise StoreUnavailableError("PostgreSQL accepts no writes at present")
+            raise StoreUnavailableError(
+                worded("PostgreSQL accepts no writes at present")
+            )
 
     def renew(self) -> None:
         """Use new connections from now on, without waiting for the old ones."""
@@ -393,7 +398,7 @@ class PostgresStore(StoreInterface):
         try:
             return self._connections.call_until(work)
         except StoreError as error:
-            self._last_error = str(error)
+            self._last_error = reworded(error)
             raise
         except Exception as error:
             self._last_error = f"{type(error).__name__}: {error}"
@@ -427,7 +432,10 @@ def _together(
     together = orjson.dumps(rows)
     if len(together) > _MAX_TOGETHER_BYTES:
         raise StoreDataError(
-            f"documents written together have at most {_MAX_TOGETHER_BYTES} bytes"
+            worded(
+                "documents written together have at most {max_together_bytes} bytes",
+                max_together_bytes=_MAX_TOGETHER_BYTES,
+            )
         )
     return together
 

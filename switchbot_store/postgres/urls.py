@@ -19,6 +19,7 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
 from switchbot_store.errors import StoreConfigError
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -164,16 +165,22 @@ def parameters_from(text: str, *, variable: str) -> dict[str, str]:
     if "\0" in text or "%00" in text:
         # libpq would take what is in front of it, silently.
         raise StoreConfigError(
-            f"{variable} has a NUL in it, which PostgreSQL takes nowhere; it was"
-            " probably copied with it",
+            worded(
+                "{variable} has a NUL in it, which PostgreSQL takes nowhere; it "
+                "was probably copied with it",
+                variable=variable,
+            ),
             variable=variable,
         )
     if _SCHEME.match(text):
         parameters = _from_url(text, variable)
     elif _ANY_SCHEME.match(text):
         raise StoreConfigError(
-            f"{variable} does not begin like a URL of PostgreSQL; write"
-            " postgresql://user:password@host/name",
+            worded(
+                "{variable} does not begin like a URL of PostgreSQL; write "
+                "postgresql://user:password@host/name",
+                variable=variable,
+            ),
             variable=variable,
         )
     else:
@@ -227,9 +234,13 @@ def _from_url(text: str, variable: str) -> dict[str, str]:
     parameters = None if found is None else _parsed(f"postgresql://{found['place']}")
     if found is None or parameters is None:
         raise StoreConfigError(
-            f"{variable} is no URL that can be read; accepted:"
-            " postgresql://user:password@host:port/name, where in the password @ is"
-            " written %40, / as %2F, ? as %3F, # as %23 and % as %25",
+            worded(
+                "{variable} is no URL that can be read; accepted: "
+                "postgresql://user:password@host:port/name, where in the "
+                "password @ is written %40, / as %2F, ? as %3F, # as %23 and % "
+                "as %25",
+                variable=variable,
+            ),
             variable=variable,
         )
     user, colon, password = user_info.partition(":")
@@ -256,9 +267,13 @@ def _from_pairs(text: str, variable: str) -> dict[str, str]:
         ]
         # Not from within the handler: libpq quotes the string, password and all.
         raise StoreConfigError(
-            f"{variable} is no connection string{''.join(named)}; accepted:"
-            " postgresql://user:password@host/name, or key=value pairs as libpq reads"
-            " them",
+            worded(
+                "{variable} is no connection string{named}; accepted: "
+                "postgresql://user:password@host/name, or key=value pairs as "
+                "libpq reads them",
+                variable=variable,
+                named="".join(named),
+            ),
             variable=variable,
         )
     mode = _TLS_WORDS.get(("sslmode", parameters.get("sslmode", "")))
@@ -280,8 +295,11 @@ def _decoded(text: str, variable: str) -> str:
     except UnicodeDecodeError:
         pass
     raise StoreConfigError(
-        f"{variable} has a percent-encoding that is not UTF-8; a % of the password is"
-        " written %25",
+        worded(
+            "{variable} has a percent-encoding that is not UTF-8; a % of the "
+            "password is written %25",
+            variable=variable,
+        ),
         variable=variable,
     )
 
@@ -309,9 +327,14 @@ def _take(
         shown = f"the parameter {name!r}" if sure else "a parameter"
         nearest = _nearest(name) if sure else ""
         raise StoreConfigError(
-            f"{variable} has {shown}, which PostgreSQL's library does not know"
-            f"{nearest}; remove it, or write what is a setting of the server as"
-            " options=-c%20name%3Dvalue",
+            worded(
+                "{variable} has {shown}, which PostgreSQL's library does not "
+                "know{nearest}; remove it, or write what is a setting of the "
+                "server as options=-c%20name%3Dvalue",
+                variable=variable,
+                shown=shown,
+                nearest=nearest,
+            ),
             variable=variable,
         )
 
@@ -328,7 +351,13 @@ def _known() -> list[str]:
 def _refused(name: str, accepted: str, variable: str) -> StoreConfigError:
     # What is there may be half of a password with a colon in it.
     return StoreConfigError(
-        f"{variable} has no usable {name}; accepted: {accepted}", variable=variable
+        worded(
+            "{variable} has no usable {name}; accepted: {accepted}",
+            variable=variable,
+            name=name,
+            accepted=accepted,
+        ),
+        variable=variable,
     )
 
 
@@ -341,7 +370,10 @@ def _check(parameters: Mapping[str, str], variable: str) -> None:
         raise _refused(name, accepted, variable)
     if _PLACEHOLDER.fullmatch(parameters.get("password", "")):
         raise StoreConfigError(
-            f"{variable} still has the placeholder where the password goes",
+            worded(
+                "{variable} still has the placeholder where the password goes",
+                variable=variable,
+            ),
             variable=variable,
         )
 

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from switchbot_store.errors import MigrationError
+from switchbot_store.languages import worded
 
 NAME: Final = "switchbot_store_migrations"
 _CREATE: Final = b"""
@@ -93,14 +94,20 @@ def version_of(connection: psycopg.Connection[Any], namespace: str, *, own: str)
                 row = cursor.execute(_VERSION, (namespace,)).fetchone()
         except psycopg.errors.InsufficientPrivilege as error:
             raise MigrationError(
-                f"this role may not read {NAME}: as its owner GRANT SELECT ON it TO the"
-                " role"
+                worded(
+                    "this role may not read {name}: as its owner GRANT SELECT ON it TO the role",
+                    name=NAME,
+                )
             ) from error
         return int(row[0]) if row else 0
     if namespace != own:
         raise MigrationError(
-            f"{NAME} lost {', '.join(lacks)}: which versions of {namespace!r} were applied"
-            " is not known; bring that table back from a backup"
+            worded(
+                "{name} lost {lacks}: which versions of {namespace!r} were applied is not known; bring that table back from a backup",
+                name=NAME,
+                lacks=", ".join(lacks),
+                namespace=namespace,
+            )
         )
     return 0
 
@@ -137,8 +144,11 @@ def _lacking(connection: psycopg.Connection[Any]) -> list[str] | None:
         if not is_table or (kind is not None and kind != meant):
             why = f"{name} is {kind} and not {wanted}" if is_table else "it is no table"
             raise MigrationError(
-                f"{NAME} is not as this program made it: {why}; rename it, then it is"
-                " made anew"
+                worded(
+                    "{name} is not as this program made it: {why}; rename it, then it is made anew",
+                    name=NAME,
+                    why=why,
+                )
             )
     keyed = found[0][-1]
     lacking = [name for _, name, _, kind, _, _ in found if kind is None]

@@ -31,6 +31,7 @@ import psycopg
 from psycopg.pq import ConnStatus, ExecStatus
 
 from switchbot_store.errors import SlowConnectionError, StoreUnavailableError
+from switchbot_store.languages import worded
 from switchbot_store.postgres import statements
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _other_encoding(connection: psycopg.Connection[Any]) -> str | None:
 
 _MICROSECONDS: Final = 1_000_000
 _ATTEMPTS: Final = 3
-_LATE: Final = "PostgreSQL did not carry it out in time"
+_LATE: Final = worded("PostgreSQL did not carry it out in time")
 
 
 class ServerClock:
@@ -263,7 +264,9 @@ class Watchdog:
                     thread.start()
                 except RuntimeError as error:
                     # Without one the call might hang for ever.
-                    raise StoreUnavailableError(f"no call is made: {error}") from error
+                    raise StoreUnavailableError(
+                        worded("no call is made: {error}", error=error)
+                    ) from error
                 self._thread = thread
             self._armed.add(guard)
             if guard.expires_at < self._wakes_at:

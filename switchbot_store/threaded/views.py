@@ -25,6 +25,7 @@ from switchbot_store.errors import (
 )
 from switchbot_store.history.model import HistoryResult
 from switchbot_store.interface import checked_store
+from switchbot_store.languages import worded
 from switchbot_store.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -575,7 +576,7 @@ class PrivateThread:
             self._forget_parent()
         with self._condition:
             if self._closed:
-                raise StoreClosedError(f"{self.name} was closed")
+                raise StoreClosedError(worded("{name} was closed", name=self.name))
             if self._thread is None:
                 thread = threading.Thread(
                     target=self._work, name=self.name, daemon=True
@@ -583,7 +584,9 @@ class PrivateThread:
                 try:
                     thread.start()
                 except RuntimeError as error:
-                    raise StoreUnavailableError(f"{self.name}: {error}") from error
+                    raise StoreUnavailableError(
+                        worded("{name}: {error}", name=self.name, error=error)
+                    ) from error
                 self._thread = thread
             self._calls.append(call)
             self._condition.notify()

@@ -50,6 +50,7 @@ METHODS = [
 KEYWORDS = {
     "_": None,
     "later": None,
+    "worded": None,
     "later_in": ((1, "c"), 2),
 }
 _SCRIPTS = "switchbot_automation/web/static/"

@@ -7,9 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-_TRANSLATING = {"_", "later", "later_in", "translated", "word_of"}
+_TRANSLATING = {"_", "later", "later_in", "translated", "word_of", "worded"}
 # What these are given, a person reads.
 TELLING = {
     *("echo", "_tell", "prompt", "confirm", "print_table", "_table"),
@@ -17,23 +17,46 @@ TELLING = {
     *("BadParameter", "ClickException", "Misuse", "UsageError"),
     *("SetupFinding", "Margin"),
 }
-# Of these the first arguments are codes.
-_CODES = {"SetupFinding": 2}
+# Of these the first arguments are codes; of a `Question`, `found` gives a status and a name.
+_CODES = {
+    "SetupFinding": 2,
+    "RequestRefusedError": 2,
+    "Question": 2,
+    "Finding": 4,
+    "found": 2,
+    "Mistake": 2,
+}
+# Arguments by name that are no words.
+_UNSAID = {"headers", "path"}
+# What a look at a database's health tells.
+FINDING = {"Question", "Finding", "found", "unseen", "sum_up", "CountedSpan"}
 _WORDS = re.compile(r"[A-Za-z]{2,}\W+[A-Za-z]{2,}|[A-Z][a-z]{2,}")
 
 
-def untranslated(source: str, *, everywhere: bool) -> list[tuple[int, str]]:
+def untranslated(
+    source: str, *, everywhere: bool, telling: Collection[str] = TELLING
+) -> list[tuple[int, str]]:
     """Return the lines and texts; only of calls that tell, unless `everywhere`."""
     tree = ast.parse(source)
-    found = _texts(tree) if everywhere else _told(tree)
+    found = _texts(tree) if everywhere else _told(tree, telling)
     return sorted({(line, text) for line, text in found if _WORDS.search(text)})
 
 
-def _told(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def errors_of(source: str) -> set[str]:
+    """Return the names of the errors that a module defines."""
+    return {
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Error")
+    }
+
+
+def _told(tree: ast.AST, telling: Collection[str]) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _name(node.func) in TELLING:
+        if isinstance(node, ast.Call) and _name(node.func) in telling:
             told = node.args[_CODES.get(_name(node.func), 0) :]
-            for given in (*told, *(each.value for each in node.keywords)):
+            named = [each.value for each in node.keywords if each.arg not in _UNSAID]
+            for given in (*told, *named):
                 yield from _texts(given)
 
 

@@ -20,7 +20,7 @@ from tests.languages.catalogues import (
     kept,
     shipped,
 )
-from tests.languages.python_texts import untranslated
+from tests.languages.python_texts import FINDING, errors_of, untranslated
 from tests.languages.script_texts import literals
 
 STATIC = PACKAGE / "web" / "static"
@@ -85,7 +85,9 @@ def test_a_translation_has_the_same_values_in_it(package, language):
     for each in kept(package, language):
         if each.id:
             assert _fields(each.string) == _fields(each.id), each.id
-            assert each.string == each.string.strip(), each.id
+            # What is put behind another text begins as it has to.
+            continues = each.id[0] in " ,;"
+            assert continues or each.string == each.string.strip(), each.id
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -189,6 +191,63 @@ _TELLING = sorted(
 @pytest.mark.parametrize("path", _TELLING, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_command_tells_nothing_past_the_translation(path):
     assert untranslated(path.read_text(), everywhere=False) == []
+
+
+# What is for tests and trials, and what the simulated cloud says as the real one does.
+_APART = {"testing", "simulation", "load_test"}
+_MODULES = sorted(
+    path
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+    if path.relative_to(ROOT).parts[1] not in _APART
+)
+# Their ValueErrors are for who writes a program: of plug-ins that it registers, of numbers
+# that it tells, of a page that it makes, of an order of steps that is ours.
+_FOR_PROGRAMMERS = {
+    "switchbot_automation/plugins.py",
+    "switchbot_automation/engine/observe/offsets.py",
+    "switchbot_automation/schedule/sun.py",
+    "switchbot_automation/fleet/page.py",
+    "switchbot_automation/core/step.py",
+}
+
+
+def test_an_error_and_a_finding_tell_nothing_past_the_translation():
+    sources = {str(each.relative_to(ROOT)): each.read_text() for each in _MODULES}
+    errors = set().union(*map(errors_of, sources.values())) | {"Invalid", "Mistake"}
+    assert {"SettingsError", "StoreConfigError", "AuthError"} < errors
+    found = {
+        name: untranslated(
+            source,
+            everywhere=False,
+            telling=FINDING
+            | errors
+            | (set() if name in _FOR_PROGRAMMERS else {"ValueError"}),
+        )
+        for name, source in sources.items()
+    }
+    assert {name: texts for name, texts in found.items() if texts} == {}
+
+
+def test_an_error_past_the_translation_is_found():
+    source = """
+class OwnError(Exception): ...
+def fail(name):
+    if name:
+        raise OwnError(f"{name} is not there", headers={"Retry-After": "5"})
+    raise RequestRefusedError(422, "two words", "say it again")
+def look(question):
+    yield question.found(BAD, "a subject", "it is full", fix="empty it now")
+    yield question.unseen(worded("not seen at all"))
+"""
+    assert errors_of(source) == {"OwnError"}
+    telling = FINDING | errors_of(source) | {"RequestRefusedError"}
+    assert untranslated(source, everywhere=False, telling=telling) == [
+        (5, " is not there"),
+        (6, "say it again"),
+        (8, "empty it now"),
+        (8, "it is full"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["words", "margins"])

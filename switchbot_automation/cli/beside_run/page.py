@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from switchbot_automation.languages import error_words
 from switchbot_automation.languages import translated as _
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ async def page_of(
     try:
         url = await serving.__aenter__()
     except ValueError as error:
-        raise click.UsageError(f"--web: {error} ({TOKEN})") from error
+        raise click.UsageError(f"--web: {error_words(error)} ({TOKEN})") from error
     except OSError as error:
         raise click.UsageError(f"--web: {error.strerror or error}") from error
     try:

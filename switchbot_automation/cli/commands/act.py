@@ -32,6 +32,7 @@ from switchbot_automation.engine.act.wishes import (
 )
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.instants import FOR_EVER, parse_instant, stored_hold
+from switchbot_automation.languages import error_words
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import CommandStatus
 from switchbot_store import StoreConfig, get_history, get_store
@@ -107,7 +108,7 @@ def act(  # noqa: PLR0917  # click passes every one by name
         try:
             answer, command = asyncio.run(ask())
         except (UnknownZoneError, ValueError) as error:
-            raise Misuse(str(error)) from error
+            raise Misuse(error_words(error)) from error
     if as_json:
         print_json(answer)
     else:

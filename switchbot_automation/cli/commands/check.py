@@ -24,6 +24,7 @@ from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.errors import CloudError, SettingsError
+from switchbot_automation.languages import error_words, reworded, worded
 from switchbot_automation.languages import translated as _
 from switchbot_automation.rules.running.account_check import account_problems
 from switchbot_automation.settings.account import account_findings
@@ -109,7 +110,7 @@ def check_config(
         )
     else:
         for error in found.errors:
-            click.echo(f"{file}: {error}", err=True)
+            click.echo(f"{file}: {error_words(error)}", err=True)
         for warning in found.warnings:
             told = _("warning: {problem}", problem=warning)
             click.echo(f"{file}: {told}", err=True)
@@ -177,8 +178,13 @@ def _about_clocks(found: Findings) -> Iterator[SettingsError]:
     for name in sorted({zone.timezone.key for zone in zones}):
         if at := differs_from(name, now):
             yield SettingsError(
-                f"{name} is read by {zone_rules()}, which differ from"
-                f" {at:%Y-%m-%d %H:%M} UTC on; update the older",
+                worded(
+                    "{name} is read by {zone_rules}, which differ from {at:%Y-%m-%d "
+                    "%H:%M} UTC on; update the older",
+                    name=name,
+                    zone_rules=zone_rules(),
+                    at=at,
+                ),
                 path="timezone",
             )
 
@@ -188,8 +194,10 @@ def _with_account(document: Mapping[str, Any], found: Findings) -> Findings:
     try:
         listed, scenes = ask(_lists)
     except (CloudError, Misuse) as error:
-        words = error.message if isinstance(error, Misuse) else str(error)
-        unasked = SettingsError(f"the account cannot be asked: {words}")
+        words = error.message if isinstance(error, Misuse) else reworded(error)
+        unasked = SettingsError(
+            worded("the account cannot be asked: {words}", words=words)
+        )
         return found._replace(errors=[*found.errors, unasked])
     errors, warnings = account_findings(document, listed, scenes)
     said = {str(each) for each in found.errors}
@@ -203,7 +211,10 @@ def _about_rules(found: Findings, listed: DeviceList) -> Iterator[SettingsError]
     rules = found.settings.rules if found.settings is not None else ()
     for index, rule in enumerate(rules):
         for _id, problem in account_problems((rule,), listed):
-            yield SettingsError(f"{rule.id}: {problem}", path=f"rules[{index}]")
+            yield SettingsError(
+                worded("{id}: {problem}", id=rule.id, problem=problem),
+                path=f"rules[{index}]",
+            )
 
 
 async def _lists(client: SwitchBotClient) -> tuple[DeviceList, list[Scene]]:

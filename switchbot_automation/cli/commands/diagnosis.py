@@ -30,6 +30,7 @@ from switchbot_automation.errors import (
     WebhookError,
 )
 from switchbot_automation.explain.words import word_of
+from switchbot_automation.languages import error_words
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.account import account_findings
 from switchbot_automation.settings.findings import findings
@@ -125,7 +126,7 @@ def _refusal(error: CloudError) -> SetupFinding:
         advice = _(
             "set this machine's clock (timedatectl set-ntp true), then look again"
         )
-        return SetupFinding("clock", "problem", str(error), advice)
+        return SetupFinding("clock", "problem", error_words(error), advice)
     if isinstance(error, AuthError):
         advice = _(
             "copy token and secret from the app once more: it shows new ones when asked to"
@@ -134,7 +135,7 @@ def _refusal(error: CloudError) -> SetupFinding:
         advice = _(
             "look whether this machine reaches the internet, then try again later"
         )
-    return SetupFinding("account", "problem", str(error), advice)
+    return SetupFinding("account", "problem", error_words(error), advice)
 
 
 async def _of_account(
@@ -192,7 +193,11 @@ async def secret_findings(document: Mapping[str, Any]) -> list[SetupFinding]:
             await secret_of(name)
         except WebhookError as error:
             advice = _("write it into {path}", path=env_file())
-            found.append(SetupFinding("secrets", "problem", f"{path}: {error}", advice))
+            found.append(
+                SetupFinding(
+                    "secrets", "problem", f"{path}: {error_words(error)}", advice
+                )
+            )
     if places.outside and not found:
         words = _("all {count} lie outside", count=len(places.outside))
         found.append(SetupFinding("secrets", "ok", words))
@@ -303,7 +308,7 @@ async def _push(client: SwitchBotClient) -> AsyncIterator[SetupFinding]:
             "rooms are kept all the same, with polling; its address is not documented and"
             " may change"
         )
-        yield SetupFinding("push", "warning", str(error), advice)
+        yield SetupFinding("push", "warning", error_words(error), advice)
     else:
         yield SetupFinding(
             "push",
@@ -331,7 +336,7 @@ async def _own_broker() -> list[SetupFinding]:
             return [SetupFinding("mqtt", "ok", words)]
     except BrokerError as error:
         advice = _("look at SWITCHBOT_MQTT_URL and at what the broker logs")
-        return [SetupFinding("mqtt", "problem", str(error), advice)]
+        return [SetupFinding("mqtt", "problem", error_words(error), advice)]
 
 
 async def _reach(url: str) -> None:

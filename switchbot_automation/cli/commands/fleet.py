@@ -24,7 +24,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.explain.words import word_of
-from switchbot_automation.languages import later_in, translated_in
+from switchbot_automation.languages import error_words, later_in, translated_in
 from switchbot_automation.languages import translated as _
 from switchbot_store import StoreConfig, ThreadedStore, get_store
 from switchbot_store.backup import list_homes
@@ -313,7 +313,7 @@ def page(address: Address, as_json: bool) -> None:
                     with stop_requested() as stop:
                         await stop
             except ValueError as error:
-                raise Misuse(f"{error} ({TOKEN})") from error
+                raise Misuse(f"{error_words(error)} ({TOKEN})") from error
 
     asyncio.run(served())
 

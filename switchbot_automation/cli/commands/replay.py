@@ -21,6 +21,7 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.stopping import interruptible
+from switchbot_automation.languages import error_words
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import replay as recorded
@@ -126,7 +127,7 @@ def read_recording(path: Path) -> recorded.RecordedReadings:
     except OSError as error:
         raise Misuse(f"{path}: {error.strerror}") from error
     except (recorded.ReadingsError, UnicodeDecodeError) as error:
-        raise Misuse(f"{path}: {error}") from error
+        raise Misuse(f"{path}: {error_words(error)}") from error
 
 
 async def _replay(

@@ -244,9 +244,9 @@ def _told(trace: Mapping[str, Any]) -> list[str]:
             for key, value in step.items()
             if key not in {"action", "at", "ok", "error"}
         )
-        said = "failed" if step.get("ok") is False else "done"
+        said = _("failed") if step.get("ok") is False else _("done")
         if step.get("ok") is None:
-            said = "unknown"
+            said = _("unknown")
         error = f": {step['error']}" if "error" in step else ""
         lines.append(f"  {step.get('action')} {said} {words}{error}".rstrip())
     if trace.get("left_out"):

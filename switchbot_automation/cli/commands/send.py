@@ -25,6 +25,7 @@ from switchbot_automation.cli.targets import (
 from switchbot_automation.cloud.catalog.catalog import find, validate_command
 from switchbot_automation.errors import BadParameterError, UnsupportedCommandError
 from switchbot_automation.explain.words import word_of
+from switchbot_automation.languages import error_words
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import Remote
 
@@ -141,7 +142,7 @@ def _checked(
             kind_of_device, command, parameter, kind, infrared=infrared
         )
     except (BadParameterError, UnsupportedCommandError) as error:
-        raise Misuse(str(error)) from error
+        raise Misuse(error_words(error)) from error
 
 
 def _as_given(parameter: str) -> Any:

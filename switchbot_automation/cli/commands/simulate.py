@@ -24,7 +24,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.cli.stopping import interruptible
-from switchbot_automation.languages import later, later_in, translated_in
+from switchbot_automation.languages import error_words, later, later_in, translated_in
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.table.zone import CONTROLS
 from switchbot_automation.simulation import new_settings
@@ -241,7 +241,7 @@ def check_plot(path: Path) -> None:
     try:
         plotting.require()
     except plotting.PlotUnavailableError as error:
-        raise Misuse(str(error)) from error
+        raise Misuse(error_words(error)) from error
     if not path.absolute().parent.is_dir():
         raise Misuse(_("{path}: no such directory", path=path))
 

@@ -32,6 +32,7 @@ from switchbot_automation.engine.tell.health import price_as_json, room_as_json
 from switchbot_automation.explain.words import (
     STATUS_WORDS,
     reason_words,
+    told_words,
     weekday,
     word_of,
 )
@@ -217,7 +218,7 @@ class RoomRow:
         if state.uncertain:
             unit = _("{unit}, uncertain", unit=unit)
         if state.last_action:
-            sent = _("{action} sent", action=word_of("action", state.last_action))
+            sent = _("{action} sent", action=told_words(state.last_action))
             unit += f": {_at(sent, state.last_action_at)}"
         return unit
 

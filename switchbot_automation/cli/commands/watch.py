@@ -25,6 +25,7 @@ from switchbot_automation.cli.readings import COLUMNS, Row, look, targets
 from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.cli.targets import can_be_read
 from switchbot_automation.errors import CloudError
+from switchbot_automation.languages import error_words
 from switchbot_automation.languages import translated as _
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ async def _round(
     except CloudError as error:
         if not before:
             raise
-        return before, str(error)
+        return before, error_words(error)
 
 
 class _JsonView(nullcontext[None]):

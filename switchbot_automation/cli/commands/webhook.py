@@ -19,7 +19,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cloud.events.account import release_webhook, take_webhook
 from switchbot_automation.errors import WebhookConflictError
-from switchbot_automation.languages import later
+from switchbot_automation.languages import error_words, later
 from switchbot_automation.languages import translated as _
 from switchbot_automation.urls import mask_url
 
@@ -96,7 +96,7 @@ def setup(url: str, replace: bool, as_json: bool) -> None:
                     "`webhook delete URL` does that; look for it where Home Assistant,"
                     " homebridge or another program was given it"
                 )
-            raise HintedError(str(error), hint) from error
+            raise HintedError(error_words(error), hint) from error
 
     _say(ask(answer), url, as_json)
 

@@ -39,6 +39,7 @@ from switchbot_automation.cloud.catalog.schema import (
 )
 from switchbot_automation.cloud.catalog.words import STATUS_NAMES, folded, truth
 from switchbot_automation.errors import UnsupportedCommandError
+from switchbot_automation.languages import joined, worded
 from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
@@ -292,8 +293,11 @@ def validate_command(
     products = find(device_type, infrared=infrared)
     if not products:
         raise UnsupportedCommandError(
-            f"no device type {device_type!r} in the catalogue"
-            f"{_nearest(device_type, _type_names())}",
+            worded(
+                "no device type {device_type!r} in the catalogue{device_type2}",
+                device_type=device_type,
+                device_type2=_nearest(device_type, _type_names()),
+            ),
             maybe_sent=False,
         )
     specs = [
@@ -308,7 +312,8 @@ def validate_command(
     spec = specs[0]
     if command_type != "command" and not command.strip():
         raise UnsupportedCommandError(
-            "a learned button needs its exact name from the app", maybe_sent=False
+            worded("a learned button needs its exact name from the app"),
+            maybe_sent=False,
         )
     return spec.schema.check(
         parameter, f"{command} of {products[0].name}", show=not spec.sensitive
@@ -364,15 +369,23 @@ def _type_names() -> list[str]:
 
 def _unsupported(product: DeviceType, command: str, command_type: str) -> str:
     names = [
-        spec.name if spec.command_type == "command" else "its learned buttons"
+        spec.name if spec.command_type == "command" else worded("its learned buttons")
         for spec in product.commands
     ]
     if not names:
-        return f"{product.name} takes no commands"
-    kind = "" if command_type == "command" else f" of type {command_type!r}"
-    hint = _nearest(command, names)
-    return f"{product.name} has no command {command!r}{kind}{hint}; it has " + (
-        ", ".join(names)
+        return worded("{product} takes no commands", product=product.name)
+    kind = (
+        ""
+        if command_type == "command"
+        else worded(" of type {command_type!r}", command_type=command_type)
+    )
+    return worded(
+        "{product} has no command {command!r}{kind}{hint}; it has {names}",
+        product=product.name,
+        command=command,
+        kind=kind,
+        hint=_nearest(command, names),
+        names=joined(", ", names),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from switchbot_automation.errors import BadParameterError
+from switchbot_automation.languages import joined, worded
 
 DEFAULT = "default"
 _INTEGER = re.compile(r"[+-]?\d{1,9}")
@@ -33,9 +34,10 @@ class ParameterSchema(ABC):
         try:
             return self.convert(parameter)
         except _WrongError as exc:
-            got = f", not {parameter!r}" if show else ""
+            got = worded(", not {parameter!r}", parameter=parameter) if show else ""
             raise BadParameterError(
-                f"{what} takes {exc}{got}", maybe_sent=False
+                worded("{what} takes {exc}{got}", what=what, exc=exc, got=got),
+                maybe_sent=False,
             ) from None
 
     @abstractmethod
@@ -55,7 +57,7 @@ class NoParameter(ParameterSchema):
         """Accept nothing, or the word itself."""
         if parameter in (None, "", DEFAULT):
             return DEFAULT
-        raise _WrongError("no parameter")
+        raise _WrongError(worded("no parameter"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Text(ParameterSchema):
         """Accept a text."""
         if isinstance(parameter, str) and parameter and parameter != DEFAULT:
             return parameter
-        raise _WrongError("a text")
+        raise _WrongError(worded("a text"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,18 @@ class Integer(ParameterSchema):
                 return word
         number = _integer(parameter)
         if number is None or not _within(number, self.minimum, self.maximum):
-            words = "".join(f"{word}, " for word in self.words)
-            limits = _limits(self.minimum, self.maximum)
-            raise _WrongError(f"{words}{'or ' if words else ''}a whole number{limits}")
+            number_words = worded(
+                "a whole number{limits}", limits=_limits(self.minimum, self.maximum)
+            )
+            if not self.words:
+                raise _WrongError(number_words)
+            raise _WrongError(
+                worded(
+                    "{words}, or {number}",
+                    words=", ".join(str(word) for word in self.words),
+                    number=number_words,
+                )
+            )
         return number
 
 
@@ -108,7 +119,9 @@ class Number(ParameterSchema):
         if _NUMBER.fullmatch(text) and _within(float(text), self.minimum, self.maximum):
             number = float(text)
             return int(number) if number.is_integer() else number
-        raise _WrongError(f"a number{_limits(self.minimum, self.maximum)}")
+        raise _WrongError(
+            worded("a number{minimum}", minimum=_limits(self.minimum, self.maximum))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +135,7 @@ class Anything(ParameterSchema):
         except TypeError:
             said = None
         if said in (None, ""):
-            raise _WrongError("a parameter, as JSON has it")
+            raise _WrongError(worded("a parameter, as JSON has it"))
         return said
 
 
@@ -151,7 +164,7 @@ class Boolean(ParameterSchema):
         words = {"true": True, "false": False, "on": True, "off": False}
         if isinstance(parameter, str) and parameter.casefold() in words:
             return words[parameter.casefold()]
-        raise _WrongError("true or false")
+        raise _WrongError(worded("true or false"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +178,7 @@ class Colour(ParameterSchema):
             numbers = [_integer(part) for part in parts]
             if all(n is not None and _within(n, 0, _COLOUR_MAXIMUM) for n in numbers):
                 return ":".join(str(n) for n in numbers)
-        raise _WrongError("a colour R:G:B, each part 0 to 255")
+        raise _WrongError(worded("a colour R:G:B, each part 0 to 255"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +210,22 @@ class Part:
     def describe(self) -> str:
         """Return what may stand here, in words."""
         if self.values:
-            return f"{self.name} {_one_of(self.values)}"
-        even = f" in steps of {self.multiple_of}" if self.multiple_of else ""
-        note = f" ({self.note})" if self.note else ""
-        return f"{self.name}{_limits(self.minimum, self.maximum)}{even}{note}"
+            return worded(
+                "{name} {values}", name=self.name, values=_one_of(self.values)
+            )
+        even = (
+            worded(" in steps of {multiple_of}", multiple_of=self.multiple_of)
+            if self.multiple_of
+            else ""
+        )
+        note = worded(" ({note})", note=self.note) if self.note else ""
+        return worded(
+            "{name}{minimum}{even}{note}",
+            name=self.name,
+            minimum=_limits(self.minimum, self.maximum),
+            even=even,
+            note=note,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +248,9 @@ class Joined(ParameterSchema):
             raise _WrongError(form)
         for part, text in zip(self.parts, texts, strict=True):
             if not part.fits(text):
-                raise _WrongError(f"{form} with {part.describe()}")
+                raise _WrongError(
+                    worded("{form} with {part}", form=form, part=part.describe())
+                )
         return self.separator.join(texts)
 
 
@@ -248,15 +275,25 @@ class Property:
             if number is not None and _within(number, self.minimum, self.maximum):
                 return number
             limits = _limits(self.minimum, self.maximum)
-            raise _WrongError(f"{self.name}: a whole number{limits}")
+            raise _WrongError(
+                worded("{name}: a whole number{limits}", name=self.name, limits=limits)
+            )
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(value, str) or not value:
-            raise _WrongError(f"{self.name}: a text")
+            raise _WrongError(worded("{name}: a text", name=self.name))
         if self.values and value not in self.values:
-            raise _WrongError(f"{self.name}: {_one_of(self.values)}")
+            raise _WrongError(
+                worded("{name}: {values}", name=self.name, values=_one_of(self.values))
+            )
         if self.pattern and not re.fullmatch(self.pattern, value):
-            raise _WrongError(f"{self.name}: a text of the form {self.pattern}")
+            raise _WrongError(
+                worded(
+                    "{name}: a text of the form {pattern}",
+                    name=self.name,
+                    pattern=self.pattern,
+                )
+            )
         return value
 
 
@@ -294,13 +331,25 @@ class JsonObject(ParameterSchema):
         if converted.get(self.condition) in self.condition_values:
             missing += [key for key in self.condition_required if key not in converted]
         if missing:
-            raise _WrongError(f"{self._form()} with {' and '.join(missing)}")
+            raise _WrongError(
+                worded(
+                    "{form} with {missing}",
+                    form=self._form(),
+                    missing=joined(worded(" and "), missing),
+                )
+            )
         return converted
 
     def _form(self) -> str:
         if self.one_of:
-            return "an object with one text, " + " or ".join(self.one_of)
-        return f"an object with {', '.join(p.name for p in self.properties)}"
+            return worded(
+                "an object with one text, {names}",
+                names=joined(worded(" or "), self.one_of),
+            )
+        return worded(
+            "an object with {properties}",
+            properties=", ".join(p.name for p in self.properties),
+        )
 
 
 def _checked_object(
@@ -308,11 +357,20 @@ def _checked_object(
 ) -> dict[str, Any]:
     names = ", ".join(known.name for known in properties)
     if not isinstance(value, dict):
-        raise _WrongError(f"{where}an object with {names}")
+        raise _WrongError(
+            worded("{where}an object with {names}", where=where, names=names)
+        )
     known_names = {known.name for known in properties}
     unknown = [str(key) for key in value if key not in known_names]
     if unknown:
-        raise _WrongError(f"{where}only {names}, so without {', '.join(unknown)}")
+        raise _WrongError(
+            worded(
+                "{where}only {names}, so without {unknown}",
+                where=where,
+                names=names,
+                unknown=", ".join(unknown),
+            )
+        )
     return {
         known.name: known.convert(value[known.name])
         for known in properties
@@ -348,9 +406,9 @@ def _limits(minimum: float | None, maximum: float | None) -> str:
     if minimum is None and maximum is None:
         return ""
     if maximum is None:
-        return f" of at least {minimum}"
-    return f" from {minimum} to {maximum}"
+        return worded(" of at least {minimum}", minimum=minimum)
+    return worded(" from {minimum} to {maximum}", minimum=minimum, maximum=maximum)
 
 
 def _one_of(values: tuple[str | int, ...]) -> str:
-    return "one of " + ", ".join(str(value) for value in values)
+    return worded("one of {values}", values=", ".join(str(value) for value in values))

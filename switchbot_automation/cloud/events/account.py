@@ -16,6 +16,7 @@ from switchbot_automation.errors import (
     CloudServerError,
     WebhookConflictError,
 )
+from switchbot_automation.languages import worded
 from switchbot_automation.urls import mask_url
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ async def take_webhook(
         return await _set_up(client, url, replace=replace)
     if not replace:
         raise WebhookConflictError(
-            f"the account's events go to {_masked(present)}, which is not this URL",
+            worded(
+                "the account's events go to {present}, which is not this URL",
+                present=_masked(present),
+            ),
             maybe_sent=False,
         )
     for foreign in present:
@@ -78,7 +82,10 @@ async def release_webhook(client: SwitchBotClient, url: str) -> bool:
         return await _deleted(client, url)
     if url not in present:
         raise WebhookConflictError(
-            f"the account's events go to {_masked(present)}, which is not this URL",
+            worded(
+                "the account's events go to {present}, which is not this URL",
+                present=_masked(present),
+            ),
             maybe_sent=False,
         )
     await client.delete_webhook(url)
@@ -94,8 +101,10 @@ async def _set_up(client: SwitchBotClient, url: str, *, replace: bool) -> Webhoo
             await client.setup_webhook(url)
             return WebhookSetup.REPLACED
         raise WebhookConflictError(
-            "the cloud says that the account has a webhook, and does not say which: it"
-            " can be deleted only by the URL it was set up with",
+            worded(
+                "the cloud says that the account has a webhook, and does not say "
+                "which: it can be deleted only by the URL it was set up with"
+            ),
             http_status=error.http_status,
             status_code=error.status_code,
             maybe_sent=False,

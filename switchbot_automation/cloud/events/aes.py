@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from switchbot_automation.languages import worded
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -43,7 +45,7 @@ def decrypt_cbc(cipher: bytes, key: bytes, start: bytes) -> bytes:
     """
     decryptor = _cipher(key, start).decryptor()
     if not cipher or len(cipher) % BLOCK_BYTES:
-        message = "the cipher text is not made of whole blocks"
+        message = worded("the cipher text is not made of whole blocks")
         raise ValueError(message)
     from cryptography.hazmat.primitives.padding import PKCS7  # noqa: PLC0415 - an extra
 
@@ -52,19 +54,21 @@ def decrypt_cbc(cipher: bytes, key: bytes, start: bytes) -> bytes:
     try:
         return plain + unpadder.finalize()
     except ValueError:
-        message = "the padding is wrong: another key?"
+        message = worded("the padding is wrong: another key?")
         raise ValueError(message) from None
 
 
 def _cipher(key: bytes, start: bytes) -> Cipher[CBC]:
     if len(key) != BLOCK_BYTES or len(start) != BLOCK_BYTES:
-        message = "key and start value must be 16 bytes"
+        message = worded("key and start value must be 16 bytes")
         raise ValueError(message)
     try:
         from cryptography.hazmat.primitives import ciphers  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise CipherUnavailableError(
-            "passcodes need the extra `passcodes`:"
-            " pip install 'switchbot-automation[passcodes]'"
+            worded(
+                "passcodes need the extra `passcodes`: pip install "
+                "'switchbot-automation[passcodes]'"
+            )
         ) from error
     return ciphers.Cipher(ciphers.algorithms.AES(key), ciphers.modes.CBC(start))

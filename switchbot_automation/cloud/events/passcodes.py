@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.cloud.events.aes import decrypt_cbc
 from switchbot_automation.errors import BadParameterError
 from switchbot_automation.instants import from_unix
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,10 @@ class Passcode:
             return decrypt_cbc(cipher, key, start).decode("ascii")
         except (ValueError, binascii.Error) as exc:
             raise BadParameterError(
-                f"passcode {self.name!r} cannot be decrypted with this secret",
+                worded(
+                    "passcode {name!r} cannot be decrypted with this secret",
+                    name=self.name,
+                ),
                 maybe_sent=False,
             ) from exc
 

@@ -38,6 +38,7 @@ from switchbot_automation.errors import (
     WebhookConflictError,
 )
 from switchbot_automation.instants import checked_instant, from_cloud_unix
+from switchbot_automation.languages import worded
 from switchbot_automation.model import (
     CommandResult,
     Device,
@@ -273,14 +274,20 @@ class _Judge:
             return self._daily_limit() if self._case.quota_empty else self._burst()
         if self._says(_WEBHOOK_TAKEN):
             return self._failure(
-                WebhookConflictError, "the account has a webhook", refused=True
+                WebhookConflictError, worded("the account has a webhook"), refused=True
             )
         if self._says(_BAD_PARAMETER):
-            return self._failure(BadParameterError, "wrong parameter", refused=True)
+            return self._failure(
+                BadParameterError, worded("wrong parameter"), refused=True
+            )
         if self._answer.status_code == CATCH_ALL and self._says(_UNSUPPORTED):
-            return self._failure(UnsupportedCommandError, "unsupported", refused=True)
+            return self._failure(
+                UnsupportedCommandError, worded("unsupported"), refused=True
+            )
         if self._says(_LASTING_FAULT):
-            return self._failure(CloudServerError, "the cloud stumbled over this call")
+            return self._failure(
+                CloudServerError, worded("the cloud stumbled over this call")
+            )
         return None
 
     def _unauthorised(self) -> Failure:
@@ -289,19 +296,21 @@ class _Judge:
         skew = skew_seconds(self._answer.headers, self._case.now)
         if skew is not None and abs(skew) > _SKEW_SECONDS:
             error = ClockSkewError(
-                self._text(f"refused; this clock is {_off(skew)}: set it right"),
+                self._text(
+                    worded("refused; this clock is {off}: set it right", off=_off(skew))
+                ),
                 skew_seconds=skew,
                 http_status=self._answer.status,
             )
             return Failure(error, again=False)
         # Service-wide 401s happen (#401), so one more try is worth a call.
         return self._failure(
-            AuthError, "token or secret refused", again=True, refused=True
+            AuthError, worded("token or secret refused"), again=True, refused=True
         )
 
     def _daily_limit(self) -> Failure:
         error = QuotaExhaustedError(
-            self._text("the day's calls are used up"),
+            self._text(worded("the day's calls are used up")),
             resets_at=self._case.resets_at,
             http_status=self._answer.status,
             status_code=self._answer.status_code,
@@ -310,7 +319,7 @@ class _Judge:
 
     def _burst(self) -> Failure:
         error = RateLimitedError(
-            self._text("too many calls at once"),
+            self._text(worded("too many calls at once")),
             retry_after_seconds=self._retry_after(),
             http_status=self._answer.status,
             status_code=self._answer.status_code,
@@ -346,20 +355,38 @@ class _Judge:
 
     def _text(self, words: str) -> str:
         code = self._answer.status_code
-        where = f"HTTP {self._answer.status}" + (f", code {code}" if code else "")
+        where = worded("HTTP {status}", status=str(self._answer.status)) + (
+            worded(", code {code}", code=str(code)) if code else ""
+        )
         said = redact(self._answer.message, self._case.private)[:_SHOWN_LENGTH]
         quoted = f': "{said}"' if said.strip() else ""
-        return f"{self._case.what}: {words} ({where}){quoted}"
+        return worded(
+            "{what}: {words} ({where}){quoted}",
+            what=self._case.what,
+            words=words,
+            where=where,
+            quoted=quoted,
+        )
 
 
 # code: error, words, worth asking again, certainly not carried out
 _BY_CODE: dict[int, tuple[type[CloudError], str, bool, bool]] = {
-    151: (UnsupportedCommandError, "wrong device type for the command", False, True),
-    152: (BadParameterError, "no such device", False, True),
-    160: (UnsupportedCommandError, "the device does not know the command", False, True),
-    161: (DeviceOfflineError, "the device is offline", False, False),
-    171: (HubOfflineError, "the hub is offline", False, False),
-    CATCH_ALL: (CloudServerError, "the cloud could not do it", True, False),
+    151: (
+        UnsupportedCommandError,
+        worded("wrong device type for the command"),
+        False,
+        True,
+    ),
+    152: (BadParameterError, worded("no such device"), False, True),
+    160: (
+        UnsupportedCommandError,
+        worded("the device does not know the command"),
+        False,
+        True,
+    ),
+    161: (DeviceOfflineError, worded("the device is offline"), False, False),
+    171: (HubOfflineError, worded("the hub is offline"), False, False),
+    CATCH_ALL: (CloudServerError, worded("the cloud could not do it"), True, False),
 }
 
 _HTTP_AS_CODE = frozenset({401, 403, 429, 500, 502, 503, 504})
@@ -374,7 +401,10 @@ def redact(text: str, private: tuple[str, ...]) -> str:
 
 
 def _off(skew: float) -> str:
-    return f"{abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"
+    seconds = abs(skew)
+    if skew > 0:
+        return worded("{seconds:.0f} s ahead", seconds=seconds)
+    return worded("{seconds:.0f} s behind", seconds=seconds)
 
 
 def _as_code(value: object) -> int | None:
@@ -611,5 +641,10 @@ def _instant(value: object) -> datetime | None:
 
 def _nonsense(what: str, body: Any) -> CloudServerError:
     return CloudServerError(
-        f"{what} came as {type(body).__name__}, which makes no sense", status_code=100
+        worded(
+            "{what} came as {name}, which makes no sense",
+            what=what,
+            name=type(body).__name__,
+        ),
+        status_code=100,
     )

@@ -57,6 +57,7 @@ from switchbot_automation.errors import (
     CloudTimeoutError,
     QuotaExhaustedError,
 )
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -341,10 +342,13 @@ class SwitchBotClient:
         otherwise.
         """
         if start.tzinfo is None or end.tzinfo is None:
-            raise BadParameterError("a diary needs aware instants", maybe_sent=False)
+            raise BadParameterError(
+                worded("a diary needs aware instants"), maybe_sent=False
+            )
         if not timedelta(0) < end - start <= _LONGEST_DIARY:
             raise BadParameterError(
-                "a diary spans more than nothing and at most 31 days", maybe_sent=False
+                worded("a diary spans more than nothing and at most 31 days"),
+                maybe_sent=False,
             )
         query = urlencode(
             {
@@ -490,7 +494,11 @@ class SwitchBotClient:
         left = self._quota.remaining
         kept = f"the last {left} calls are kept for commands" if left else "none left"
         return QuotaExhaustedError(
-            f"{call.what}: not asked, today's calls are spent ({kept})",
+            worded(
+                "{what}: not asked, today's calls are spent ({kept})",
+                what=call.what,
+                kept=kept,
+            ),
             resets_at=self._quota.resets_at,
             maybe_sent=before is not None and before.maybe_sent,
         )
@@ -498,7 +506,8 @@ class SwitchBotClient:
     async def _send(self, call: _Call, headers: Mapping[str, str]) -> CloudAnswer:
         if self._session.closed:
             raise CloudError(
-                f"{call.what}: the HTTP session is closed", maybe_sent=False
+                worded("{what}: the HTTP session is closed", what=call.what),
+                maybe_sent=False,
             )
         base_url = self._iot_base_url if call.iot else self._base_url
         try:
@@ -523,20 +532,33 @@ class SwitchBotClient:
                 return read_answer(response.status, response.headers, content)
         except aiohttp.ConnectionTimeoutError as exc:
             raise CloudTimeoutError(
-                f"{call.what}: no connection in time", maybe_sent=False
+                worded("{what}: no connection in time", what=call.what),
+                maybe_sent=False,
             ) from exc
         except TimeoutError as exc:
             raise CloudTimeoutError(
-                f"{call.what}: no complete answer within {self._timeout.total:g} s"
+                worded(
+                    "{what}: no complete answer within {total:g} s",
+                    what=call.what,
+                    total=self._timeout.total,
+                )
             ) from exc
         except _NEVER_CONNECTED as exc:
             raise CloudTimeoutError(
-                f"{call.what}: no connection ({type(exc).__name__})",
+                worded(
+                    "{what}: no connection ({name})",
+                    what=call.what,
+                    name=type(exc).__name__,
+                ),
                 maybe_sent=False,
             ) from exc
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as exc:
             raise CloudError(
-                f"{call.what}: {base_url!r} is no usable base URL",
+                worded(
+                    "{what}: {base_url!r} is no usable base URL",
+                    what=call.what,
+                    base_url=base_url,
+                ),
                 maybe_sent=False,
             ) from exc
         except (
@@ -545,16 +567,25 @@ class SwitchBotClient:
             aiohttp.ClientPayloadError,
         ) as exc:
             raise CloudTimeoutError(
-                f"{call.what}: the connection broke ({type(exc.__cause__ or exc).__name__})"
+                worded(
+                    "{what}: the connection broke ({name})",
+                    what=call.what,
+                    name=type(exc.__cause__ or exc).__name__,
+                )
             ) from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise CloudServerError(
-                f"{call.what}: no usable HTTP answer ({type(exc).__name__})"
+                worded(
+                    "{what}: no usable HTTP answer ({name})",
+                    what=call.what,
+                    name=type(exc).__name__,
+                )
             ) from exc
         except ValueError as exc:
             # netrc, a proxy or the session's own `auth` claims the Authorization header
             raise CloudError(
-                f"{call.what}: the HTTP session cannot send it", maybe_sent=False
+                worded("{what}: the HTTP session cannot send it", what=call.what),
+                maybe_sent=False,
             ) from exc
 
     def _only_once_options(self) -> dict[str, Any]:
@@ -606,7 +637,9 @@ class _Call(NamedTuple):
 def _segment(identifier: str) -> str:
     """Return an id quoted as one part of a path."""
     if not identifier or identifier in {".", ".."}:
-        raise BadParameterError(f"{identifier!r} is no id", maybe_sent=False)
+        raise BadParameterError(
+            worded("{identifier!r} is no id", identifier=identifier), maybe_sent=False
+        )
     return quote(identifier, safe="")
 
 
@@ -615,7 +648,10 @@ def _json(payload: Mapping[str, Any], command: str) -> bytes:
         return orjson.dumps(payload)
     except TypeError as exc:
         raise BadParameterError(
-            f"the parameter of {command} cannot be written as JSON", maybe_sent=False
+            worded(
+                "the parameter of {command} cannot be written as JSON", command=command
+            ),
+            maybe_sent=False,
         ) from exc
 
 
@@ -632,7 +668,7 @@ def _checked_url(url: str) -> str:
         usable = False
     if not usable:
         raise BadParameterError(
-            "a webhook needs a full URL, https://host/path", maybe_sent=False
+            worded("a webhook needs a full URL, https://host/path"), maybe_sent=False
         )
     return url
 
@@ -640,10 +676,14 @@ def _checked_url(url: str) -> str:
 def _credential(name: str, value: str) -> str:
     stripped = value.strip()
     if not stripped:
-        raise AuthError(f"the SwitchBot {name} is empty", maybe_sent=False)
+        raise AuthError(
+            worded("the SwitchBot {name} is empty", name=name), maybe_sent=False
+        )
     if not (stripped.isascii() and stripped.isprintable()):
         raise AuthError(
-            f"the SwitchBot {name} holds characters that no {name} has",
+            worded(
+                "the SwitchBot {name} holds characters that no {name} has", name=name
+            ),
             maybe_sent=False,
         )
     return stripped
@@ -719,7 +759,11 @@ async def _read_body(response: aiohttp.ClientResponse, what: str) -> bytes:
         size += len(chunk)
         if size > _MOST_BYTES:
             raise CloudServerError(
-                f"{what}: an answer of more than {_MOST_BYTES} bytes",
+                worded(
+                    "{what}: an answer of more than {most_bytes} bytes",
+                    what=what,
+                    most_bytes=_MOST_BYTES,
+                ),
                 http_status=response.status,
             )
         chunks.append(chunk)

@@ -18,6 +18,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from switchbot_automation.errors import WebhookError
+from switchbot_automation.languages import reworded, worded
 from switchbot_automation.urls import (
     check_host,
     check_webhook_url,
@@ -123,27 +124,47 @@ class WebhookSender:
             ):
                 status = response.status
         except aiohttp.ClientConnectorError as exc:
-            failure, cause = WebhookError(f"{mask_url(url)}: {exc}"), exc
+            failure, cause = (
+                WebhookError(worded("{url}: {exc}", url=mask_url(url), exc=exc)),
+                exc,
+            )
         except aiohttp.ConnectionTimeoutError:
             # Not chained: it quotes the whole URL.
-            failure = WebhookError(f"{mask_url(url)}: no connection in time")
+            failure = WebhookError(
+                worded("{url}: no connection in time", url=mask_url(url))
+            )
         except TimeoutError as exc:
             seconds = self._timeout.total
             cause = exc
             failure = WebhookError(
-                f"{mask_url(url)}: no answer within {seconds:g} s", maybe_sent=True
+                worded(
+                    "{url}: no answer within {seconds:g} s",
+                    url=mask_url(url),
+                    seconds=seconds,
+                ),
+                maybe_sent=True,
             )
         except aiohttp.ClientError as exc:
             # Not chained: some of these quote the whole URL.
             failure = WebhookError(
-                f"{mask_url(url)}: {type(exc).__name__}", maybe_sent=True
+                worded("{url}: {name}", url=mask_url(url), name=type(exc).__name__),
+                maybe_sent=True,
             )
         else:
             if status in _SUCCESS:
                 return status
-            note = ", and redirects are not followed" if status in _REDIRECT else ""
+            note = (
+                worded(", and redirects are not followed")
+                if status in _REDIRECT
+                else ""
+            )
             failure = WebhookError(
-                f"{mask_url(url)}: answered {status}{note}",
+                worded(
+                    "{url}: answered {status}{note}",
+                    url=mask_url(url),
+                    status=status,
+                    note=note,
+                ),
                 status=status,
                 maybe_sent=True,
             )
@@ -152,7 +173,7 @@ class WebhookSender:
 
 def _target(url: str, allowed_hosts: Collection[str]) -> tuple[URL, bool]:
     """Return where the connection will go, and whether it may go anywhere."""
-    refusal = f"{mask_url(url)}: its host is ambiguous"
+    refusal: str = worded("{url}: its host is ambiguous", url=mask_url(url))
     try:
         host = check_webhook_url(url, allowed_hosts)
         target = _parsed(url)
@@ -160,7 +181,7 @@ def _target(url: str, allowed_hosts: Collection[str]) -> tuple[URL, bool]:
             check = refuse_metadata if host in allowed_hosts else check_host
             check(target.raw_host or "")
     except ValueError as exc:
-        refusal = str(exc)
+        refusal = reworded(exc)
     else:
         # Two parsers have read the URL; what the second one connects to counts. It
         # also turns full-width digits and the like into an address.
@@ -191,13 +212,21 @@ class _CheckedResolver(AbstractResolver):
             address = ipaddress.ip_address(answer["host"].partition("%")[0])
             if is_metadata(address):
                 raise WebhookError(
-                    f"{host} leads to {address}, where clouds hand out a machine's"
-                    " passwords; no webhook goes there"
+                    worded(
+                        "{host} leads to {address}, where clouds hand out a machine's "
+                        "passwords; no webhook goes there",
+                        host=host,
+                        address=address,
+                    )
                 )
             if not self._unchecked and not is_public(address):
                 raise WebhookError(
-                    f"{host} leads to {address}, a private address; name the host"
-                    " in webhook_allowed_hosts if it is meant"
+                    worded(
+                        "{host} leads to {address}, a private address; name the host in "
+                        "webhook_allowed_hosts if it is meant",
+                        host=host,
+                        address=address,
+                    )
                 )
         return answers
 

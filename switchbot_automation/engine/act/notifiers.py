@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from switchbot_automation.engine.act.outside import secret_of
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import WebhookError
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -133,7 +134,9 @@ class Notifiers:
                 words = words.replace(notifier.token, "…")
             self._failing[name] = words
             maybe = isinstance(error, WebhookError) and error.maybe_sent
-            return WebhookError(f"{name}: {words}", maybe_sent=maybe)
+            return WebhookError(
+                worded("{name}: {words}", name=name, words=words), maybe_sent=maybe
+            )
         self._failing.pop(name, None)
         return None
 

@@ -17,6 +17,7 @@ import orjson
 
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import WebhookError
+from switchbot_automation.languages import worded
 from switchbot_automation.urls import SecretName, without_url
 
 if TYPE_CHECKING:
@@ -47,9 +48,14 @@ async def secret_of(value: str) -> str:
         found = await asyncio.to_thread(_in_file, path, value.name)
     if not found:
         raise WebhookError(
-            f"the secret {value.name!r} is neither in the environment, as"
-            f" {VARIABLE}{value.name.upper().translate(_TO_VARIABLE)}, nor in the file"
-            f" that {FILE} names"
+            worded(
+                "the secret {value!r} is neither in the environment, as "
+                "{variable}{upper}, nor in the file that {file} names",
+                value=value.name,
+                variable=VARIABLE,
+                upper=value.name.upper().translate(_TO_VARIABLE),
+                file=FILE,
+            )
         )
     return found
 
@@ -66,20 +72,29 @@ def _in_file(path: str, name: str) -> str | None:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode) or mode & _OTHERS:
                 raise WebhookError(
-                    f"{FILE}: others may read that file; take their rights away"
-                    " (chmod 600)"
+                    worded(
+                        "{file}: others may read that file; take their rights away "
+                        "(chmod 600)",
+                        file=FILE,
+                    )
                 )
             body = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise WebhookError(
-            f"{FILE}: {error.strerror or type(error).__name__}"
+            worded(
+                "{file}: {strerror}",
+                file=FILE,
+                strerror=error.strerror or type(error).__name__,
+            )
         ) from None
     try:
         document = orjson.loads(body) if len(body) <= _MOST_BYTES else None
     except ValueError:
         document = None  # its message may quote the file
     if not isinstance(document, dict):
-        raise WebhookError(f"{FILE}: that file is no JSON object of names and texts")
+        raise WebhookError(
+            worded("{file}: that file is no JSON object of names and texts", file=FILE)
+        )
     found = document.get(name)
     return found if isinstance(found, str) else None
 

@@ -22,6 +22,7 @@ from switchbot_automation.core.state.zone import Wish
 from switchbot_automation.core.step import not_yet
 from switchbot_automation.instants import FOR_EVER, LATEST, checked_instant
 from switchbot_automation.languages import translated as _
+from switchbot_automation.languages import worded
 from switchbot_automation.model import (
     Action,
     Command,
@@ -185,7 +186,9 @@ def wish_for_person(
         )
     end = end_of_hold("until_next_change" if until is None else until, zone, now)
     if end is None:
-        raise ValueError("until when: expected a duration, an instant or permanent")
+        raise ValueError(
+            worded("until when: expected a duration, an instant or permanent")
+        )
     bands = bands_wished(zone, *band) if band is not None else {}
     wish = Wish(
         since=now,
@@ -231,7 +234,13 @@ def check_hold(hold: Hold | None, now: datetime) -> None:
     """Refuse a hold that says nothing. Raises ValueError."""
     if isinstance(hold, str):
         if hold not in HOLDS:
-            raise ValueError(f"hold: expected one of {', '.join(HOLDS)}, got {hold!r}")
+            raise ValueError(
+                worded(
+                    "hold: expected one of {holds}, got {hold!r}",
+                    holds=", ".join(HOLDS),
+                    hold=hold,
+                )
+            )
         return
     if hold is not None:
         _end(hold, now)
@@ -279,13 +288,17 @@ def _end(hold: timedelta | datetime | float, now: datetime) -> datetime:
         try:
             until = checked_instant(hold)
         except ValueError as error:
-            raise ValueError(f"hold: {error}; for good is 'permanent'") from None
+            raise ValueError(
+                worded("hold: {error}; for good is 'permanent'", error=error)
+            ) from None
         if until <= now:
             raise ValueError(_("hold: {instant} is past", instant=hold.isoformat()))
         return until
     seconds: object = hold.total_seconds() if isinstance(hold, timedelta) else hold
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise ValueError(f"hold: expected a duration or an instant, got {hold!r}")  # noqa: TRY004 - ValueError is what every hold that says nothing raises
+        raise ValueError(  # noqa: TRY004 - ValueError is what every hold that says nothing raises
+            worded("hold: expected a duration or an instant, got {hold!r}", hold=hold)
+        )
     if not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:  # NaN too
         raise ValueError(_("hold: the duration must be positive, at most ten years"))
     return now + timedelta(seconds=seconds)

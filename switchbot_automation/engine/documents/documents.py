@@ -44,6 +44,7 @@ from switchbot_automation.engine.documents.settings_life import (
     with_zone_keys,
 )
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import worded
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.settings.read import check_settings
 from switchbot_automation.settings.scale import in_unit_of
@@ -512,8 +513,14 @@ class Documents:
         owner = entry.data.get(_OWNER)
         if not isinstance(owner, str) or owner == self._home:
             return None
-        mine = "no home among others" if self._home is None else repr(self._home)
-        problem = f"the state is that of the home {owner!r}, and this is {mine}"
+        mine = (
+            worded("no home among others") if self._home is None else repr(self._home)
+        )
+        problem = worded(
+            "the state is that of the home {owner!r}, and this is {mine}",
+            owner=owner,
+            mine=mine,
+        )
         if problem != self.foreign:
             _LOGGER.error("%s: nothing is commanded", problem)
         return problem

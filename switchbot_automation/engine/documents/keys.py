@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import worded
 from switchbot_store import StoreConfigError
 
 if TYPE_CHECKING:
@@ -64,9 +65,11 @@ def keys_of(settings_key: str, state_key: str, home: str | None = None) -> Keys:
     """
     for name, key in (("settings_key", settings_key), ("state_key", state_key)):
         if not key:
-            raise StoreConfigError(f"{name} is empty", variable=name)
+            raise StoreConfigError(worded("{name} is empty", name=name), variable=name)
         if len(placed(home, BESIDE + key)) > _LONGEST - len("_inbox/"):
-            raise StoreConfigError(f"{name} is too long: {key!r}", variable=name)
+            raise StoreConfigError(
+                worded("{name} is too long: {key!r}", name=name, key=key), variable=name
+            )
     keys = Keys(
         settings=settings_key,
         state=state_key,
@@ -81,9 +84,17 @@ def keys_of(settings_key: str, state_key: str, home: str | None = None) -> Keys:
     for name, key in keys._asdict().items():
         if list(keys).count(key) > 1 or key.startswith(below):
             raise StoreConfigError(
-                f"{key!r} would be both the {name} and"
-                f" {'the state of a zone' if key.startswith(below) else 'another document'}"
-                f" of settings_key={settings_key!r}, state_key={state_key!r}",
+                worded(
+                    "{key!r} would be both the {name} and {value} of "
+                    "settings_key={settings_key!r}, state_key={state_key!r}",
+                    key=key,
+                    name=name,
+                    value="the state of a zone"
+                    if key.startswith(below)
+                    else "another document",
+                    settings_key=settings_key,
+                    state_key=state_key,
+                ),
                 variable="settings_key",
             )
     return keys
@@ -116,8 +127,12 @@ def claim(store: AsyncStore, keys: Keys, home: str | None) -> None:
             continue
         if both := _shared(mine, other) or _shared(other, mine):
             raise StoreConfigError(
-                f"{both!r} is kept by another engine on this store, which has"
-                f" {other.state!r} for its state",
+                worded(
+                    "{both!r} is kept by another engine on this store, which has "
+                    "{state!r} for its state",
+                    both=both,
+                    state=other.state,
+                ),
                 variable="state_key",
             )
     claims.setdefault(home, set()).add(mine)
@@ -135,8 +150,8 @@ def check_zones(zones: Iterable[str], keys: Keys, home: str) -> None:
     for zone in zones:
         if "/" in zone:
             raise SettingsError(
-                "a zone of a home among others has no '/' in its name",
+                worded("a zone of a home among others has no '/' in its name"),
                 path=f"zones.{zone}",
             )
         if len(placed(home, f"{BESIDE}{keys.state}/{zone}")) > _LONGEST:
-            raise SettingsError("the name is too long", path=f"zones.{zone}")
+            raise SettingsError(worded("the name is too long"), path=f"zones.{zone}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import worded
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.settings.read import (
     further_names,
@@ -101,7 +102,10 @@ class SettingsLife:
                 "the settings are gone from the store; the last stay in force"
             )
             self._refused = SettingsError(
-                "the store has no settings any more; the last good ones stay in force"
+                worded(
+                    "the store has no settings any more; the last good ones stay in "
+                    "force"
+                )
             )
             return self._parsed is None and self._take_last_good()
         document = entry.data
@@ -278,7 +282,7 @@ class SettingsLife:
         self.unsaved = True
         name = type(error).__name__
         self._refused = SettingsError(
-            f"the first tick with these settings failed: {name}"
+            worded("the first tick with these settings failed: {name}", name=name)
         )
         self.error = self._unreadable or self._refused
         self._come_into_force(before)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.instants import encode_instant
+from switchbot_automation.languages import worded
 from switchbot_automation.series import Series
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ class Foretold:
         if series is None:
             self._known.pop(source, None)
         elif source not in self._known and len(self._known) >= _MOST_TOLD:
-            raise ValueError(f"{_MOST_TOLD} series are known already")
+            raise ValueError(
+                worded("{most_told} series are known already", most_told=_MOST_TOLD)
+            )
         else:
             self._known[source] = series
         self._changed()

@@ -40,6 +40,7 @@ from switchbot_automation.errors import (
     PluginError,
     QuotaExhaustedError,
 )
+from switchbot_automation.languages import worded
 from switchbot_automation.model import (
     PLUGIN_PREFIX,
     CommandResult,
@@ -253,7 +254,7 @@ class Observer:
             heard = await ears.instead(device_id)
             if heard is None:
                 raise QuotaExhaustedError(
-                    "not asked, and not heard", resets_at=self._quota.resets_at
+                    worded("not asked, and not heard"), resets_at=self._quota.resets_at
                 )
             return heard
         try:
@@ -372,9 +373,14 @@ class Observer:
             known = refused(self.refusals, way, self._clock.now())
             if known is not None:
                 raise BadParameterError(
-                    f"{known.words} (refused {known.times} times since"
-                    f" {known.since:%Y-%m-%d %H:%M} UTC, tried again at"
-                    f" {known.next_at:%Y-%m-%d %H:%M} UTC)",
+                    worded(
+                        "{words} (refused {times} times since {since:%Y-%m-%d %H:%M} "
+                        "UTC, tried again at {next_at:%Y-%m-%d %H:%M} UTC)",
+                        words=known.words,
+                        times=known.times,
+                        since=known.since,
+                        next_at=known.next_at,
+                    ),
                     maybe_sent=False,
                 )
         try:
@@ -492,7 +498,7 @@ class Observer:
         """
         if not (_of_plugin(args) or self._quota.allows_command(now)):
             raise QuotaExhaustedError(
-                "not sent, the cloud refuses today's calls",
+                worded("not sent, the cloud refuses today's calls"),
                 resets_at=self._quota.resets_at,
             )
         async with asyncio.timeout(CALL_SECONDS):
@@ -589,7 +595,9 @@ class PluggedCloud:
         fields = await self._part(name, "sensors").read()
         if not isinstance(fields, Mapping):
             kind = type(fields).__name__
-            raise PluginError(f"read() gave a {kind}, no mapping", plugin=name)
+            raise PluginError(
+                worded("read() gave a {kind}, no mapping", kind=kind), plugin=name
+            )
         said = dict(of_own_scale(fields))
         return DeviceStatus(device_id, _PLUGIN_TYPE, said, self._clock.now())
 
@@ -672,7 +680,9 @@ class PluggedCloud:
         """Return a part, made of its settings. Raises PluginError."""
         part = self._parts.get(name)
         if part is None or part.group != group:
-            raise PluginError(f"no such part in `plugins` of {group}", plugin=name)
+            raise PluginError(
+                worded("no such part in `plugins` of {group}", group=group), plugin=name
+            )
         made = self._made.get(name)
         if made is None or made[0] != part.fingerprint:
             if made is not None:

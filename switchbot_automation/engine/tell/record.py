@@ -21,6 +21,7 @@ from switchbot_automation.explain.trace import (
     reasons_as_json,
     to_document,
 )
+from switchbot_automation.languages import worded
 from switchbot_automation.model import CommandStatus, Outcome, Power
 from switchbot_store import (
     AsyncHomeStore,
@@ -93,7 +94,12 @@ def one_home(home: str | None, store: object, history: object) -> str | None:
     for what, theirs in (("store", of_store), ("history", of_history)):
         if theirs is not None and theirs != name:
             raise StoreConfigError(
-                f"the {what} is that of the home {theirs!r}, not of {name!r}",
+                worded(
+                    "the {what} is that of the home {theirs!r}, not of {name!r}",
+                    what=what,
+                    theirs=theirs,
+                    name=name,
+                ),
                 variable="home",
             )
     return None if name is None else checked_home(name)

@@ -18,6 +18,7 @@ from switchbot_automation.cloud.catalog.catalog import (
     find,
 )
 from switchbot_automation.cloud.catalog.words import name_among, same, truth
+from switchbot_automation.languages import worded
 from switchbot_automation.model import Action, Outcome
 from switchbot_automation.rules.definition.actions import DeviceCommand, Notify
 from switchbot_automation.rules.definition.conditions import (
@@ -219,7 +220,13 @@ def _no_field(
     hint = f"; did you mean {near!r}?" if near else ""
     if len(fields) <= _ALL_OF_THEM and not near:
         hint = f"; it tells {_some(fields)}"
-    return f"{device} tells no {name!r}{hint}{elsewhere(name)}"
+    return worded(
+        "{device} tells no {name!r}{hint}{name2}",
+        device=device,
+        name=name,
+        hint=hint,
+        name2=elsewhere(name),
+    )
 
 
 def _never_said(

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import worded
 from switchbot_automation.schedule.sun import happens, sun_event
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def check_cron(expression: str) -> None:
 def _checked(expression: str) -> str:
     iterator = _cron(expression, datetime(2024, 1, 1, tzinfo=UTC))
     if next(iterator, None) is None:
-        raise SettingsError(f"{expression!r} never comes")
+        raise SettingsError(worded("{expression!r} never comes", expression=expression))
     return expression
 
 
@@ -155,8 +156,10 @@ def _cron(expression: str, start: datetime) -> CronSim:
         from cronsim import CronSim, CronSimError  # noqa: PLC0415 - only for who has such a rule
     except ImportError as error:
         raise SettingsError(
-            "a cron trigger needs the package cronsim; install"
-            " switchbot-automation[rules]"
+            worded(
+                "a cron trigger needs the package cronsim; install "
+                "switchbot-automation[rules]"
+            )
         ) from error
     try:
         if len(expression.split()) != _CRON_FIELDS:
@@ -164,6 +167,10 @@ def _cron(expression: str, start: datetime) -> CronSim:
         return CronSim(expression, start)
     except CronSimError as error:
         raise SettingsError(
-            f"{expression!r} is no cron expression ({str(error).lower()}); expected"
-            " minute hour day month weekday, as '*/15 8-18 * * 1-5'"
+            worded(
+                "{expression!r} is no cron expression ({error}); expected minute "
+                "hour day month weekday, as '*/15 8-18 * * 1-5'",
+                expression=expression,
+                error=str(error).lower(),
+            )
         ) from error

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import voluptuous as vol
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import reworded, worded
 from switchbot_automation.rules.definition import actions, conditions, triggers
 from switchbot_automation.rules.definition.clock import check_cron
 from switchbot_automation.rules.definition.context import ZONE_ATTRIBUTES, Subject
@@ -57,18 +58,24 @@ def _subject(read: dict[str, Any], default: str) -> Subject:
     zone, device = read.pop("zone", ""), read.pop("device", "")
     attribute = read.pop("attribute", "")
     if bool(zone) is bool(device):
-        raise vol.Invalid("needs either zone or device, to know whose value is meant")
+        raise vol.Invalid(
+            worded("needs either zone or device, to know whose value is meant")
+        )
     if zone:
         attribute = attribute or default
         if attribute not in ZONE_ATTRIBUTES:
             words = ", ".join(ZONE_ATTRIBUTES)
             raise vol.Invalid(
-                f"a zone has {words}{near(attribute, ZONE_ATTRIBUTES)}",
+                worded(
+                    "a zone has {words}{attribute}",
+                    words=words,
+                    attribute=near(attribute, ZONE_ATTRIBUTES),
+                ),
                 path=["attribute"],
             )
     elif not attribute:
         raise vol.Invalid(
-            "is missing: the device's field, as 'openState'", path=["attribute"]
+            worded("is missing: the device's field, as 'openState'"), path=["attribute"]
         )
     return Subject(attribute, zone, device)
 
@@ -76,11 +83,15 @@ def _subject(read: dict[str, Any], default: str) -> Subject:
 def _limits(read: dict[str, Any]) -> tuple[float | None, float | None]:
     above, below = read.get("above"), read.get("below")
     if above is None and below is None:
-        raise vol.Invalid("needs above or below")
+        raise vol.Invalid(worded("needs above or below"))
     if above is not None and below is not None and above >= below:
         raise vol.Invalid(
-            f"no number is above {above:g} and below {below:g}; swap them, or use two"
-            " triggers",
+            worded(
+                "no number is above {above:g} and below {below:g}; swap them, or "
+                "use two triggers",
+                above=above,
+                below=below,
+            ),
             path=["above"],
         )
     return above, below
@@ -94,7 +105,9 @@ def _any_or(read: Reader) -> Reader:
 def _state_trigger(read: dict[str, Any]) -> triggers.StateTrigger:
     for key in ("from", "to"):
         if read.get(key) and f"not_{key}" in read:
-            raise vol.Invalid(f"says it twice, beside {key}", path=[f"not_{key}"])
+            raise vol.Invalid(
+                worded("says it twice, beside {key}", key=key), path=[f"not_{key}"]
+            )
     return triggers.StateTrigger(
         _subject(read, "power"),
         read.get("from", ()),
@@ -109,7 +122,7 @@ def _state_trigger(read: dict[str, Any]) -> triggers.StateTrigger:
 def _days_of(read: dict[str, Any]) -> frozenset[int]:
     """Return the days; `weekday` is Home Assistant's word for them."""
     if "days" in read and "weekday" in read:
-        raise vol.Invalid("says the days twice, beside days", path=["weekday"])
+        raise vol.Invalid(worded("says the days twice, beside days"), path=["weekday"])
     found: frozenset[int] = read.get("days", read.get("weekday", EVERY_DAY))
     return found
 
@@ -117,12 +130,14 @@ def _days_of(read: dict[str, Any]) -> frozenset[int]:
 def _time_pattern(read: dict[str, Any]) -> triggers.PatternTrigger:
     """Make one; what is smaller than the largest that is given is 0, as there."""
     if not read:
-        raise vol.Invalid("needs hours, minutes or seconds")
+        raise vol.Invalid(worded("needs hours, minutes or seconds"))
     seconds = read.get("seconds", frozenset({0}))
     if len(seconds) > 1:
         raise vol.Invalid(
-            "is more often than once a minute, which costs calls and commands; give one"
-            " second, and `minutes`",
+            worded(
+                "is more often than once a minute, which costs calls and "
+                "commands; give one second, and `minutes`"
+            ),
             path=["seconds"],
         )
     every = frozenset(range(60))
@@ -136,7 +151,7 @@ def _time_pattern(read: dict[str, Any]) -> triggers.PatternTrigger:
 def _edge(read: dict[str, Any], key: str) -> tuple[str, timedelta] | None:
     if key not in read:
         if f"{key}_offset" in read:
-            raise vol.Invalid(f"is for {key}", path=[f"{key}_offset"])
+            raise vol.Invalid(worded("is for {key}", key=key), path=[f"{key}_offset"])
         return None
     return read[key], read.get(f"{key}_offset", timedelta(0))
 
@@ -144,10 +159,13 @@ def _edge(read: dict[str, Any], key: str) -> tuple[str, timedelta] | None:
 def _sun_condition(read: dict[str, Any]) -> conditions.SunCondition:
     found = conditions.SunCondition(_edge(read, "after"), _edge(read, "before"))
     if found.after is None and found.before is None:
-        raise vol.Invalid("needs after or before: sunrise or sunset")
+        raise vol.Invalid(worded("needs after or before: sunrise or sunset"))
     if found.after and found.before and found.after[0] == SUNSET != found.before[0]:
         raise vol.Invalid(
-            "is never before sunrise and after sunset of one day; use an `or` of two",
+            worded(
+                "is never before sunrise and after sunset of one day; use an "
+                "`or` of two"
+            ),
             path=["before"],
         )
     return found
@@ -174,13 +192,15 @@ def _cron(value: object) -> str:
     try:
         check_cron(expression)
     except SettingsError as exc:
-        raise vol.Invalid(str(exc)) from exc
+        raise vol.Invalid(reworded(exc)) from exc
     return expression
 
 
 def _event_values(value: object) -> dict[str, tuple[Any, ...]]:
     if not isinstance(value, Mapping):
-        raise vol.Invalid(f"expected an object of values, got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected an object of values, got {value}", value=shown(value))
+        )
     return {str(key): many(scalar)(each) for key, each in value.items()}
 
 
@@ -246,10 +266,12 @@ TRIGGERS: Mapping[str, PartKind] = {
 
 def _time_condition(read: dict[str, Any]) -> conditions.TimeCondition:
     if not read:
-        raise vol.Invalid("needs after, before or days")
+        raise vol.Invalid(worded("needs after, before or days"))
     after, before = read.get("after"), read.get("before")
     if after is not None and after == before:
-        raise vol.Invalid("is the same as after; no time lies between", path=["before"])
+        raise vol.Invalid(
+            worded("is the same as after; no time lies between"), path=["before"]
+        )
     return conditions.TimeCondition(after, before, _days_of(read))
 
 
@@ -265,7 +287,10 @@ def _state_condition(read: dict[str, Any]) -> conditions.StateCondition:
 
 def _no_duration(_value: object) -> object:
     raise vol.Invalid(
-        "is not had here, as in Home Assistant; use a trigger numeric_state with `for`"
+        worded(
+            "is not had here, as in Home Assistant; use a trigger "
+            "numeric_state with `for`"
+        )
     )
 
 
@@ -341,24 +366,34 @@ def _zone_setting(
 ) -> actions.SetPreset | actions.SetTemperature:
     for key in ("hold", *_FOR_DEVICES):
         if key in read and key != "parameter":
-            raise vol.Invalid("is for other commands", path=[key])
+            raise vol.Invalid(worded("is for other commands"), path=[key])
     value = read.get("parameter")
     if command == "set_preset_mode":
         if not isinstance(value, str) or not value:
             raise vol.Invalid(
-                f"expected the name of a preset, or none, got {shown(value)}",
+                worded(
+                    "expected the name of a preset, or none, got {value}",
+                    value=shown(value),
+                ),
                 path=["parameter"],
             )
         return actions.SetPreset(zone, "" if value == "none" else value)
-    ends = f"{degrees(_COLDEST_CELSIUS)} to {degrees(_WARMEST_CELSIUS)} {symbol()}"
+    ends = worded(
+        "{low} to {high} {symbol}",
+        low=degrees(_COLDEST_CELSIUS),
+        high=degrees(_WARMEST_CELSIUS),
+        symbol=symbol(),
+    )
     try:
         celsius = number(value)
     except vol.Invalid:
-        wide = f"expected {ends}, got {shown(value)}"
+        wide = worded("expected {ends}, got {value}", ends=ends, value=shown(value))
         raise vol.Invalid(wide, path=["parameter"]) from None
     if not _COLDEST_CELSIUS <= celsius <= _WARMEST_CELSIUS:
         # As it was typed.
-        wide = f"expected {ends}, got {degrees(celsius)}"
+        wide = worded(
+            "expected {ends}, got {celsius}", ends=ends, celsius=degrees(celsius)
+        )
         raise vol.Invalid(wide, path=["parameter"])
     return actions.SetTemperature(zone, celsius)
 
@@ -373,12 +408,14 @@ def _command(
 ):
     zone, device, command = read.get("zone"), read.get("device"), read["command"]
     if bool(zone) is bool(device):
-        raise vol.Invalid("needs either zone or device, to know what is commanded")
+        raise vol.Invalid(
+            worded("needs either zone or device, to know what is commanded")
+        )
     if device:
         if "hold" in read:
-            raise vol.Invalid("is for zones", path=["hold"])
+            raise vol.Invalid(worded("is for zones"), path=["hold"])
         if command == _OFF and "for_at_most" in read:
-            raise vol.Invalid("is for what turns it on", path=["for_at_most"])
+            raise vol.Invalid(worded("is for what turns it on"), path=["for_at_most"])
         return actions.DeviceCommand(
             device,
             command,
@@ -392,12 +429,17 @@ def _command(
         return _zone_setting(str(zone), command, read)
     for key in _FOR_DEVICES:
         if key in read:
-            raise vol.Invalid("is for devices", path=[key])
+            raise vol.Invalid(worded("is for devices"), path=[key])
     if command not in _ZONE_COMMANDS:
         known = (*_ZONE_COMMANDS, *_ZONE_SETTINGS)
         words = ", ".join(known)
         raise vol.Invalid(
-            f"a zone takes {words}{near(command, known)}", path=["command"]
+            worded(
+                "a zone takes {words}{command}",
+                words=words,
+                command=near(command, known),
+            ),
+            path=["command"],
         )
     return actions.ZoneCommand(str(zone), command, read.get("hold"))
 
@@ -409,7 +451,7 @@ def _webhook(read: dict[str, Any]) -> actions.CallWebhook:
         if not isinstance(read["url"], SecretName):
             check_webhook_url(read["url"], hosts)
     except ValueError as exc:
-        words = str(exc).replace("webhook_allowed_hosts", "allowed_hosts")
+        words = reworded(exc)
         raise vol.Invalid(words, path=["url"]) from None
     return actions.CallWebhook(read["url"], hosts)
 
@@ -418,11 +460,11 @@ def _url(value: object) -> str:
     try:
         name = named_secret(value)
     except ValueError as exc:
-        raise vol.Invalid(str(exc), path=["secret"]) from None
+        raise vol.Invalid(reworded(exc), path=["secret"]) from None
     if name is not None:
         return name
     if not isinstance(value, str):
-        raise vol.Invalid("expected a URL")
+        raise vol.Invalid(worded("expected a URL"))
     return value
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import voluptuous as vol
 
+from switchbot_automation.languages import worded
 from switchbot_automation.rules.definition.context import Subject
 from switchbot_automation.rules.definition.kinds import PartKind
 from switchbot_automation.rules.definition.values import flag, near, text
@@ -50,11 +51,19 @@ def read_part(
     `more` are words that somebody else reads.
     """
     if not isinstance(value, Mapping):
-        raise vol.Invalid(f"expected an object with {key!r}, got {shown(value)}")
+        raise vol.Invalid(
+            worded(
+                "expected an object with {key!r}, got {value}",
+                key=key,
+                value=shown(value),
+            )
+        )
     if key not in value:
         refuse_keys(value, instead.keys)
         present = next(iter(value), None)
-        raise vol.Invalid(f"is missing, beside {shown(present)}", path=[key])
+        raise vol.Invalid(
+            worded("is missing, beside {present}", present=shown(present)), path=[key]
+        )
     word = value[key]
     rest = {name: each for name, each in value.items() if name != key}
     kind = own.get(word) if isinstance(word, str) else None
@@ -62,7 +71,10 @@ def read_part(
         if isinstance(word, str) and not _plugged(group, word):
             way = instead.words.get(word) or (instead.dotted if "." in word else "")
             if way:
-                raise vol.Invalid(f"{word!r} is not had here: {way}", path=[key])
+                raise vol.Invalid(
+                    worded("{word!r} is not had here: {way}", word=word, way=way),
+                    path=[key],
+                )
         kind = part_kind(word, key, own, group, more)
     else:
         refuse_keys(rest, instead.keys)
@@ -73,7 +85,9 @@ def refuse_keys(value: Mapping[Any, Any], instead: Mapping[str, str]) -> None:
     """Refuse the keys that are not had here, with the way round."""
     for name in value:
         if name in instead:
-            raise vol.Invalid(f"is not had here: {instead[name]}", path=[name])
+            raise vol.Invalid(
+                worded("is not had here: {instead}", instead=instead[name]), path=[name]
+            )
 
 
 def is_own(value: object, key: str, own: Mapping[str, PartKind], group: str) -> bool:
@@ -125,10 +139,26 @@ def part_kind(
         )
     broken = plugins.failure(group, word) if isinstance(word, str) else None
     if broken:
-        raise vol.Invalid(f"the plug-in {word!r} cannot be used: {broken}", path=[key])
+        raise vol.Invalid(
+            worded(
+                "the plug-in {word!r} cannot be used: {broken}",
+                word=word,
+                broken=broken,
+            ),
+            path=[key],
+        )
     known = (*own, *more, *plugins.names(group))
     hint = f"; there are {', '.join(known)}" if known else ", no plug-in is installed"
-    raise vol.Invalid(f"no {key} {shown(word)}{near(word, known)}{hint}", path=[key])
+    raise vol.Invalid(
+        worded(
+            "no {key} {word}{word2}{hint}",
+            key=key,
+            word=shown(word),
+            word2=near(word, known),
+            hint=hint,
+        ),
+        path=[key],
+    )
 
 
 _ASKED_OF: Mapping[str, tuple[str, ...]] = {
@@ -152,12 +182,21 @@ def _made(
         if _by_plugin(word, partial(hasattr, part), name):
             continue
         kind = type(part).__name__
-        raise vol.Invalid(f"the plug-in {word!r} made a {kind} without {name!r}")
+        raise vol.Invalid(
+            worded(
+                "the plug-in {word!r} made a {kind} without {name!r}",
+                word=word,
+                kind=kind,
+                name=name,
+            )
+        )
     if "subjects" in asked and not all(
         isinstance(subject, Subject)
         for subject in _by_plugin(word, lambda it: tuple(it.subjects), part)
     ):
-        raise vol.Invalid(f"the subjects of the plug-in {word!r} are none")
+        raise vol.Invalid(
+            worded("the subjects of the plug-in {word!r} are none", word=word)
+        )
     return part
 
 
@@ -169,7 +208,12 @@ def _by_plugin(word: str, function: Callable[[Any], Any], value: Any) -> Any:
         raise
     except Exception as exc:
         raise vol.Invalid(
-            f"the plug-in {word!r} failed: {type(exc).__name__}: {exc}"[:300]
+            worded(
+                "the plug-in {word!r} failed: {kind}: {why}",
+                word=word,
+                kind=type(exc).__name__,
+                why=str(exc)[:250],
+            )
         ) from exc
 
 
@@ -178,5 +222,5 @@ def fingerprint(value: object) -> str:
     try:
         written = json.dumps(value, sort_keys=True)
     except (TypeError, ValueError) as exc:
-        raise vol.Invalid("holds what JSON does not") from exc
+        raise vol.Invalid(worded("holds what JSON does not")) from exc
     return hashlib.sha256(written.encode("utf-8", "replace")).hexdigest()[:16]

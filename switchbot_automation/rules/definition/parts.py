@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import voluptuous as vol
 
+from switchbot_automation.languages import worded
 from switchbot_automation.model import PluginPart
 from switchbot_automation.rules.definition.lookup import fingerprint, part_kind
 from switchbot_automation.wording import shown
@@ -27,7 +28,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 def read_parts(value: object) -> Mapping[str, PluginPart]:
     """Read every part by its name."""
     if not isinstance(value, Mapping):
-        raise vol.Invalid(f"expected an object of plug-ins, got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected an object of plug-ins, got {value}", value=shown(value))
+        )
     parts: dict[str, PluginPart] = {}
     errors: list[vol.Invalid] = []
     for name, each in value.items():
@@ -46,13 +49,17 @@ def read_parts(value: object) -> Mapping[str, PluginPart]:
 
 def _part(name: object, value: object) -> PluginPart:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise vol.Invalid("expected a name of at most 40 letters, digits, _ . and -")
+        raise vol.Invalid(
+            worded("expected a name of at most 40 letters, digits, _ . and -")
+        )
     if not isinstance(value, Mapping):
-        raise vol.Invalid(f"expected an object, got {shown(value)}")
+        raise vol.Invalid(worded("expected an object, got {value}", value=shown(value)))
     keys = [key for key in _GROUPS if key in value]
     if len(keys) != 1:
         words = ", ".join(_GROUPS)
-        raise vol.Invalid(f"needs one of {words}, to know what the plug-in is for")
+        raise vol.Invalid(
+            worded("needs one of {words}, to know what the plug-in is for", words=words)
+        )
     key = keys[0]
     rest = {each: value[each] for each in value if each != key}
     kind = part_kind(value[key], key, {}, _GROUPS[key])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import voluptuous as vol
 
+from switchbot_automation.languages import worded
 from switchbot_automation.rules.definition import conditions
 from switchbot_automation.rules.definition.kinds import TRIGGERS, conditions_by_kind
 from switchbot_automation.rules.definition.lookup import (
@@ -74,7 +75,7 @@ def read_triggers(value: object) -> tuple[NamedTrigger, ...]:
     """Read one trigger or a list of them; several where devices or zones are listed."""
     values = value if isinstance(value, list) else [value]
     if not values:
-        raise vol.Invalid("expected at least one entry")
+        raise vol.Invalid(worded("expected at least one entry"))
     found = (
         each_of(values, _triggers) if isinstance(value, list) else [_triggers(value)]
     )
@@ -119,10 +120,10 @@ def one_by_one(value: object) -> list[object]:
         listed = value.get(key)
         if isinstance(listed, list):
             if not listed:
-                raise vol.Invalid("expected at least one entry", path=[key])
+                raise vol.Invalid(worded("expected at least one entry"), path=[key])
             named = each_of(listed, text)
             if len({*named}) < len(named):
-                raise vol.Invalid("names one twice", path=[key])
+                raise vol.Invalid(worded("names one twice"), path=[key])
             return [{**value, key: each} for each in named]
     return [value]
 
@@ -130,7 +131,7 @@ def one_by_one(value: object) -> list[object]:
 def read_conditions(value: object) -> tuple[Condition, ...]:
     """Read one condition or a list of them; those that are switched off are left out."""
     if isinstance(value, list) and not value:
-        raise vol.Invalid("expected at least one entry")
+        raise vol.Invalid(worded("expected at least one entry"))
     return any_conditions(value)
 
 
@@ -159,7 +160,8 @@ def _condition(value: object) -> Condition | None:
             match = value.pop("match", "all")
             if match not in ("all", "any"):
                 raise vol.Invalid(
-                    f"expected all or any, got {shown(match)}", path=["match"]
+                    worded("expected all or any, got {match}", match=shown(match)),
+                    path=["match"],
                 )
     found: list[Condition] = [
         read_part(each, "condition", own, "conditions", instead=_CONDITIONS_INSTEAD)[1]
@@ -177,7 +179,7 @@ def _condition(value: object) -> Condition | None:
 def _spelled_out(value: object) -> object:
     """Return ``{"or": [...]}`` as it is with the word `condition`."""
     if isinstance(value, str):
-        raise vol.Invalid(f"is not had here: {_TEMPLATE}")
+        raise vol.Invalid(worded("is not had here: {template}", template=_TEMPLATE))
     if not isinstance(value, Mapping) or "condition" in value:
         return value
     for word in _LOGIC:

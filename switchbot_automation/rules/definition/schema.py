@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import voluptuous as vol
 
+from switchbot_automation.languages import worded
 from switchbot_automation.rules.definition.conditions import (
     TriggerCondition,
     flattened,
@@ -51,15 +52,23 @@ _MOST_NESTED = 10
 def read_rules(value: object) -> tuple[Rule, ...]:
     """Read all rules. Raises voluptuous.Invalid for every one that is wrong."""
     if not isinstance(value, list):
-        raise vol.Invalid(f"expected a list of rules, got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected a list of rules, got {value}", value=shown(value))
+        )
     if len(value) > _MOST_RULES:
-        raise vol.Invalid(f"expected at most {_MOST_RULES} rules, got {len(value)}")
+        raise vol.Invalid(
+            worded(
+                "expected at most {most_rules} rules, got {number}",
+                most_rules=_MOST_RULES,
+                number=len(value),
+            )
+        )
     _refuse_depth(value)
     rules = each_of(value, _rule)
     for index, rule in enumerate(rules):
         if any(rule.id == other.id for other in rules[:index]):
             raise vol.Invalid(
-                f"{rule.id!r} is another rule's too; each needs its own",
+                worded("{id!r} is another rule's too; each needs its own", id=rule.id),
                 path=[index, "id"],
             )
     return tuple(rules)
@@ -84,7 +93,7 @@ def zones_named(
 def _refuse_depth(value: object, depth: int = 0) -> None:
     """Refuse what no person writes, before anything walks down it."""
     if depth > 2 * _MOST_NESTED:
-        raise vol.Invalid("is nested too deeply")
+        raise vol.Invalid(worded("is nested too deeply"))
     inner: Iterable[object] = ()
     if isinstance(value, Mapping):
         inner = value.values()
@@ -97,8 +106,11 @@ def _refuse_depth(value: object, depth: int = 0) -> None:
 def _id(value: object) -> str:
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise vol.Invalid(
-            "expected an id of at most 60 letters, digits, - and _,"
-            f" as 'night-off', got {shown(value)}"
+            worded(
+                "expected an id of at most 60 letters, digits, - and _, as "
+                "'night-off', got {value}",
+                value=shown(value),
+            )
         )
     return value
 
@@ -143,7 +155,11 @@ def _check_ids(read: Mapping[str, Any]) -> None:
             for each in part.ids:
                 if each not in known:
                     hint = near(each, tuple(sorted(known)))
-                    raise vol.Invalid(f"no trigger has the id {each!r}{hint}")
+                    raise vol.Invalid(
+                        worded(
+                            "no trigger has the id {each!r}{hint}", each=each, hint=hint
+                        )
+                    )
 
 
 def _rule(value: object) -> Rule:
@@ -152,7 +168,7 @@ def _rule(value: object) -> Rule:
     read = _RULE(value)
     mode = RunMode(read.get("mode", RunMode.SINGLE))
     if "max" in read and mode not in (RunMode.QUEUED, RunMode.PARALLEL):
-        raise vol.Invalid("is for mode 'queued' or 'parallel'", path=["max"])
+        raise vol.Invalid(worded("is for mode 'queued' or 'parallel'"), path=["max"])
     _check_ids(read)
     every = mode in (RunMode.QUEUED, RunMode.PARALLEL)
     keys = tuple(part_key(each.trigger) for each in read["triggers"])

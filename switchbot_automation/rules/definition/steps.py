@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import voluptuous as vol
 
+from switchbot_automation.languages import worded
 from switchbot_automation.rules.definition import actions
 from switchbot_automation.rules.definition.kinds import ACTIONS
 from switchbot_automation.rules.definition.lookup import (
@@ -96,15 +97,26 @@ _INSTEAD = Instead(
 def read_steps(value: object) -> tuple[Step, ...]:
     """Read one step or a list of them, at least one."""
     if isinstance(value, list) and not value:
-        raise vol.Invalid("expected at least one entry")
+        raise vol.Invalid(worded("expected at least one entry"))
     found = sequence(value)
     written = sum(1 for _ in _every(found))
     if written > _MOST_WRITTEN:
-        raise vol.Invalid(f"expected at most {_MOST_WRITTEN} steps, got {written}")
+        raise vol.Invalid(
+            worded(
+                "expected at most {most_written} steps, got {written}",
+                most_written=_MOST_WRITTEN,
+                written=written,
+            )
+        )
     taken = _taken(found)
     if taken > MOST_STEPS:
         raise vol.Invalid(
-            f"would take {taken} steps, a run takes {MOST_STEPS} at most; lower a count"
+            worded(
+                "would take {taken} steps, a run takes {most_steps} at most; "
+                "lower a count",
+                taken=taken,
+                most_steps=MOST_STEPS,
+            )
         )
     return found
 
@@ -136,7 +148,9 @@ def _taken(steps: Iterable[Step]) -> int:
 def _step(value: object) -> tuple[Step, ...]:
     """Read one; several where devices or zones are listed, none if it is switched off."""
     if not isinstance(value, Mapping):
-        raise vol.Invalid(f"expected an object with 'action', got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected an object with 'action', got {value}", value=shown(value))
+        )
     if "action" not in value:
         if is_condition(value):
             return _made_of(value, "condition", _check)
@@ -210,8 +224,13 @@ def _action(value: object) -> Step:
         refuse_keys(value, {**_INSTEAD.keys, "scene": _SCENE})
         word = next(iter(value))
         raise vol.Invalid(
-            f"is missing, beside {shown(word)}{near(word, tuple(BLOCKS))}; a step"
-            f" without it has condition, {', '.join(BLOCKS)}",
+            worded(
+                "is missing, beside {word}{word2}; a step without it has "
+                "condition, {blocks}",
+                word=shown(word),
+                word2=near(word, tuple(BLOCKS)),
+                blocks=", ".join(BLOCKS),
+            ),
             path=["action"],
         )
     kind, action = read_part(
@@ -304,7 +323,9 @@ def _rounds(value: object) -> RepeatStep:
     read = _REPEAT(value)
     given = [key for key in ("count", "while", "until") if key in read]
     if len(given) != 1:
-        raise vol.Invalid("needs one of count, while and until, to know when it ends")
+        raise vol.Invalid(
+            worded("needs one of count, while and until, to know when it ends")
+        )
     return RepeatStep(
         read["sequence"],
         read.get("count"),
@@ -319,7 +340,9 @@ def _wait(rest: dict[Any, Any]) -> Step:
         {"timeout": positive, "continue_on_timeout": flag},
     )(rest)
     if "continue_on_timeout" in read and "timeout" not in read:
-        raise vol.Invalid("is for a wait with a timeout", path=["continue_on_timeout"])
+        raise vol.Invalid(
+            worded("is for a wait with a timeout"), path=["continue_on_timeout"]
+        )
     found = read["wait_for_trigger"]
     return Step(
         "wait_for_trigger",

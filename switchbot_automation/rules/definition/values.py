@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import voluptuous as vol
 
+from switchbot_automation.languages import worded
 from switchbot_automation.wording import nearest, shown
 
 Reader: TypeAlias = Callable[[object], Any]
@@ -40,16 +41,22 @@ def near(word: object, known: tuple[str, ...]) -> str:
 def text(value: object) -> str:
     """Read a text that is not empty."""
     if not isinstance(value, str) or not value.strip():
-        raise vol.Invalid(f"expected a text, got {shown(value)}")
+        raise vol.Invalid(worded("expected a text, got {value}", value=shown(value)))
     if len(value) > _LONGEST_TEXT:
-        raise vol.Invalid(f"expected at most {_LONGEST_TEXT} characters")
+        raise vol.Invalid(
+            worded(
+                "expected at most {longest_text} characters", longest_text=_LONGEST_TEXT
+            )
+        )
     return value
 
 
 def flag(value: object) -> bool:
     """Read true or false."""
     if not isinstance(value, bool):
-        raise vol.Invalid(f"expected true or false, got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected true or false, got {value}", value=shown(value))
+        )
     return value
 
 
@@ -61,7 +68,7 @@ def number(value: object) -> float:
         # Not so of one that no float holds, and of what is none.
         or not abs(value) <= sys.float_info.max
     ):
-        raise vol.Invalid(f"expected a number, got {shown(value)}")
+        raise vol.Invalid(worded("expected a number, got {value}", value=shown(value)))
     return float(value)
 
 
@@ -72,7 +79,12 @@ def whole(low: int, high: int) -> Reader:
         found = number(value)
         if found != int(found) or not low <= found <= high:
             raise vol.Invalid(
-                f"expected a whole number from {low} to {high}, got {shown(value)}"
+                worded(
+                    "expected a whole number from {low} to {high}, got {value}",
+                    low=low,
+                    high=high,
+                    value=shown(value),
+                )
             )
         return int(found)
 
@@ -85,7 +97,11 @@ def choice(*words: str) -> Reader:
     def read(value: object) -> str:
         if not isinstance(value, str) or value not in words:
             raise vol.Invalid(
-                f"expected one of {', '.join(words)}, got {shown(value)}"
+                worded(
+                    "expected one of {words}, got {value}",
+                    words=", ".join(words),
+                    value=shown(value),
+                )
                 + near(value, words)
             )
         return value
@@ -97,7 +113,9 @@ def duration(value: object) -> timedelta:
     """Read a duration, of which the unit is never left to be guessed."""
     seconds = _seconds(value)
     if not 0 <= seconds <= _LONGEST_SECONDS:
-        raise vol.Invalid(f"expected at most 31 days, got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected at most 31 days, got {value}", value=shown(value))
+        )
     return timedelta(seconds=seconds)
 
 
@@ -105,7 +123,7 @@ def positive(value: object) -> timedelta:
     """Read a duration that is longer than nothing."""
     found = duration(value)
     if not found:
-        raise vol.Invalid("expected a duration longer than nothing")
+        raise vol.Invalid(worded("expected a duration longer than nothing"))
     return found
 
 
@@ -114,7 +132,9 @@ def offset(value: object) -> timedelta:
     back = isinstance(value, str) and value.startswith("-")
     seconds = _seconds(str(value).lstrip("+-") if isinstance(value, str) else value)
     if abs(seconds) > _FARTHEST_SECONDS:
-        raise vol.Invalid(f"expected at most 12 hours, got {shown(value)}")
+        raise vol.Invalid(
+            worded("expected at most 12 hours, got {value}", value=shown(value))
+        )
     return timedelta(seconds=-seconds if back else seconds)
 
 
@@ -123,11 +143,19 @@ def _seconds(value: object) -> float:
         unknown = [str(unit) for unit in value if unit not in _UNITS]
         if unknown:
             hint = near(unknown[0], tuple(_UNITS))
-            raise vol.Invalid(f"no such unit{hint}", path=[unknown[0]])
+            raise vol.Invalid(
+                worded("no such unit{hint}", hint=hint), path=[unknown[0]]
+            )
         return sum(number(each) * _UNITS[str(unit)] for unit, each in value.items())
     match = _CLOCK.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise vol.Invalid(f"{_EXPECTED_DURATION}, got {shown(value)}")
+        raise vol.Invalid(
+            worded(
+                "{expected_duration}, got {value}",
+                expected_duration=_EXPECTED_DURATION,
+                value=shown(value),
+            )
+        )
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return hours * 3600.0 + minutes * 60.0 + seconds
 
@@ -140,7 +168,13 @@ def hold(value: object) -> timedelta | str:
         return positive(value)
     except vol.Invalid as exc:
         words = ", ".join(_HOLDS)
-        raise vol.Invalid(f"{exc.error_message}; or one of {words}") from exc
+        raise vol.Invalid(
+            worded(
+                "{error_message}; or one of {words}",
+                error_message=exc.error_message,
+                words=words,
+            )
+        ) from exc
 
 
 _HOLDS = ("until_next_change", "permanent", "none")
@@ -151,9 +185,10 @@ def clock_time(value: object) -> time:
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         sun = isinstance(value, str) and value.startswith(("sunrise", "sunset"))
-        hint = "; for the sun there are the trigger and the condition 'sun'"
+        hint = worded("; for the sun there are the trigger and the condition 'sun'")
         raise vol.Invalid(
-            f"expected a time as '07:30', got {shown(value)}" + (hint if sun else "")
+            worded("expected a time as '07:30', got {value}", value=shown(value))
+            + (hint if sun else "")
         )
     hour, minute, second = (int(part or 0) for part in match.groups())
     return time(hour, minute, second)
@@ -166,7 +201,7 @@ def many(read: Reader) -> Reader:
         if not isinstance(value, list):
             return (read(value),)
         if not value:
-            raise vol.Invalid("expected at least one entry")
+            raise vol.Invalid(worded("expected at least one entry"))
         return tuple(each_of(value, read))
 
     return read_all
@@ -200,8 +235,11 @@ def _day(value: object) -> int:
         return DAYS.index(value.lower())
     if isinstance(value, bool) or not isinstance(value, int) or value not in EVERY_DAY:
         raise vol.Invalid(
-            "expected a day from 0 (Monday) to 6 (Sunday) or mon to sun,"
-            f" got {shown(value)}"
+            worded(
+                "expected a day from 0 (Monday) to 6 (Sunday) or mon to sun, got "
+                "{value}",
+                value=shown(value),
+            )
         )
     return value
 
@@ -209,7 +247,12 @@ def _day(value: object) -> int:
 def scalar(value: object) -> Any:
     """Read a value that a device may have."""
     if value is None or isinstance(value, Mapping | list):
-        raise vol.Invalid(f"expected a text, number, true or false, got {shown(value)}")
+        raise vol.Invalid(
+            worded(
+                "expected a text, number, true or false, got {value}",
+                value=shown(value),
+            )
+        )
     return value
 
 
@@ -231,7 +274,11 @@ def pattern(high: int) -> Reader:
             or not 0 <= value <= high
         ):
             raise vol.Invalid(
-                f"expected 0 to {high}, '/5' for every fifth or '*', got {shown(value)}"
+                worded(
+                    "expected 0 to {high}, '/5' for every fifth or '*', got {value}",
+                    high=high,
+                    value=shown(value),
+                )
             )
         return frozenset({value})
 
@@ -260,9 +307,13 @@ class Shape:
     def __call__(self, value: object) -> dict[str, Any]:
         """Read one; raise for every key that is wrong."""
         if not isinstance(value, Mapping):
-            raise vol.Invalid(f"expected an object, got {shown(value)}")
+            raise vol.Invalid(
+                worded("expected an object, got {value}", value=shown(value))
+            )
         errors = [
-            vol.Invalid(f"unknown{near(key, self._known)}", path=[str(key)])
+            vol.Invalid(
+                worded("unknown{key}", key=near(key, self._known)), path=[str(key)]
+            )
             for key in value
             if key not in self._known
         ]

@@ -24,6 +24,7 @@ from switchbot_automation.core.state.values import encode_instant, text
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import BadParameterError, UnsupportedCommandError
 from switchbot_automation.instants import stored_instant
+from switchbot_automation.languages import worded
 from switchbot_automation.model import PLUGIN_PREFIX
 
 if TYPE_CHECKING:
@@ -282,7 +283,10 @@ def checked_parameter(
         except BadParameterError as error:
             refusal = error
     raise refusal or UnsupportedCommandError(
-        f"no product in the catalogue has a command {command!r}", maybe_sent=False
+        worded(
+            "no product in the catalogue has a command {command!r}", command=command
+        ),
+        maybe_sent=False,
     )
 
 

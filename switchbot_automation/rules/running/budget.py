@@ -23,6 +23,7 @@ from switchbot_automation.core.state.values import (
     text,
 )
 from switchbot_automation.errors import QuotaExhaustedError, RuleActionError
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -216,7 +217,7 @@ class Budget:
         mine = self._rules.setdefault(rule_id, _Spent())
         owed = off is not None and self._owes_off(rule_id, off)
         if not owed and _within_an_hour(mine, now) >= most:
-            raise RuleActionError(f"more than {most} within an hour")
+            raise RuleActionError(worded("more than {most} within an hour", most=most))
         bucket = _bucket(now)
         mine.buckets[bucket] = mine.buckets.get(bucket, 0) + 1
 
@@ -417,6 +418,6 @@ def check_affordable(
     floor = quota.reserve // 2 if off else for_rules(quota, settings).reserve
     if quota.remaining <= floor:
         raise QuotaExhaustedError(
-            "not sent: what is left of the day's calls is for the zones",
+            worded("not sent: what is left of the day's calls is for the zones"),
             resets_at=now.astimezone(UTC) + timedelta(seconds=quota.seconds_to_reset),
         )

@@ -24,6 +24,7 @@ from switchbot_automation.core.state.said import (
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.observe.pushed import HEARTBEAT_SECONDS, PROOF
 from switchbot_automation.errors import RuleActionError
+from switchbot_automation.languages import worded
 from switchbot_automation.rules.definition.context import DeviceEvent
 from switchbot_automation.rules.running.account import KnownAccount
 from switchbot_automation.wording import nearest
@@ -99,7 +100,8 @@ class RuleDevices:
             found = self._lookup(name)
         if not found and account.devices is None:
             raise RuleActionError(
-                f"the device list cannot be read: {account.error}", passing=True
+                worded("the device list cannot be read: {error}", error=account.error),
+                passing=True,
             )
         return the_one(name, found, account.devices or ())
 
@@ -352,11 +354,17 @@ def the_one(name: str, found: tuple[Known, ...], known: tuple[Known, ...]) -> Kn
     if found:
         ids = ", ".join(each.device_id for each in found)
         raise RuleActionError(
-            f"several devices are named {name!r}; use one's id: {ids}"
+            worded(
+                "several devices are named {name!r}; use one's id: {ids}",
+                name=name,
+                ids=ids,
+            )
         )
     near = nearest(name, [each.name for each in known])
     hint = f"; did you mean {near!r}?" if near else ""
-    raise RuleActionError(f"the account has no device {name!r}{hint}")
+    raise RuleActionError(
+        worded("the account has no device {name!r}{hint}", name=name, hint=hint)
+    )
 
 
 def readable(device: Known) -> bool:

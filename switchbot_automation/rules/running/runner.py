@@ -20,6 +20,7 @@ from switchbot_automation.core.step import with_commands
 from switchbot_automation.engine.tell.events import RuleRan
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import stored_instant
+from switchbot_automation.languages import worded
 from switchbot_automation.model import Power
 from switchbot_automation.rules.definition.actions import DeviceCommand
 from switchbot_automation.rules.definition.catalogue import nobody_told
@@ -287,7 +288,14 @@ class Rules:
         rule = next((each for each in settings.rules if each.id == rule_id), None)
         if rule is None:
             known = ", ".join(each.id for each in settings.rules) or "none"
-            raise SettingsError(f"no rule {rule_id!r}; there are {known}", path="rules")
+            raise SettingsError(
+                worded(
+                    "no rule {rule_id!r}; there are {known}",
+                    rule_id=rule_id,
+                    known=known,
+                ),
+                path="rules",
+            )
         now = self._clock.now()
         before = self._memory()
         memory = before.only(settings.rules, now, aside=_aside(settings))

@@ -23,6 +23,7 @@ from switchbot_automation.errors import (
     WebhookConflictError,
     WebhookError,
 )
+from switchbot_automation.languages import reworded, worded
 from switchbot_automation.model import CommandStatus, ManualAction
 from switchbot_automation.reasons import ReasonCode
 from switchbot_automation.rules.definition.model import MAX_PER_HOUR
@@ -114,7 +115,7 @@ class RunContext:
         settings = self.settings.zones[zone]
         wanted = ManualAction(action)
         if settings.observe_only:
-            raise RuleActionError(f"zone {zone} only observes")
+            raise RuleActionError(worded("zone {zone} only observes", zone=zone))
         what = {"zone": zone, "command": action}
         if self.dry_run:
             return what
@@ -145,7 +146,13 @@ class RunContext:
         ):
             why = command.reasons[-1].code if command.reasons else command.status
             raise RuleActionError(
-                f"{action} of zone {zone}: {command.status}, {why}",
+                worded(
+                    "{action} of zone {zone}: {status}, {why}",
+                    action=action,
+                    zone=zone,
+                    status=command.status,
+                    why=why,
+                ),
                 passing=why is not ReasonCode.NO_RUNG_CONFIGURED,
             )
         services.budget.sent(self.rule, target, action, None, self.now)
@@ -176,7 +183,14 @@ class RunContext:
         settings = self._settings_of(zone)
         if preset and preset not in settings.presets:
             known = ", ".join(settings.presets) or "none"
-            raise RuleActionError(f"zone {zone} has no preset {preset}; it has {known}")
+            raise RuleActionError(
+                worded(
+                    "zone {zone} has no preset {preset}; it has {known}",
+                    zone=zone,
+                    preset=preset,
+                    known=known,
+                )
+            )
         what = {"zone": zone, "preset": preset or "none"}
         return await self._change(what, zone, {"preset": preset})
 
@@ -187,26 +201,43 @@ class RunContext:
             if reason.code in (ReasonCode.PRESET, ReasonCode.NOBODY_THERE):
                 name = reason.detail["preset"]
                 raise RuleActionError(
-                    f"the preset {name} decides the temperatures of zone {zone}; put"
-                    " another in force, or none, with set_preset_mode"
+                    worded(
+                        "the preset {name} decides the temperatures of zone {zone}; put "
+                        "another in force, or none, with set_preset_mode",
+                        name=name,
+                        zone=zone,
+                    )
                 )
         season = "summer" if settings.mode == "summer" else "winter"
         profile = settings.summer if season == "summer" else settings.winter
         if settings.mode == "auto":
             raise RuleActionError(
-                f"zone {zone} is in mode auto, whose two bands say when it heats and"
-                " when it cools; put a preset in force instead"
+                worded(
+                    "zone {zone} is in mode auto, whose two bands say when it heats "
+                    "and when it cools; put a preset in force instead",
+                    zone=zone,
+                )
             )
         if profile is None:
-            raise RuleActionError(f"zone {zone} has no temperatures for {season}")
+            raise RuleActionError(
+                worded(
+                    "zone {zone} has no temperatures for {season}",
+                    zone=zone,
+                    season=season,
+                )
+            )
         kelvin = celsius - (profile.min_temp + profile.max_temp) / 2.0
         aimed = profile.shifted(kelvin)
         middle = (aimed.min_temp + aimed.max_temp) / 2.0
         unit = self.settings.unit
         if abs(middle - celsius) > _ROUNDED_KELVIN:
             raise RuleActionError(
-                f"a band around {degrees(celsius, unit)} {SYMBOLS[unit]} lies beyond"
-                " what the settings allow"
+                worded(
+                    "a band around {celsius} {symbols} lies beyond what the settings "
+                    "allow",
+                    celsius=degrees(celsius, unit),
+                    symbols=SYMBOLS[unit],
+                )
             )
         what = {
             "zone": zone,
@@ -235,7 +266,7 @@ class RunContext:
         try:
             changed = await self.services.documents.change_zone(zone, keys)
         except SettingsError as error:
-            raise RuleActionError(str(error)) from error
+            raise RuleActionError(reworded(error)) from error
         return what if changed else {**what, "in_force": True}
 
     async def command_device(
@@ -255,7 +286,11 @@ class RunContext:
         for name, zone in self.settings.zones.items():
             if zone.aircon_device_id == found.device_id:
                 raise RuleActionError(
-                    f"{device} is the air conditioner of zone {name}; command the zone"
+                    worded(
+                        "{device} is the air conditioner of zone {name}; command the zone",
+                        device=device,
+                        name=name,
+                    )
                 )
         found = await self.services.devices.account.with_type(found)
         checked = parameter
@@ -299,7 +334,13 @@ class RunContext:
             ]
             if len(found) != 1:
                 known = ", ".join(each.name for each in scenes) or "none"
-                raise RuleActionError(f"no single scene {scene!r}; there are {known}")
+                raise RuleActionError(
+                    worded(
+                        "no single scene {scene!r}; there are {known}",
+                        scene=scene,
+                        known=known,
+                    )
+                )
             scene_id = found[0]
         if not self.dry_run:
             self._spend()
@@ -310,7 +351,7 @@ class RunContext:
         """Call a webhook through the engine's sender."""
         sender = self.services.webhook_sender
         if sender is None:
-            raise RuleActionError("the engine was given no webhook_sender")
+            raise RuleActionError(worded("the engine was given no webhook_sender"))
         if not self.dry_run:
             self._spend(calls=False)
             try:
@@ -335,8 +376,10 @@ class RunContext:
         """Tell a person."""
         if notifier is None and not self.services.notifier.reaches:
             raise RuleActionError(
-                "there is no notifier: neither the host nor `notifiers` of the settings"
-                " has one that can be used here"
+                worded(
+                    "there is no notifier: neither the host nor `notifiers` of the "
+                    "settings has one that can be used here"
+                )
             )
         notifier = notifier or self.services.notifier
         words = {**_as_read(self.cause, self.settings.unit), "rule": self.rule}

@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from switchbot_automation.languages import worded
 from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import VARY, site_of, takes_gzip
 from switchbot_automation.web.shared_gzip import SharedGzip
@@ -30,7 +31,10 @@ async def events(request: web.Request) -> web.StreamResponse:
     live = site_of(request).live
     if live.full:
         raise RequestRefusedError(
-            503, "too_many_listeners", "try again", headers={"Retry-After": "10"}
+            503,
+            "too_many_listeners",
+            worded("try again"),
+            headers={"Retry-After": "10"},
         )
     changes = request.query.get("changes") == "1"
     packed = SharedGzip() if changes and takes_gzip(request) else None

@@ -14,7 +14,7 @@ from switchbot_automation.engine.act.wishes import (
     SET_TEMPERATURE,
 )
 from switchbot_automation.instants import parse_instant
-from switchbot_automation.languages import spoken
+from switchbot_automation.languages import reworded, spoken, worded
 from switchbot_automation.web.api.encoding import command_as_json
 from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
@@ -83,14 +83,23 @@ async def act(request: web.Request) -> web.Response:
         raise RequestRefusedError(
             422,
             "unknown_action",
-            f"action: expected one of {', '.join(ASKED_BY_PEOPLE)}",
+            worded(
+                "action: expected one of {asked_by_people}",
+                asked_by_people=", ".join(ASKED_BY_PEOPLE),
+            ),
         )
     takes = _TAKES.get(action, ())
     unknown = sorted(body.keys() - {"action", "hold", *takes})
     if unknown:
         expected = ", ".join(("action", "hold", *takes))
         raise RequestRefusedError(
-            422, "unknown_key", f"{', '.join(unknown)}: expected {expected}"
+            422,
+            "unknown_key",
+            worded(
+                "{unknown}: expected {expected}",
+                unknown=", ".join(unknown),
+                expected=expected,
+            ),
         )
     hold = _hold(body.get("hold"))
     zone = site.engine.zone_in_force(name)
@@ -109,7 +118,7 @@ async def act(request: web.Request) -> web.Response:
             return as_json(command_as_json(command, zone.timezone))
     except ValueError as error:
         what = "hold" if not takes else "wish"
-        raise RequestRefusedError(422, what, str(error)) from error
+        raise RequestRefusedError(422, what, reworded(error)) from error
     after = site.engine.zone_overview(name)
     return as_json(
         {
@@ -126,7 +135,7 @@ def _celsius(body: Mapping[str, Any], key: str) -> float:
     value = body.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise RequestRefusedError(
-            422, key, f"{key}: expected degrees Celsius as a number"
+            422, key, worded("{key}: expected degrees Celsius as a number", key=key)
         )
     return float(value)
 
@@ -134,7 +143,7 @@ def _celsius(body: Mapping[str, Any], key: str) -> float:
 def _name(body: Mapping[str, Any], key: str) -> str:
     value = body.get(key)
     if not isinstance(value, str) or not value:
-        raise RequestRefusedError(422, key, f"{key}: expected a name")
+        raise RequestRefusedError(422, key, worded("{key}: expected a name", key=key))
     return value
 
 
@@ -145,7 +154,12 @@ def _hold(value: Any) -> timedelta | datetime | str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not 0 < value <= _LONGEST_HOLD_SECONDS:
             raise RequestRefusedError(
-                422, "hold", f"hold: 1 to {_LONGEST_HOLD_SECONDS} seconds"
+                422,
+                "hold",
+                worded(
+                    "hold: 1 to {longest_hold_seconds} seconds",
+                    longest_hold_seconds=_LONGEST_HOLD_SECONDS,
+                ),
             )
         return timedelta(seconds=value)
     if isinstance(value, str):
@@ -156,6 +170,10 @@ def _hold(value: Any) -> timedelta | datetime | str | None:
         except ValueError as error:
             words = ", ".join(HOLDS)
             raise RequestRefusedError(
-                422, "hold", f"hold: {error}; or one of {words}"
+                422,
+                "hold",
+                worded("hold: {error}; or one of {words}", error=error, words=words),
             ) from None
-    raise RequestRefusedError(422, "hold", "hold: seconds, an instant, or a word")
+    raise RequestRefusedError(
+        422, "hold", worded("hold: seconds, an instant, or a word")
+    )

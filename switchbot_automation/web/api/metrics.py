@@ -9,6 +9,7 @@ from aiohttp import web
 from switchbot_automation.core.state.kept import STATUSES
 from switchbot_automation.engine.tell.health import PRICE_LEVELS
 from switchbot_automation.instants import parse_instant
+from switchbot_automation.languages import worded
 from switchbot_automation.web.api.health import health_of
 from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import site_of
@@ -33,7 +34,7 @@ async def metrics(request: web.Request) -> web.Response:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415
     except ImportError:
         raise RequestRefusedError(
-            501, "not_installed", "pip install 'switchbot-automation[web]'"
+            501, "not_installed", worded("pip install 'switchbot-automation[web]'")
         ) from None
     engine = site.engine
     figures = MetricFigures(

@@ -15,7 +15,7 @@ from aiohttp import web
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.explain.rows import Decisions, told_at
 from switchbot_automation.instants import parse_instant, zulu
-from switchbot_automation.languages import spoken
+from switchbot_automation.languages import error_words, spoken, worded
 from switchbot_automation.units import CELSIUS, from_celsius
 from switchbot_automation.upkeep.ledger import POWER
 from switchbot_automation.web.api.encoding import in_words
@@ -68,7 +68,9 @@ async def history(request: web.Request) -> web.Response:
     points = int(number_of(request, "points", 288, 1, _MOST_POINTS))
     shape = request.query.get("shape", SHAPES[0])
     if shape not in SHAPES:
-        raise RequestRefusedError(422, "shape", f"shape: one of {', '.join(SHAPES)}")
+        raise RequestRefusedError(
+            422, "shape", worded("shape: one of {shapes}", shapes=", ".join(SHAPES))
+        )
     start, end = instant_of(request, "start"), instant_of(request, "end")
     hours = number_of(request, "hours", _DAY, 0.1, _LONGEST_HOURS)
     key = ("history", zone.name, points, start, end, hours)
@@ -136,7 +138,10 @@ def _whole(
 
 def _check_range(start: datetime, end: datetime, most_hours: float) -> None:
     if not start < end or end - start > timedelta(hours=most_hours):
-        message = f"start must be before end, by {most_hours / 24:g} days at most"
+        message = worded(
+            "start must be before end, by {most_hours:g} days at most",
+            most_hours=most_hours / 24,
+        )
         raise RequestRefusedError(422, "range", message)
 
 
@@ -373,7 +378,7 @@ async def decisions(request: web.Request) -> web.Response:
         made, unavailable = await site.shared.get_or_last(key, ask)
     except StoreUnavailableError as error:
         made = {"start": None, "bands": [], "decisions": _remembered(site, name)}
-        unavailable = str(error)
+        unavailable = error_words(error)
     return as_known_json(
         request,
         {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.explain.brought import of_backtest, recorded_words
-from switchbot_automation.languages import translated
+from switchbot_automation.languages import reworded, translated, worded
 from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings import parse_settings, settings_table
 from switchbot_automation.settings.proposal import kept_by_auto, not_kept_by_auto
@@ -38,7 +38,12 @@ async def read(request: web.Request) -> web.Response:
     entry = await site_of(request).engine.stored_settings()
     if is_too_deep(entry.data):
         # Written by hand: to mask it would end the stack.
-        raise SettingsError(f"has more than {MOST_LEVELS} levels in one another")
+        raise SettingsError(
+            worded(
+                "has more than {most_levels} levels in one another",
+                most_levels=MOST_LEVELS,
+            )
+        )
     return as_json(MASKS.masked(entry.data), headers={"ETag": _etag(entry.revision)})
 
 
@@ -78,7 +83,7 @@ async def replace(request: web.Request) -> web.Response:
     except SecretMaskError as error:
         if error.conflict:
             raise RequestRefusedError(
-                409, "secret", str(error), path=error.path
+                409, "secret", reworded(error), path=error.path
             ) from error
         raise SettingsError(error.problem, path=error.path) from error
     _refuse_more_hosts(document, entry.data, site.webhook_allowed_hosts)
@@ -92,7 +97,7 @@ async def replace(request: web.Request) -> web.Response:
         raise RequestRefusedError(
             429,
             "busy",
-            "another change is being tried on the history",
+            worded("another change is being tried on the history"),
             headers={"Retry-After": "5"},
         )
     async with site.heavy:
@@ -160,8 +165,13 @@ def _refuse_more_hosts(
             raise RequestRefusedError(
                 403,
                 "allowed_hosts",
-                f"{path}: {host!r} cannot be allowed from here; add it to the settings"
-                " in the store itself, or name it in SWITCHBOT_WEBHOOK_ALLOWED_HOSTS",
+                worded(
+                    "{path}: {host!r} cannot be allowed from here; add it to the "
+                    "settings in the store itself, or name it in "
+                    "SWITCHBOT_WEBHOOK_ALLOWED_HOSTS",
+                    path=path,
+                    host=host,
+                ),
                 path=path,
             )
 
@@ -197,7 +207,7 @@ def _if_match(request: web.Request, *, needed: bool) -> str | None:
             raise RequestRefusedError(
                 428,
                 "if_match",
-                "send If-Match with the ETag of the settings you read",
+                worded("send If-Match with the ETag of the settings you read"),
             )
         return None
     return given.removeprefix("W/").strip('"')

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from switchbot_automation.instants import zulu
+from switchbot_automation.languages import worded
 from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
     as_json,
@@ -54,7 +55,7 @@ async def done(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     if not await site_of(request).engine.upkeep_done(name):
         raise RequestRefusedError(
-            404, "unknown_device", f"nothing is known of {name!r}"
+            404, "unknown_device", worded("nothing is known of {name!r}", name=name)
         )
     return as_json(site_of(request).engine.upkeep())
 
@@ -133,11 +134,14 @@ def _told(row: Mapping[str, Any]) -> dict[str, Any]:
 def _attribute(request: web.Request) -> str:
     attribute = request.query.get("attribute", "")
     if not 0 < len(attribute) <= _LONGEST_NAME:
-        raise RequestRefusedError(422, "attribute", "attribute: a name, as CO2")
+        raise RequestRefusedError(422, "attribute", worded("attribute: a name, as CO2"))
     return attribute
 
 
 def _check_range(start: datetime, end: datetime, most_hours: float) -> None:
     if not start < end or end - start > timedelta(hours=most_hours):
-        message = f"start must be before end, by {most_hours / 24:g} days at most"
+        message = worded(
+            "start must be before end, by {most_hours:g} days at most",
+            most_hours=most_hours / 24,
+        )
         raise RequestRefusedError(422, "range", message)

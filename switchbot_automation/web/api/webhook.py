@@ -10,6 +10,7 @@ from switchbot_automation.cloud.events.events import (
     WebhookRefusal,
     same_secret,
 )
+from switchbot_automation.languages import worded
 from switchbot_automation.web.guard import RequestRefusedError, too_many
 from switchbot_automation.web.request import (
     as_json,
@@ -39,7 +40,7 @@ async def webhook(request: web.Request) -> web.Response:
     if not same_secret(request.match_info["secret"], site.webhook_secret or ""):
         if not site.strangers.may_ask(request):
             raise too_many()
-        raise RequestRefusedError(404, "not_found", "Not Found", close=True)
+        raise RequestRefusedError(404, "not_found", worded("Not Found"), close=True)
     site.strangers.known(request)
     body = await read_body(request, MAX_BODY_BYTES)
     try:
@@ -53,5 +54,7 @@ async def webhook(request: web.Request) -> web.Response:
         return as_json({"taken": True})
     site.live.counts["webhooks", str(taken.refusal)] += 1
     if taken.refusal in _BAD:
-        raise RequestRefusedError(400, str(taken.refusal), taken.detail or "no event")
+        raise RequestRefusedError(
+            400, str(taken.refusal), taken.detail or worded("no event")
+        )
     return as_json({"taken": False, "refusal": str(taken.refusal)})

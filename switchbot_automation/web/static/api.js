@@ -11,7 +11,7 @@ export async function answered(path, options = {}) {
     throw new Error(_("Log in again."));
   }
   const body = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(body.message ?? _("The answer was {status}.", { status: answer.status })), { status: answer.status, body });
+  if (!answer.ok) throw Object.assign(new Error(body.text ?? body.message ?? _("The answer was {status}.", { status: answer.status })), { status: answer.status, body });
   // A settings document has a unit of its own.
   return { body: path.startsWith("api/zones") ? told(body) : body, etag: answer.headers.get("ETag") };
 }

@@ -19,6 +19,7 @@ from switchbot_store.history.ingest.quarantine import MISDATED
 from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.history.model import HistoryStatus, hour_of
 from switchbot_store.history.present import RELEASED
+from switchbot_store.languages import reworded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -235,7 +236,7 @@ class WriterHealth:
         with self._lock:
             if self._status.spill_error is None:
                 _LOGGER.warning("the spill of the history cannot be used: %s", error)
-            self._status = replace(self._status, spill_error=str(error))
+            self._status = replace(self._status, spill_error=reworded(error))
 
     def disk_worked(self) -> None:
         """Note that the spill took rows."""

@@ -14,6 +14,7 @@ from switchbot_store.errors import HistoryError, StoreDataError
 from switchbot_store.files.durable import make_directory
 from switchbot_store.history.ingest.codec import as_dict, load
 from switchbot_store.history.ingest.samples import normalised
+from switchbot_store.languages import worded
 from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
@@ -101,7 +102,9 @@ class Quarantine:
                         os.fsync(file.fileno())
                     taken.unlink()
             except OSError as error:
-                raise HistoryError(f"{self.path}: {error}") from error
+                raise HistoryError(
+                    worded("{path}: {error}", path=self.path, error=error)
+                ) from error
 
     def add(self, row: HistorySample | str, reason: str, *, at: datetime) -> None:
         """Set a row aside. Never raises: without a usable file the log has it."""

@@ -10,6 +10,7 @@ from switchbot_store.codec import decode, encode, validate_key
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history.model import HistorySample
 from switchbot_store.instants import checked_instant
+from switchbot_store.languages import reworded, worded
 
 _INT_LIMIT: Final = 2**63
 _READING_LIMIT: Final = 1e16
@@ -26,20 +27,24 @@ def normalised(sample: HistorySample) -> HistorySample:
     Timestamps become UTC, readings `float`; they lie within +-1e16. The error's `path` names the field.
     """
     if not isinstance(sample, HistorySample):
-        raise StoreDataError(f"a HistorySample, not {type(sample).__name__}")
+        raise StoreDataError(
+            worded("a HistorySample, not {name}", name=type(sample).__name__)
+        )
     timestamp = _instant(sample.timestamp)
     try:
         zone = validate_key(sample.zone)
     except StoreDataError as error:
-        raise StoreDataError(str(error), path="zone") from error
+        raise StoreDataError(reworded(error), path="zone") from error
     timezone = _text(sample.timezone, "timezone")
     if timezone is None:
-        raise StoreDataError("a str, not None", path="timezone")
+        raise StoreDataError(worded("a str, not None"), path="timezone")
     _check_count(sample.error_count, "error_count")
     if sample.api_requests_today is not None:
         _check_count(sample.api_requests_today, "api_requests_today")
     if type(sample.last_temperature_stale) is not bool:
-        raise StoreDataError("neither True nor False", path="last_temperature_stale")
+        raise StoreDataError(
+            worded("neither True nor False"), path="last_temperature_stale"
+        )
     return HistorySample(
         timestamp=timestamp,
         zone=zone,
@@ -58,25 +63,28 @@ def normalised(sample: HistorySample) -> HistorySample:
 def _instant(moment: object) -> datetime:
     if not isinstance(moment, datetime):
         raise StoreDataError(
-            f"a datetime, not {type(moment).__name__}", path="timestamp"
+            worded("a datetime, not {name}", name=type(moment).__name__),
+            path="timestamp",
         )
     try:
         return checked_instant(moment)
     except ValueError as error:
-        raise StoreDataError(str(error), path="timestamp") from error
+        raise StoreDataError(reworded(error), path="timestamp") from error
 
 
 def _reading(value: object, name: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise StoreDataError(f"a number, not {type(value).__name__}", path=name)
+        raise StoreDataError(
+            worded("a number, not {name}", name=type(value).__name__), path=name
+        )
     try:
         number = float(value)
     except OverflowError as error:
-        raise StoreDataError("too great for a float", path=name) from error
+        raise StoreDataError(worded("too great for a float"), path=name) from error
     if not -_READING_LIMIT < number < _READING_LIMIT:  # NaN too
-        raise StoreDataError(f"{number} is no reading", path=name)
+        raise StoreDataError(worded("{number} is no reading", number=number), path=name)
     return number if abs(number) > _TINIEST_READING else 0.0
 
 
@@ -84,21 +92,27 @@ def _text(value: object, name: str) -> str | None:
     if value is None or (type(value) is str and value.isascii() and "\0" not in value):
         return value
     if not isinstance(value, str):
-        raise StoreDataError(f"a str, not {type(value).__name__}", path=name)
+        raise StoreDataError(
+            worded("a str, not {name}", name=type(value).__name__), path=name
+        )
     if "\0" in value:
-        raise StoreDataError("the character NUL cannot be stored", path=name)
+        raise StoreDataError(worded("the character NUL cannot be stored"), path=name)
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise StoreDataError("a lone surrogate cannot be stored", path=name) from error
+        raise StoreDataError(
+            worded("a lone surrogate cannot be stored"), path=name
+        ) from error
     return str.__str__(value)  # an enumeration's member becomes its plain text
 
 
 def _check_count(value: object, name: str) -> None:
     if type(value) is not int:
-        raise StoreDataError(f"an int, not {type(value).__name__}", path=name)
+        raise StoreDataError(
+            worded("an int, not {name}", name=type(value).__name__), path=name
+        )
     if not -_INT_LIMIT <= value < _INT_LIMIT:
-        raise StoreDataError("an integer has at most 64 bits", path=name)
+        raise StoreDataError(worded("an integer has at most 64 bits"), path=name)
 
 
 def _metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -106,15 +120,20 @@ def _metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     if not isinstance(metadata, Mapping):
         raise StoreDataError(
-            f"a mapping, not {type(metadata).__name__}", path="metadata"
+            worded("a mapping, not {name}", name=type(metadata).__name__),
+            path="metadata",
         )
     try:
         encoded = encode(dict(metadata))
     except StoreDataError as error:
-        raise StoreDataError(str(error), path="metadata") from error
+        raise StoreDataError(reworded(error), path="metadata") from error
     if len(encoded) > _MAX_METADATA_BYTES:
         raise StoreDataError(
-            f"at most {_MAX_METADATA_BYTES} bytes as JSON, not {len(encoded)}",
+            worded(
+                "at most {max_metadata_bytes} bytes as JSON, not {number}",
+                max_metadata_bytes=_MAX_METADATA_BYTES,
+                number=len(encoded),
+            ),
             path="metadata",
         )
     # A copy all the way down: the caller may go on changing what it handed in.

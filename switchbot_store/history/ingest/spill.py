@@ -9,6 +9,7 @@ from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.files.places import is_there, owner_advice
 from switchbot_store.history.ingest import codec
 from switchbot_store.history.sqlite.file import SqliteFile
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     import os
@@ -86,7 +87,9 @@ class HistorySpill:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            raise StoreUnavailableError(f"{error}{owner_advice(self.path)}") from error
+            raise StoreUnavailableError(
+                worded("{error}{path}", error=error, path=owner_advice(self.path))
+            ) from error
         with self._lock, self._file.session() as connection:
             self._count(connection)
 

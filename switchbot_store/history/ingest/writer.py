@@ -25,6 +25,7 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.history.ingest.samples import DistinctTimestamps, normalised
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,7 +158,7 @@ class HistoryWriter:
 
     def _check_open(self) -> None:
         if self._closing:
-            raise StoreClosedError("the history was closed")
+            raise StoreClosedError(worded("the history was closed"))
 
     def _keep(self, sample: HistorySample) -> None:
         """Put a row in the buffer; when it is full the oldest goes."""
@@ -279,7 +280,11 @@ class HistoryWriter:
                 held = len(self._buffer)
             if held:
                 raise HistoryError(
-                    f"{held} rows of history could not be written: {error}",
+                    worded(
+                        "{held} rows of history could not be written: {error}",
+                        held=held,
+                        error=error,
+                    ),
                     unwritten=held,
                 ) from error
 
@@ -439,8 +444,11 @@ class HistoryWriter:
             left = [*self._in_flight, *self._buffer]
         if left and not self._spilled_now(left):
             raise HistoryError(
-                f"{len(left)} rows of history could not be written"
-                f" ({self.status().last_error or self.status().spill_error})",
+                worded(
+                    "{number} rows of history could not be written ({last_error})",
+                    number=len(left),
+                    last_error=self.status().last_error or self.status().spill_error,
+                ),
                 unwritten=len(left),
             )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from switchbot_store.errors import StoreDataError
+from switchbot_store.languages import worded
 from switchbot_store.numbers import read_number
 
 DELIMITERS: Final = ",;\t"
@@ -51,13 +52,22 @@ class ExportColumns:
                 if self.fahrenheit:
                     temperature = in_celsius(temperature)
                 if not _COLDEST <= temperature <= _HOTTEST:
-                    raise ValueError(f"{temperature:g} °C was not measured in a room")
+                    raise ValueError(
+                        worded(
+                            "{temperature:g} °C was not measured in a room",
+                            temperature=temperature,
+                        )
+                    )
         if self.humidity is not None:
             humidity = _number(cells[self.humidity], "humidity")
             if humidity is not None and not 0 <= humidity <= _WETTEST:
-                raise ValueError(f"{humidity:g} % was not measured in a room")
+                raise ValueError(
+                    worded(
+                        "{humidity:g} % was not measured in a room", humidity=humidity
+                    )
+                )
         if temperature is None and humidity is None:
-            raise ValueError("no reading")
+            raise ValueError(worded("no reading"))
         if not self.extras:
             return temperature, humidity, None
         extras = {name: _number(cells[at], name) for name, at in self.extras}
@@ -107,8 +117,11 @@ def columns_of(cells: list[str]) -> ExportColumns | None:
         return None
     if "time" not in place or len(place) == 1:
         raise StoreDataError(
-            "a header needs Date or Timestamp, and Temperature_Celsius,"
-            f" Temperature_Fahrenheit or Relative_Humidity; found: {', '.join(names)}",
+            worded(
+                "a header needs Date or Timestamp, and Temperature_Celsius, "
+                "Temperature_Fahrenheit or Relative_Humidity; found: {names}",
+                names=", ".join(names),
+            ),
             path="header",
         )
     return ExportColumns(
@@ -127,7 +140,8 @@ def _is_fahrenheit(name: str) -> bool:
     fahrenheit = "fahrenheit" in name or "°f" in name or "(f)" in name
     if celsius == fahrenheit:
         raise StoreDataError(
-            f"{name!r} names neither Celsius nor Fahrenheit", path="header"
+            worded("{name!r} names neither Celsius nor Fahrenheit", name=name),
+            path="header",
         )
     return fahrenheit
 
@@ -147,6 +161,8 @@ def _number(cell: str, what: str) -> float | None:
             return None
         found = _NUMBER.fullmatch(text)
         if not found:
-            raise ValueError(f"{what} {text[:40]!r} is no number") from None
+            raise ValueError(
+                worded("{what} {text!r} is no number", what=what, text=text[:40])
+            ) from None
         return float(found[1].translate(_SIGNS))
     return None if number != number else number  # noqa: PLR0124 - NaN

@@ -7,6 +7,8 @@ import unicodedata
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
+from switchbot_store.languages import worded
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -140,8 +142,11 @@ def order_of(texts: Iterable[str]) -> DateOrder | None:
             previous = both
     if len(certain) > 1:
         raise ValueError(
-            f"the day comes first in {certain['day']!r}, the month in"
-            f" {certain['month']!r}"
+            worded(
+                "the day comes first in {day!r}, the month in {month!r}",
+                day=certain["day"],
+                month=certain["month"],
+            )
         )
     if certain:
         return next(iter(certain))
@@ -158,7 +163,7 @@ def _month(name: str) -> int:
     ]
     # "Sept" and "Sep" alike; "jui" is of two months.
     if len(matching) != 1:
-        raise ValueError(f"{name!r} is no month")
+        raise ValueError(worded("{name!r} is no month", name=name))
     return matching[0]
 
 
@@ -183,7 +188,7 @@ def _in_figures(time: re.Match[str]) -> str:
 
 def _sound(moment: datetime) -> datetime:
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise ValueError(f"{moment.year} is no year of a meter")
+        raise ValueError(worded("{year} is no year of a meter", year=moment.year))
     return moment
 
 
@@ -193,7 +198,7 @@ def _parse_slowly(text: str, order: DateOrder | None) -> datetime:
         year, month, day = map(int, found.groups()[:3])
     elif found := _YEAR_LAST.fullmatch(plain):
         if order is None:
-            raise ValueError("is the day or the month first?")
+            raise ValueError(worded("is the day or the month first?"))
         left, right, year = map(int, found.groups()[:3])
         month, day = (right, left) if order == "day" else (left, right)
     elif found := _MONTH_NAMED.fullmatch(plain):
@@ -203,12 +208,12 @@ def _parse_slowly(text: str, order: DateOrder | None) -> datetime:
         month = _month(found[2])
         day, year = int(found[1]), int(found[3])
     else:
-        raise ValueError("no date and time of a form that the app writes")
+        raise ValueError(worded("no date and time of a form that the app writes"))
     before, hours, minute, seconds, after = found.groups()[3:]
     hour, second = int(hours), int(seconds or 0)
     if half := before or after:
         # Japanese noon is 0 o'clock of the afternoon.
         if (before and after) or not (0 if before else 1) <= hour <= _HALF_DAY:
-            raise ValueError("no such hour of half a day")
+            raise ValueError(worded("no such hour of half a day"))
         hour = hour % _HALF_DAY + _HALF_DAY * (half == "pm")
     return _sound(datetime(year, month, day, hour, int(minute), second))  # noqa: DTZ001 - wall clock

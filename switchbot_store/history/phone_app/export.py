@@ -41,6 +41,7 @@ from switchbot_store.history.phone_app.local_time import LocalTime
 from switchbot_store.history.phone_app.many_lines import columns_of_lines
 from switchbot_store.history.phone_app.same_minute import DistinctRows
 from switchbot_store.history.query.buckets import timezone_of
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -310,7 +311,10 @@ class AppExport:
                 self._delimiter = delimiter
                 return number, columns
         raise StoreDataError(
-            "no export of the app: no line names Date or Timestamp and a temperature"
+            worded(
+                "no export of the app: no line names Date or Timestamp and a "
+                "temperature"
+            )
         )
 
     def _check_date_order(self) -> None:
@@ -325,13 +329,20 @@ class AppExport:
                 self._order = order_of(chain((first,), dates))
             except ValueError as error:
                 raise StoreDataError(
-                    f"{error}: divide the file, or say --date-order day or --date-order"
-                    " month, which leaves out what the other alone can read"
+                    worded(
+                        "{error}: divide the file, or say --date-order day or "
+                        "--date-order month, which leaves out what the other alone can "
+                        "read",
+                        error=error,
+                    )
                 ) from error
         if self._order is None:
             raise StoreDataError(
-                f"is the day or the month first in {first!r}? nothing in the file"
-                " tells: say --date-order day or --date-order month"
+                worded(
+                    "is the day or the month first in {first!r}? nothing in the file "
+                    "tells: say --date-order day or --date-order month",
+                    first=first,
+                )
             )
 
     def _dates(self, file: IO[str]) -> Iterator[str]:
@@ -415,14 +426,22 @@ def _whole(cells: list[str], columns: ExportColumns) -> list[str]:
     if len(cells) > columns.count:
         if any(map(str.strip, cells[columns.count :])):
             raise ValueError(
-                f"{len(cells)} cells under {columns.count} names; is a comma both"
-                " the decimal sign and what separates?"
+                worded(
+                    "{number} cells under {count} names; is a comma both the decimal "
+                    "sign and what separates?",
+                    number=len(cells),
+                    count=columns.count,
+                )
             )
         cells = cells[: columns.count]
     if len(cells) < columns.count:
         needed = max(at, columns.temperature or 0, columns.humidity or 0)
         if len(cells) <= needed:
-            raise ValueError(f"{len(cells)} of {columns.count} cells")
+            raise ValueError(
+                worded(
+                    "{number} of {count} cells", number=len(cells), count=columns.count
+                )
+            )
         cells = [*cells, *[""] * (columns.count - len(cells))]
     return cells
 
@@ -442,7 +461,9 @@ def _encoding_of(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(_SNIFFED_BYTES)
     if start.startswith(_PACKED):
-        raise StoreDataError("an Excel file or archive; the app exports CSV as well")
+        raise StoreDataError(
+            worded("an Excel file or archive; the app exports CSV as well")
+        )
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return encoding

@@ -43,6 +43,7 @@ from switchbot_store.history.postgres.copy_text import copy_lines
 from switchbot_store.history.postgres.place import PostgresPlace
 from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
+from switchbot_store.languages import worded
 from switchbot_store.postgres.errors import words_of
 from switchbot_store.postgres.statements import beginning
 from switchbot_store.postgres.unchecked import (
@@ -481,9 +482,12 @@ def _refusal(error: psycopg.Error) -> StoreError:
     column = error.diag.column_name
     if isinstance(error, psycopg.errors.NotNullViolation) and column not in _OURS:
         return StoreUnavailableError(
-            f"PostgreSQL takes no row: {text}; give that column of others a default"
+            worded(
+                "PostgreSQL takes no row: {text}; give that column of others a default",
+                text=text,
+            )
         )
-    return StoreDataError(f"PostgreSQL refuses this: {text}")
+    return StoreDataError(worded("PostgreSQL refuses this: {text}", text=text))
 
 
 def _check_there(
@@ -496,9 +500,11 @@ def _check_there(
     ((missing,),) = fetch(connection, sql.MISSING.encode(), [orjson.dumps(keys)])
     if missing != b"0":
         raise StoreUnavailableError(
-            f"PostgreSQL took {len(samples)} rows and left {int(missing or 0)} of them out"
-            " of state_history: a trigger or a rule that is not of this program returns"
-            " nothing there, or a policy hides them; drop it, or let it return NEW"
+            worded(
+                "PostgreSQL took {rows} rows and left {out} of them out of state_history: a trigger or a rule that is not of this program returns nothing there, or a policy hides them; drop it, or let it return NEW",
+                rows=len(samples),
+                out=int(missing or 0),
+            )
         )
 
 

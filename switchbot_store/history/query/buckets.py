@@ -23,6 +23,7 @@ from switchbot_store.history.model import (
     hour_of,
     in_utc,
 )
+from switchbot_store.languages import worded
 from switchbot_store.zone_rules import zone_of
 
 if TYPE_CHECKING:
@@ -52,16 +53,19 @@ def _aware_utc(moment: datetime, path: str) -> datetime:
     if type(moment) is datetime and moment.tzinfo is UTC:
         return moment
     if not isinstance(moment, datetime):
-        raise StoreDataError(f"a datetime, not {type(moment).__name__}", path=path)
+        raise StoreDataError(
+            worded("a datetime, not {name}", name=type(moment).__name__), path=path
+        )
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise StoreDataError(
-            f"{moment.isoformat()} is naive: give it a timezone", path=path
+            worded("{moment} is naive: give it a timezone", moment=moment.isoformat()),
+            path=path,
         )
     try:
         return in_utc(moment)
     except OverflowError as error:
         raise StoreDataError(
-            "the instant lies outside of the years 1 to 9999", path=path
+            worded("the instant lies outside of the years 1 to 9999"), path=path
         ) from error
 
 
@@ -75,11 +79,18 @@ def row_fields(fields: Sequence[str] | None) -> list[str]:
     try:
         fields = fields if isinstance(fields, str) else list(fields)
     except TypeError as error:
-        raise StoreConfigError(f"names, not {fields!r}", variable="fields") from error
+        raise StoreConfigError(
+            worded("names, not {fields!r}", fields=fields), variable="fields"
+        ) from error
     unknown = [name for name in fields if name not in KEY_FIELDS + FIELDS]
     if unknown or isinstance(fields, str):
         raise StoreConfigError(
-            f"{unknown or fields!r} is none of {', '.join(FIELDS)}", variable="fields"
+            worded(
+                "{unknown!r} is none of {fields}",
+                unknown=unknown or fields,
+                fields=", ".join(FIELDS),
+            ),
+            variable="fields",
         )
     return [*KEY_FIELDS, *dict.fromkeys(n for n in fields if n not in KEY_FIELDS)]
 
@@ -132,7 +143,9 @@ def timezone_of(name: str) -> ZoneInfo:
         return zone_of(name)
     except (KeyError, ValueError, TypeError, OSError) as error:
         raise StoreConfigError(
-            f"{name!r} is no timezone; a name such as 'Europe/Paris' is",
+            worded(
+                "{name!r} is no timezone; a name such as 'Europe/Paris' is", name=name
+            ),
             variable="timezone",
         ) from error
 
@@ -145,13 +158,22 @@ def needs_timezone(bucket: str | None) -> bool:
 def check_shape(points: int | None, bucket: str | None) -> None:
     """Raise StoreConfigError unless at most one is given, and a known one."""
     if points is not None and bucket is not None:
-        raise StoreConfigError("give points or bucket, not both", variable="points")
+        raise StoreConfigError(
+            worded("give points or bucket, not both"), variable="points"
+        )
     known = isinstance(bucket, str) and bucket in GRANULARITIES
     if bucket is not None and not known:
         accepted = ", ".join(GRANULARITIES)
-        raise StoreConfigError(f"{bucket!r} is none of {accepted}", variable="bucket")
+        raise StoreConfigError(
+            worded(
+                "{bucket!r} is none of {accepted}", bucket=bucket, accepted=accepted
+            ),
+            variable="bucket",
+        )
     if points is not None and (type(points) is not int or points < 1):
-        raise StoreConfigError(f"at least 1, not {points!r}", variable="points")
+        raise StoreConfigError(
+            worded("at least 1, not {points!r}", points=points), variable="points"
+        )
 
 
 def plan_points(
@@ -294,5 +316,8 @@ def _hour_edges(
 def _check_count(edges: list[datetime]) -> None:
     if len(edges) > _MAX_EDGES:
         raise StoreConfigError(
-            f"more than {_MAX_EDGES} buckets: narrow the range", variable="bucket"
+            worded(
+                "more than {max_edges} buckets: narrow the range", max_edges=_MAX_EDGES
+            ),
+            variable="bucket",
         )

@@ -15,6 +15,7 @@ import orjson
 from switchbot_store.arguments import no_setting
 from switchbot_store.errors import HistoryError, StoreConfigError
 from switchbot_store.files.durable import temporary_name
+from switchbot_store.languages import worded
 from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
@@ -69,7 +70,12 @@ def format_of(target: Target, format_name: str | None) -> str:
     if not isinstance(format_name, str) or format_name not in _WRITERS:
         accepted = ", ".join(_WRITERS)
         raise StoreConfigError(
-            f"{format_name!r} is no format; accepted: {accepted}", variable="format"
+            worded(
+                "{format_name!r} is no format; accepted: {accepted}",
+                format_name=format_name,
+                accepted=accepted,
+            ),
+            variable="format",
         )
     return format_name
 
@@ -99,7 +105,7 @@ def write_pages(
                 write(rows)
                 count += len(rows)
     except OSError as error:
-        raise HistoryError(f"the export failed: {error}") from error
+        raise HistoryError(worded("the export failed: {error}", error=error)) from error
     return count
 
 
@@ -190,7 +196,7 @@ def _parquet(file: IO[bytes], fields: Sequence[str]) -> Iterator[_Writer]:
         from pyarrow import parquet  # noqa: PLC0415 - likewise
     except ImportError as error:
         raise StoreConfigError(
-            "Parquet needs pyarrow: pip install switchbot-automation[parquet]",
+            worded("Parquet needs pyarrow: pip install switchbot-automation[parquet]"),
             variable="format",
         ) from error
     types = {

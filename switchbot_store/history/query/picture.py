@@ -11,6 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_store.errors import HistoryError, StoreConfigError
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +83,9 @@ def draw(chart: Chart, path: Path) -> None:
             smaller = {"pil_kwargs": {"optimize": True}} if kind == "png" else {}
             figure.savefig(path, format=kind, facecolor="white", **smaller)
     except OSError as error:
-        raise HistoryError(f"the picture cannot be written: {error}") from error
+        raise HistoryError(
+            worded("the picture cannot be written: {error}", error=error)
+        ) from error
 
 
 def _matplotlib(module: str) -> Any:
@@ -90,8 +93,11 @@ def _matplotlib(module: str) -> Any:
         return importlib.import_module(f"matplotlib.{module}")
     except ModuleNotFoundError as error:
         raise StoreConfigError(
-            "a picture needs matplotlib: pip install 'switchbot-automation[plot]';"
-            " without -o the chart is drawn in the terminal",
+            worded(
+                "a picture needs matplotlib: pip install "
+                "'switchbot-automation[plot]'; without -o the chart is drawn in "
+                "the terminal"
+            ),
             variable="-o",
         ) from error
 

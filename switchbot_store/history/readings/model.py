@@ -16,6 +16,7 @@ from switchbot_store.codec import validate_key
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history.model import HistoryRow, hour_of
 from switchbot_store.instants import checked_instant
+from switchbot_store.languages import reworded, worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,20 +84,21 @@ def checked_reading(reading: DeviceReading) -> DeviceReading:
     try:
         timestamp = checked_instant(reading.timestamp)
     except (ValueError, TypeError, AttributeError) as error:
-        raise StoreDataError(str(error), path="timestamp") from error
+        raise StoreDataError(reworded(error), path="timestamp") from error
     try:
         device_id = validate_key(reading.device_id)
     except StoreDataError as error:
-        raise StoreDataError(str(error), path="device_id") from error
+        raise StoreDataError(reworded(error), path="device_id") from error
     attribute = _word(reading.attribute, "attribute", _LONGEST_NAME)
     if not attribute:
-        raise StoreDataError("a name, not ''", path="attribute")
+        raise StoreDataError(worded("a name, not ''"), path="attribute")
     value = reading.value
     if isinstance(value, str):
         kept: float | str = _word(value, "value", _LONGEST_WORD)
     elif isinstance(value, bool) or not isinstance(value, int | float):
         raise StoreDataError(
-            f"a number or a word, not {type(value).__name__}", path="value"
+            worded("a number or a word, not {name}", name=type(value).__name__),
+            path="value",
         )
     else:
         kept = _number(value)
@@ -111,11 +113,11 @@ def checked_hour(values: Mapping[str, Any]) -> HistoryRow:
     count, numbers, word = (values.get(each) for each in ("count", "numbers", "word"))
     for name, whole in (("count", count), ("numbers", numbers)):
         if isinstance(whole, bool) or not isinstance(whole, int) or whole < 0:
-            raise StoreDataError("a count, 0 or more", path=name)
+            raise StoreDataError(worded("a count, 0 or more"), path=name)
     named = [values.get(each) for each in ("mean", "least", "greatest")]
     for name, each in zip(("mean", "least", "greatest"), named, strict=True):
         if each is not None and (isinstance(each, bool | str)):
-            raise StoreDataError("a number, or null", path=name)
+            raise StoreDataError(worded("a number, or null"), path=name)
     # Its names are held as those of a reading are.
     shown = named[0] if word is None and named[0] is not None else word or ""
     told = DeviceReading(
@@ -123,7 +125,7 @@ def checked_hour(values: Mapping[str, Any]) -> HistoryRow:
     )
     kept = checked_reading(told)
     if kept.timestamp != hour_of(kept.timestamp):
-        raise StoreDataError("a whole hour", path="timestamp")
+        raise StoreDataError(worded("a whole hour"), path="timestamp")
     mean, least, greatest = (None if each is None else _number(each) for each in named)
     found = (kept.timestamp, kept.device_id, kept.attribute, count, numbers, mean)
     given = (*found, least, greatest, word)
@@ -134,19 +136,25 @@ def _number(value: float) -> float:
     try:
         number = float(value)
     except OverflowError as error:
-        raise StoreDataError("too great for a float", path="value") from error
+        raise StoreDataError(worded("too great for a float"), path="value") from error
     if not math.isfinite(number) or not -_LIMIT < number < _LIMIT:
-        raise StoreDataError(f"{number} is no reading", path="value")
+        raise StoreDataError(
+            worded("{number} is no reading", number=number), path="value"
+        )
     return number if abs(number) > _TINIEST else 0.0
 
 
 def _word(value: object, path: str, longest: int) -> str:
     if not isinstance(value, str) or len(value) > longest or "\0" in value:
-        raise StoreDataError(f"a text of at most {longest} characters", path=path)
+        raise StoreDataError(
+            worded("a text of at most {longest} characters", longest=longest), path=path
+        )
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise StoreDataError("a lone surrogate cannot be stored", path=path) from error
+        raise StoreDataError(
+            worded("a lone surrogate cannot be stored"), path=path
+        ) from error
     return str.__str__(value)
 
 

@@ -28,6 +28,7 @@ from switchbot_store.history.readings.model import (
 )
 from switchbot_store.homes import checked_home
 from switchbot_store.instants import EARLIEST, LATEST
+from switchbot_store.languages import reworded, worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -117,7 +118,7 @@ class DeviceHistory:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if not flush_interval_seconds > 0:
-            raise StoreConfigError("above 0", variable="flush_interval_seconds")
+            raise StoreConfigError(worded("above 0"), variable="flush_interval_seconds")
         self.backend = backend
         self._spill = spill
         self._interval = flush_interval_seconds
@@ -140,7 +141,7 @@ class DeviceHistory:
             return self
         if self._prefix:
             raise StoreConfigError(
-                "this is the history of another home", variable="home"
+                worded("this is the history of another home"), variable="home"
             )
         view = copy(self)
         view._prefix = prefix  # noqa: SLF001 - a copy of this very object
@@ -223,7 +224,7 @@ class DeviceHistory:
             except StoreDataError as error:
                 self._one_by_one(batch, error)
             except StoreError as error:
-                shared.error = str(error)
+                shared.error = reworded(error)
                 if self._spill is None:
                     raise
                 self._spill.write(batch)
@@ -238,7 +239,7 @@ class DeviceHistory:
     def _one_by_one(self, batch: list[DeviceReading], error: StoreError) -> None:
         """Write each for itself: one that is refused must not keep the others back."""
         shared = self._shared
-        shared.error = str(error)
+        shared.error = reworded(error)
         written = 0
         for reading in batch:
             try:
@@ -376,7 +377,7 @@ class DeviceHistory:
 
         name = format_of(target, format)
         if name == "parquet":
-            raise StoreConfigError("csv or jsonl", variable="format")
+            raise StoreConfigError(worded("csv or jsonl"), variable="format")
         pages = self.pages(start, end, device_id=device_id, attribute=attribute)
         return write_pages(pages, target, READING_FIELDS, name, spreadsheet=spreadsheet)
 
@@ -447,7 +448,9 @@ class DeviceHistory:
         Raises StoreConfigError where this is the history of no home.
         """
         if not self._prefix:
-            raise StoreConfigError("the history of one home alone", variable="home")
+            raise StoreConfigError(
+                worded("the history of one home alone"), variable="home"
+            )
         self.flush()
         devices = {row.device_id for row in self.backend.latest(prefix=self._prefix)}
         return sum(self.backend.delete_device(each) for each in sorted(devices))

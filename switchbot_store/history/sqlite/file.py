@@ -23,6 +23,7 @@ from switchbot_store.errors import (
 )
 from switchbot_store.files.durable import make_directory
 from switchbot_store.files.places import is_there, owner_advice, write_refusal
+from switchbot_store.languages import reworded, worded
 from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
@@ -41,11 +42,11 @@ _UNWRITABLE: Final = (
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_READONLY,
 )
-_DAMAGE_FIX: Final = (
+_DAMAGE_FIX: Final = worded(
     "; it is damaged: stop the programs that use it, then `sqlite3 FILE .recover | sqlite3"
     " NEW` saves what can be read, or move it away to begin a new one; suspect the disk"
 )
-_OTHERS_FIX: Final = (
+_OTHERS_FIX: Final = worded(
     "; this program did not make it so: move the file away to begin a new one, which leaves"
     " what is in it as it is"
 )
@@ -190,13 +191,14 @@ class SqliteFile:
 
     def _told_of(self, error: sqlite3.Error) -> str:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+        fix: str
         if code in _DAMAGED:
             fix = _DAMAGE_FIX
         elif _OTHER_SHAPE.search(str(error)):
             fix = _OTHERS_FIX
         else:
             fix = owner_advice(self.path)
-        return f"{self.path}: {error}{fix}"
+        return worded("{path}: {error}", path=self.path, error=error) + fix
 
     def _leave_to_parent(self) -> None:
         """Forget the parent's connection, neither used nor closed here."""
@@ -298,7 +300,9 @@ class SqliteFile:
             self._told = self.refusal
             return connection
         if isinstance(error, OSError):
-            raise StoreUnavailableError(f"{error}{owner_advice(self.path)}") from error
+            raise StoreUnavailableError(
+                worded("{error}{path}", error=error, path=owner_advice(self.path))
+            ) from error
         raise error
 
     def _tried_again(self) -> sqlite3.Connection:
@@ -324,7 +328,9 @@ class SqliteFile:
             except FileNotFoundError:
                 continue
             except OSError as trouble:
-                raise StoreUnavailableError(f"{part}: {trouble}") from error
+                raise StoreUnavailableError(
+                    worded("{part}: {trouble}", part=part, trouble=trouble)
+                ) from error
         _LOGGER.error(
             "%s is damaged (%s); it is kept as %s.corrupt-%s and begun anew",
             self.path,
@@ -378,8 +384,13 @@ class SqliteFile:
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found > self._version:
             raise MigrationError(
-                f"{self.path} has schema {found}, this release knows {self._version}:"
-                " upgrade this program, or move the file away to begin a new one"
+                worded(
+                    "{path} has schema {found}, this release knows {version}: "
+                    "upgrade this program, or move the file away to begin a new one",
+                    path=self.path,
+                    found=found,
+                    version=self._version,
+                )
             )
         return int(found)
 
@@ -393,7 +404,7 @@ class SqliteFile:
             OverflowError,
             UnicodeEncodeError,
         ) as error:
-            raise StoreDataError(str(error)) from error
+            raise StoreDataError(reworded(error)) from error
         except sqlite3.Error as error:
             raise StoreUnavailableError(self._told_of(error)) from error
 

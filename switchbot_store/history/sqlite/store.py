@@ -30,6 +30,7 @@ from switchbot_store.history.sqlite.file import SqliteFile
 from switchbot_store.history.sqlite.raw_buckets import Cut, raw_buckets
 from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     import os
@@ -127,8 +128,11 @@ class SqliteHistory(HistoryBackend):
         )
         if missing:
             raise StoreUnavailableError(
-                f"{self.path}: {missing} rows were left out of state_history by a trigger"
-                " that is not of this program: DROP TRIGGER it"
+                worded(
+                    "{path}: {missing} rows were left out of state_history by a trigger that is not of this program: DROP TRIGGER it",
+                    path=self.path,
+                    missing=missing,
+                )
             )
 
     def rows(
@@ -282,7 +286,7 @@ class SqliteHistory(HistoryBackend):
             try:
                 moved = connection.execute(sql.MOVE, values).fetchall()
             except sqlite3.IntegrityError as error:
-                raise StoreDataError("there is a row already") from error
+                raise StoreDataError(worded("there is a row already")) from error
             left = late_hours(((name, from_micros(at)) for name, at in moved), LATEST)
             come = late_hours(
                 ((name, from_micros(at) + by) for name, at in moved), LATEST
