@@ -249,15 +249,30 @@ _MADE_OF: Final = f"""
         UNION ALL SELECT a.atttypid FROM pg_attribute a
             WHERE a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.attnum > 0
             AND NOT a.attisdropped
-        UNION ALL SELECT k.casttarget FROM pg_cast k
-            WHERE k.castsource = t.oid AND k.castcontext = 'i'
-            AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = k.castfunc AND {_PROC})
+        UNION ALL SELECT k.casttarget FROM implied k WHERE k.castsource = t.oid
         UNION ALL {_OWN_TYPES}
 """  # noqa: S608 - made of constants
 # `signs` are those of PostgreSQL's own operators; beside a literal an operator takes its
-# type for the literal's where it can.
+# type for the literal's where it can. What is known is asked for as an array, which is
+# computed when it is first needed: not at all where there is nothing of somebody's own.
 _CHOSEN: Final = f"""
-WITH RECURSIVE tables (oid) AS (
+WITH RECURSIVE implied AS MATERIALIZED (
+    SELECT k.castsource, k.casttarget FROM pg_cast k WHERE k.castcontext = 'i'
+        AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = k.castfunc AND {_PROC})
+), odd_functions AS MATERIALIZED (
+    SELECT p.* FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = ANY (%(schemas)s) AND {_PROC}
+        AND (p.proname = ANY (%(functions)s) OR p.proname = ANY (%(attributes)s))
+), odd_operators AS MATERIALIZED (
+    SELECT o.* FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+    WHERE o.oprname = ANY (%(operators)s) AND n.nspname = ANY (%(schemas)s) AND {_OPERATOR}
+), odd_casts AS MATERIALIZED (
+    SELECT k.* FROM pg_cast k JOIN pg_proc p ON p.oid = k.castfunc WHERE {_PROC}
+), odd_classes (kind) AS MATERIALIZED (
+    SELECT m.amproclefttype FROM pg_amproc m JOIN pg_proc p ON p.oid = m.amproc WHERE {_PROC}
+    UNION SELECT m.amoplefttype FROM pg_amop m JOIN pg_operator o ON o.oid = m.amopopr
+    JOIN pg_proc p ON p.oid = o.oprcode WHERE {_PROC}
+), tables (oid) AS (
     SELECT unnest(%(relations)s::bigint[]::oid[])
     UNION SELECT to_regclass(name)::oid FROM unnest(%(read)s::text[]) AS name
 ), first (oid) AS (
@@ -265,9 +280,9 @@ WITH RECURSIVE tables (oid) AS (
     UNION SELECT to_regtype(name)::oid FROM unnest(ARRAY[{_ALWAYS_THERE}] || %(written)s::text[])
         AS name
     UNION SELECT a.atttypid FROM pg_attribute a
-    WHERE a.attrelid IN (SELECT oid FROM tables) AND a.attnum > 0
+    WHERE a.attrelid = ANY (ARRAY(SELECT oid FROM tables)) AND a.attnum > 0
         AND NOT a.attisdropped
-    UNION SELECT c.reltype FROM pg_class c WHERE c.oid IN (SELECT oid FROM tables)
+    UNION SELECT c.reltype FROM pg_class c WHERE c.oid = ANY (ARRAY(SELECT oid FROM tables))
     UNION SELECT unnest(p.proargtypes::oid[] || p.prorettype || p.proallargtypes)
     FROM pg_proc p WHERE p.oid < 16384 AND p.proname = ANY (%(called)s)
     UNION SELECT part.oid FROM first b JOIN pg_type t ON t.oid = b.oid
@@ -281,7 +296,7 @@ WITH RECURSIVE tables (oid) AS (
 ), paired (oid) AS (
     SELECT oid FROM first
     UNION SELECT b.result FROM beside b
-        WHERE b.other = 0 OR b.other IN (SELECT oid FROM first)
+        WHERE b.other = 0 OR b.other = ANY (ARRAY(SELECT oid FROM first))
     UNION SELECT unnest(ARRAY[b.other, b.result]) FROM beside b
         WHERE NOT EXISTS (SELECT FROM signs s WHERE s.oprleft = b.oid AND s.oprright = b.oid)
 ), known (oid) AS (
@@ -289,29 +304,25 @@ WITH RECURSIVE tables (oid) AS (
     UNION SELECT part.oid FROM known b JOIN pg_type t ON t.oid = b.oid
     CROSS JOIN LATERAL ({_MADE_OF}
         UNION ALL SELECT s.oprresult FROM signs s WHERE s.oprleft = t.oid
-            AND s.oprright IN (SELECT oid FROM paired UNION SELECT t.oid)
+            AND (s.oprright = t.oid OR s.oprright = ANY (ARRAY(SELECT oid FROM paired)))
         UNION ALL SELECT s.oprresult FROM signs s WHERE s.oprright = t.oid
-            AND s.oprleft IN (SELECT oid FROM paired UNION SELECT 0)
+            AND (s.oprleft = 0 OR s.oprleft = ANY (ARRAY(SELECT oid FROM paired)))
     ) AS part (oid)
 )
-SELECT 'function ' || p.oid::regprocedure::text AS what
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE p.proname = ANY (%(functions)s) AND n.nspname = ANY (%(schemas)s) AND {_PROC}
+SELECT 'function ' || p.oid::regprocedure::text AS what FROM odd_functions p
+WHERE p.proname = ANY (%(functions)s)
     AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[]) AS a (oid)
-        WHERE a.oid >= 16384 AND a.oid NOT IN (SELECT oid FROM known))
+        WHERE a.oid >= 16384 AND a.oid <> ALL (ARRAY(SELECT oid FROM known)))
 UNION ALL
-SELECT 'operator ' || o.oid::regoperator::text FROM pg_operator o
-JOIN pg_namespace n ON n.oid = o.oprnamespace
-WHERE o.oprname = ANY (%(operators)s) AND n.nspname = ANY (%(schemas)s) AND {_OPERATOR}
-    AND (o.oprleft < 16384 OR o.oprleft IN (SELECT oid FROM known))
-    AND (o.oprright < 16384 OR o.oprright IN (SELECT oid FROM known))
+SELECT 'operator ' || o.oid::regoperator::text FROM odd_operators o
+WHERE (o.oprleft < 16384 OR o.oprleft = ANY (ARRAY(SELECT oid FROM known)))
+    AND (o.oprright < 16384 OR o.oprright = ANY (ARRAY(SELECT oid FROM known)))
 UNION ALL
-SELECT 'function ' || p.oid::regprocedure::text FROM pg_proc p
-JOIN pg_namespace n ON n.oid = p.pronamespace
+SELECT 'function ' || p.oid::regprocedure::text FROM odd_functions p
 JOIN pg_type t ON t.oid = p.proargtypes[0]
-WHERE p.proname = ANY (%(attributes)s) AND n.nspname = ANY (%(schemas)s) AND {_PROC}
-    AND p.pronargs - p.pronargdefaults <= 1
-    AND (t.typtype = 'p' OR t.typtype IN ('c', 'd') AND t.oid IN (SELECT oid FROM known))
+WHERE p.proname = ANY (%(attributes)s) AND p.pronargs - p.pronargdefaults <= 1
+    AND (t.typtype = 'p'
+        OR t.typtype IN ('c', 'd') AND t.oid = ANY (ARRAY(SELECT oid FROM known)))
 UNION ALL
 SELECT 'type ' || format_type(t.oid, NULL) FROM pg_type t
 JOIN pg_namespace n ON n.oid = t.typnamespace
@@ -319,23 +330,17 @@ WHERE n.nspname = ANY (%(schemas)s) AND {_TYPE} AND (
     t.typname = ANY (%(functions)s) AND t.typtype IN ('b', 'd', 'r', 'm')
     OR t.typname = ANY (%(attributes)s) AND t.typtype = 'd' AND t.typcategory = 'C')
 UNION ALL
-SELECT 'cast to ' || format_type(k.casttarget, NULL) FROM pg_cast k
-JOIN pg_proc p ON p.oid = k.castfunc
-WHERE {_PROC} AND k.castsource IN (SELECT oid FROM known)
-    AND (k.castcontext = 'i' AND k.casttarget IN (SELECT oid FROM known)
+SELECT 'cast to ' || format_type(k.casttarget, NULL) FROM odd_casts k
+WHERE k.castsource = ANY (ARRAY(SELECT oid FROM known))
+    AND (k.castcontext = 'i' AND k.casttarget = ANY (ARRAY(SELECT oid FROM known))
         -- What makes JSON of a value looks for a cast of its type, whatever it is called;
         -- what joins any value to a text is written in SQL, with a cast in it.
         OR %(json)s AND k.casttarget IN ('json'::regtype, 'jsonb'::regtype)
         OR %(text)s AND k.casttarget = 'text'::regtype
         OR k.casttarget = ANY (%(named)s::bigint[]::oid[]))
 UNION ALL
-SELECT 'operator class of ' || format_type(m.amproclefttype, NULL) FROM pg_amproc m
-JOIN pg_proc p ON p.oid = m.amproc
-WHERE {_PROC} AND m.amproclefttype IN (SELECT oid FROM known)
-UNION ALL
-SELECT 'operator class of ' || format_type(m.amoplefttype, NULL) FROM pg_amop m
-JOIN pg_operator o ON o.oid = m.amopopr JOIN pg_proc p ON p.oid = o.oprcode
-WHERE {_PROC} AND m.amoplefttype IN (SELECT oid FROM known)
+SELECT 'operator class of ' || format_type(m.kind, NULL) FROM odd_classes m
+WHERE m.kind = ANY (ARRAY(SELECT oid FROM known))
 LIMIT 1
 """  # noqa: S608 - made of constants
 

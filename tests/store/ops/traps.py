@@ -420,8 +420,8 @@ SHAPES = (
     "SELECT DISTINCT name FROM rooms WHERE {w}",
     "SELECT name, {c}, rank() OVER (PARTITION BY name ORDER BY warmth) FROM rooms WHERE {w}",
     (
-        "WITH picked AS (SELECT * FROM rooms WHERE {w}) SELECT {c} FROM picked JOIN readings"
-        " ON room = id LIMIT 5"
+        "WITH picked AS (SELECT id, {c} AS c FROM rooms WHERE {w}) SELECT c, value FROM picked"
+        " JOIN readings ON room = id LIMIT 5"
     ),
     (
         "SELECT r.name, s.value FROM rooms r JOIN readings s ON s.room = r.id WHERE r.id IN"
