@@ -366,13 +366,23 @@ def _apply(
                 if is_broken_connection(error) or isinstance(error, adoption.BUSY):
                     raise
                 raise MigrationError(
-                    f"{namespace} {migration.version:04d}_{migration.name}: {words_of(error)}"
+                    f"{namespace} {migration.version:04d}_{migration.name}: {_said(error)}"
                 ) from error
             remember(connection, namespace, migration.version, migration.name)
             applied.append(migration.version)
         if applied and namespace == OWN_NAMESPACE:
             _check(connection, through)
     return applied
+
+
+def _said(error: psycopg.Error) -> str:
+    """Return what the server said of a file, with the keys that are there twice.
+
+    That is all that a detail has of a unique index of ours.
+    """
+    detail = error.diag.message_detail
+    twice = isinstance(error, psycopg.errors.UniqueViolation) and detail
+    return f"{words_of(error)}: {detail}" if twice else words_of(error)
 
 
 def _check(connection: psycopg.Connection[Any], through: int | None) -> None:
