@@ -394,7 +394,7 @@ def _apply(
                         namespace=namespace,
                         version=migration.version,
                         migration=migration.name,
-                        error=words_of(error),
+                        error=_said(error),
                     )
                 ) from error
             remember(connection, namespace, migration.version, migration.name)
@@ -402,6 +402,16 @@ def _apply(
         if applied and namespace == OWN_NAMESPACE:
             _check(connection, through)
     return applied
+
+
+def _said(error: psycopg.Error) -> str:
+    """Return what the server said of a file, with the keys that are there twice.
+
+    That is all that a detail has of a unique index of ours.
+    """
+    detail = error.diag.message_detail
+    twice = isinstance(error, psycopg.errors.UniqueViolation) and detail
+    return f"{words_of(error)}: {detail}" if twice else words_of(error)
 
 
 def _check(connection: psycopg.Connection[Any], through: int | None) -> None:

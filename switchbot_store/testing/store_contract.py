@@ -184,7 +184,8 @@ class StoreContract(ConcurrencyContract):
                 for wrong in WRONG_ARGUMENTS[name]:
                     with pytest.raises(StoreDataError):
                         getattr(store, method)(**{**right, name: wrong})
-        assert store.keys_with("") == ["a"]
+        assert store.keys() == ["a"]
+        assert store.keys_with("_lease/") == []
         assert store.get_entry("a").revision == revision
 
     # keys

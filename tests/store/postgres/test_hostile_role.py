@@ -40,8 +40,8 @@ def test_what_was_acknowledged_meanwhile_is_carried_over(hostile_url, proxy, tmp
         direct.set("b", {"n": "theirs"})
         proxy.accept()
         assert any(store.resync() for _ in range(10)), store.status()
-        assert direct.get_many("abc") == store.get_many("abc")
-        found = [entry.data for entry in direct.get_many("abc").values()]
+        assert direct.get_many(list("abc")) == store.get_many(list("abc"))
+        found = [entry.data for entry in direct.get_many(list("abc")).values()]
         assert found == [{"n": 2}, {"n": 2}, {}]
         assert [each.data for each in store.conflicts()] == [{"n": "theirs"}]
 
