@@ -30,12 +30,7 @@ def is_too_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
         ways_below: dict[int, int] = {}
         parts = 0
         for key, each in layer.items():
-            if isinstance(each, dict):
-                children = each.values()
-            elif isinstance(each, list | tuple):
-                children = each
-            else:
-                continue
+            children = each.values() if isinstance(each, dict) else each
             parts += ways[key] * len(children)
             for child in children:
                 if isinstance(child, dict | list | tuple):
