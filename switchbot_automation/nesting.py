@@ -6,10 +6,7 @@ by raising anywhere. So depth is asked first, without going down.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
+from typing import Any, Final
 
 MOST_LEVELS: Final = 100
 """Far more than any document has, far less than any reader of one stands."""
@@ -33,12 +30,7 @@ def is_too_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
         ways_below: dict[int, int] = {}
         parts = 0
         for key, each in layer.items():
-            if isinstance(each, dict):
-                children: Collection[Any] = each.values()
-            elif isinstance(each, list | tuple):
-                children = each
-            else:
-                continue
+            children = each.values() if isinstance(each, dict) else each
             parts += ways[key] * len(children)
             for child in children:
                 if isinstance(child, dict | list | tuple):

@@ -89,20 +89,17 @@ def test_new_for_every_test(simulated_clock, memory_store):
 
 WEEK = """
 import asyncio
-import time
 from datetime import timedelta
 
 from switchbot_automation.testing import run_for
 
 def test_a_week(switchbot_engine, switchbot_home):
-    began = time.process_time()
     reports = asyncio.run(run_for(switchbot_engine, timedelta(days=7)))
-    took = time.process_time() - began
     assert switchbot_home.clock.monotonic() == 7 * 86400
     assert {report.outcome for report in reports} >= {"winter_on", "no_action"}
     assert 15 < switchbot_home.room.house.air < 26
-    # Half a second of a machine that has nothing else to do.
-    assert took < 3
+    # Time goes on to when something is due, so that a week has few ticks.
+    assert len(reports) < 1000
 """
 
 POSTGRES = """
