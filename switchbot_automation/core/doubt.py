@@ -63,6 +63,7 @@ from switchbot_automation.model import (
     ReasonCode,
     RungResult,
 )
+from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -340,9 +341,12 @@ def _rested(
     known, told, edges = kept.resting, state.last_action_at, edges_of(zone)
     paused = zone.overlay is not None and zone.overlay.pause is not None
     # What says itself what it does is asked; of several nobody knows which one it was.
-    asks = zone.power_meter_device_id or zone.unit_readable or len(zone.equipment) > 1
+    asks = zone.power_meter_device_id or zone.unit_readable
+    several = zone.lead or len(zone.equipment) > 1
+    warms = zone.kind.can(Action.WINTER) or zone.kind.can(Action.SUMMER)
     rests = state.power is Power.OFF and not state.uncertain and told is not None
-    if not rests or edges is None or paused or asks or zone.observe_only:
+    watched = warms and not (paused or asks or several or zone.observe_only)
+    if not rests or edges is None or not watched:
         return state if known is None else after_rest(state, known.over())
     assert told is not None  # noqa: S101 - `rests`, for the type checker
     resting = (known or Resting()).after(
@@ -361,6 +365,11 @@ def _rests_in_vain(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     kept = state.evidence or NONE
     if kept.resting is None or not responds_seconds(zone, kept):
         return False
+    if state.pending_repeat is not None:
+        return False  # what was not told yet shows nothing
+    quiet = zone.command_quiet_hours
+    if quiet is not None and in_window((quiet,), now, zone.timezone) is not None:
+        return False  # nobody is woken for a room that is in its band
     return kept.resting.in_vain(_of_late(kept, now))
 
 

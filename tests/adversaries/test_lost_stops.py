@@ -19,11 +19,13 @@ UNTIL_FOUR = [{"days": EVERY_DAY, "start": "00:00", "end": "04:00"}]
 FOUR = 4 * 60
 
 
-async def life_of(house, *, control="auto", deaf_minutes=0, loses=0.3, begin=FOUR - 5):
+async def life_of(
+    house, *, control="auto", deaf_minutes=0, loses=0.3, begin=FOUR - 5, more=()
+):
     """Return a life in a room that loses so many kelvin an hour at rest, from midnight on."""
     script = [Episode(of.BurstsLost(99), 0, begin, deaf_minutes)]
     rooms = (RoomPlan(house=house, begins_at=20.5),)
-    more = (("time_windows", UNTIL_FOUR),)
+    more = (("time_windows", UNTIL_FOUR), *more)
     household = Household(rooms, control=control, seed=3, more=more)
     life = Life(household, script if deaf_minutes else [])
     await life.live(minutes=30)
@@ -68,6 +70,17 @@ async def test_a_unit_that_heard_its_stop_is_not_told_again():
     life = await life_of("default")
     await life.live(hours=10)
     assert len(stops(life)) == 1
+
+
+async def test_who_sleeps_hears_no_stop_before_the_quiet_hours_are_over():
+    quiet = {"start": "05:00", "end": "13:00"}
+    more = (("command_quiet_hours", quiet),)
+    life = await life_of("default", deaf_minutes=30, more=more)
+    await life.live(hours=13)
+    first, again = stops(life)
+    assert first <= 1
+    assert 9 * 60 <= again <= 9 * 60 + 5
+    assert told(life, DeviceUnresponsive) == []
 
 
 async def test_one_that_hears_no_stop_at_all_is_told_twice_more_and_then_told_of():
