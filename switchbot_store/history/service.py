@@ -108,7 +108,6 @@ class HistoryService:
     Opens on first use or by `open()`; `close()` ends it and closes the backend.
 
     >>> from datetime import UTC, datetime, timedelta
-    from functools import partial
     >>> from switchbot_store import HistorySample, HistoryService, SqliteHistory
     >>> start = datetime(2026, 1, 12, tzinfo=UTC)
     >>> rows = SqliteHistory("history.sqlite")

@@ -150,7 +150,7 @@ def _import(
     return [
         Figure(f"import of {rows} rows", taken / copied, "x copy", 2),
         Figure("25000 rows again, all there already", again * 1e3, "ms"),
-        *_app_import(backend, bare, max(rows, 250_000)),
+        *_app_import(backend, bare, max(rows, 400_000)),
     ]
 
 

@@ -60,7 +60,7 @@ _FEW_LINES: Final = 400
 _BLOCK_CHARACTERS: Final = 16 * 1024
 _MANY_CHARACTERS: Final = 1024 * 1024
 """Some ten thousand lines, which are read at once if all are plain."""
-_LARGE_BYTES: Final = 4 * 1024 * 1024
+_LARGE_BYTES: Final = 8 * 1024 * 1024
 """From here on that gains more than loading what it needs takes."""
 _HEADER_LINES: Final = 20
 _SNIFFED_BYTES: Final = 64 * 1024
