@@ -293,9 +293,16 @@ def physics(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Run every example against the simulated cloud."""
-    install(session, "test", "examples")
+    """Run every example against the simulated cloud, and check its types strictly."""
+    install(session, "test", "typing", "examples")
     session.install("--no-deps", "examples/plugin_package")
+    # The component is checked where its Home Assistant is.
+    packages = ("training_sessions/training_sessions", "plugin_package/switchbot_sun")
+    scripts = sorted(map(str, Path("examples").glob("*.py")))
+    session.run(
+        *("mypy", "--strict", *scripts, "examples/home_assistant/release.py"),
+        *(f"examples/{each}" for each in packages),
+    )
     session.run("pytest", "examples", *session.posargs)
 
 
