@@ -392,6 +392,15 @@ def home_assistant_mqtt(session: nox.Session) -> None:
     session.run("python", "tests/mqtt/inside_home_assistant.py", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def image(session: nox.Session) -> None:
+    """Build the image of examples/deploy on a base of Debian's packages, and run it."""
+    for program in ("buildah", "debootstrap"):
+        if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin"):
+            session.skip(f"it needs {program}: apt-get install buildah debootstrap")
+    session.run("bash", "examples/deploy/try_image.sh", external=True)
+
+
 NODE_RED = "node-red@4.1.15"
 
 
