@@ -293,9 +293,16 @@ def physics(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Run every example against the simulated cloud."""
-    install(session, "test", "examples")
+    """Run every example against the simulated cloud, and check its types strictly."""
+    install(session, "test", "typing", "examples")
     session.install("--no-deps", "examples/plugin_package")
+    # The component is checked where its Home Assistant is.
+    packages = ("training_sessions/training_sessions", "plugin_package/switchbot_sun")
+    scripts = sorted(map(str, Path("examples").glob("*.py")))
+    session.run(
+        *("mypy", "--strict", *scripts, "examples/home_assistant/release.py"),
+        *(f"examples/{each}" for each in packages),
+    )
     session.run("pytest", "examples", *session.posargs)
 
 
@@ -383,6 +390,15 @@ def home_assistant_mqtt(session: nox.Session) -> None:
         "aiohasupervisor==0.8.1",
     )
     session.run("python", "tests/mqtt/inside_home_assistant.py", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def image(session: nox.Session) -> None:
+    """Build the image of examples/deploy on a base of Debian's packages, and run it."""
+    for program in ("buildah", "debootstrap"):
+        if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin"):
+            session.skip(f"it needs {program}: apt-get install buildah debootstrap")
+    session.run("bash", "examples/deploy/try_image.sh", external=True)
 
 
 NODE_RED = "node-red@4.1.15"

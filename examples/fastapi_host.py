@@ -59,7 +59,8 @@ async def run_engine(app: FastAPI) -> AsyncIterator[None]:
 
 
 def engine_of(request: Request) -> AutomationEngine:
-    return request.app.state.engine
+    engine: AutomationEngine = request.app.state.engine
+    return engine
 
 
 Engine = Annotated[AutomationEngine, Depends(engine_of)]

@@ -85,6 +85,8 @@ def build(directory: Path, repository: str, owners: list[str]) -> tuple[Path, Pa
     )
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
     (inside / "manifest.json").write_text(f"{text}\n")
+    # Of no use to HACS; people import each by its address.
+    shutil.copytree(HERE / "blueprints", layout / "blueprints")
     for name, source in (
         ("README.md", HERE / "README.md"),
         ("hacs.json", HERE / "hacs.json"),

@@ -261,7 +261,12 @@ class HomeBridge:
                 self._refused += 1
                 return
             self._obey(link, rest[0], rest[-1], message.payload)
-        elif message.payload and message.topic not in self._published:
+        elif message.topic in self._published:
+            if message.payload != self._published[message.topic]:
+                # Somebody else's, or one of ours that was under way. It is put right at
+                # the next look: at once, two of one name would do nothing else.
+                self._again.add(message.topic)
+        elif message.payload:
             # A state or description of ours that belongs to no zone.
             await link.publish(Message(message.topic, b"", retained=True))
 

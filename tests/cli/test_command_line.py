@@ -118,3 +118,10 @@ def test_simulate_and_replay_import_neither_driver_nor_plots(tmp_path):
         imported = set(done.stderr.split("IMPORTED")[1].split())
         assert "switchbot_automation.engine.engine" in imported
         assert not imported & {"psycopg", "psycopg_pool", "matplotlib"}
+
+
+def test_what_runs_in_a_process_of_its_own_says_which_extra_is_missing():
+    done = python(WITHOUT.format(module="psutil").replace('"settings"', '"load-test"'))
+    assert done.returncode == 1
+    assert "pip install 'switchbot-automation[load]'" in done.stderr
+    assert "Traceback" not in done.stderr

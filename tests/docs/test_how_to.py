@@ -257,15 +257,47 @@ def test_every_program_is_one(page):
             compile(block.text, f"{name(page)}:{block.line}", "exec")
 
 
+def program(page):
+    return "\n".join(each.text for each in blocks(DOCS / page) if each.kind == "python")
+
+
+@pytest.mark.parametrize("page", ["how-to/plug-ins.md", "how-to/price.md"])
+def test_a_program_that_needs_no_home_runs(page, reader):
+    (reader.place / "program.py").write_text(program(page), "utf-8")
+    code, out, err = reader.types("python -W error program.py")
+    assert code == 0, out + err
+
+
+def test_the_embedded_engine_looks_after_the_room_until_it_is_ended(reader):
+    set_up(reader)
+    (reader.place / "program.py").write_text(program("how-to/embed.md"), "utf-8")
+    embedded = subprocess.Popen(
+        ["python", "-u", "program.py"],
+        cwd=reader.place,
+        env=reader.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        said = next(
+            (line for line in embedded.stdout if line.startswith("DecisionMade")), ""
+        )
+        embedded.send_signal(signal.SIGTERM)
+        rest = embedded.communicate(timeout=60)[0]
+    finally:
+        embedded.kill()
+    assert embedded.returncode == 0, rest
+    assert "Traceback" not in rest
+    # Whether it heats is a matter of the hour.
+    assert "zone='default'" in said
+    assert "meter" not in said
+
+
 def test_the_program_of_the_history_runs(reader):
     a_years_rows(reader)
     # A later block goes on from what the first one imports.
-    text = "\n".join(
-        each.text
-        for each in blocks(DOCS / "how-to/history.md")
-        if each.kind == "python"
-    )
-    (reader.place / "program.py").write_text(text, "utf-8")
+    (reader.place / "program.py").write_text(program("how-to/history.md"), "utf-8")
     code, out, err = reader.types("python program.py")
     assert code == 0, err
     assert "'temperature': 20.5" in out

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import service as service_helper
+from homeassistant.util import dt as dt_util
 
 ROOM = "climate.living_room"
 DOMAIN = "switchbot_automation"
@@ -124,3 +125,65 @@ async def test_an_unload_leaves_the_actions_where_home_assistant_can(hass, home,
     await hass.config_entries.async_unload(entry.entry_id)
     if hasattr(service_helper, "async_register_platform_entity_service"):
         assert hass.services.has_service(DOMAIN, "boost")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "shown"),
+    [
+        ("set_temperature", {"temperature": 23.0}, lambda zone: zone["wish"]["until"]),
+        ("set_preset", {"preset_mode": "eco"}, lambda zone: zone["wish"]["until"]),
+        ("hold", {}, lambda zone: zone["hold_until"]),
+        ("hold", {"action": "off"}, lambda zone: zone["hold_until"]),
+    ],
+)
+async def test_a_vacation_has_an_end_in_home_assistant_s_time(
+    hass, home, presets, name, data, shown
+):
+    await hass.config.async_set_time_zone("Asia/Tokyo")
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=12)
+    here = ends.astimezone(dt_util.get_default_time_zone()).replace(tzinfo=None)
+    await act(hass, name, **data, until=here.isoformat(sep=" "))
+    assert datetime.fromisoformat(shown(home.data.zones["default"])) == ends
+
+
+async def test_an_end_that_is_past_is_refused(hass, home, presets):
+    before = band(hass)
+    with pytest.raises(ServiceValidationError):
+        await act(hass, "set_preset", preset_mode="eco", until="2020-01-01 00:00:00")
+    assert band(hass) == before
+
+
+@pytest.mark.parametrize("temperature", [10, 34.9, 35])
+async def test_a_temperature_moves_the_band_as_far_as_there_is_room(
+    hass, home, temperature
+):
+    low, high = band(hass)
+    await hass.services.async_call(
+        "climate",
+        "set_temperature",
+        {"entity_id": ROOM, "temperature": temperature},
+        blocking=True,
+    )
+    moved = band(hass)
+    assert moved in {(10, 10 + high - low), (35 - (high - low), 35)}
+    assert abs(sum(moved) / 2 - temperature) <= (high - low) / 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"hvac_mode": "cool", "target_temp_low": 24, "target_temp_high": 24},
+        # Heating and cooling would meet.
+        {"hvac_mode": "heat_cool", "target_temp_low": 24, "target_temp_high": 24.5},
+    ],
+)
+async def test_a_band_that_is_refused_leaves_the_mode_as_it_is(hass, home, given):
+    document = (await home.engine.stored_settings()).data
+    before = band(hass)
+    with pytest.raises(ServiceValidationError):
+        await hass.services.async_call(
+            "climate", "set_temperature", {"entity_id": ROOM, **given}, blocking=True
+        )
+    assert (await home.engine.stored_settings()).data == document
+    assert hass.states.get(ROOM).state == "heat"
+    assert band(hass) == before

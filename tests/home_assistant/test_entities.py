@@ -1,12 +1,14 @@
 """What Home Assistant shows of each zone and the account."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 
 import pytest
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 
 from switchbot_automation.simulation import Fault
@@ -301,3 +303,79 @@ async def test_both_seasons_are_heat_cool(hass, home):
     assert (await home.engine.stored_settings()).data["mode"] == "auto"
     # The cold room's season is winter, whose band is shown.
     assert hass.states.get(ROOM).attributes["target_temp_low"] is not None
+
+
+@pytest.fixture
+async def on_the_wire(hass, home, cloud):
+    """An OFF that a person asked for, and that the cloud takes its time to answer."""
+    before = cloud.calls[Call.COMMAND]
+    cloud.faults.inject(Fault.SLOW, calls=[Call.COMMAND], times=1, seconds=0.5)
+    asked = asyncio.create_task(call(hass, "climate", "turn_off"))
+    async with asyncio.timeout(30):
+        while cloud.calls[Call.COMMAND] == before:  # noqa: ASYNC110 - the cloud tells nobody
+            await asyncio.sleep(0.01)
+    return asked
+
+
+async def test_a_reload_waits_for_the_command_on_the_wire(hass, entry, on_the_wire):
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await on_the_wire
+    await hass.async_block_till_done()
+    state = hass.states.get(ROOM)
+    assert (state.state, state.attributes["assumed_power"]) == ("off", "off")
+
+
+async def test_home_assistant_may_end_with_a_command_on_the_wire(
+    hass, home, cloud, own_directory, on_the_wire
+):
+    await hass.async_stop(force=True)
+    await on_the_wire
+    (path,) = own_directory.rglob("state.json")
+    assert json.loads(path.read_text())["assumed_aircon_power"] == "off"
+
+
+async def test_platforms_that_fail_leave_no_engine_behind(hass, entry, monkeypatch):
+    async def fail(*_):
+        raise OSError("no platform")
+
+    monkeypatch.setattr(hass.config_entries, "async_forward_entry_setups", fail)
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    assert "switchbot-scheduler" not in names
+
+
+async def test_a_zone_that_comes_back_after_its_device_was_deleted(
+    hass, home, entry, cloud
+):
+    cloud.home.add_device("Meter", "C0FFEE0000AA", "Study meter")
+    first = dict((await home.engine.stored_settings()).data)
+    both = {
+        **first,
+        "zones": {"default": {}, "Study": {"meter_device_id": "C0FFEE0000AA"}},
+    }
+
+    async def apply(document):
+        await home.engine.apply_settings(document)
+        await home.engine.run_once(trigger="settings")
+        home.show()
+        await hass.async_block_till_done()
+
+    await apply(both)
+    assert hass.states.get("climate.study")
+    await apply(first)
+    devices = dr.async_get(hass)
+    (study,) = (
+        each
+        for each in dr.async_entries_for_config_entry(devices, entry.entry_id)
+        if each.name == "Study"
+    )
+    devices.async_remove_device(study.id)
+    await hass.async_block_till_done()
+    assert hass.states.get("climate.study") is None
+    await apply(both)
+    for entity_id in (
+        "climate.study",
+        "sensor.study_last_decision",
+        "sensor.study_room",
+    ):
+        assert hass.states.get(entity_id).state != STATE_UNAVAILABLE

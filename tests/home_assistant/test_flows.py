@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from custom_components.switchbot_automation.sources import with_sources
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_USER, ConfigEntryState
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.components.diagnostics import (
     get_diagnostics_for_config_entry,
@@ -222,3 +224,174 @@ async def test_a_reconfiguration_keeps_to_its_account(
         ended = await go_on(hass, form, account)
     assert ended["reason"] == "wrong_account"
     assert dict(entry.data) == before
+
+
+async def replaced(home, cloud, meter="C0FFEE0000AA"):
+    """Have the room kept by other devices than it was set up with."""
+    cloud.home.add_device("Meter", meter, "New meter")
+    document = dict((await home.engine.stored_settings()).data)
+    document |= {"meter_device_id": meter, "aircon_device_id": "02-new-01"}
+    await home.engine.apply_settings(document)
+    await home.engine.run_once(trigger="settings")
+
+
+async def test_an_account_is_known_by_the_devices_that_it_has_now(
+    hass, home, entry, cloud, account
+):
+    await replaced(home, cloud)
+    await hass.async_block_till_done()
+    # The first ones are no longer in the account.
+    for gone in (METER_ID, AIRCON_ID):
+        del cloud.account.devices[gone]
+    again = await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_USER}
+    )
+    ended = await go_on(hass, again, account)
+    assert ended["reason"] == "already_configured"
+    form = await entry.start_reconfigure_flow(hass)
+    assert (await go_on(hass, form, account))["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+    await entry.runtime_data.look_for_trouble()
+    issues = ir.async_get(hass).issues.values()
+    assert "account_unknown" not in {each.translation_key for each in issues}
+
+
+@pytest.fixture
+async def left(hass, entry, cloud, account):
+    """An account that was removed, with a setting that it did not begin with."""
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    engine = entry.runtime_data.engine
+    document = dict((await engine.stored_settings()).data)
+    await engine.apply_settings(document | {"hysteresis_celsius": 0.7})
+    await hass.async_block_till_done()
+    await hass.config_entries.async_remove(entry.entry_id)
+    # By another token than before: it is the account that counts.
+    cloud.token, cloud.secret = "ab" * 48, "e" * 32
+    return account | {"token": cloud.token, "secret": cloud.secret}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "hysteresis"), [("go_on", 0.7), ("room", None)], ids=["go on", "anew"]
+)
+async def test_an_account_that_is_added_again_has_what_was_chosen(
+    hass, left, own_directory, chosen, hysteresis
+):
+    before = {each.name for each in (own_directory / DOMAIN).iterdir()}
+    form = await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_USER}
+    )
+    menu = await go_on(hass, form, left)
+    assert (menu["type"], menu["step_id"]) == (FlowResultType.MENU, "former")
+    done = await go_on(hass, menu, {"next_step_id": chosen})
+    if chosen == "room":
+        done = await go_on(hass, done, ROOM | {"low": 18.0, "high": 19.0})
+    assert done["type"] is FlowResultType.CREATE_ENTRY, done
+    await hass.async_block_till_done()
+    made = done["result"]
+    assert made.state is ConfigEntryState.LOADED
+    stored = (await made.runtime_data.engine.stored_settings()).data
+    assert stored.get("hysteresis_celsius") == hysteresis
+    assert (stored["winter"]["min_temp"] == 18.0) is (chosen == "room")
+    after = {each.name for each in (own_directory / DOMAIN).iterdir()}
+    # Nothing that was left is touched by beginning anew.
+    assert (after == before) is (chosen == "go_on")
+    assert before <= after
+    assert await hass.config_entries.async_unload(made.entry_id)
+
+
+async def test_what_others_left_is_not_offered(hass, own_directory, account, begun):
+    """Neither another account's rooms, nor a file that nobody can read."""
+    for name, text in (
+        ("other", json.dumps({"meter_device_id": "C0FFEE0000AA"})),
+        ("broken", "{"),
+        ("list", "[1]"),
+        (
+            "odd",
+            json.dumps({"meter_device_id": [METER_ID], "zones": 3, "equipment": {}}),
+        ),
+    ):
+        place = own_directory / DOMAIN / name
+        place.mkdir(parents=True)
+        (place / "settings.json").write_text(text)
+    assert (await go_on(hass, begun, account))["step_id"] == "room"
+
+
+async def options(hass, entry, step):
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    return await hass.config_entries.options.async_configure(
+        menu["flow_id"], {"next_step_id": step}
+    )
+
+
+async def test_settings_that_another_changed_meanwhile_are_not_lost(hass, home, entry):
+    form = await options(hass, entry, "settings")
+    shown = dict((await home.engine.stored_settings()).data)
+    await home.engine.apply_settings(shown | {"hysteresis_celsius": 0.7})
+    mine = {"settings": shown | {"poll_interval_seconds": 300}}
+    refused = await hass.config_entries.options.async_configure(form["flow_id"], mine)
+    assert refused["errors"] == {"base": "changed"}
+    stored = (await home.engine.stored_settings()).data
+    assert stored["hysteresis_celsius"] == 0.7
+    # Who was told, and sends it again, means it.
+    done = await hass.config_entries.options.async_configure(refused["flow_id"], mine)
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    stored = (await home.engine.stored_settings()).data
+    assert stored["poll_interval_seconds"] == 300
+
+
+async def test_a_secret_of_the_settings_is_not_shown_and_stays(hass, home, entry):
+    document = dict((await home.engine.stored_settings()).data)
+    hook = "https://maker.example.com/s3cr3tpath"
+    await home.engine.apply_settings(document | {"webhooks": {"off": hook}})
+    form = await options(hass, entry, "settings")
+    (marker,) = form["data_schema"].schema
+    shown = marker.default()
+    assert "s3cr3tpath" not in json.dumps(shown)
+    changed = {"settings": shown | {"hysteresis_celsius": 0.6}}
+    done = await hass.config_entries.options.async_configure(form["flow_id"], changed)
+    assert done["type"] is FlowResultType.CREATE_ENTRY, done
+    stored = (await home.engine.stored_settings()).data
+    assert stored["webhooks"] == {"off": hook}
+    assert stored["hysteresis_celsius"] == 0.6
+    # A mask that was changed stands for nothing.
+    form = await options(hass, entry, "settings")
+    wrong = {
+        "settings": shown | {"webhooks": {"off": "https://maker.example.com/…:0123"}}
+    }
+    refused = await hass.config_entries.options.async_configure(form["flow_id"], wrong)
+    assert refused["errors"] == {"base": "settings"}
+    assert "webhooks.off" in refused["description_placeholders"]["problem"]
+
+
+async def test_options_of_what_does_not_run_say_so(hass, home, entry):
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    await hass.config_entries.async_unload(entry.entry_id)
+    ended = await hass.config_entries.options.async_configure(
+        menu["flow_id"], {"next_step_id": "settings"}
+    )
+    assert ended["reason"] == "not_loaded"
+    ended = await hass.config_entries.options.async_init(entry.entry_id)
+    assert ended["reason"] == "not_loaded"
+
+
+async def test_diagnostics_name_no_device_entity_or_place(
+    hass, home, entry, hass_client
+):
+    hass.states.async_set("sensor.anns_bedroom", "unavailable")
+    hass.config.external_url = "https://home.example.com"
+    document = with_sources(
+        (await home.engine.stored_settings()).data,
+        "default",
+        {"meter": "sensor.anns_bedroom"},
+    )
+    document |= {"latitude": 48.8512345, "longitude": 2.3512345}
+    await home.engine.apply_settings(document)
+    await home.engine.run_once(trigger="settings")
+    assert "sensor.anns_bedroom" in json.dumps(await home.health())
+    assert await async_setup_component(hass, "diagnostics", {})
+    text = json.dumps(await get_diagnostics_for_config_entry(hass, hass_client, entry))
+    for named in ("anns_bedroom", METER_ID, AIRCON_ID, "48.85", "home.example.com"):
+        assert named not in text
+    # Which is which can still be followed.
+    assert '"plugins": {"**' in text

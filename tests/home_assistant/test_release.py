@@ -26,6 +26,7 @@ def test_the_layout_is_what_hacs_asks_for(release, tmp_path):
     assert {each.name for each in layout.iterdir()} == {
         "LICENSE",
         "README.md",
+        "blueprints",
         "custom_components",
         "hacs.json",
     }

@@ -8,12 +8,14 @@ from custom_components.switchbot_automation.sources import (
     SCHEMA,
     EntitySensor,
     name_of,
+    renamed,
     sources_of,
     with_sources,
 )
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import async_get_platforms
 from homeassistant.helpers.event import async_track_state_change_event
 
@@ -308,3 +310,60 @@ def test_every_entity_has_a_name_that_settings_take():
     names = {name_of(METER), name_of(long), name_of(f"{long}b")}
     assert len(names) == 3
     assert all(len(each) <= 40 for each in names)
+
+
+@pytest.mark.parametrize(
+    ("entity_id", "state", "fields"),
+    [
+        ("zone.home", "2", {"detected": True}),
+        ("zone.home", "0", {"detected": False}),
+        ("group.family", "not_home", {"detected": False, "openState": "close"}),
+        ("group.windows", "on", {"detected": True, "openState": "open"}),
+    ],
+)
+async def test_a_zone_or_a_group_says_it_too(hass, entity_id, state, fields):
+    hass.states.async_set(entity_id, state)
+    assert await read(hass, entity_id) == fields
+
+
+async def test_a_source_that_is_renamed_stays_the_source(hass, home):
+    registry = er.async_get(hass)
+    made = registry.async_get_or_create(
+        "sensor", "other", "1", suggested_object_id="lounge_temperature"
+    )
+    assert made.entity_id == METER
+    hass.states.async_set(METER, "24.5", CELSIUS)
+    document = with_sources(
+        (await home.engine.stored_settings()).data, "default", {"meter": METER}
+    )
+    await home.engine.apply_settings(document)
+    await home.engine.run_once(trigger="settings")
+    await hass.async_block_till_done()
+    registry.async_update_entity(METER, new_entity_id="sensor.salon")
+    hass.states.async_remove(METER)
+    hass.states.async_set("sensor.salon", "23.5", CELSIUS)
+    await hass.async_block_till_done()
+    stored = (await home.engine.stored_settings()).data
+    assert sources_of(stored, "default") == {"meter": "sensor.salon"}
+    await home.engine.run_once(trigger="settings")
+    home.show()
+    assert home.data.zones["default"]["temperature"] == 23.5
+    await hass.async_block_till_done()
+    # By its new name it is heard, and found again by the form.
+    await shows(
+        hass,
+        "climate.living_room",
+        lambda state: state.attributes["current_temperature"] == 25.0,
+        lambda: hass.states.async_set("sensor.salon", "25.0", CELSIUS),
+    )
+    same = with_sources(stored, "default", {"meter": "sensor.salon"})
+    assert same == stored
+
+
+def test_an_entity_that_takes_over_a_name_is_another_source():
+    document = with_sources({}, "default", {"meter": METER})
+    document = renamed(document, METER, "sensor.salon")
+    document["zones"] = {"den": {}, "hall": {"meter_device_id": f"plugin:{METER}"}}
+    changed = with_sources(document, "den", {"meter": METER})
+    assert sources_of(changed, "hall") == {"meter": "sensor.salon"}
+    assert sources_of(changed, "den") == {"meter": METER}

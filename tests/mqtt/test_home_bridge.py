@@ -252,6 +252,24 @@ async def test_a_retained_command_is_not_carried_out(
     assert "without `retain`" in caplog.text
 
 
+@pytest.mark.parametrize("said", [b'{"temperature": 99}', b"\xff", b""])
+async def test_what_another_puts_in_the_place_of_a_state_does_not_stay(
+    bridge, hub, running, clock, said
+):
+    running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.state("office"))
+    topic, before = Topics().state("office"), hub.state("office")
+    await hub.client.publish(topic, said, qos=1, retain=True)
+    await hub.until(lambda: hub.known.get(topic, b"") == said)
+    # Not at once, or two of one name would overwrite each other without an end.
+    while hub.known.get(topic, b"") == said:
+        await clock.until_sleeping(least=1)
+        clock.advance(31)
+        await asyncio.sleep(0)
+    assert hub.state("office") == before
+
+
 async def test_of_a_zone_that_goes_nothing_stays(bridge, hub, engine, running):
     running(bridge)
     await connected(bridge)

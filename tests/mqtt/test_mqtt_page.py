@@ -102,12 +102,14 @@ async def test_openhabs_channels_find_their_values_and_are_obeyed(plain):
     assert topics == {STATE}
     state = json.loads(await plain.hears(STATE))
     paths = re.findall(r'"JSONPATH:\$\.(\w+)"', THINGS)
-    assert paths == ["temperature", "target", "mode", "why"]
+    assert paths == ["temperature", "target", "mode", "preset", "why"]
     assert isinstance(state["temperature"], float)
     assert set(paths) <= state.keys()
-    target, mode = re.findall(r'commandTopic="([^"]+)"', THINGS)
+    target, mode, preset = re.findall(r'commandTopic="([^"]+)"', THINGS)
     await plain.says(target, "19.5")
     await plain.until(lambda state: state["target"] == 19.5)
+    await plain.says(preset, "none")
+    await plain.until(lambda state: not state["wish_until"])
     await plain.says(mode, "off")
     await plain.until(lambda state: state["mode"] == "off")
 

@@ -87,6 +87,9 @@ def load_test(
     """
     try:
         from switchbot_automation import load_test as load  # noqa: PLC0415 - an extra
+
+        # In the process under load nobody would be told that it is missing.
+        from switchbot_automation.load_test import subject  # noqa: F401, PLC0415
     except ImportError as error:
         raise click.ClickException(
             _(

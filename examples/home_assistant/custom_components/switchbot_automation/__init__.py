@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
@@ -54,8 +54,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: HomeEntry) -> bool:
     async def stop(_event: Event) -> None:
         await home.stop()
 
-    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, stop))
+    try:
+        await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    except BaseException:
+        # Or the next try would be a second engine on one unit.
+        await home.stop()
+        raise
     return True
 
 
@@ -80,6 +85,8 @@ async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: HomeEntry, device: dr.DeviceEntry
 ) -> bool:
     """Let a person delete the device of a room that the settings no longer have."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return False  # nobody knows now which rooms there are
     present = {f"{entry.entry_id}/{zone}" for zone in entry.runtime_data.data.zones}
     present.add(entry.entry_id)
     return present.isdisjoint(name for _domain, name in device.identifiers)

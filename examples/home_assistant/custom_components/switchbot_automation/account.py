@@ -13,7 +13,13 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from switchbot_automation import SwitchBotClient
 from switchbot_automation.errors import AuthError
 
-from .const import CONF_BASE_URL, CONF_SECRET, CONF_SETTINGS, CONF_TOKEN
+from .const import (
+    CONF_BASE_URL,
+    CONF_DEVICES,
+    CONF_SECRET,
+    CONF_SETTINGS,
+    CONF_TOKEN,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
         Scene,
     )
 
+# What a settings document puts before a sensor or actuator of another kind.
+PLUGIN = "plugin:"
 DEFAULT_BASE_URL = "https://api.switch-bot.com"
 
 
@@ -39,10 +47,38 @@ def connect(hass: HomeAssistant, data: Mapping[str, Any]) -> SwitchBotClient:
 
 
 def devices_of(entry: ConfigEntry) -> set[str]:
-    """Return the devices that an entry was made with, which stay where settings change."""
-    settings = entry.data.get(CONF_SETTINGS, {})
-    found = (settings.get("meter_device_id"), settings.get("aircon_device_id"))
-    return {each for each in found if each}
+    """Return the devices that an entry has or was made with: what its account is known by."""
+    return {
+        *entry.data.get(CONF_DEVICES, ()),
+        *devices_in(entry.data.get(CONF_SETTINGS, {})),
+    }
+
+
+def devices_in(document: object) -> set[str]:
+    """Return the account's devices that a settings document names for its zones. Pure.
+
+    Of what a person wrote by hand, whatever it is.
+
+    >>> sorted(devices_in({"meter_device_id": "C1", "zones": {"den": {
+    ...     "meter_device_id": "plugin:den", "equipment": [{"device_id": "B0"}]}}}))
+    ['B0', 'C1']
+    """
+    if not isinstance(document, Mapping):
+        return set()
+    zones, equipment = document.get("zones"), document.get("equipment")
+    found = [document.get(key) for key in ("meter_device_id", "aircon_device_id")]
+    found += [
+        each.get("device_id")
+        for each in (equipment if isinstance(equipment, list) else ())
+        if isinstance(each, Mapping)
+    ]
+    of_cloud = {
+        each
+        for each in found
+        if isinstance(each, str) and each and not each.startswith(PLUGIN)
+    }
+    inside = zones.values() if isinstance(zones, Mapping) else ()
+    return of_cloud.union(*map(devices_in, inside))
 
 
 class WatchedAccount:

@@ -17,7 +17,7 @@ from homeassistant.components.climate import (
     HVACMode,
 )
 from homeassistant.const import ATTR_TEMPERATURE, PRECISION_TENTHS, UnitOfTemperature
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.entity_platform import (
     AddConfigEntryEntitiesCallback,
@@ -30,8 +30,8 @@ from switchbot_store import StoreError
 
 from . import HomeEntry, services
 from .const import DOMAIN, HIGHEST, LOWEST
-from .entity import ZoneEntity
-from .home import Home
+from .entity import ZoneEntity, add_for_zones
+from .home import Home, moved_by
 from .services import PERMANENT, UNTIL_NEXT_CHANGE
 
 _MODES = {
@@ -53,17 +53,7 @@ PARALLEL_UPDATES = 1
 async def async_setup_entry(
     hass: HomeAssistant, entry: HomeEntry, add: AddConfigEntryEntitiesCallback
 ) -> None:
-    home = entry.runtime_data
-    known: set[str] = set()
-
-    @callback
-    def add_new_zones() -> None:
-        new = [zone for zone in home.data.zones if zone not in known]
-        known.update(new)
-        add(ZoneClimate(home, zone) for zone in new)
-
-    add_new_zones()
-    entry.async_on_unload(home.async_add_listener(add_new_zones))
+    add_for_zones(entry, add, ZoneClimate)
     services.register_later(async_get_current_platform())
 
 
@@ -175,20 +165,23 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
             raise ServiceValidationError(
                 translation_domain=DOMAIN, translation_key="no_wish_while_off"
             )
-        if mode is not None and mode != self.hvac_mode:
-            await self.async_set_hvac_mode(mode)
-        wanted = self.shown.get("wanted") or {"low": 20.0, "high": 20.0}
-        if ATTR_TEMPERATURE in kwargs:
-            # The band, as wide as it is, around another middle.
-            middle = (wanted["low"] + wanted["high"]) / 2
-            moved = kwargs[ATTR_TEMPERATURE] - middle
-            band = wanted["low"] + moved, wanted["high"] + moved
-        elif ATTR_TARGET_TEMP_LOW in kwargs:
+        band: tuple[float, float] | None = None
+        if ATTR_TARGET_TEMP_LOW in kwargs:
             band = kwargs[ATTR_TARGET_TEMP_LOW], kwargs[ATTR_TARGET_TEMP_HIGH]
-        else:
+        elif ATTR_TEMPERATURE not in kwargs:
             raise ServiceValidationError(
                 translation_domain=DOMAIN, translation_key="no_temperature"
             )
+        if mode is not None and mode != self.hvac_mode:
+            if band is not None and (season := _SEASONS.get(mode)):
+                # Or the mode would be another one already when the band is refused.
+                await self._ask(self.coordinator.check_band(self.zone, season, band))
+            await self.async_set_hvac_mode(mode)
+        if band is None:
+            # As wide as it is, around another middle, of what the mode has now.
+            wanted = self.shown.get("wanted") or {"low": 20.0, "high": 20.0}
+            middle = (wanted["low"] + wanted["high"]) / 2
+            band = moved_by(wanted, kwargs[ATTR_TEMPERATURE] - middle)
         until = kwargs.get("until")
         await self._ask(self.coordinator.wish(self.zone, band, until))
 
@@ -201,18 +194,20 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
     async def do_set_temperature(
         self,
         duration: timedelta | None = None,
+        until: datetime | None = None,
         until_next_change: bool = False,
         permanent: bool = False,
         **temperatures: float,
     ) -> None:
         """The action `set_temperature`: as the climate's own, and for how long."""
-        until = _until(duration, permanent=permanent)
-        await self.async_set_temperature(**temperatures, until=until)
+        end = _end(duration, until, permanent=permanent)
+        await self.async_set_temperature(**temperatures, until=end)
 
     async def do_set_preset(
         self,
         preset_mode: str,
         duration: timedelta | None = None,
+        until: datetime | None = None,
         until_next_change: bool = False,
         permanent: bool = False,
     ) -> None:
@@ -220,8 +215,8 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         if preset_mode == PRESET_NONE:
             await self.async_set_preset_mode(preset_mode)
             return
-        until = _until(duration, permanent=permanent)
-        await self._ask(self.coordinator.preset(self.zone, preset_mode, until))
+        end = _end(duration, until, permanent=permanent)
+        await self._ask(self.coordinator.preset(self.zone, preset_mode, end))
 
     async def do_boost(self, kelvin: float, duration: timedelta) -> None:
         """The action `boost`: warmer in winter, cooler in summer, and only for a while."""
@@ -231,6 +226,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         self,
         action: str | None = None,
         duration: timedelta | None = None,
+        until: datetime | None = None,
         until_next_change: bool = False,
         release: bool = False,
     ) -> dict[str, Any]:
@@ -239,9 +235,11 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         `others_wait` are the entities' zones that share an outdoor unit with this one
         and have to do without it, and until when at the latest.
         """
-        how_long: timedelta | str | None = duration
+        how_long: timedelta | datetime | str | None = duration
         if release:
             how_long = "none"
+        elif until is not None:
+            how_long = _with_offset(until)
         elif duration is None and (until_next_change or action is None):
             how_long = UNTIL_NEXT_CHANGE
         engine = self.coordinator.engine
@@ -265,8 +263,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
 
     async def do_explain(self, at: datetime | None = None) -> dict[str, Any]:
         """The action `explain`; a time without an offset is Home Assistant's."""
-        if at is not None and at.tzinfo is None:
-            at = at.replace(tzinfo=dt_util.get_default_time_zone())
+        at = None if at is None else _with_offset(at)
         answer = await self._ask(self.coordinator.engine.explain(self.zone, at))
         found: dict[str, Any] = answer.to_dict()
         return found
@@ -291,8 +288,18 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         return answer
 
 
-def _until(duration: timedelta | None, *, permanent: bool) -> timedelta | str:
+def _end(
+    duration: timedelta | None, until: datetime | None, *, permanent: bool
+) -> timedelta | datetime | str:
     """Return the end of a wish as the engine takes it."""
     if permanent:
         return PERMANENT
+    if until is not None:
+        return _with_offset(until)
     return UNTIL_NEXT_CHANGE if duration is None else duration
+
+
+def _with_offset(at: datetime) -> datetime:
+    """Take a time without an offset for Home Assistant's."""
+    zone = dt_util.get_default_time_zone()
+    return at if at.tzinfo is not None else at.replace(tzinfo=zone)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
+import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import voluptuous as vol
 from homeassistant.config_entries import (
     ConfigEntry,
+    ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     OptionsFlow,
 )
 from homeassistant.core import callback
+from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers import selector
 from homeassistant.helpers.network import NoURLAvailableError
 
@@ -23,10 +28,11 @@ from switchbot_automation.cloud.catalog.catalog import device_types, find
 from switchbot_automation.errors import AuthError, CloudError, WebhookConflictError
 from switchbot_automation.model import DEFAULT_ZONE, Device, DeviceList, Remote
 from switchbot_automation.settings.read import parse_settings
-from switchbot_store import StoreError
+from switchbot_automation.settings.secrets import SecretMaskError, SecretMasks
+from switchbot_store import Entry, StoreConflictError, StoreError
 
 from . import HomeEntry
-from .account import DEFAULT_BASE_URL, connect, devices_of
+from .account import DEFAULT_BASE_URL, connect, devices_in, devices_of
 from .const import (
     CONF_AIRCON,
     CONF_BASE_URL,
@@ -44,7 +50,7 @@ from .const import (
     CONF_ZONE,
     DOMAIN,
 )
-from .home import Home
+from .home import Home, directory_of
 from .push import is_wanted
 from .sources import sources_of, with_sources
 
@@ -70,12 +76,20 @@ _METER = selector.EntitySelector(
 )
 _OPENINGS = selector.EntitySelector(
     selector.EntitySelectorConfig(
-        domain=["binary_sensor", "cover", "lock", "input_boolean"], multiple=True
+        domain=["binary_sensor", "cover", "group", "lock", "input_boolean"],
+        multiple=True,
     )
 )
 _PRESENCE = selector.EntitySelector(
     selector.EntitySelectorConfig(
-        domain=["binary_sensor", "person", "device_tracker", "input_boolean"],
+        domain=[
+            "binary_sensor",
+            "person",
+            "device_tracker",
+            "group",
+            "input_boolean",
+            "zone",
+        ],
         multiple=True,
     )
 )
@@ -95,6 +109,7 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
     def __init__(self) -> None:
         self._account: dict[str, Any] = {}
         self._found = DeviceList((), ())
+        self._former: str | None = None
 
     @staticmethod
     @callback
@@ -119,12 +134,51 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
                 if any(map(self._has_devices_of, self._async_current_entries())):
                     return self.async_abort(reason="already_configured")
                 self._account = user_input
+                self._former = await self.hass.async_add_executor_job(self._left)
+                if self._former is not None:
+                    return await self.async_step_former()
                 return await self.async_step_room()
         return self.async_show_form(
             step_id="user",
             data_schema=self.add_suggested_values_to_schema(_ACCOUNT, user_input),
             errors=errors,
         )
+
+    async def async_step_former(
+        self, _user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """What is to become of what a removed entry left."""
+        return self.async_show_menu(step_id="former", menu_options=["go_on", "room"])
+
+    async def async_step_go_on(
+        self, _user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Take up the rooms, settings and history that a removed entry left."""
+        await self.async_set_unique_id(self._former)
+        self._abort_if_unique_id_configured()
+        return self.async_create_entry(title="SwitchBot", data=self._account)
+
+    def _left(self) -> str | None:
+        """Return under which name the account's rooms lie since an entry was removed.
+
+        Reads files. The last one that was written, where there are several.
+        """
+        taken = {each.unique_id for each in self._async_current_entries()}
+        listed = self._listed()
+        found = []
+        homes = directory_of(self.hass, self.unique_id).parent
+        for path in homes.glob("*/settings.json"):
+            with suppress(OSError, ValueError):
+                ours = devices_in(json.loads(path.read_text("utf-8")))
+                if path.parent.name not in taken and not ours.isdisjoint(listed):
+                    found.append((path.stat().st_mtime, path.parent.name))
+        return max(found)[1] if found else None
+
+    def _unused(self, name: str) -> str:
+        """Return a name under which nothing lies yet. Reads files."""
+        while directory_of(self.hass, name).exists():
+            name = secrets.token_hex(8)
+        return name
 
     async def async_step_room(
         self, user_input: dict[str, Any] | None = None
@@ -143,6 +197,11 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
                 _LOGGER.debug("first settings: %s", error)
                 errors["base"] = "band"
             else:
+                # Of the account what was chosen counts, nothing that was left here.
+                name = await self.hass.async_add_executor_job(
+                    self._unused, self.unique_id or ""
+                )
+                await self.async_set_unique_id(name)
                 return self.async_create_entry(
                     title=meters[user_input[CONF_METER]].name or "SwitchBot",
                     data={**self._account, CONF_SETTINGS: settings},
@@ -216,9 +275,11 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
 
     def _has_devices_of(self, entry: ConfigEntry) -> bool:
         """Tell whether what was found is the account of an entry."""
-        listed = {each.device_id for each in self._found.devices}
-        listed |= {each.device_id for each in self._found.remotes}
-        return not devices_of(entry).isdisjoint(listed)
+        return not devices_of(entry).isdisjoint(self._listed())
+
+    def _listed(self) -> set[str]:
+        devices = {each.device_id for each in self._found.devices}
+        return devices | {each.device_id for each in self._found.remotes}
 
     async def _try(self, data: Mapping[str, Any]) -> dict[str, str]:
         try:
@@ -238,10 +299,13 @@ class SettingsFlow(OptionsFlow):
 
     def __init__(self) -> None:
         self._zone = DEFAULT_ZONE
+        self._masks = SecretMasks()
+        self._shown: Entry | None = None
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
+        assert self._home  # noqa: S101 - else it is not loaded, and this ends the flow
         return self.async_show_menu(
             step_id="init", menu_options=["zone", "push", "settings"]
         )
@@ -252,18 +316,27 @@ class SettingsFlow(OptionsFlow):
         """The whole settings document, checked as a hand edit would be."""
         errors: dict[str, str] = {}
         problem = ""
-        if user_input is not None:
-            errors, problem = await self._apply(user_input[CONF_SETTINGS])
+        if user_input is not None and self._shown is not None:
+            try:
+                # What was not shown is what it was.
+                wanted = self._masks.restored(
+                    user_input[CONF_SETTINGS], self._shown.data
+                )
+            except SecretMaskError as error:
+                errors, problem = {"base": "settings"}, str(error)
+            else:
+                errors, problem = await self._apply(wanted, self._shown)
             if not errors:
                 return self._done()
         document = (user_input or {}).get(CONF_SETTINGS)
-        stored = await self._home.engine.stored_settings()
+        self._shown = await self._home.engine.stored_settings()
+        masked = self._masks.masked(dict(self._shown.data))
         return self.async_show_form(
             step_id="settings",
             data_schema=vol.Schema(
                 {
                     vol.Required(
-                        CONF_SETTINGS, default=document or dict(stored.data)
+                        CONF_SETTINGS, default=document or masked
                     ): selector.ObjectSelector()
                 }
             ),
@@ -293,10 +366,11 @@ class SettingsFlow(OptionsFlow):
         """Any entity as a room's meter, openings and presence."""
         errors: dict[str, str] = {}
         problem = ""
-        document = dict((await self._home.engine.stored_settings()).data)
+        stored = await self._home.engine.stored_settings()
+        document = dict(stored.data)
         if user_input is not None:
             changed = with_sources(document, self._zone, user_input)
-            errors, problem = await self._apply(changed)
+            errors, problem = await self._apply(changed, stored)
             if not errors:
                 return self._done()
         presets = list(self._home.data.zones[self._zone].get("presets", ()))
@@ -349,12 +423,20 @@ class SettingsFlow(OptionsFlow):
 
     @property
     def _home(self) -> Home:
+        """What runs; raises AbortFlow while nothing does."""
+        if self.config_entry.state is not ConfigEntryState.LOADED:
+            raise AbortFlow("not_loaded")
         home: Home = self.config_entry.runtime_data
         return home
 
-    async def _apply(self, document: Mapping[str, Any]) -> tuple[dict[str, str], str]:
+    async def _apply(
+        self, document: Mapping[str, Any], shown: Entry
+    ) -> tuple[dict[str, str], str]:
+        """Put settings in force, unless others were since those that were shown."""
         try:
-            await self._home.engine.apply_settings(document)
+            await self._home.engine.apply_settings(document, revision=shown.revision)
+        except StoreConflictError:
+            return {"base": "changed"}, ""
         except SettingsError as error:
             return {"base": "settings"}, str(error)
         except StoreError as error:

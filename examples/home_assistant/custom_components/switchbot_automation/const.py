@@ -9,6 +9,7 @@ CONF_TOKEN = "token"  # noqa: S105 - the name of a field
 CONF_SECRET = "secret"  # noqa: S105 - likewise
 CONF_BASE_URL = "base_url"
 CONF_SETTINGS = "settings"
+CONF_DEVICES = "devices"
 CONF_PUSH = "push"
 CONF_WEBHOOK_ID = "webhook_id"
 CONF_ZONE = "zone"

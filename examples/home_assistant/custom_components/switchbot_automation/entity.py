@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from switchbot_automation.model import DEFAULT_ZONE
@@ -35,6 +38,27 @@ def _via(home: Home) -> Any:
     return {"via_device_id": hub.id}
 
 
+def add_for_zones(
+    entry: ConfigEntry[Home],
+    add: AddConfigEntryEntitiesCallback,
+    make: Callable[[Home, str], ZoneEntity],
+) -> None:
+    """Add an entity of a kind for each zone there is, and for each that there will be."""
+    home = entry.runtime_data
+    known: set[str] = set()
+
+    @callback
+    def add_new_zones() -> None:
+        new = [make(home, zone) for zone in home.data.zones if zone not in known]
+        for each in new:
+            known.add(each.zone)
+            each.forget = known.discard
+        add(new)
+
+    add_new_zones()
+    entry.async_on_unload(home.async_add_listener(add_new_zones))
+
+
 class AccountEntity(CoordinatorEntity[Home]):
     """Something of the whole account."""
 
@@ -55,6 +79,7 @@ class ZoneEntity(CoordinatorEntity[Home]):
     def __init__(self, home: Home, zone: str, key: str) -> None:
         super().__init__(home)
         self.zone = zone
+        self.forget: Callable[[str], None] | None = None
         self._attr_translation_key = key
         self._attr_unique_id = f"{home.entry.entry_id}/{zone}/{key}"
         made: Any = DeviceInfo  # whose keys are others from one release to the next
@@ -64,6 +89,12 @@ class ZoneEntity(CoordinatorEntity[Home]):
             name=home.entry.title if zone == DEFAULT_ZONE else zone,
             **_via(home),
         )
+
+    async def async_will_remove_from_hass(self) -> None:
+        await super().async_will_remove_from_hass()
+        if not self.shown and self.forget is not None:
+            # A person deleted what the settings no longer have; it may come back.
+            self.forget(self.zone)
 
     @property
     def shown(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,20 +17,27 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.issue_registry import IssueSeverity
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
-from switchbot_automation import AutomationEngine, SchedulerService, WebhookSender
+from switchbot_automation import (
+    AutomationEngine,
+    SchedulerService,
+    SettingsError,
+    WebhookSender,
+)
 from switchbot_automation.cloud.catalog.catalog import device_types
+from switchbot_automation.core.state.wishes import bands_wished
 from switchbot_automation.engine.events import SettingsApplied
 from switchbot_automation.errors import CloudError, EngineClosedError
 from switchbot_automation.model import DeviceList
 from switchbot_automation.plugins import registry
+from switchbot_automation.settings.read import parse_settings
 from switchbot_store import HistoryService, JsonStore, SqliteHistory, StoreError
 from switchbot_store.zone_rules import differs_from, zone_rules
 
-from .account import WatchedAccount, connect, devices_of
-from .const import CONF_SETTINGS, DOMAIN, HIGHEST, LOWEST
+from .account import WatchedAccount, connect, devices_in, devices_of
+from .const import CONF_DEVICES, CONF_SETTINGS, DOMAIN, HIGHEST, LOWEST
 from .issues import ACCOUNT_UNKNOWN, PUSH_TAKEN, Issues, Trouble, troubles_of
 from .push import Push, is_wanted
-from .sources import Hearing, provide
+from .sources import Hearing, provide, renamed
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -70,13 +78,15 @@ class Home(DataUpdateCoordinator[Picture]):
     @property
     def directory(self) -> Path:
         """Where settings, state and history lie, for a person to edit or back up."""
-        return Path(self.hass.config.path(DOMAIN, self.entry.unique_id or "account"))
+        return directory_of(self.hass, self.entry.unique_id)
 
     async def start(self) -> None:
         """Open everything and tick once. Raises CloudError, StoreError."""
-        self._recognise(await self.account.client.devices())
+        found = await self.account.client.devices()
         try:
             await self._open()
+            self._recognise(found)
+            await self.look_for_trouble()
         except BaseException:
             await self._stack.aclose()
             raise
@@ -111,7 +121,6 @@ class Home(DataUpdateCoordinator[Picture]):
         enter.callback(self.push.stop)
         if is_wanted(self.entry):
             await self.push.try_to_start(self.engine.handle_webhook)
-        await self.look_for_trouble()
         await enter.enter_async_context(SchedulerService(self.engine))
 
     def _open_store(self) -> JsonStore:
@@ -127,9 +136,15 @@ class Home(DataUpdateCoordinator[Picture]):
         await self._stack.aclose()
 
     async def _follow_entities(self) -> None:
-        """Hear the entities that the settings have now. Raises StoreError."""
+        """Hear the entities, and know the devices, of the settings. Raises StoreError."""
         stored = await self.engine.stored_settings()
-        self._hearing.follow(stored.data, self.engine)
+        self._hearing.follow(stored.data, self.engine, self._rename)
+        devices = sorted(devices_in(stored.data))
+        if devices and devices != self.entry.data.get(CONF_DEVICES):
+            # By these the account is known once all of the first ones were replaced.
+            self.hass.config_entries.async_update_entry(
+                self.entry, data={**self.entry.data, CONF_DEVICES: devices}
+            )
 
     async def _follow_again(self) -> None:
         try:
@@ -137,6 +152,21 @@ class Home(DataUpdateCoordinator[Picture]):
         except (EngineClosedError, StoreError) as error:
             # Those before are heard on; every entity is read when it is due.
             _LOGGER.debug("the entities of new settings are not heard: %s", error)
+
+    @callback
+    def _rename(self, before: str, now: str) -> None:
+        self.entry.async_create_task(
+            self.hass, self._renamed(before, now), f"{DOMAIN} renamed"
+        )
+
+    async def _renamed(self, before: str, now: str) -> None:
+        """Have the settings name a source by its new entity id."""
+        try:
+            stored = await self.engine.stored_settings()
+            changed = renamed(stored.data, before, now)
+            await self.engine.apply_settings(changed, revision=stored.revision)
+        except (EngineClosedError, SettingsError, StoreError) as error:
+            _LOGGER.warning("%s is now %s, choose it again: %s", before, now, error)
 
     @callback
     def _hear(self, event: object) -> None:
@@ -152,7 +182,11 @@ class Home(DataUpdateCoordinator[Picture]):
     def show(self) -> None:
         """Tell the entities how things are now."""
         self._forget()
-        self.async_set_updated_data(self._picture())
+        try:
+            picture = self._picture()
+        except EngineClosedError:
+            return  # it was unloaded meanwhile
+        self.async_set_updated_data(picture)
         if not self._looking.locked():
             self.entry.async_create_task(
                 self.hass, self.look_for_trouble(), f"{DOMAIN} repairs"
@@ -221,21 +255,31 @@ class Home(DataUpdateCoordinator[Picture]):
     async def change_zone(self, zone: str, changes: dict[str, Any]) -> None:
         """Write settings of one zone. Raises SettingsError, StoreError."""
         stored = await self.engine.stored_settings()
-        document = dict(stored.data)
-        zones = document.get("zones")
-        if isinstance(zones, dict) and zone in zones:
-            document["zones"] = {**zones, zone: {**zones[zone], **changes}}
-        else:
-            document |= changes
+        document = _with_changes(stored.data, zone, changes)
         if document == stored.data:
             return  # applied again as they are, they would end a quick-off
         await self.engine.apply_settings(document, revision=stored.revision)
-        await self.engine.run_once(trigger="settings")
+        await self._look()
+
+    async def check_band(self, zone: str, mode: str, band: tuple[float, float]) -> None:
+        """Raise what `wish` would once the zone is in a mode: ValueError, SettingsError."""
+        stored = await self.engine.stored_settings()
+        document = _with_changes(stored.data, zone, {"mode": mode})
+        settings = await self.hass.async_add_executor_job(parse_settings, document)
+        bands_wished(settings.zones[zone], *band)
+
+    async def _look(self) -> None:
+        """Have what was asked for take effect at once."""
+        try:
+            await self.engine.run_once(trigger="settings")
+        except EngineClosedError:
+            # It was unloaded meanwhile; what was asked for is stored, or was sent.
+            _LOGGER.debug("unloaded before the next look")
 
     async def quick_off(self, zone: str) -> None:
         """Send OFF and switch the automation off. Raises StoreError."""
         await self.engine.act(zone, "quick_off")
-        await self.engine.run_once(trigger="settings")
+        await self._look()
 
     async def resume(self, zone: str, mode: str) -> None:
         """Look after a zone again, in a mode. Raises SettingsError, StoreError."""
@@ -243,47 +287,69 @@ class Home(DataUpdateCoordinator[Picture]):
             # For good; what only switches on leaves the settings as they are.
             await self.change_zone(zone, {"mode": mode})
         await self.engine.resume(zone)
-        await self.engine.run_once(trigger="settings")
+        await self._look()
 
     async def wish(
         self,
         zone: str,
         band: tuple[float, float],
-        until: timedelta | str | None = None,
+        until: timedelta | datetime | str | None = None,
     ) -> None:
         """Keep a band, until the next change of the windows by default.
 
         Raises ValueError.
         """
         await self.engine.set_temperature(zone, *band, until)
-        await self.engine.run_once(trigger="settings")
+        await self._look()
 
     async def preset(
-        self, zone: str, preset: str, until: timedelta | str | None = None
+        self, zone: str, preset: str, until: timedelta | datetime | str | None = None
     ) -> None:
         """Put a preset in force, until the next change of the windows by default.
 
         Raises ValueError.
         """
         await self.engine.set_preset_mode(zone, preset, until)
-        await self.engine.run_once(trigger="settings")
+        await self._look()
 
     async def release(self, zone: str) -> None:
         """End a preset, a wish and a hold."""
         await self.engine.hold(zone, "none")
-        await self.engine.run_once(trigger="settings")
+        await self._look()
 
     async def boost(self, zone: str, kelvin: float, duration: timedelta) -> None:
         """Want the band warmer in winter, cooler in summer, for a while.
 
-        As far as 10 to 35 °C allow, so that the band stays as wide as it is. Raises
-        ValueError for a room that is off.
+        Raises ValueError for a room that is off.
         """
         shown = self.data.zones[zone]
         wanted = shown.get("wanted")
         if wanted is None:
             raise ValueError("the zone has no band to move")
         moved = -kelvin if shown["season"] == "summer" else kelvin
-        low, high = wanted["low"], wanted["high"]
-        moved = max(LOWEST - low, min(HIGHEST - high, moved))
-        await self.wish(zone, (low + moved, high + moved), duration)
+        await self.wish(zone, moved_by(wanted, moved), duration)
+
+
+def directory_of(hass: HomeAssistant, name: str | None) -> Path:
+    """Return where the settings, state and history of an entry lie, by its unique id."""
+    return Path(hass.config.path(DOMAIN, name or "account"))
+
+
+def moved_by(band: Mapping[str, float], kelvin: float) -> tuple[float, float]:
+    """Return a band that is moved, as far as 10 to 35 °C allow, and as wide as it was.
+
+    >>> moved_by({"low": 32.0, "high": 34.0}, 5.0)
+    (33.0, 35.0)
+    """
+    low, high = band["low"], band["high"]
+    kelvin = max(LOWEST - low, min(HIGHEST - high, kelvin))
+    return low + kelvin, high + kelvin
+
+
+def _with_changes(
+    document: Mapping[str, Any], zone: str, changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    zones = document.get("zones")
+    if isinstance(zones, dict) and zone in zones:
+        return {**document, "zones": {**zones, zone: {**zones[zone], **changes}}}
+    return {**document, **changes}

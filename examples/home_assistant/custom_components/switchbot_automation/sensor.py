@@ -12,14 +12,14 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from switchbot_automation import Outcome
 from switchbot_automation.core.state.kept import STATUSES
 
 from . import HomeEntry
-from .entity import AccountEntity, ZoneEntity
+from .entity import AccountEntity, ZoneEntity, add_for_zones
 from .home import Home
 
 # They only show what the coordinator has.
@@ -31,17 +31,8 @@ async def async_setup_entry(
 ) -> None:
     home = entry.runtime_data
     add([QuotaSensor(home, "quota"), WakeupSensor(home, "next_wakeup")])
-    known: set[str] = set()
-
-    @callback
-    def add_new_zones() -> None:
-        new = [zone for zone in home.data.zones if zone not in known]
-        known.update(new)
-        add(DecisionSensor(home, zone) for zone in new)
-        add(RoomSensor(home, zone) for zone in new)
-
-    add_new_zones()
-    entry.async_on_unload(home.async_add_listener(add_new_zones))
+    add_for_zones(entry, add, DecisionSensor)
+    add_for_zones(entry, add, RoomSensor)
 
 
 class QuotaSensor(AccountEntity, SensorEntity):

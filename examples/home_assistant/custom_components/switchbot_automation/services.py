@@ -30,6 +30,7 @@ PERMANENT = "permanent"
 _CELSIUS = vol.All(vol.Coerce(float), vol.Range(10, 35))
 _HOW_LONG = {
     vol.Exclusive("duration", "how_long"): cv.positive_time_period,
+    vol.Exclusive("until", "how_long"): cv.datetime,
     vol.Exclusive(UNTIL_NEXT_CHANGE, "how_long"): cv.boolean,
     vol.Exclusive(PERMANENT, "how_long"): cv.boolean,
 }
@@ -63,6 +64,7 @@ ACTIONS: dict[str, tuple[dict[Any, Any], SupportsResponse]] = {
         {
             vol.Optional("action"): vol.In(["on", "off", "fan", "winter", "summer"]),
             vol.Exclusive("duration", "how_long"): cv.positive_time_period,
+            vol.Exclusive("until", "how_long"): cv.datetime,
             vol.Exclusive(UNTIL_NEXT_CHANGE, "how_long"): cv.boolean,
             vol.Exclusive("release", "how_long"): cv.boolean,
         },

@@ -31,7 +31,11 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.helpers import config_validation as cv
-from homeassistant.helpers.event import async_track_state_change_event
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import (
+    async_track_entity_registry_updated_event,
+    async_track_state_change_event,
+)
 from homeassistant.util import dt as dt_util
 from homeassistant.util.unit_conversion import TemperatureConverter
 
@@ -39,12 +43,12 @@ from switchbot_automation import AutomationEngine
 from switchbot_automation.errors import EngineClosedError, PluginError
 from switchbot_automation.plugins import API_VERSION, Plugin, registry
 
+from .account import PLUGIN
 from .const import CONF_METER, CONF_OPENINGS, CONF_PRESENCE, CONF_PRESET, DOMAIN
 
 _LOGGER = logging.getLogger(__name__)
 
 NAME = "home_assistant"
-PREFIX = "plugin:"
 
 # A thermometer that says nothing for so long is not believed. Contacts say what changes.
 _MAX_AGE_SECONDS = 7200
@@ -53,6 +57,7 @@ _OPENINGS = frozenset({"door", "garage_door", "lock", "opening", "window"})
 _YES = frozenset({"on", "home", "open", "opening", "closing", "unlocked"})
 _NO = frozenset({"off", "not_home", "closed", "locked"})
 _LONGEST_NAME = 40
+_ENTITIES = ("entity_id", "humidity_entity_id")
 
 SCHEMA = vol.Schema(
     {
@@ -80,10 +85,26 @@ def name_of(entity_id: str) -> str:
     'sensor.lounge_temperature'
     """
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", entity_id)
-    if len(name) <= _LONGEST_NAME:
-        return name
+    return name if len(name) <= _LONGEST_NAME else _digested(name, entity_id)
+
+
+def _digested(name: str, entity_id: str) -> str:
     digest = hashlib.sha256(entity_id.encode()).hexdigest()[:8]
     return f"{name[: _LONGEST_NAME - 9]}_{digest}"
+
+
+def renamed(document: Mapping[str, Any], before: str, now: str) -> dict[str, Any]:
+    """Return a settings document in which an entity is called otherwise. Pure."""
+    plugins = {
+        name: {
+            key: now if key in _ENTITIES and value == before else value
+            for key, value in part.items()
+        }
+        if part.get("sensor") == NAME
+        else part
+        for name, part in (document.get("plugins") or {}).items()
+    }
+    return {**document, "plugins": plugins}
 
 
 def sources_of(document: Mapping[str, Any], zone: str) -> dict[str, Any]:
@@ -111,16 +132,7 @@ def with_sources(
     before = _entities(document)
     changed, own = dict(document), dict(_own(document, zone))
     plugins = dict(document.get("plugins") or {})
-    names = {}
-    for entity_id in (
-        *filter(None, [wanted.get(CONF_METER)]),
-        *wanted.get(CONF_OPENINGS, ()),
-        *wanted.get(CONF_PRESENCE, ()),
-    ):
-        name = name_of(entity_id)
-        names[entity_id] = f"{PREFIX}{name}"
-        part = {"sensor": NAME, "entity_id": entity_id}
-        plugins[name] = {**plugins.get(name, {}), **part}
+    names = _named(plugins, before, wanted)
     if wanted.get(CONF_METER):
         own["meter_device_id"] = names[wanted[CONF_METER]]
     for key, section in ((CONF_OPENINGS, "openings"), (CONF_PRESENCE, "presence")):
@@ -145,6 +157,30 @@ def with_sources(
     return changed
 
 
+def _named(
+    plugins: dict[str, Any], before: Mapping[str, str], wanted: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the device id of each entity that is wanted, after adding it to `plugins`."""
+    # One that is there keeps its name, whatever the entity is called by now.
+    there_already = {entity: device_id for device_id, entity in before.items()}
+    names = {}
+    for entity_id in (
+        *filter(None, [wanted.get(CONF_METER)]),
+        *wanted.get(CONF_OPENINGS, ()),
+        *wanted.get(CONF_PRESENCE, ()),
+    ):
+        if entity_id in there_already:
+            names[entity_id] = there_already[entity_id]
+            continue
+        name = name_of(entity_id)
+        if name in plugins:
+            # It is of an entity that was called so before, or no entity at all.
+            name = _digested(name, entity_id)
+        names[entity_id] = f"{PLUGIN}{name}"
+        plugins[name] = {"sensor": NAME, "entity_id": entity_id}
+    return names
+
+
 def _own(document: Mapping[str, Any], zone: str) -> Mapping[str, Any]:
     zones = document.get("zones")
     if isinstance(zones, Mapping) and isinstance(zones.get(zone), Mapping):
@@ -156,7 +192,7 @@ def _own(document: Mapping[str, Any], zone: str) -> Mapping[str, Any]:
 def _entities(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the entity of each device id of a settings document that is one."""
     return {
-        f"{PREFIX}{name}": part["entity_id"]
+        f"{PLUGIN}{name}": part["entity_id"]
         for name, part in (document.get("plugins") or {}).items()
         if part.get("sensor") == NAME
     }
@@ -187,11 +223,19 @@ class Hearing:
         self._hass = hass
         self._entry = entry
         self._parts: dict[str, Mapping[str, Any]] = {}
-        self._stop: Callable[[], None] | None = None
+        self._stop: Callable[[], object] | None = None
 
     @callback
-    def follow(self, document: Mapping[str, Any], engine: AutomationEngine) -> None:
-        """Listen to the entities of a settings document, and to no others any more."""
+    def follow(
+        self,
+        document: Mapping[str, Any],
+        engine: AutomationEngine,
+        tell_renamed: Callable[[str, str], None],
+    ) -> None:
+        """Listen to the entities of a settings document, and to no others any more.
+
+        `tell_renamed` is called with the ids before and after, where one is renamed.
+        """
         parts = _parts_of(document)
         if parts == self._parts:
             return
@@ -200,7 +244,7 @@ class Hearing:
         sensors: dict[str, dict[str, EntitySensor]] = {}
         for name, config in parts.items():
             sensor = EntitySensor(self._hass, config)
-            for key in ("entity_id", "humidity_entity_id"):
+            for key in _ENTITIES:
                 if key in config:
                     sensors.setdefault(config[key], {})[name] = sensor
 
@@ -211,8 +255,18 @@ class Hearing:
                     self._hass, _tell(engine, name, sensor), f"{DOMAIN} {name}"
                 )
 
+        @callback
+        def look(event: Event[er.EventEntityRegistryUpdatedData]) -> None:
+            data = event.data
+            if data["action"] == "update" and "old_entity_id" in data:
+                tell_renamed(data["old_entity_id"], data["entity_id"])
+
         if sensors:
-            self._stop = async_track_state_change_event(self._hass, sensors, hear)
+            ends = (
+                async_track_state_change_event(self._hass, sensors, hear),
+                async_track_entity_registry_updated_event(self._hass, sensors, look),
+            )
+            self._stop = lambda: [end() for end in ends]
 
     @callback
     def stop(self) -> None:
@@ -261,6 +315,8 @@ class EntitySensor:
             return self._measured(state, "temperature", "humidity")
         if domain in {"sensor", "number", "input_number"}:
             return self._of_sensor(state)
+        if domain == "zone":  # how many are in it
+            return {"detected": _number(state.state, entity_id) > 0}
         shown = _shown(state)
         if domain in {"cover", "lock"} or (
             domain == "binary_sensor"
