@@ -24,6 +24,7 @@ import voluptuous as vol
 
 from switchbot_automation.errors import PluginError
 from switchbot_automation.instants import from_unix
+from switchbot_automation.languages import reworded, worded
 from switchbot_automation.plugins import API_VERSION, Plugin
 from switchbot_automation.series import MOST_POINTS, Series
 
@@ -47,7 +48,9 @@ def _timezone(value: Any) -> ZoneInfo:
     try:
         return ZoneInfo(value)
     except (KeyError, ValueError, TypeError, OSError):
-        raise vol.Invalid(f"no timezone is called {value!r}") from None
+        raise vol.Invalid(
+            worded("no timezone is called {value!r}", value=value)
+        ) from None
 
 
 _NAME: Final = vol.All(str, vol.Length(min=1, max=80))
@@ -94,13 +97,17 @@ class SeriesFile:
                 written = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
                 content = file.read(_MOST_BYTES + 1)
             if len(content) > _MOST_BYTES:
-                raise ValueError(f"expected {_MOST_BYTES} bytes at most")  # noqa: TRY301 - told like the rest
+                raise ValueError(
+                    worded(
+                        "expected {most_bytes} bytes at most", most_bytes=_MOST_BYTES
+                    )
+                )
             spans = self._spans(_rows(content.decode("utf-8-sig"), self._config))
             return _series(spans, written, self._now())
         except OSError as error:
             why = error.strerror or str(error)
         except (ValueError, RecursionError, csv.Error) as error:
-            why = str(error)
+            why = reworded(error)
         raise PluginError(f"{self._path}: {why}", plugin="file")
 
     def _spans(
@@ -133,14 +140,22 @@ class SeriesFile:
                 at = None
         if at is None:
             raise ValueError(
-                f"{where}: {said!r} is no instant, as 2026-01-12T22:00+01:00"
+                worded(
+                    "{where}: {said!r} is no instant, as 2026-01-12T22:00+01:00",
+                    where=where,
+                    said=said,
+                )
             )
         if at.tzinfo is not None:
             return at.astimezone(UTC)
         zone = self._config["timezone"]
         if zone is None:
             raise ValueError(
-                f"{where}: {said!r} has no timezone; write its offset, or set `timezone`"
+                worded(
+                    "{where}: {said!r} has no timezone; write its offset, or set `timezone`",
+                    where=where,
+                    said=said,
+                )
             )
         first = at.replace(tzinfo=zone).astimezone(UTC)
         # The hour that clocks set back have twice.
@@ -150,7 +165,9 @@ class SeriesFile:
     def _number(self, said: Any, where: str) -> float:
         number = _as_number(said)
         if number is None:
-            raise ValueError(f"{where}: {said!r} is no number")
+            raise ValueError(
+                worded("{where}: {said!r} is no number", where=where, said=said)
+            )
         return number * float(self._config["factor"])
 
 
@@ -169,7 +186,7 @@ def _rows(content: str, config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the lines of a CSV with a header, or the objects of JSON."""
     text = content.lstrip()
     if not text:
-        raise ValueError("it is empty")
+        raise ValueError(worded("it is empty"))
     rows: list[Any]
     if text[0] in "[{":
         rows = _listed(json.loads(text), config["list"])
@@ -183,7 +200,7 @@ def _rows(content: str, config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
                 for row in rows
             ]
     if not rows or not all(isinstance(row, dict) for row in rows):
-        raise ValueError("expected a list of objects, or lines below a header")
+        raise ValueError(worded("expected a list of objects, or lines below a header"))
     return rows
 
 
@@ -200,10 +217,14 @@ def _listed(document: Any, place: str) -> list[Any]:
         lists = {key: each for key, each in document.items() if isinstance(each, list)}
         if len(lists) != 1:
             names = ", ".join(sorted(lists)) or "none"
-            raise ValueError(f"`list` has to say which list it is; found: {names}")
+            raise ValueError(
+                worded(
+                    "`list` has to say which list it is; found: {names}", names=names
+                )
+            )
         (document,) = lists.values()
     if not isinstance(document, list):
-        raise ValueError(f"there is no list at {place!r}")  # noqa: TRY004 - of a file's content
+        raise ValueError(worded("there is no list at {place!r}", place=place))  # noqa: TRY004 - of a file's content
     return document
 
 
@@ -217,7 +238,11 @@ def _key(
         if each in rows[0]:
             return each
     there = ", ".join(str(each) for each in rows[0])
-    raise ValueError(f"`{what}` has to name one of its columns: {there}")
+    raise ValueError(
+        worded(
+            "`{what}` has to name one of its columns: {there}", what=what, there=there
+        )
+    )
 
 
 def _series(
@@ -235,7 +260,10 @@ def _series(
         ends = then if until is None else until
         if ends <= at:
             raise ValueError(
-                f"{at.isoformat()} is there twice, or ends before it starts"
+                worded(
+                    "{value} is there twice, or ends before it starts",
+                    value=at.isoformat(),
+                )
             )
         runs[-1].append((at, ends, value))
         if ends < then:
