@@ -18,14 +18,13 @@ from switchbot_automation.engine.observe.ears import EarsOfEngine
 from switchbot_automation.engine.observe.foretold import Foretold
 from switchbot_automation.engine.observe.gateway import Observer, PluggedCloud
 from switchbot_automation.engine.observe.meters import (
-    KnownDevices,
     Meters,
     QuotaWatch,
     ledger_of,
     reads_at_once,
 )
 from switchbot_automation.engine.observe.offsets import Offsets
-from switchbot_automation.engine.observe.pushed import Pushes
+from switchbot_automation.engine.observe.pushed import KnownDevices, Pushes
 from switchbot_automation.engine.tell.events import Announcer, Listeners
 from switchbot_automation.engine.tell.notices import Notices
 from switchbot_automation.engine.tell.upkeep import UpkeepWatch

@@ -1,4 +1,4 @@
-"""The meters of one engine: which there are, and reading them by what the day's calls leave.
+"""The meters of one engine: reading them, and what the day's calls leave for that.
 
 Which of them are due `core.step` says.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from switchbot_automation.core.state.said import Statement
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
-    from switchbot_automation.engine.observe.pushed import Pushes
+    from switchbot_automation.engine.observe.pushed import KnownDevices, Pushes
     from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.model import CloudApi, DeviceStatus
     from switchbot_automation.settings.model import Settings, ZoneSettings
@@ -42,45 +42,6 @@ _WORDS = {
     ReasonCode.DEVICE_OFFLINE: "it is offline: these are the last values the cloud had",
     ReasonCode.ALL_ZEROS: "nothing but zeros: no hub hears it",
 }
-
-
-class KnownDevices:
-    """The devices of the settings in force, found once for settings.
-
-    `zones` names the zones of each meter; `sensors` lie around zones; `devices` are all.
-    Whoever asks it looks first whether `settings` are still those in force.
-    """
-
-    def __init__(self) -> None:
-        self.settings: Settings | None = None
-        self.zones: Mapping[str, tuple[str, ...]] = {}
-        self.sensors: frozenset[str] = frozenset()
-        self.devices: frozenset[str] = frozenset()
-
-    def find(self, settings: Settings | None) -> None:
-        """Find those of other settings."""
-        zones: dict[str, tuple[str, ...]] = {}
-        for name, zone in settings.zones.items() if settings else ():
-            for meter in dict.fromkeys(zone.meters):
-                zones[meter] = (*zones.get(meter, ()), name)
-        self.settings, self.zones = settings, zones
-        self.sensors = _sensors_around(settings) if settings else frozenset()
-        self.devices = self.sensors | zones.keys()
-
-
-def _sensors_around(settings: Settings) -> frozenset[str]:
-    """Return the devices that say something of openings and presence, around all zones."""
-    overlaid = [
-        settings.zones[name] for name in settings.overlaid & settings.zones.keys()
-    ]
-    outdoors = frozenset(each.outdoor_device_id for each in overlaid) - {""}
-    return outdoors | frozenset(
-        sensor
-        for zone in overlaid
-        for part in (zone.openings, zone.presence)
-        if part is not None
-        for sensor in part.sensors
-    )
 
 
 class Meters:

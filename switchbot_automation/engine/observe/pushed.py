@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from switchbot_automation.cloud.catalog.catalog import Value
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.engine.documents.documents import Documents
-    from switchbot_automation.engine.observe.meters import KnownDevices
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 PROOF = 3
@@ -89,6 +88,45 @@ class _Line:
     fresh: bool = False
     scaled: float | None = None
     unit: str | None = None
+
+
+class KnownDevices:
+    """The devices of the settings in force, found once for settings.
+
+    `zones` names the zones of each meter; `sensors` lie around zones; `devices` are all.
+    Whoever asks it looks first whether `settings` are still those in force.
+    """
+
+    def __init__(self) -> None:
+        self.settings: Settings | None = None
+        self.zones: Mapping[str, tuple[str, ...]] = {}
+        self.sensors: frozenset[str] = frozenset()
+        self.devices: frozenset[str] = frozenset()
+
+    def find(self, settings: Settings | None) -> None:
+        """Find those of other settings."""
+        zones: dict[str, tuple[str, ...]] = {}
+        for name, zone in settings.zones.items() if settings else ():
+            for meter in dict.fromkeys(zone.meters):
+                zones[meter] = (*zones.get(meter, ()), name)
+        self.settings, self.zones = settings, zones
+        self.sensors = _sensors_around(settings) if settings else frozenset()
+        self.devices = self.sensors | zones.keys()
+
+
+def _sensors_around(settings: Settings) -> frozenset[str]:
+    """Return the devices that say something of openings and presence, around all zones."""
+    overlaid = [
+        settings.zones[name] for name in settings.overlaid & settings.zones.keys()
+    ]
+    outdoors = frozenset(each.outdoor_device_id for each in overlaid) - {""}
+    return outdoors | frozenset(
+        sensor
+        for zone in overlaid
+        for part in (zone.openings, zone.presence)
+        if part is not None
+        for sensor in part.sensors
+    )
 
 
 class Pushes:
