@@ -243,7 +243,7 @@ def told_words(last_action: str) -> str:
     'turnOff'
     """
     command, _bracket, parameter = last_action.removesuffix(")").partition("(")
-    if command == "setAll" and parameter:
+    if command.casefold() == "setall" and parameter:
         words = _setting_words(parameter)
         if words != parameter:
             return str(words)

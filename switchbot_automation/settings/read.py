@@ -77,7 +77,7 @@ __all__ = ["check_settings", "parse_settings"]
 
 _Path: TypeAlias = tuple[str | int, ...]
 
-_UNKNOWN = "unknown setting"
+_UNKNOWN = worded("unknown setting")
 """What is said of a key that no setting has."""
 
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
@@ -231,7 +231,9 @@ def _number(spec: SettingSpec, value: object) -> float:
         raise vol.Invalid(
             worded(
                 "expected a {kind} from {range}{unit}, got {value}",
-                kind=spec.kind,
+                kind=worded(
+                    str(spec.kind)
+                ),  # a row of the table, and as that collected
                 range=spec.range,
                 unit=unit,
                 value=shown(value),
@@ -1045,14 +1047,23 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
         low, high = profile.get("min_temp"), profile.get("max_temp")
         if low is not None and high is not None and low > high:
             yield error(
-                f"{degrees(low)} is above max_temp, {degrees(high)}; swap or change them",
+                worded(
+                    "{low} is above max_temp, {high}; swap or change them",
+                    low=degrees(low),
+                    high=degrees(high),
+                ),
                 (season, "min_temp"),
                 season,
             )
         mode, does = CONTRARY_MODES[season]
         if profile.get("ac_mode") == mode:
             yield error(
-                f"{mode} {does}, in {season}; leave it out or choose another",
+                worded(
+                    "{mode} {does}, in {season}; leave it out or choose another",
+                    mode=mode,
+                    does=does,
+                    season=season,
+                ),
                 (season, "ac_mode"),
                 season,
             )
@@ -1064,7 +1075,10 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
         for season, key in product(both, _TEMPERATURES):
             if key not in merged[season]:
                 yield error(
-                    f"is needed, since automation is enabled in {mode} mode",
+                    worded(
+                        "is needed, since automation is enabled in {mode} mode",
+                        mode=mode,
+                    ),
                     (season, key),
                     season,
                     "mode",

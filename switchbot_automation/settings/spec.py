@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from switchbot_automation.languages import worded
+
 
 class Kind(StrEnum):
     """What a value has to be; the value is the word used in the documentation."""
@@ -97,4 +99,4 @@ class SettingSpec:
         if self.bounds is None:
             return ""
         low, high = self.bounds
-        return f"{low:g} to {high:g}"
+        return worded("{low:g} to {high:g}", low=low, high=high)

@@ -169,12 +169,14 @@ def joined(separator: str, texts: Iterable[str]) -> str:
     return whole
 
 
-def reworded(error: BaseException) -> str:
+def reworded(error: BaseException | str) -> str:
     """Return the words of an error for another one that says the same.
 
     >>> isinstance(reworded(ValueError(worded("{number} rows", number=2))), Worded)
     True
     """
+    if isinstance(error, str):
+        return error
     words = error.args[0] if error.args else None
     return words if isinstance(words, Worded) else str(error)
 

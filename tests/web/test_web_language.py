@@ -183,3 +183,43 @@ async def test_the_meaning_of_settings_is_told_and_their_names_stay(home, http):
         assert english["meaning"] != german["meaning"]
         for key in ("name", "type", "unit", "default", "choices", "range"):
             assert english[key] == german[key]
+
+
+@pytest.mark.parametrize("language", ["fr", "ja", "de"])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("api/zones/attic/history", 404),
+        ("api/zones/office/history?start=soon", 422),
+        ("api/zones/office/history?points=9999999", 422),
+    ],
+)
+async def test_what_is_wrong_is_told_in_the_language_and_in_english_for_programs(
+    home, http, language, path, status
+):
+    told = {}
+    async with home.serve() as url:
+        for each in ("en", language):
+            headers = {"Accept-Language": each}
+            async with http.get(url + path, headers=headers) as answer:
+                assert answer.status == status
+                told[each] = await answer.json()
+    plain, other = told["en"], told[language]
+    assert plain["text"] == plain["message"] == other["message"]
+    assert other["text"] != other["message"]
+
+
+async def test_settings_that_cannot_be_are_refused_in_the_language(home, http):
+    wrong = {**home.store.get("settings"), "poll_interval_seconds": 1}
+    async with (
+        home.serve() as url,
+        http.put(
+            f"{url}api/settings?dry_run=1",
+            json=wrong,
+            headers={"Accept-Language": "de"},
+        ) as answer,
+    ):
+        assert answer.status == 422
+        body = await answer.json()
+    assert body["message"].startswith("poll_interval_seconds: expected a whole number")
+    assert body["text"].startswith("poll_interval_seconds: erwartet")

@@ -201,7 +201,7 @@ class SwitchBotClient:
 
     async def devices(self) -> DeviceList:
         """Return the account's devices and infrared remotes."""
-        found = parse_devices((await self._read("devices", "device list")).body)
+        found = parse_devices((await self._read("devices", worded("device list"))).body)
         for device in found.devices:
             self._known_types[device.device_id] = type_of_listed(device)
         for remote in found.remotes:
@@ -270,7 +270,7 @@ class SwitchBotClient:
 
     async def scenes(self) -> list[Scene]:
         """Return the manual scenes of the phone app."""
-        return parse_scenes((await self._read("scenes", "scene list")).body)
+        return parse_scenes((await self._read("scenes", worded("scene list"))).body)
 
     async def run_scene(self, scene_id: str) -> CommandResult:
         """Run a scene; never sent twice, as nobody knows what it does.

@@ -85,7 +85,7 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
 }
 
 SCHEMAS: Final[dict[str, dict[str, Any]]] = {
-    "Error": _object(error=_TEXT, message=_TEXT),
+    "Error": _object(error=_TEXT, message=_TEXT, text=_TEXT),
     "Reason": _object(code=_TEXT, text=_TEXT),
     "Band": _object(low=_NUMBER, high=_NUMBER),
     "Window": _object(
