@@ -97,7 +97,7 @@ class SeriesFile:
                 written = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
                 content = file.read(_MOST_BYTES + 1)
             if len(content) > _MOST_BYTES:
-                raise ValueError(
+                raise ValueError(  # noqa: TRY301 - told like the rest
                     worded(
                         "expected {most_bytes} bytes at most", most_bytes=_MOST_BYTES
                     )
