@@ -149,7 +149,7 @@ class HomeStore(StoreInterface):
     """
 
     def __init__(self, store: StoreInterface, home: str) -> None:
-        self.store = checked_store(store, "store")
+        self.store: StoreInterface = checked_store(store, "store")
         self._names = _Names(home)
 
     def __repr__(self) -> str:

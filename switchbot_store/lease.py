@@ -155,6 +155,17 @@ _WATCHES: Final[WeakKeyDictionary[LeaseBacking, _Watches]] = WeakKeyDictionary()
 _WATCHES_LOCK: Final = threading.Lock()
 
 
+def check_lease(name: str, ttl_seconds: float) -> None:
+    """Raise StoreDataError for what can be no lease's name or time."""
+    if not checked_text(name, "name"):
+        raise StoreDataError(worded("a lease has a name"), path="name")
+    if not _is_time(ttl_seconds):
+        raise StoreDataError(
+            worded("a lease does not last {ttl_seconds!r} s", ttl_seconds=ttl_seconds),
+            path="ttl_seconds",
+        )
+
+
 def take_lease(
     store: LeaseBacking,
     name: str,
@@ -168,13 +179,7 @@ def take_lease(
     live, counted from the first of these calls. Raises StoreDataError for a wrong name
     or time, StoreUnavailableError.
     """
-    if not checked_text(name, "name"):
-        raise StoreDataError(worded("a lease has a name"), path="name")
-    if not _is_time(ttl_seconds):
-        raise StoreDataError(
-            worded("a lease does not last {ttl_seconds!r} s", ttl_seconds=ttl_seconds),
-            path="ttl_seconds",
-        )
+    check_lease(name, ttl_seconds)
     key = f"{_PREFIX}{name}"
     with _WATCHES_LOCK:
         watches = _WATCHES.setdefault(store, _Watches())

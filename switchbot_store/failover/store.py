@@ -53,13 +53,13 @@ from switchbot_store.failover.safekeeping import Safekeeping
 from switchbot_store.failover.writing import Writer
 from switchbot_store.interface import StoreInterface, checked_store
 from switchbot_store.languages import worded
+from switchbot_store.lease import Lease, check_lease
 from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from switchbot_store.lease import Lease
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -215,8 +215,9 @@ class FailoverStore(StoreInterface):
     def lease(self, name: str, ttl_seconds: float) -> Lease | None:
         """Ask the primary: without it nobody holds a lease.
 
-        Raises StoreUnavailableError while it is away.
+        Raises StoreUnavailableError while it is away, StoreDataError for no name or time.
         """
+        check_lease(name, ttl_seconds)
         keeper = self._ready().keeper
         if not keeper.healthy:
             keeper.raise_mistake()

@@ -71,7 +71,7 @@ class ThreadedStore:
     """
 
     def __init__(self, store: StoreInterface) -> None:
-        self.store = checked_store(store, "store")
+        self.store: StoreInterface = checked_store(store, "store")
         # Not subclasses: those may well block.
         self._thread = (
             None
