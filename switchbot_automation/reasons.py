@@ -34,6 +34,8 @@ class ReasonCode(StrEnum):
     """Energy is dear: the room is kept at the other end of its band."""
     WINDOW_MISSED = "window_missed"
     """A window had begun too long before anybody looked."""
+    WINDOW_SKIPPED = "window_skipped"
+    """A person does without this window, once."""
     OPENING_OPEN = "opening_open"
     """A window or door is open, or was a moment ago: heating and cooling pause."""
     OPENING_SUSPECTED = "opening_suspected"
