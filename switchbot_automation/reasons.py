@@ -22,6 +22,8 @@ class ReasonCode(StrEnum):
     # what was laid over the settings
     PRESET = "preset"
     """The preset that the zone or its window names is in force."""
+    CURVE = "curve"
+    """The curve of the preset in force has moved its band."""
     NOBODY_THERE = "nobody_there"
     """A preset is in force because nothing has moved for a while."""
     WISHED = "wished"

@@ -19,6 +19,7 @@ from switchbot_automation.core.control.air import felt_kelvin
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.control.season import AUTO, season_of
 from switchbot_automation.core.control.warm_up import EARLIEST
+from switchbot_automation.core.curve import curve_kelvin
 from switchbot_automation.core.forecast import after_forecast
 from switchbot_automation.core.price import level_said, store_of, with_price
 from switchbot_automation.core.protect.safety import may_run
@@ -70,7 +71,12 @@ if TYPE_CHECKING:
         ZoneState,
     )
     from switchbot_automation.schedule.windows import TimeWindow
-    from switchbot_automation.settings.model import Settings, ZoneSettings
+    from switchbot_automation.settings.model import (
+        Preset,
+        Profile,
+        Settings,
+        ZoneSettings,
+    )
 
 _TICK_SECONDS = 120
 # A room is kept from frost within this of where its heating begins.
@@ -409,13 +415,51 @@ def _with_preset(
         return zone
     if code is not None:
         told.reasons.append(Reason(code, {"preset": name}))
+    began = wish.since if wish is not None and code is None else _opened(zone, told.now)
     return replace(
         zone,
-        winter=preset.winter,
-        summer=preset.summer,
+        winter=_curved(zone, preset, "winter", began, told),
+        summer=_curved(zone, preset, "summer", began, told),
         hysteresis_celsius=preset.hysteresis_celsius,
         fan_mode_during_window=preset.fan_mode_during_window,
     )
+
+
+def _curved(
+    zone: ZoneSettings,
+    preset: Preset,
+    season: str,
+    began: datetime | None,
+    told: _Told,
+) -> Profile | None:
+    """Return what a preset wants in a season just now, moved as its curve says."""
+    profile = preset.summer if season == "summer" else preset.winter
+    if profile is None or not preset.curve:
+        return profile
+    kelvin, changes = curve_kelvin(
+        preset.curve,
+        season,
+        began,
+        told.now,
+        zone.timezone,
+        step=0.5 if zone.half_degrees else 1.0,
+    )
+    if season == zone.mode:
+        told.changes(changes)
+    if kelvin and season == zone.mode:
+        detail = {"preset": preset.name, "kelvin": kelvin}
+        told.reasons.append(Reason(ReasonCode.CURVE, detail))
+    return profile.shifted(kelvin) if kelvin else profile
+
+
+def _opened(zone: ZoneSettings, now: datetime) -> datetime | None:
+    """Return when the window in force began, else the one the room is brought up for begins."""
+    windows, tz = zone.time_windows, zone.timezone
+    window = in_window(windows, now, tz)
+    day = day_in_force(window, now, tz) if window else None
+    if window is not None and day is not None:
+        return min(span[0] for span in spans_of(window, day, tz))
+    return next_start(windows, now, tz) if zone.optimum_start else None
 
 
 def _preset(

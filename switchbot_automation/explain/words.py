@@ -517,6 +517,10 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
         later("the preset {preset} is in force"),
         later("a preset is in force"),
     ),
+    ReasonCode.CURVE: (
+        later("the curve of the preset {preset} moves the band by {kelvin} K just now"),
+        later("the curve of a preset moves the band"),
+    ),
     ReasonCode.NOBODY_THERE: (
         later("nobody is there, so the preset {preset} is in force"),
         later("nobody is there"),

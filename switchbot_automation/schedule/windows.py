@@ -454,6 +454,14 @@ def next_occurrence(
     return found
 
 
+def instant_on(day: date, clock: time, tz: tzinfo) -> datetime:
+    """Return when the clock of `tz` first reads a time on a day, in UTC.
+
+    Of a time that is skipped that is the instant of the change.
+    """
+    return _edge(clock, day, tz, PLAIN).first
+
+
 def end_of_day(now_utc: datetime, tz: tzinfo) -> datetime:
     """Return when the day ends, in UTC, that the clock of `tz` reads at an instant.
 
