@@ -22,6 +22,8 @@ class ReasonCode(StrEnum):
     # what was laid over the settings
     PRESET = "preset"
     """The preset that the zone or its window names is in force."""
+    CURVE = "curve"
+    """The curve of the preset in force has moved its band."""
     NOBODY_THERE = "nobody_there"
     """A preset is in force because nothing has moved for a while."""
     WISHED = "wished"
@@ -34,6 +36,8 @@ class ReasonCode(StrEnum):
     """Energy is dear: the room is kept at the other end of its band."""
     WINDOW_MISSED = "window_missed"
     """A window had begun too long before anybody looked."""
+    WINDOW_SKIPPED = "window_skipped"
+    """A person does without this window, once."""
     OPENING_OPEN = "opening_open"
     """A window or door is open, or was a moment ago: heating and cooling pause."""
     OPENING_SUSPECTED = "opening_suspected"

@@ -51,6 +51,7 @@ OWNERS = {
         "manual_action_at",
         "hold_until",
         "hold_by",
+        "skipped",
         "wish",
         "switch",
         "pending_repeat",

@@ -317,6 +317,9 @@ def _decide_freely(
     return _decide_by_settings(zone, seen, now)
 
 
+_LEFT_OUT = frozenset({ReasonCode.WINDOW_MISSED, ReasonCode.WINDOW_SKIPPED})
+
+
 def _decide_overlaid(
     zone: ZoneSettings, seen: ZoneSnapshot, overlay: Overlay, now: datetime
 ) -> ZoneDecision:
@@ -338,8 +341,8 @@ def _decide_overlaid(
     code = decided.reasons[0].code
     reasons = (*overlay.reasons, pause) if pause else overlay.reasons
     if code not in _ACTS:
-        missed = [each for each in reasons if each.code is ReasonCode.WINDOW_MISSED]
-        return replace(decided, reasons=(*decided.reasons, *missed))
+        left_out = [each for each in reasons if each.code in _LEFT_OUT]
+        return replace(decided, reasons=(*decided.reasons, *left_out))
     begins = decided.action in _STARTS and not (
         state.compressor_running or state.uncertain
     )

@@ -19,6 +19,7 @@ from switchbot_automation.core.control.air import felt_kelvin
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.control.season import AUTO, season_of
 from switchbot_automation.core.control.warm_up import EARLIEST
+from switchbot_automation.core.curve import curve_kelvin
 from switchbot_automation.core.forecast import after_forecast
 from switchbot_automation.core.price import level_said, store_of, with_price
 from switchbot_automation.core.protect.safety import may_run
@@ -35,7 +36,7 @@ from switchbot_automation.core.state.around import (
 )
 from switchbot_automation.core.state.evidence import runs_since
 from switchbot_automation.core.state.said import believable
-from switchbot_automation.core.state.wishes import wish_in_force
+from switchbot_automation.core.state.wishes import asks_otherwise, wish_in_force
 from switchbot_automation.core.state.zone import (
     EMPTY,
     Learned,
@@ -55,7 +56,7 @@ from switchbot_automation.schedule.windows import (
 from switchbot_automation.settings.model import Overlay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -64,12 +65,18 @@ if TYPE_CHECKING:
     from switchbot_automation.core.state.meter import Reading
     from switchbot_automation.core.state.zone import (
         Sign,
+        SkippedWindow,
         Surroundings,
         Wish,
         ZoneState,
     )
     from switchbot_automation.schedule.windows import TimeWindow
-    from switchbot_automation.settings.model import Settings, ZoneSettings
+    from switchbot_automation.settings.model import (
+        Preset,
+        Profile,
+        Settings,
+        ZoneSettings,
+    )
 
 _TICK_SECONDS = 120
 # A room is kept from frost within this of where its heating begins.
@@ -86,10 +93,10 @@ def overlaid(
     Settings that were overlaid before are overlaid anew.
     """
     changed = {
-        name: zone_overlaid(zone, state, now)
+        name: zone_overlaid(zone, state_of(zone.lead or name), now)
         for name, zone in settings.zones.items()
         # What lies over a room lies over all its units.
-        if (state := state_of(zone.lead or name)).wish is not None
+        if asks_otherwise(state_of(zone.lead or name))
         or name in settings.overlaid
         # A wish that is over lies there still.
         or zone.overlay is not None
@@ -111,19 +118,19 @@ def zone_in_force(
 ) -> ZoneSettings:
     """Return one zone's settings as `in_force` gives them, without the others'."""
     zone = _in_season(settings.zones[name], state, now)
-    laid = state.wish is not None or name in settings.overlaid
+    laid = asks_otherwise(state) or name in settings.overlaid
     return zone_overlaid(zone, state, now) if laid else zone
 
 
 def zone_overlaid(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
     """Return a zone's settings as they are in force at an instant, aware UTC."""
     base = zone.overlay.base if zone.overlay else zone
-    around = state.surroundings or EMPTY
-    laid = _laid(base, around, state.wish, now)
+    laid = _laid(base, state, now)
     laid = _felt(laid, state)
-    laid = _looking_ahead(laid, base, around, state.wish, now)
+    laid = _looking_ahead(laid, base, state, now)
     if laid.price is None:
         return laid
+    around = state.surroundings or EMPTY
     return with_price(laid, around.price, now, store_of(laid, state))
 
 
@@ -151,12 +158,11 @@ def _felt(zone: ZoneSettings, state: ZoneState) -> ZoneSettings:
     )
 
 
-def _laid(
-    base: ZoneSettings, around: Surroundings, wish: Wish | None, now: datetime
-) -> ZoneSettings:
-    zone, told = base, _Told(now)
-    wish = _in_force(wish, base, told)
-    zone = _with_windows(base, around, told)
+def _laid(base: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
+    around, told = state.surroundings or EMPTY, _Told(now)
+    wish = _in_force(state.wish, base, told)
+    zone = _with_skipped(base, state.skipped, told)
+    zone = _with_windows(zone, around, told)
     zone = _with_preset(zone, around, wish, told)
     zone = _with_offsets(zone, around, told)
     zone = _with_wish(zone, wish, told)
@@ -313,6 +319,47 @@ def _with_windows(
     return replace(zone, time_windows=tuple(windows))
 
 
+def without_skipped(
+    zone: ZoneSettings, skipped: Sequence[SkippedWindow], now: datetime
+) -> ZoneSettings:
+    """Return a zone whose windows leave out what a person does without, while that lasts."""
+    return _with_skipped(zone, skipped, _Told(now))
+
+
+def _with_skipped(
+    zone: ZoneSettings, skipped: Sequence[SkippedWindow], told: _Told
+) -> ZoneSettings:
+    days: dict[int, set[date]] = {}
+    for each in skipped:
+        places = _places_of(each, zone) if told.now < each.ends else []
+        for place in places:
+            days.setdefault(place, set()).add(each.day)
+        if places:
+            told.changes(each.begins)
+            told.changes(each.ends)
+        if places and each.begins <= told.now:
+            detail = {"window": each.window, "day": each.day.isoformat()}
+            told.reasons.append(Reason(ReasonCode.WINDOW_SKIPPED, detail))
+    if not days:
+        return zone
+    windows = tuple(
+        replace(window, skipped=frozenset(days[place])) if place in days else window
+        for place, window in enumerate(zone.time_windows)
+    )
+    return replace(zone, time_windows=windows)
+
+
+def _places_of(skipped: SkippedWindow, zone: ZoneSettings) -> list[int]:
+    """Return which windows are meant: names are not unique, and edited it is another."""
+    day, found = skipped.day, []
+    for place, window in enumerate(zone.time_windows):
+        if window_name(window) == skipped.window and window.starts_on(day):
+            spans = spans_of(window, day, zone.timezone)
+            if spans and spans[0][0] == skipped.begins:
+                found.append(place)
+    return found
+
+
 # --- presets and offsets -----------------------------------------------------------
 
 
@@ -368,13 +415,51 @@ def _with_preset(
         return zone
     if code is not None:
         told.reasons.append(Reason(code, {"preset": name}))
+    began = wish.since if wish is not None and code is None else _opened(zone, told.now)
     return replace(
         zone,
-        winter=preset.winter,
-        summer=preset.summer,
+        winter=_curved(zone, preset, "winter", began, told),
+        summer=_curved(zone, preset, "summer", began, told),
         hysteresis_celsius=preset.hysteresis_celsius,
         fan_mode_during_window=preset.fan_mode_during_window,
     )
+
+
+def _curved(
+    zone: ZoneSettings,
+    preset: Preset,
+    season: str,
+    began: datetime | None,
+    told: _Told,
+) -> Profile | None:
+    """Return what a preset wants in a season just now, moved as its curve says."""
+    profile = preset.summer if season == "summer" else preset.winter
+    if profile is None or not preset.curve:
+        return profile
+    kelvin, changes = curve_kelvin(
+        preset.curve,
+        season,
+        began,
+        told.now,
+        zone.timezone,
+        step=0.5 if zone.half_degrees else 1.0,
+    )
+    if season == zone.mode:
+        told.changes(changes)
+    if kelvin and season == zone.mode:
+        detail = {"preset": preset.name, "kelvin": kelvin}
+        told.reasons.append(Reason(ReasonCode.CURVE, detail))
+    return profile.shifted(kelvin) if kelvin else profile
+
+
+def _opened(zone: ZoneSettings, now: datetime) -> datetime | None:
+    """Return when the window in force began, else the one the room is brought up for begins."""
+    windows, tz = zone.time_windows, zone.timezone
+    window = in_window(windows, now, tz)
+    day = day_in_force(window, now, tz) if window else None
+    if window is not None and day is not None:
+        return min(span[0] for span in spans_of(window, day, tz))
+    return next_start(windows, now, tz) if zone.optimum_start else None
 
 
 def _preset(
@@ -441,11 +526,7 @@ def _with_offsets(
 
 
 def _looking_ahead(
-    zone: ZoneSettings,
-    base: ZoneSettings,
-    around: Surroundings,
-    wish: Wish | None,
-    now: datetime,
+    zone: ZoneSettings, base: ZoneSettings, state: ZoneState, now: datetime
 ) -> ZoneSettings:
     """Say within a window what a later one wants, where that is more than this one.
 
@@ -453,7 +534,7 @@ def _looking_ahead(
     Not while nobody is there, or a window stands open: the hour ends neither.
     """
     windows, tz, aim = zone.time_windows, zone.timezone, aim_of(zone)
-    overlay = zone.overlay
+    overlay, wish = zone.overlay, state.wish
     if (
         overlay is None
         or aim is None
@@ -468,7 +549,7 @@ def _looking_ahead(
     if wish is not None:
         starts.add(wish.until if wish.until > now else None)
     for at in sorted(at for at in starts if at is not None and at - now <= EARLIEST):
-        then = _laid(base, around, wish, at)
+        then = _laid(base, state, at)
         wanted = aim_of(then)
         opened = in_window(then.time_windows, at, tz) is not None
         if opened and wanted is not None and wanted.near > aim.near:

@@ -107,6 +107,7 @@ from switchbot_automation.core.state.wishes import (
     held,
     is_late,
     late_repeat,
+    skipping_from,
     still_wished,
     wished,
     with_repeats,
@@ -217,6 +218,9 @@ def arrive(
             wishes = True
             if now >= state.wish.until:
                 state = wished(state, None)
+        if state.skipped:
+            wishes = True
+            state = skipping_from(state, now)
         if state is not before:
             states[name] = state
     changing = wishes or settings.changing

@@ -19,13 +19,15 @@ from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import Note
 from switchbot_automation.core.state.said import of_own_scale
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_automation.core.state.wishes import degrees
+from switchbot_automation.core.state.wishes import asks_otherwise, degrees
 from switchbot_automation.core.step import overall_outcome, with_commands
 from switchbot_automation.engine.act.wishes import (
     act_for_person,
     check_hold,
     end_of_hold,
     hold_for_person,
+    skip_for_person,
+    skip_no_window,
     wish_for_person,
 )
 from switchbot_automation.engine.assembly import assemble
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.state.zone import SkippedWindow
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.configure import SettingsChange
@@ -455,6 +458,7 @@ class AutomationEngine:
                     state.pending_manual,
                     state.wish,
                     state.switch,
+                    state.skipped,
                 )
                 for name, state in documents.states.items()
             ],
@@ -564,7 +568,8 @@ class AutomationEngine:
         the group's `changeover_gap_seconds`; its reason `GROUP_OTHERS_WAIT` names the
         zones that have to do without and until when at the latest: who waits as long
         as `max_wait_seconds` gets the unit back and the hold ends. `hold`: for how long, or until which instant, the automation leaves the
-        zone alone, or ``until_next_change`` of its windows, ``permanent``, ``none``;
+        zone alone, or ``until_next_change`` of its windows, ``until_end_of_day`` by the
+        zone's clock, ``permanent``, ``none``;
         None does what `manual_hold_seconds` says, without it until that change, at most
         a day. It outlives a restart, and ends early where what it kept is over: a command
         that failed holds nothing, nor one that waited an hour longer than it was told or
@@ -639,7 +644,7 @@ class AutomationEngine:
             self._parts.agenda.bring_forward()
 
     async def resume(self, zone: str) -> None:
-        """Let the automation look after a zone again; ends a quick-off and any hold.
+        """Let the automation look after a zone again; ends a quick-off and any wish.
 
         It does so too where the settings say that the automation is off, until they are
         changed; in settings that are in a file nothing is written. The next tick is due
@@ -654,6 +659,7 @@ class AutomationEngine:
             now = self._clock.now()
             found = await self._parts.preparation.zone(zone, now)
             hold_for_person(self._documents, found, None)
+            skip_no_window(self._documents, found)
             if not found.automation_enabled:
                 await self._documents.switch(found.lead or zone, now, on=True)
             await self._documents.save_wish(zone, self._parts.quota.to_document())
@@ -671,7 +677,7 @@ class AutomationEngine:
         `low` and `high` are the band in degrees Celsius, 10 to 35; with mode ``auto`` they
         are where heating and where cooling begins. The setpoint moves as far as the middle
         of the band. `until`: for how long, until which instant, ``until_next_change`` of
-        what the settings want (as None), or ``permanent``. It outlives a restart, ends
+        what the settings want (as None), ``until_end_of_day``, or ``permanent``. It outlives a restart, ends
         with the next wish, `act` or `hold`, and the next tick, due at once, keeps it.
 
         Raises UnknownZoneError; ValueError for a band or an end that cannot be, or a zone
@@ -691,6 +697,32 @@ class AutomationEngine:
         for `set_temperature`.
         """
         await self._wish(zone, until, preset=preset)
+
+    async def skip_next_window(self, zone: str) -> SkippedWindow:
+        """Do without the next time window of a zone, once; return which one.
+
+        That is the next one to begin: one that is in force goes on. It ends with the window
+        that is skipped, outlives a restart and every other wish, and is taken back by
+        `resume`. Asked again before the window begins it stays as it is, so a button may be
+        pressed twice. Where windows overlap, another one that is open then stays in force.
+
+        Raises UnknownZoneError; ValueError for a zone without windows that begin, or whose
+        automation is off; SettingsError when no usable settings were ever read.
+
+            skipped = await engine.skip_next_window("office")
+            print(skipped.window, skipped.day)  # 07:00-09:00 2026-01-13
+        """
+        async with AsyncExitStack() as stack:
+            with self._parts.observer.hurried():
+                await stack.enter_async_context(self._alone())
+            now = self._clock.now()
+            await self._parts.preparation.zone(zone, now)
+            settings = self._documents.life.settings
+            assert settings is not None  # noqa: S101 - the zone was found in them
+            skipped = skip_for_person(self._documents, settings.zones[zone], now)
+            await self._documents.save_wish(zone, self._parts.quota.to_document())
+            self._parts.agenda.bring_forward()
+            return skipped
 
     async def _wish(
         self, zone: str, until: timedelta | datetime | float | str | None, **what: Any
@@ -1015,7 +1047,7 @@ class AutomationEngine:
         if settings is None or zone not in settings.zones:
             raise UnknownZoneError(zone, settings.zones if settings else ())
         found = settings.zones[zone]
-        wishes = self._documents.states[zone].wish is not None
+        wishes = asks_otherwise(self._documents.states[found.lead or zone])
         if found.mode != AUTO and zone not in settings.overlaid and not wishes:
             return found
         alone = replace(settings, zones={zone: found})

@@ -62,6 +62,7 @@ _telling_of = attrgetter(
     "pending_manual",
     "intent",
     "wish",
+    "skipped",
 )
 # A document that lacks these means that they were unknown, whatever the rest suggests.
 _AS_WRITTEN = {

@@ -33,9 +33,10 @@ from switchbot_automation.upkeep.ledger import BATTERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime, tzinfo
+    from datetime import date, datetime, tzinfo
 
     from switchbot_automation.core.state.kept import News
+    from switchbot_automation.core.state.zone import SkippedWindow
     from switchbot_automation.explain.counterfactual import Counterfactual
     from switchbot_automation.upkeep.ledger import UpkeepNews
 
@@ -298,8 +299,19 @@ _DAYS = (
 )
 
 
-def weekday(local: datetime) -> str:
-    """Return the short name of an instant's day on its own clock."""
+def skipped_words(skipped: Iterable[SkippedWindow]) -> str:
+    """Return in words which windows people do without; empty for none."""
+    words = []
+    for each in skipped:
+        day = f"{weekday(each.day)} {each.day}"
+        words.append(
+            _("the window {window} of {day} is skipped", window=each.window, day=day)
+        )
+    return "; ".join(words)
+
+
+def weekday(local: date) -> str:
+    """Return the short name of a day, of an instant the one on its own clock."""
     return _(_DAYS[local.weekday()])
 
 
@@ -505,6 +517,10 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
         later("the preset {preset} is in force"),
         later("a preset is in force"),
     ),
+    ReasonCode.CURVE: (
+        later("the curve of the preset {preset} moves the band by {kelvin} K just now"),
+        later("the curve of a preset moves the band"),
+    ),
     ReasonCode.NOBODY_THERE: (
         later("nobody is there, so the preset {preset} is in force"),
         later("nobody is there"),
@@ -537,6 +553,10 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.WINDOW_MISSED: (
         later("the window {window} of {day} had begun before anybody looked"),
         later("a window had begun before anybody looked"),
+    ),
+    ReasonCode.WINDOW_SKIPPED: (
+        later("the window {window} of {day} is skipped"),
+        later("a window is skipped"),
     ),
     ReasonCode.OPENING_OPEN: (
         later("{device_id} is open, or was a moment ago, since {since}"),

@@ -24,7 +24,9 @@ BOOST_FOR: Final = timedelta(hours=1)
 
 _MOST_CHARACTERS: Final = 100
 _PRESSED: Final = "PRESS"
-_WORDS: Final = frozenset({"until_next_change", "permanent", "none"})
+_WORDS: Final = frozenset(
+    {"until_next_change", "until_end_of_day", "permanent", "none"}
+)
 _LOWEST, _HIGHEST = 10.0, 35.0
 
 
@@ -148,6 +150,10 @@ async def _hold(engine: AutomationEngine, zone: str, text: str) -> None:
         await engine.hold(zone, _minutes(text))
 
 
+async def _skip(engine: AutomationEngine, zone: str, _text: str) -> None:
+    await engine.skip_next_window(zone)
+
+
 async def _resume(engine: AutomationEngine, zone: str, _text: str) -> None:
     await engine.resume(zone)
 
@@ -164,6 +170,7 @@ _COMMANDS: Final[dict[str, Callable[[AutomationEngine, str, str], Awaitable[Any]
     "preset": _preset,
     "hold": _hold,
     "boost": _boost,
+    "skip_next_window": _skip,
     "resume": _resume,
     "refresh": _refresh,
 }

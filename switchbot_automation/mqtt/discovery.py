@@ -152,6 +152,7 @@ _BUTTONS: Final = (
     ("resume", "Resume", "mdi:play", "PRESS"),
     ("boost", "Boost", "mdi:rocket-launch", "PRESS"),
     ("hold", "Hold until the next change", "mdi:hand-back-left", "until_next_change"),
+    ("skip_next_window", "Skip the next hours", "mdi:skip-next", "PRESS"),
     ("refresh", "Read now", "mdi:refresh", "PRESS"),
 )
 
@@ -217,6 +218,7 @@ def state_of(zone: Mapping[str, Any]) -> dict[str, Any]:
         "preset": (wish and wish["preset"]) or _NO_PRESET,
         "wish_until": wish["until"] if wish else None,
         "hold_until": zone["hold_until"],
+        "skipped_windows": zone["skipped_windows"],
         "in_window": zone["in_window"] is not None,
         "assumed_power": zone["power"],
         "room": room["status"],

@@ -48,7 +48,8 @@ action            keys; each may have `continue_on_error`
                   after so long), `sensor_lost` (``off`` or ``keep``)
 ``scene``         `scene`: its name or id
 ``webhook``       `url` (https, public unless `allowed_hosts` names it)
-``hold``          `zone`, `for`: a duration, ``until_next_change permanent none``
+``hold``          `zone`, `for`: a duration, ``until_next_change until_end_of_day
+                  permanent none``
 ``delay``         `for`; or ``{"delay": "00:05:00"}``
 ``notify``        `message`, `title`: to the `notifiers` of the settings and the host's;
                   or `notifier` and its keys for a plug-in's

@@ -49,9 +49,10 @@ _SECOND = timedelta(seconds=1)
 _MIDNIGHT, _NOON = time(), time(12)
 _WEEKDAYS = frozenset(range(7))
 
-# A weekly window that falls into a skipped hour comes back a week later: two weeks
-# ahead, and the rest of the one we are in, hold every start and every end there is.
-_WEEKS_AHEAD = 3
+# A weekly window that falls into a skipped hour comes back a week later, and so does one
+# that a person skips: three weeks ahead, and the rest of the one we are in, hold every
+# start and every end there is.
+_WEEKS_AHEAD = 4
 # No zone changes its clock twice within this time.
 _PROBE_STEP = timedelta(hours=3)
 
@@ -93,8 +94,8 @@ class TimeWindow:
 
     `days`: 0 is Monday, 6 Sunday. `end` before `start` runs past midnight. It starts on
     no day before `first_day` and none after `last_day`, where they are given, and not on
-    `missed`, a day on which it came too late to be caught up with; `id` is what people
-    call it. With `span`, aware UTC, it is in force from its first instant to its second
+    `missed`, a day on which it came too late to be caught up with, nor on those `skipped`,
+    which a person does without; `id` is what people call it. With `span`, aware UTC, it is in force from its first instant to its second
     and never else. `preset` names the preset that is in force with it, "" for none.
     Raises `ValueError` for no days, days outside 0..6, times with a timezone,
     the same event of the sun at both ends, or a last day before the first.
@@ -110,6 +111,7 @@ class TimeWindow:
     policy: Policy = PLAIN
     missed: date | None = None
     span: tuple[datetime, datetime] | None = None
+    skipped: frozenset[date] = frozenset()
     by_clock: bool = field(init=False, repr=False, compare=False)
     """Whether the reading of the clock says all: no sun and no policy of its own."""
 
@@ -144,6 +146,7 @@ class TimeWindow:
             (self.first_day is not None and day < self.first_day)
             or (self.last_day is not None and day > self.last_day)
             or day == self.missed
+            or day in self.skipped
         )
 
 
@@ -415,6 +418,59 @@ def next_wish(
     """
     named = [each if each.preset else replace(each, preset=preset) for each in windows]
     return _next(named, now_utc, tz, _any_change)
+
+
+class Occurrence(NamedTuple):
+    """Once that a window is in force: `place` among its windows, the day that it starts on,
+    and from when to when, aware UTC. A clock change may leave a gap in between.
+    """
+
+    place: int
+    day: date
+    begins: datetime
+    ends: datetime
+
+
+def next_occurrence(
+    windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
+) -> Occurrence | None:
+    """Return what begins next after an instant, whatever else is in force then.
+
+    Of those that begin together the first counts, as it does in force. None where nothing
+    begins within three weeks, or of the first day of a window that has none before.
+    """
+    now, found = now_utc.astimezone(UTC), None
+    today = now.astimezone(tz).date()
+    for place, window in enumerate(windows):
+        first = max(today - _DAY, window.first_day or today - _DAY)
+        for days in range(7 * _WEEKS_AHEAD):
+            day = first + days * _DAY
+            spans = spans_of(window, day, tz) if window.starts_on(day) else ()
+            if not spans or spans[0][0] <= now:
+                continue
+            if found is None or spans[0][0] < found.begins:
+                found = Occurrence(place, day, spans[0][0], spans[-1][1])
+            break
+    return found
+
+
+def instant_on(day: date, clock: time, tz: tzinfo) -> datetime:
+    """Return when the clock of `tz` first reads a time on a day, in UTC.
+
+    Of a time that is skipped that is the instant of the change.
+    """
+    return _edge(clock, day, tz, PLAIN).first
+
+
+def end_of_day(now_utc: datetime, tz: tzinfo) -> datetime:
+    """Return when the day ends, in UTC, that the clock of `tz` reads at an instant.
+
+    Where the clock skips midnight that is the instant of the change; where it is set back
+    over midnight the first one that is still to come.
+    """
+    now = now_utc.astimezone(UTC)
+    over = _edge(_MIDNIGHT, now.astimezone(tz).date() + _DAY, tz, PLAIN)
+    return over.first if over.first > now else over.second
 
 
 class _Change(NamedTuple):

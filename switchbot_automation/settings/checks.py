@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,9 +22,10 @@ from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import time
 
     from switchbot_automation.model import PluginPart
-    from switchbot_automation.settings.model import EquipmentUnit, Settings
+    from switchbot_automation.settings.model import CurvePoint, EquipmentUnit, Settings
 
 
 CONTRARY_MODES: Final = {"winter": (2, "cools"), "summer": (5, "heats")}
@@ -102,6 +104,7 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
                     f"{mode} {does}, in {season}; leave it out or choose another",
                     ("presets", name, season, "ac_mode"),
                 )
+        yield from _curve_problems(name, preset.get("curve", ()))
     yield from _edge_problems(merged)
     yield from _air_problems(merged)
     yield from _price_problems(merged.get("price"))
@@ -113,6 +116,41 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
             f" {symbol()}: the room would never be heated to it",
             ("heat_ceiling_celsius",),
         )
+
+
+def _curve_problems(name: str, curve: Sequence[CurvePoint]) -> Iterator[Problem]:
+    """Check that the points of a curve follow each other, and name the one that does not."""
+    passed = 0.0
+    for place, (before, point) in enumerate(pairwise(curve), start=1):
+        path = ("presets", name, "curve", place)
+        if (before.at is None) is not (point.at is None):
+            yield Problem(
+                worded("all points of a curve have at, or all have after_minutes"), path
+            )
+            return
+        if before.at is None or point.at is None:
+            if point.after_minutes <= before.after_minutes:
+                yield Problem(
+                    worded("is not after the point before it"), (*path, "after_minutes")
+                )
+            continue
+        passed += (_minutes_of(point.at) - _minutes_of(before.at)) % _DAY_MINUTES
+        if point.at == before.at or passed >= _DAY_MINUTES:
+            yield Problem(
+                worded(
+                    "the points go round the clock more than once; {at:%H:%M} comes too late",
+                    at=point.at,
+                ),
+                (*path, "at"),
+            )
+            return
+
+
+def _minutes_of(clock: time) -> float:
+    return clock.hour * 60 + clock.minute + clock.second / 60
+
+
+_DAY_MINUTES = 24 * 60
 
 
 def _price_problems(price: Mapping[str, Any] | None) -> Iterator[Problem]:

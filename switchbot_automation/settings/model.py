@@ -27,7 +27,7 @@ from switchbot_automation.settings.table import DEFAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, time
     from zoneinfo import ZoneInfo
 
     from switchbot_automation.equipment.kind import EquipmentKind
@@ -111,15 +111,32 @@ class EquipmentUnit:
     least_off_seconds: int | None = None
 
 
+class CurvePoint(NamedTuple):
+    """By how much a preset's bands are moved at an instant, in kelvin, upwards.
+
+    `at` a time of the zone's clock, or `after_minutes` since the preset came into force.
+    """
+
+    at: time | None = None
+    after_minutes: float = 0.0
+    winter_kelvin: float = 0.0
+    summer_kelvin: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Settings by name, complete: a season without temperatures is None."""
+    """Settings by name, complete: a season without temperatures is None.
+
+    `curve` are the points between which its bands move; `quiet_fan`: the fan runs low.
+    """
 
     name: str
     winter: Profile | None
     summer: Profile | None
     hysteresis_celsius: float
     fan_mode_during_window: bool
+    curve: tuple[CurvePoint, ...] = ()
+    quiet_fan: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ from switchbot_automation.settings.checks import (
 from switchbot_automation.settings.findings import entering_errors
 from switchbot_automation.settings.model import (
     Air,
+    CurvePoint,
     EquipmentUnit,
     GroupSettings,
     Humidity,
@@ -174,6 +175,15 @@ def _window(value: dict[str, Any]) -> TimeWindow:
         ) from None
 
 
+def _curve_point(value: dict[str, Any]) -> CurvePoint:
+    """Make a point of a curve of its converted values."""
+    if ("at" not in value) is ("after_minutes" not in value):
+        raise vol.Invalid(worded("expected either at or after_minutes"))
+    if not value.keys() & {"winter_kelvin", "summer_kelvin"}:
+        raise vol.Invalid(worded("expected winter_kelvin, summer_kelvin or both"))
+    return CurvePoint(**value)
+
+
 def _offset(value: dict[str, Any]) -> OffsetInput:
     """Make an offset of its converted values."""
     return OffsetInput(**value)
@@ -302,7 +312,8 @@ def _timezone(_spec: SettingSpec, value: object) -> ZoneInfo:
 
 
 def _edge(spec: SettingSpec, value: object) -> time | SunTime:
-    if isinstance(value, str) and value.startswith((SUNRISE, SUNSET)):
+    by_sun = spec.bounds is not None
+    if by_sun and isinstance(value, str) and value.startswith((SUNRISE, SUNSET)):
         return _sun_time(spec, value)
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
@@ -625,6 +636,7 @@ _MAKERS = {
     "sensors": _sensor,
     "equipment": _unit,
     "offsets": _offset,
+    "curve": _curve_point,
     "windows": _price_window,
 }
 
@@ -1188,6 +1200,8 @@ def _preset(name: str, given: Mapping[str, Any], values: Mapping[str, Any]) -> P
         seasons["summer"],
         given.get("hysteresis_celsius", values["hysteresis_celsius"]),
         given.get("fan_mode_during_window", values["fan_mode_during_window"]),
+        given.get("curve", ()),
+        given.get("quiet_fan", False),
     )
 
 

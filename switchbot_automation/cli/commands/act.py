@@ -29,8 +29,10 @@ from switchbot_automation.engine.act.wishes import (
     RESUME,
     SET_PRESET_MODE,
     SET_TEMPERATURE,
+    SKIP_NEXT_WINDOW,
 )
 from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.explain.words import skipped_words
 from switchbot_automation.instants import FOR_EVER, parse_instant, stored_hold
 from switchbot_automation.languages import error_words
 from switchbot_automation.languages import translated as _
@@ -82,6 +84,8 @@ def act(  # noqa: PLR0917  # click passes every one by name
       switchbot-automation act living off --hold 2h
       switchbot-automation act living set_temperature 21 22.5 --hold 18:30
       switchbot-automation act living set_preset_mode eco
+      switchbot-automation act living off --hold until_end_of_day
+      switchbot-automation act living skip_next_window
       switchbot-automation act living resume
 
     The exit code is 1 when a command did not go out.
@@ -135,6 +139,19 @@ async def _done(
         await engine.hold(room, "permanent" if until is None else until)
     elif action == RESUME:
         await engine.resume(room)
+    elif action == SKIP_NEXT_WINDOW:
+        if hold is not None:
+            raise Misuse(
+                _("{action} ends with the window; leave --hold out", action=action)
+            )
+        skipped = await engine.skip_next_window(room)
+        return {
+            "zone": room,
+            "action": action,
+            "status": CommandStatus.ACCEPTED,
+            "skipped": skipped.to_document(),
+            "reasons": [skipped_words([skipped])],
+        }, None
     else:
         command = await engine.act(room, action, until)
         blocked = command.blocked_until
@@ -158,6 +175,8 @@ async def _done(
 
 
 def _told(answer: dict[str, Any], command: Command | None) -> str:
+    if answer["action"] == SKIP_NEXT_WINDOW:
+        return f"{answer['zone']}: {'; '.join(answer['reasons'])}"
     if command is not None:
         said = sentence(command)
         return "; ".join([said, *answer["reasons"]]) if answer["reasons"] else said

@@ -32,6 +32,7 @@ from switchbot_automation.engine.tell.health import price_as_json, room_as_json
 from switchbot_automation.explain.words import (
     STATUS_WORDS,
     reason_words,
+    skipped_words,
     told_words,
     weekday,
     word_of,
@@ -121,6 +122,7 @@ class RoomRow:
         self._enabled = zone.automation_enabled
         self._state = state
         self._unreadable = sorted(unreadable_instants(document))
+        self._skipped = [each for each in state.skipped if now < each.ends]
         self._stale = is_stale(zone, state, now)
         self._room = room_as_json(room_health(zone, state, now))
         self._doubts = doubts_of_meters(zone, state)
@@ -153,6 +155,7 @@ class RoomRow:
             "last_action": state.last_action,
             "last_action_at": _instant(state.last_action_at),
             "hold_until": _instant(state.hold_until),
+            "skipped_windows": [each.to_document() for each in self._skipped],
             "room": self._room,
             "price": self._price,
             "unreadable": self._unreadable,
@@ -182,6 +185,8 @@ class RoomRow:
                 if state.hold_until == FOR_EVER
                 else _(", held until {until}", until=until)
             )
+        if self._skipped:
+            automation += f"; {skipped_words(self._skipped)}"
         if self._paused is not None:
             automation += _(", paused since {since}", since=_clock(self._paused[0]))
         automation += self._priced()

@@ -1,7 +1,7 @@
 """What is wished of a zone and still open: holds, wishes, waiting commands, repeats, intents.
 
 Pure. The only writer of `manual_action_at`, `hold_until`, `hold_by`, `wish`, `switch`,
-`pending_repeat`, `pending_manual` and `intent`.
+`skipped`, `pending_repeat`, `pending_manual` and `intent`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ from switchbot_automation.model import COLDEST, WARMEST, Action, CommandStatus
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from switchbot_automation.core.state.zone import Switch, Wish, ZoneState
+    from switchbot_automation.core.state.zone import (
+        SkippedWindow,
+        Switch,
+        Wish,
+        ZoneState,
+    )
     from switchbot_automation.settings.model import ZoneSettings
 
-Asked: TypeAlias = "tuple[datetime | None, str | None, PendingManual | None, Wish | None, Switch | None]"
-"""A hold, whose it is, what waits, the wish, and what a button said."""
+Asked: TypeAlias = "tuple[datetime | None, str | None, PendingManual | None, Wish | None, Switch | None, tuple[SkippedWindow, ...]]"
+"""A hold, whose it is, what waits, the wish, what a button said, the windows skipped."""
 
 # For so long after the instant a person was told the wish is still theirs.
 _WISH_LASTS = timedelta(hours=1)
@@ -54,6 +59,19 @@ def wished(state: ZoneState, wish: Wish | None) -> ZoneState:
     return state if wish == state.wish else state._replace(wish=wish)
 
 
+def skipping(state: ZoneState, window: SkippedWindow) -> ZoneState:
+    """Return the state with one more window that a person does without, once."""
+    if window in state.skipped:
+        return state
+    return state._replace(skipped=(*state.skipped, window))
+
+
+def skipping_from(state: ZoneState, now: datetime | None) -> ZoneState:
+    """Return the state without the skipped windows that are over; None: without any."""
+    left = tuple(each for each in state.skipped if now is not None and now < each.ends)
+    return state if left == state.skipped else state._replace(skipped=left)
+
+
 def switched(state: ZoneState, switch: Switch | None) -> ZoneState:
     """Return the state with what a button said of the automation; None: nothing does."""
     return state if switch == state.switch else state._replace(switch=switch)
@@ -63,6 +81,11 @@ def wish_in_force(state: ZoneState, now: datetime) -> Wish | None:
     """Return what a person wants of a zone at an instant, aware UTC; None for nothing."""
     wish = state.wish
     return wish if wish is not None and wish.since <= now < wish.until else None
+
+
+def asks_otherwise(state: ZoneState) -> bool:
+    """Return whether a person asked for a time what the settings do not say."""
+    return state.wish is not None or bool(state.skipped)
 
 
 def degrees(value: float) -> float:
@@ -183,14 +206,20 @@ def asked_of(state: ZoneState) -> Asked:
         state.pending_manual,
         state.wish,
         state.switch,
+        state.skipped,
     )
 
 
 def with_asked(state: ZoneState, asked: Asked) -> ZoneState:
     """Return the state with what was asked, as another one has it."""
-    until, by, waits, wish, switch = asked
+    until, by, waits, wish, switch, skipped = asked
     return state._replace(
-        hold_until=until, hold_by=by, pending_manual=waits, wish=wish, switch=switch
+        hold_until=until,
+        hold_by=by,
+        pending_manual=waits,
+        wish=wish,
+        switch=switch,
+        skipped=skipped,
     )
 
 

@@ -1491,6 +1491,49 @@ class Wish(NamedTuple):
         return cls(since, until, preset, winter, summer, text(value.get("by")))
 
 
+class SkippedWindow(NamedTuple):
+    """An occurrence of a time window that a person does without.
+
+    `window` is its name, `day` the day that it starts on by the zone's clock; it would be in
+    force from `begins` to `ends`, aware UTC, and with that instant the wish is over.
+    """
+
+    window: str
+    day: date
+    begins: datetime
+    ends: datetime
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        return {
+            "window": self.window,
+            "day": self.day.isoformat(),
+            "begins": encode_instant(self.begins),
+            "ends": encode_instant(self.ends),
+        }
+
+
+def _skipped_windows(value: Any) -> tuple[SkippedWindow, ...] | None:
+    """Read those of a document, however damaged; None where there are none."""
+    found = []
+    for each in value if isinstance(value, list) else ():
+        if not isinstance(each, dict):
+            continue
+        name, written = text(each.get("window")), text(each.get("day"))
+        begins, ends = instant(each.get("begins")), instant(each.get("ends"))
+        try:
+            day = date.fromisoformat(written or "")
+        except ValueError:
+            continue
+        if name and begins is not None and ends is not None and begins < ends:
+            found.append(SkippedWindow(name, day, begins, ends))
+    return tuple(found) or None
+
+
+def _skipped_as_documents(skipped: tuple[SkippedWindow, ...]) -> list[dict[str, Any]]:
+    return [each.to_document() for each in skipped]
+
+
 class Switch(NamedTuple):
     """A button's word on a zone's automation, over what the settings say of it.
 
@@ -1565,7 +1608,8 @@ class ZoneState(NamedTuple):
     `evidence` is what shows what the unit does, `keeping` whether the room is kept.
     `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
     last asked, whatever came of it. `wish` is what a person wants for a time,
-    `switch` what a button said of the automation.
+    `skipped` the windows that they do without, `switch` what a button said of the
+    automation.
     `meters_seen` is what is kept of each meter where the
     zone has several.
     """
@@ -1615,6 +1659,7 @@ class ZoneState(NamedTuple):
     wish: Wish | None = None
     switch: Switch | None = None
     guarding: ReasonCode | None = None
+    skipped: tuple[SkippedWindow, ...] = ()
 
     @property
     def asked_at(self) -> datetime | None:
@@ -1782,6 +1827,7 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("wish", Wish.from_document, Wish.to_document),
     ("automation_switch", Switch.from_document, Switch.to_document),
     ("guarding", partial(enum, ReasonCode), str),
+    ("skipped_windows", _skipped_windows, _skipped_as_documents),
 )
 _UNKNOWN = ZoneState()
 _INDEXES = range(len(_DOCUMENT))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
+from switchbot_automation.core.overlay import window_name, without_skipped
 from switchbot_automation.core.protect.gate import person_wait
 from switchbot_automation.core.protect.groups import turn_of_person
 from switchbot_automation.core.requests import Order
@@ -13,12 +14,14 @@ from switchbot_automation.core.state.unit import season_action
 from switchbot_automation.core.state.wishes import (
     after_wish,
     bands_wished,
+    skipping,
+    skipping_from,
     unheld,
     wish_waits,
     wished,
     wished_anew,
 )
-from switchbot_automation.core.state.zone import Wish
+from switchbot_automation.core.state.zone import SkippedWindow, Wish
 from switchbot_automation.core.step import not_yet
 from switchbot_automation.instants import FOR_EVER, LATEST, checked_instant
 from switchbot_automation.languages import translated as _
@@ -32,7 +35,7 @@ from switchbot_automation.model import (
     Reason,
     ReasonCode,
 )
-from switchbot_automation.schedule.windows import next_wish
+from switchbot_automation.schedule.windows import end_of_day, next_occurrence, next_wish
 
 if TYPE_CHECKING:
     from switchbot_automation.engine.act.commander import Commander
@@ -167,13 +170,7 @@ def wish_for_person(
     `zone` is as its settings say; `until` is as `end_of_hold` takes it, None for the next
     change of what is wanted. Raises ValueError with what to change.
     """
-    if not zone.automation_enabled:
-        raise ValueError(
-            _(
-                "the automation of zone {zone} is off; switch it on, or say on or off",
-                zone=zone.name,
-            )
-        )
+    _check_automated(zone)
     if preset is not None and preset not in zone.presets:
         known = ", ".join(zone.presets) or _("none")
         raise ValueError(
@@ -184,7 +181,10 @@ def wish_for_person(
                 known=known,
             )
         )
-    end = end_of_hold("until_next_change" if until is None else until, zone, now)
+    # What is wanted of a room is wanted of all its units.
+    states, room = documents.states, zone.lead or zone.name
+    as_skipped = without_skipped(zone, states[room].skipped, now)
+    end = end_of_hold(UNTIL_NEXT_CHANGE if until is None else until, as_skipped, now)
     if end is None:
         raise ValueError(
             worded("until when: expected a duration, an instant or permanent")
@@ -197,10 +197,51 @@ def wish_for_person(
         winter=bands.get("winter"),
         summer=bands.get("summer"),
     )
-    # What is wanted of a room is wanted of all its units.
-    states, room = documents.states, zone.lead or zone.name
     states[room] = wished(states[room], wish)
     return wish
+
+
+def skip_for_person(
+    documents: Documents, zone: ZoneSettings, now: datetime
+) -> SkippedWindow:
+    """Keep in the state that the next window to begin is done without, and return it.
+
+    `zone` is as its settings say. Raises ValueError with what to change.
+    """
+    _check_automated(zone)
+    if not zone.time_windows:
+        raise ValueError(
+            worded(
+                "zone {zone} has no time windows to skip; to leave it alone say hold",
+                zone=zone.name,
+            )
+        )
+    found = next_occurrence(zone.time_windows, now, zone.timezone)
+    if found is None:
+        raise ValueError(
+            worded("no time window of zone {zone} begins any more", zone=zone.name)
+        )
+    name = window_name(zone.time_windows[found.place])
+    skipped = SkippedWindow(name, found.day, found.begins, found.ends)
+    states, room = documents.states, zone.lead or zone.name
+    states[room] = skipping(states[room], skipped)
+    return skipped
+
+
+def skip_no_window(documents: Documents, zone: ZoneSettings) -> None:
+    """Let every window of a zone take force again, also one that would be open now."""
+    states, room = documents.states, zone.lead or zone.name
+    states[room] = skipping_from(states[room], None)
+
+
+def _check_automated(zone: ZoneSettings) -> None:
+    if not zone.automation_enabled:
+        raise ValueError(
+            _(
+                "the automation of zone {zone} is off; switch it on, or say on or off",
+                zone=zone.name,
+            )
+        )
 
 
 _ACTIONS = {
@@ -216,12 +257,13 @@ _LONGEST_USUAL = timedelta(days=1)
 _LONGEST_SECONDS = 3660 * 86400.0
 _SHORTEST_SECONDS = timedelta.resolution.total_seconds()
 
-HOLDS = ("none", "until_next_change", "permanent")
-HOLD, RESUME = "hold", "resume"
+UNTIL_NEXT_CHANGE, UNTIL_END_OF_DAY = "until_next_change", "until_end_of_day"
+HOLDS = ("none", UNTIL_NEXT_CHANGE, UNTIL_END_OF_DAY, "permanent")
+HOLD, RESUME, SKIP_NEXT_WINDOW = "hold", "resume", "skip_next_window"
 SET_TEMPERATURE, SET_PRESET_MODE = "set_temperature", "set_preset_mode"
 ASKED_BY_PEOPLE = (
     *(each.value for each in ManualAction),
-    *(HOLD, RESUME, SET_TEMPERATURE, SET_PRESET_MODE),
+    *(HOLD, RESUME, SET_TEMPERATURE, SET_PRESET_MODE, SKIP_NEXT_WINDOW),
 )
 """What page and command line take for a room: the actions, and the wishes beside them."""
 
@@ -252,14 +294,17 @@ def end_of_hold(
     """Return until when a person's command holds, None for no hold.
 
     `hold`: for how long (a number is seconds), until which instant, ``until_next_change`` of
-    what the zone's windows want, ``permanent``, ``none``; None is what the setting `manual_hold_seconds`
+    what the zone's windows want, ``until_end_of_day`` of the zone's clock, ``permanent``,
+    ``none``; None is what the setting `manual_hold_seconds`
     says, without it until the next change, at most a day. Raises ValueError for an
     instant that is past, out of any range or without a timezone, and for a duration
     that is not positive or longer than ten years.
     """
     if hold is None:
         return _usual_end(zone, now)
-    if hold == "until_next_change":
+    if hold == UNTIL_END_OF_DAY:
+        return end_of_day(now, zone.timezone)
+    if hold == UNTIL_NEXT_CHANGE:
         change = _next_change(zone, now)
         # Later than any instant that is kept, it is as good as never.
         return FOR_EVER if change is None or change > LATEST else change

@@ -29,7 +29,7 @@ from switchbot_automation.core.state.said import (
     said_by_event,
     unit_told,
 )
-from switchbot_automation.core.state.wishes import wish_in_force
+from switchbot_automation.core.state.wishes import asks_otherwise, wish_in_force
 from switchbot_automation.model import PLUGIN_PREFIX, Power
 from switchbot_automation.schedule.windows import in_window
 
@@ -338,7 +338,7 @@ class Pushes:
         before = state.last_temperature
         if before is None or state.last_temperature_stale:
             return True
-        if settings.changing or state.wish is not None:
+        if settings.changing or asks_otherwise(state):
             zone = zone_in_force(settings, zone.name, state, now)
         edges = edges_of(zone)
         if edges is None:

@@ -178,6 +178,9 @@ def _zone(
         "last_action_at": instant_or_none(state.last_action_at),
         "hold_until": instant_or_none(state.hold_until) if held else None,
         "wish": _wish(state, now),
+        "skipped_windows": [
+            each.to_document() for each in state.skipped if now < each.ends
+        ],
         "presets": list(zone.presets),
         "waiting": (
             {

@@ -177,7 +177,7 @@ def hold(value: object) -> timedelta | str:
         ) from exc
 
 
-_HOLDS = ("until_next_change", "permanent", "none")
+_HOLDS = ("until_next_change", "until_end_of_day", "permanent", "none")
 
 
 def clock_time(value: object) -> time:

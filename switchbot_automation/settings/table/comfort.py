@@ -87,6 +87,37 @@ COMFORT: tuple[SettingSpec, ...] = (
         "In place of `fan_mode_during_window`.",
     ),
     SettingSpec(
+        "presets{}.curve",
+        Kind.SECTIONS,
+        "Points between which the preset's bands and setpoints move in a straight line, in"
+        " steps of a degree, of half a one with `half_degrees`; as through a night.",
+        bounds=(1, 48),
+        unit="entries",
+    ),
+    SettingSpec(
+        "presets{}.curve[].at",
+        Kind.EDGE,
+        "When, on the clock of `timezone`; the points go round it once at most.",
+    ),
+    SettingSpec(
+        "presets{}.curve[].after_minutes",
+        Kind.NUMBER,
+        "When, since the preset came into force with its window or a person's wish; in"
+        " place of `at`.",
+        bounds=(0, 2880),
+        unit="min",
+    ),
+    *(
+        SettingSpec(
+            f"presets{{}}.curve[].{season}_kelvin",
+            Kind.NUMBER,
+            f"By how much `{season}` is moved then; up where positive, 0 without it.",
+            bounds=(-15, 15),
+            unit="K",
+        )
+        for season in ("winter", "summer")
+    ),
+    SettingSpec(
         "preset",
         Kind.NAME,
         "The preset in force where nothing else chooses one; empty for none.",

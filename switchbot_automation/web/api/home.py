@@ -12,6 +12,7 @@ from switchbot_automation.engine.act.wishes import (
     RESUME,
     SET_PRESET_MODE,
     SET_TEMPERATURE,
+    SKIP_NEXT_WINDOW,
 )
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.languages import reworded, spoken, worded
@@ -102,6 +103,12 @@ async def act(request: web.Request) -> web.Response:
             ),
         )
     hold = _hold(body.get("hold"))
+    if action == SKIP_NEXT_WINDOW and hold is not None:
+        raise RequestRefusedError(
+            422,
+            "hold",
+            worded("{action} ends with the window; leave hold out", action=action),
+        )
     zone = site.engine.zone_in_force(name)
     try:
         if action == SET_TEMPERATURE:
@@ -113,11 +120,13 @@ async def act(request: web.Request) -> web.Response:
             await site.engine.hold(name, "permanent" if hold is None else hold)
         elif action == RESUME:
             await site.engine.resume(name)
+        elif action == SKIP_NEXT_WINDOW:
+            await site.engine.skip_next_window(name)
         else:
             command = await site.engine.act(name, action, hold)
             return as_json(command_as_json(command, zone.timezone))
     except ValueError as error:
-        what = "hold" if not takes else "wish"
+        what = "wish" if takes or action == SKIP_NEXT_WINDOW else "hold"
         raise RequestRefusedError(422, what, reworded(error)) from error
     after = site.engine.zone_overview(name)
     return as_json(
@@ -127,6 +136,7 @@ async def act(request: web.Request) -> web.Response:
             "status": "accepted",
             "hold_until": after["hold_until"],
             "wish": after["wish"],
+            "skipped_windows": after["skipped_windows"],
         }
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from switchbot_automation.core.state.kept import STATUSES
-from switchbot_automation.engine.act.wishes import ASKED_BY_PEOPLE
+from switchbot_automation.engine.act.wishes import ASKED_BY_PEOPLE, HOLDS
 from switchbot_automation.engine.tell.health import PRICE_LEVELS
 from switchbot_automation.languages import LANGUAGES
 from switchbot_automation.units import UNITS
@@ -95,6 +95,12 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         id=_TEXT,
         preset=_TEXT,
     ),
+    "SkippedWindow": _object(
+        window=_TEXT,
+        day={"type": "string", "format": "date"},
+        begins=_INSTANT,
+        ends=_INSTANT,
+    ),
     "Zone": _object(
         name=_TEXT,
         timezone=_TEXT,
@@ -125,6 +131,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         last_action_at=_maybe(_INSTANT),
         hold_until=_maybe(_INSTANT),
         wish=_maybe({"type": "object"}),
+        skipped_windows=_list(_ref("SkippedWindow")),
         presets=_list(_TEXT),
         waiting=_maybe({"type": "object"}),
         outcome=_maybe(_TEXT),
@@ -277,7 +284,8 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                 "description": "`quick_off` also switches the automation off until "
                 "`resume`, and writes nothing into settings that are a file; `hold` "
                 "leaves the unit as it is; `set_temperature` and `set_preset_mode` "
-                "say what is kept for a time; `resume` ends all of these.",
+                "say what is kept for a time; `skip_next_window` does without "
+                "the next window to begin, once; `resume` ends all of these.",
             },
             "low": {
                 "type": "number",
@@ -295,7 +303,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                 "anyOf": [
                     {"type": "number", "exclusiveMinimum": 0},
                     _INSTANT,
-                    {"enum": ["none", "until_next_change", "permanent"]},
+                    {"enum": list(HOLDS)},
                     {"type": "null"},
                 ],
             },

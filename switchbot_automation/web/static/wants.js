@@ -1,5 +1,5 @@
 // What a person wants of a room: other temperatures or a preset, for a time or for good.
-import { _ } from "./language.js";
+import { _, language } from "./language.js";
 import { change } from "./settings.js";
 import { fromCelsius } from "./unit.js";
 import { dayAndClock, degrees, number, plain, titleOf } from "./words.js";
@@ -25,6 +25,12 @@ export function wishWords(zone) {
   const until = wish.until.startsWith("9999-") ? _("you resume") : dayAndClock(wish.until, timezone);
   if (wish.rule) return _("Rule {rule} wants {what} until {until}.", { rule: wish.rule, what, until });
   return _("You want {what} until {until}.", { what, until });
+}
+
+// The day is one of the room's own calendar, whatever the clock here reads.
+export function skippedWords({ window, day }) {
+  const weekday = new Date(`${day}T12:00Z`).toLocaleDateString(language, { weekday: "long", timeZone: "UTC" });
+  return _("The window {window} of {day} is skipped.", { window: plain(window), day: weekday });
 }
 
 // What comes of a band at the temperature that was read last; nothing where that is unsure.
@@ -90,7 +96,9 @@ export function wayBack(zone) {
       : { action: "set_temperature", ...zone.wanted, hold };
   }
   if (zone.hold_until) return { action: "hold", hold: zone.hold_until.startsWith("9999-") ? "permanent" : zone.hold_until };
-  return zone.enabled ? { action: "resume" } : null;
+  if (!zone.enabled) return null;
+  // To resume would also bring back a window that is skipped.
+  return zone.skipped_windows.length ? { action: "hold", hold: "none" } : { action: "resume" };
 }
 
 // --- the dialog: a band by two handles, a preset, and until when -----------------------

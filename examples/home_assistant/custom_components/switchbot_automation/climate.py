@@ -32,7 +32,7 @@ from . import HomeEntry, services
 from .const import DOMAIN, HIGHEST, LOWEST
 from .entity import ZoneEntity, add_for_zones
 from .home import Home, moved_by
-from .services import PERMANENT, UNTIL_NEXT_CHANGE
+from .services import PERMANENT, UNTIL_END_OF_DAY, UNTIL_NEXT_CHANGE
 
 _MODES = {
     "winter": HVACMode.HEAT,
@@ -132,6 +132,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
             "assumed_power": shown.get("power"),
             "uncertain": shown.get("uncertain"),
             "hold_until": shown.get("hold_until"),
+            "skipped_windows": shown.get("skipped_windows", []),
             "in_window": shown.get("in_window") is not None,
             "reasons": [reason["text"] for reason in shown.get("reasons", ())],
         }
@@ -196,11 +197,14 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         duration: timedelta | None = None,
         until: datetime | None = None,
         until_next_change: bool = False,
+        until_end_of_day: bool = False,
         permanent: bool = False,
         **temperatures: float,
     ) -> None:
         """The action `set_temperature`: as the climate's own, and for how long."""
-        end = _end(duration, until, permanent=permanent)
+        end = _end(
+            duration, until, until_end_of_day=until_end_of_day, permanent=permanent
+        )
         await self.async_set_temperature(**temperatures, until=end)
 
     async def do_set_preset(
@@ -209,13 +213,16 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         duration: timedelta | None = None,
         until: datetime | None = None,
         until_next_change: bool = False,
+        until_end_of_day: bool = False,
         permanent: bool = False,
     ) -> None:
         """The action `set_preset`: a preset, and for how long."""
         if preset_mode == PRESET_NONE:
             await self.async_set_preset_mode(preset_mode)
             return
-        end = _end(duration, until, permanent=permanent)
+        end = _end(
+            duration, until, until_end_of_day=until_end_of_day, permanent=permanent
+        )
         await self._ask(self.coordinator.preset(self.zone, preset_mode, end))
 
     async def do_boost(self, kelvin: float, duration: timedelta) -> None:
@@ -228,6 +235,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         duration: timedelta | None = None,
         until: datetime | None = None,
         until_next_change: bool = False,
+        until_end_of_day: bool = False,
         release: bool = False,
     ) -> dict[str, Any]:
         """The action `hold`; its answer says how far an action came.
@@ -238,6 +246,8 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         how_long: timedelta | datetime | str | None = duration
         if release:
             how_long = "none"
+        elif until_end_of_day:
+            how_long = UNTIL_END_OF_DAY
         elif until is not None:
             how_long = _with_offset(until)
         elif duration is None and (until_next_change or action is None):
@@ -260,6 +270,14 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
                 None,
             ),
         }
+
+    async def do_skip_next_window(self) -> None:
+        """The action `skip_next_window`: do without the next hours, once."""
+        await self._ask(self.coordinator.engine.skip_next_window(self.zone))
+
+    async def do_resume(self) -> None:
+        """The action `resume`: look after the room again, as its settings say."""
+        await self._ask(self.coordinator.engine.resume(self.zone))
 
     async def do_explain(self, at: datetime | None = None) -> dict[str, Any]:
         """The action `explain`; a time without an offset is Home Assistant's."""
@@ -289,9 +307,15 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
 
 
 def _end(
-    duration: timedelta | None, until: datetime | None, *, permanent: bool
+    duration: timedelta | None,
+    until: datetime | None,
+    *,
+    until_end_of_day: bool,
+    permanent: bool,
 ) -> timedelta | datetime | str:
     """Return the end of a wish as the engine takes it."""
+    if until_end_of_day:
+        return UNTIL_END_OF_DAY
     if permanent:
         return PERMANENT
     if until is not None:

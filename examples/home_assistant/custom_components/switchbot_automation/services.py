@@ -25,6 +25,7 @@ from homeassistant.helpers.entity_platform import EntityPlatform
 from .const import DOMAIN
 
 UNTIL_NEXT_CHANGE = "until_next_change"
+UNTIL_END_OF_DAY = "until_end_of_day"
 PERMANENT = "permanent"
 
 _CELSIUS = vol.All(vol.Coerce(float), vol.Range(10, 35))
@@ -32,6 +33,7 @@ _HOW_LONG = {
     vol.Exclusive("duration", "how_long"): cv.positive_time_period,
     vol.Exclusive("until", "how_long"): cv.datetime,
     vol.Exclusive(UNTIL_NEXT_CHANGE, "how_long"): cv.boolean,
+    vol.Exclusive(UNTIL_END_OF_DAY, "how_long"): cv.boolean,
     vol.Exclusive(PERMANENT, "how_long"): cv.boolean,
 }
 _OPTIONAL, _ONLY, _NONE = (
@@ -66,10 +68,13 @@ ACTIONS: dict[str, tuple[dict[Any, Any], SupportsResponse]] = {
             vol.Exclusive("duration", "how_long"): cv.positive_time_period,
             vol.Exclusive("until", "how_long"): cv.datetime,
             vol.Exclusive(UNTIL_NEXT_CHANGE, "how_long"): cv.boolean,
+            vol.Exclusive(UNTIL_END_OF_DAY, "how_long"): cv.boolean,
             vol.Exclusive("release", "how_long"): cv.boolean,
         },
         _OPTIONAL,
     ),
+    "skip_next_window": ({}, _NONE),
+    "resume": ({}, _NONE),
     "explain": ({vol.Optional("at"): cv.datetime}, _ONLY),
 }
 """By name, which is that of the entity's method behind `do_`."""

@@ -1,0 +1,109 @@
+"""A preset whose temperatures move through the night."""
+
+from datetime import timedelta
+
+import pytest
+
+from switchbot_automation.settings.read import check_settings, parse_settings
+
+EVERY_DAY = list(range(7))
+
+
+def night(*points, key="after_minutes", **more):
+    curve = [{key: when, "winter_kelvin": kelvin} for when, kelvin in points]
+    return {"presets": {"sleep": {"curve": curve}}, **more}
+
+
+async def test_a_running_unit_is_told_as_often_as_the_curve_has_steps(flat):
+    flat.configure(**night((0, 0.0), (240, -3.0)))
+    flat.reads(17.0)
+    await flat.engine.set_preset_mode("default", "sleep", timedelta(hours=6))
+    await flat.tick()
+    # It warms, and stays within what the curve wants.
+    for half_hours in range(14):
+        await flat.live(1800)
+        flat.reads(17.0 + 0.1 * half_hours)
+    told = [word.split()[1].split(",")[0] for _at, word in flat.cloud.sent]
+    assert told == ["24", "23", "22", "21", "24"]
+
+
+async def test_it_says_why_and_when_it_moves_next(flat):
+    flat.configure(**night((0, 0.0), (240, -4.0)))
+    await flat.engine.set_preset_mode("default", "sleep", timedelta(hours=6))
+    await flat.tick(19.0)
+    await flat.live(40 * 60)
+    shown = flat.engine.zone_overview("default")
+    assert shown["band"]["low"] == 19.0
+    assert "the curve of the preset sleep moves the band by -1.0 K just now" in [
+        each["text"] for each in shown["reasons"]
+    ]
+
+
+async def test_after_a_restart_it_is_where_it_would_have_been(flat):
+    flat.configure(**night((0, 0.0), (240, -4.0)))
+    await flat.engine.set_preset_mode("default", "sleep", timedelta(hours=6))
+    await flat.tick(19.0)
+    flat.clock.advance(2 * 3600)
+    flat.started()
+    await flat.tick()
+    assert flat.engine.zone_overview("default")["band"]["low"] == 18.0
+    await flat.engine.resume("default")
+    await flat.tick()
+    assert flat.engine.zone_overview("default")["band"]["low"] == 20.0
+
+
+async def test_it_begins_with_the_window_that_names_the_preset(flat):
+    window = {"days": EVERY_DAY, "start": "12:30", "end": "20:00", "preset": "sleep"}
+    flat.configure(**night((0, -2.0), (120, 0.0), time_windows=[window]))
+    await flat.tick(21.0)
+    for minutes, low in ((45, 18.0), (30, 19.0), (90, 20.0)):
+        await flat.live(minutes * 60)
+        await flat.tick()
+        assert flat.engine.zone_overview("default")["band"]["low"] == low
+
+
+def test_a_season_without_temperatures_or_points_stays_as_it_is(flat):
+    settings = parse_settings(night((0, -2.0)))
+    assert settings.zones["default"].presets["sleep"].winter is None
+
+
+@pytest.mark.parametrize(
+    ("points", "path", "said"),
+    [
+        ([{"winter_kelvin": 1}], "[0]", "either at or after_minutes"),
+        ([{"at": "22:00", "after_minutes": 1, "winter_kelvin": 1}], "[0]", "either"),
+        ([{"at": "22:00"}], "[0]", "winter_kelvin, summer_kelvin"),
+        (
+            [{"at": "sunset-30", "winter_kelvin": 1}],
+            "[0].at",
+            "expected a time as '07:30', got",
+        ),
+        ([{"at": "25:00", "winter_kelvin": 1}], "[0].at", "expected a time"),
+        (
+            [
+                {"at": "22:00", "winter_kelvin": 1},
+                {"after_minutes": 9, "winter_kelvin": 1},
+            ],
+            "[1]",
+            "all points",
+        ),
+        (
+            [{"after_minutes": at, "winter_kelvin": 1} for at in (0, 60, 60)],
+            "[2].after_minutes",
+            "not after",
+        ),
+        (
+            [
+                {"at": at, "winter_kelvin": 1}
+                for at in ("22:00", "06:00", "21:00", "23:00")
+            ],
+            "[3].at",
+            "round the clock",
+        ),
+        ([], "", "1 to 48 entries"),
+    ],
+)
+def test_a_wrong_point_is_named(points, path, said):
+    document = {"presets": {"sleep": {"curve": points}}}
+    errors = {error.path: str(error) for error in check_settings(document)}
+    assert said in errors[f"presets.sleep.curve{path}"]
