@@ -194,6 +194,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
 
     async def do_set_temperature(
         self,
+        *,
         duration: timedelta | None = None,
         until: datetime | None = None,
         until_next_change: bool = False,
@@ -210,6 +211,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
     async def do_set_preset(
         self,
         preset_mode: str,
+        *,
         duration: timedelta | None = None,
         until: datetime | None = None,
         until_next_change: bool = False,
@@ -232,6 +234,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
     async def do_hold(
         self,
         action: str | None = None,
+        *,
         duration: timedelta | None = None,
         until: datetime | None = None,
         until_next_change: bool = False,
