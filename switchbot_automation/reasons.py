@@ -24,6 +24,8 @@ class ReasonCode(StrEnum):
     """The preset that the zone or its window names is in force."""
     CURVE = "curve"
     """The curve of the preset in force has moved its band."""
+    QUIET_FAN = "quiet_fan"
+    """A person, or the window in force, wants the fan low."""
     NOBODY_THERE = "nobody_there"
     """A preset is in force because nothing has moved for a while."""
     WISHED = "wished"

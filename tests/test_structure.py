@@ -52,6 +52,7 @@ OWNERS = {
         "hold_until",
         "hold_by",
         "skipped",
+        "quiet_until",
         "wish",
         "switch",
         "pending_repeat",

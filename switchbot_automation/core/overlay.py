@@ -81,6 +81,8 @@ if TYPE_CHECKING:
 _TICK_SECONDS = 120
 # A room is kept from frost within this of where its heating begins.
 _FROST_BAND_KELVIN = 2.0
+# Of `setAll`: 1 automatic, 2 low, 3 medium, 4 high.
+_FAN_LOW = 2
 # What every unit can be set to.
 _LOWEST_SETPOINT = 16.0
 
@@ -165,6 +167,7 @@ def _laid(base: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
     zone = _with_windows(zone, around, told)
     zone = _with_preset(zone, around, wish, told)
     zone = _with_offsets(zone, around, told)
+    zone = _with_quiet_fan(zone, state.quiet_until, told)
     zone = _with_wish(zone, wish, told)
     overlay = _with_openings(Overlay(base), around, told)
     if overlay.pause is None and overlay.paused_since is not None:
@@ -371,6 +374,30 @@ def _in_force(wish: Wish | None, zone: ZoneSettings, told: _Told) -> Wish | None
     return None if wish.preset and wish.preset not in zone.presets else wish
 
 
+def _with_quiet_fan(
+    zone: ZoneSettings, until: datetime | None, told: _Told
+) -> ZoneSettings:
+    """Let the fan run low where a person or the window in force wants it; see `_quiet`."""
+    told.changes(until)
+    detail: dict[str, Any] = {}
+    if until is not None and told.now < until:
+        detail["until"] = until.isoformat()
+    else:
+        for each in zone.time_windows:
+            if each.quiet_fan:
+                told.changes(next_boundary((each,), told.now, zone.timezone))
+        window = in_window(zone.time_windows, told.now, zone.timezone)
+        if window is None or not window.quiet_fan:
+            return zone
+    told.reasons.append(Reason(ReasonCode.QUIET_FAN, detail))
+    return replace(zone, winter=_quiet(zone.winter), summer=_quiet(zone.summer))
+
+
+def _quiet(profile: Profile | None) -> Profile | None:
+    """Return a profile whose fan runs low: by itself (`auto`) it may be as loud as any."""
+    return replace(profile, fan_speed=_FAN_LOW) if profile else None
+
+
 def _with_wish(zone: ZoneSettings, wish: Wish | None, told: _Told) -> ZoneSettings:
     """Keep what a person wants, also where no window of the settings is open."""
     if wish is None:
@@ -434,6 +461,8 @@ def _curved(
 ) -> Profile | None:
     """Return what a preset wants in a season just now, moved as its curve says."""
     profile = preset.summer if season == "summer" else preset.winter
+    if preset.quiet_fan:
+        profile = _quiet(profile)
     if profile is None or not preset.curve:
         return profile
     kelvin, changes = curve_kelvin(

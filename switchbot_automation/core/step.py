@@ -107,6 +107,7 @@ from switchbot_automation.core.state.wishes import (
     held,
     is_late,
     late_repeat,
+    quieted,
     skipping_from,
     still_wished,
     wished,
@@ -221,6 +222,10 @@ def arrive(
         if state.skipped:
             wishes = True
             state = skipping_from(state, now)
+        if state.quiet_until is not None:
+            wishes = True
+            if now >= state.quiet_until:
+                state = quieted(state, None)
         if state is not before:
             states[name] = state
     changing = wishes or settings.changing

@@ -25,7 +25,9 @@ from switchbot_automation.engine.act.wishes import (
     act_for_person,
     check_hold,
     end_of_hold,
+    end_of_quiet,
     hold_for_person,
+    quiet_for_person,
     skip_for_person,
     skip_no_window,
     wish_for_person,
@@ -459,6 +461,7 @@ class AutomationEngine:
                     state.wish,
                     state.switch,
                     state.skipped,
+                    state.quiet_until,
                 )
                 for name, state in documents.states.items()
             ],
@@ -660,6 +663,7 @@ class AutomationEngine:
             found = await self._parts.preparation.zone(zone, now)
             hold_for_person(self._documents, found, None)
             skip_no_window(self._documents, found)
+            quiet_for_person(self._documents, found, None)
             if not found.automation_enabled:
                 await self._documents.switch(found.lead or zone, now, on=True)
             await self._documents.save_wish(zone, self._parts.quota.to_document())
@@ -697,6 +701,36 @@ class AutomationEngine:
         for `set_temperature`.
         """
         await self._wish(zone, until, preset=preset)
+
+    async def quiet_fan(
+        self, zone: str, until: timedelta | datetime | float | str | None = None
+    ) -> None:
+        """Let the fan of a zone's air conditioner run low for a time.
+
+        `until` is as for `set_temperature`; ``none`` ends it at once. A unit that runs is told
+        by the next tick, due at once. It stands beside every other wish, outlives a restart,
+        and ends with `resume` as well. Fans that learned buttons or scenes set stay as these
+        have them.
+
+        Raises UnknownZoneError; ValueError for an end that cannot be, a zone whose automation
+        is off, or whose equipment is told no fan speed; SettingsError when no usable settings
+        were ever read.
+
+            await engine.quiet_fan("bedroom", "until_end_of_day")
+        """
+        async with AsyncExitStack() as stack:
+            with self._parts.observer.hurried():
+                await stack.enter_async_context(self._alone())
+            now = self._clock.now()
+            check_hold(until, now)
+            await self._parts.preparation.zone(zone, now)
+            settings = self._documents.life.settings
+            assert settings is not None  # noqa: S101 - the zone was found in them
+            found = settings.zones[zone]
+            end = end_of_quiet(self._documents, found, until, now)
+            quiet_for_person(self._documents, found, end)
+            await self._documents.save_wish(zone, self._parts.quota.to_document())
+            self._parts.agenda.bring_forward()
 
     async def skip_next_window(self, zone: str) -> SkippedWindow:
         """Do without the next time window of a zone, once; return which one.

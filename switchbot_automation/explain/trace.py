@@ -63,6 +63,7 @@ _telling_of = attrgetter(
     "intent",
     "wish",
     "skipped",
+    "quiet_until",
 )
 # A document that lacks these means that they were unknown, whatever the rest suggests.
 _AS_WRITTEN = {

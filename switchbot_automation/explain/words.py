@@ -521,6 +521,10 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
         later("the curve of the preset {preset} moves the band by {kelvin} K just now"),
         later("the curve of a preset moves the band"),
     ),
+    ReasonCode.QUIET_FAN: (
+        later("a person wants the fan low until {until}"),
+        later("the window in force wants the fan low"),
+    ),
     ReasonCode.NOBODY_THERE: (
         later("nobody is there, so the preset {preset} is in force"),
         later("nobody is there"),

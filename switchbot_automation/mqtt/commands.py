@@ -150,6 +150,11 @@ async def _hold(engine: AutomationEngine, zone: str, text: str) -> None:
         await engine.hold(zone, _minutes(text))
 
 
+async def _quiet_fan(engine: AutomationEngine, zone: str, text: str) -> None:
+    """Run the fan low for so many minutes, or until one of `engine.hold`'s words."""
+    await engine.quiet_fan(zone, text if text in _WORDS else _minutes(text))
+
+
 async def _skip(engine: AutomationEngine, zone: str, _text: str) -> None:
     await engine.skip_next_window(zone)
 
@@ -171,6 +176,7 @@ _COMMANDS: Final[dict[str, Callable[[AutomationEngine, str, str], Awaitable[Any]
     "hold": _hold,
     "boost": _boost,
     "skip_next_window": _skip,
+    "quiet_fan": _quiet_fan,
     "resume": _resume,
     "refresh": _refresh,
 }

@@ -218,6 +218,7 @@ def state_of(zone: Mapping[str, Any]) -> dict[str, Any]:
         "preset": (wish and wish["preset"]) or _NO_PRESET,
         "wish_until": wish["until"] if wish else None,
         "hold_until": zone["hold_until"],
+        "quiet_fan_until": zone["quiet_fan_until"],
         "skipped_windows": zone["skipped_windows"],
         "in_window": zone["in_window"] is not None,
         "assumed_power": zone["power"],

@@ -96,7 +96,8 @@ class TimeWindow:
     no day before `first_day` and none after `last_day`, where they are given, and not on
     `missed`, a day on which it came too late to be caught up with, nor on those `skipped`,
     which a person does without; `id` is what people call it. With `span`, aware UTC, it is in force from its first instant to its second
-    and never else. `preset` names the preset that is in force with it, "" for none.
+    and never else. `preset` names the preset that is in force with it, "" for none,
+    `quiet_fan` says that the fan runs low in it.
     Raises `ValueError` for no days, days outside 0..6, times with a timezone,
     the same event of the sun at both ends, or a last day before the first.
     """
@@ -112,6 +113,7 @@ class TimeWindow:
     missed: date | None = None
     span: tuple[datetime, datetime] | None = None
     skipped: frozenset[date] = frozenset()
+    quiet_fan: bool = False
     by_clock: bool = field(init=False, repr=False, compare=False)
     """Whether the reading of the clock says all: no sun and no policy of its own."""
 

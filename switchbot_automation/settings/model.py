@@ -474,7 +474,9 @@ class ZoneSettings:
             or self.price
             or self.outdoor_forecast
             or any(
-                window.preset or window.policy.catch_up != CATCH_UPS[0]
+                window.preset
+                or window.quiet_fan
+                or window.policy.catch_up != CATCH_UPS[0]
                 for window in self.time_windows
             )
         )

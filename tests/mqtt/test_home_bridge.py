@@ -92,7 +92,7 @@ async def test_every_zone_is_found_with_its_state(bridge, hub, running):
     }
     kinds = sorted(topic.split("/")[1] for topic in configs)
     assert kinds == sorted(
-        (["climate"] + ["sensor"] * 5 + ["binary_sensor"] + ["button"] * 4) * 2
+        (["climate"] + ["sensor"] * 5 + ["binary_sensor"] + ["button"] * 5) * 2
     )
     assert len({each["unique_id"] for each in configs.values()}) == len(configs)
     climate = configs[
@@ -363,7 +363,7 @@ async def test_a_hub_that_starts_anew_is_told_everything_again(bridge, hub, runn
     await hub.client.publish("homeassistant/status", "online")
     await hub.until(lambda: "switchbot-automation/status" in dict(hub.passing))
     told = {topic for topic, _ in hub.passing}
-    assert len([each for each in told if each.endswith("/config")]) == 22
+    assert len([each for each in told if each.endswith("/config")]) == 24
 
 
 def test_ids_of_zones_are_theirs_alone():

@@ -84,7 +84,7 @@ def test_every_command_there_is_stands_in_the_table():
     named = {
         word
         for line in table.strip().splitlines()[2:]
-        for word in re.findall(r"`([a-z]+)`", line.split("|")[1])
+        for word in re.findall(r"`([a-z_]+)`", line.split("|")[1])
     }
     assert named == set(COMMANDS)
 

@@ -16,13 +16,14 @@ def night(*points, key="after_minutes", **more):
 
 async def test_a_running_unit_is_told_as_often_as_the_curve_has_steps(flat):
     flat.configure(**night((0, 0.0), (240, -3.0)))
-    flat.reads(17.0)
+    flat.reads(17.5)
     await flat.engine.set_preset_mode("default", "sleep", timedelta(hours=6))
     await flat.tick()
     # It warms, and stays within what the curve wants.
-    for half_hours in range(14):
+    for half_hours in range(12):
         await flat.live(1800)
-        flat.reads(17.0 + 0.1 * half_hours)
+        flat.reads(min(18.9, 17.75 + 0.25 * half_hours))
+    await flat.live(600)
     told = [word.split()[1].split(",")[0] for _at, word in flat.cloud.sent]
     assert told == ["24", "23", "22", "21", "24"]
 

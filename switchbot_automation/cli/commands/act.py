@@ -26,6 +26,7 @@ from switchbot_automation.engine.act.wishes import (
     ASKED_BY_PEOPLE,
     HOLD,
     HOLDS,
+    QUIET_FAN,
     RESUME,
     SET_PRESET_MODE,
     SET_TEMPERATURE,
@@ -86,6 +87,7 @@ def act(  # noqa: PLR0917  # click passes every one by name
       switchbot-automation act living set_preset_mode eco
       switchbot-automation act living off --hold until_end_of_day
       switchbot-automation act living skip_next_window
+      switchbot-automation act living quiet_fan --hold 3h
       switchbot-automation act living resume
 
     The exit code is 1 when a command did not go out.
@@ -139,6 +141,8 @@ async def _done(
         await engine.hold(room, "permanent" if until is None else until)
     elif action == RESUME:
         await engine.resume(room)
+    elif action == QUIET_FAN:
+        await engine.quiet_fan(room, until)
     elif action == SKIP_NEXT_WINDOW:
         if hold is not None:
             raise Misuse(
@@ -171,6 +175,7 @@ async def _done(
         "status": CommandStatus.ACCEPTED,
         "hold_until": after["hold_until"],
         "wish": after["wish"],
+        "quiet_fan_until": after["quiet_fan_until"],
     }, None
 
 
@@ -182,6 +187,8 @@ def _told(answer: dict[str, Any], command: Command | None) -> str:
         return "; ".join([said, *answer["reasons"]]) if answer["reasons"] else said
     wish = answer["wish"] or {}
     until = wish.get("until") or answer["hold_until"]
+    if answer["action"] == QUIET_FAN:
+        until = answer["quiet_fan_until"]
     if until is None or stored_hold(until) == FOR_EVER:
         return f"{answer['zone']}: {answer['action']}"
     return _(

@@ -155,6 +155,7 @@ class RoomRow:
             "last_action": state.last_action,
             "last_action_at": _instant(state.last_action_at),
             "hold_until": _instant(state.hold_until),
+            "quiet_fan_until": _instant(state.quiet_until),
             "skipped_windows": [each.to_document() for each in self._skipped],
             "room": self._room,
             "price": self._price,
@@ -184,6 +185,12 @@ class RoomRow:
                 _(", held until resumed")
                 if state.hold_until == FOR_EVER
                 else _(", held until {until}", until=until)
+            )
+        if state.quiet_until is not None and state.quiet_until > datetime.now(UTC):
+            automation += (
+                _(", fan low until resumed")
+                if state.quiet_until == FOR_EVER
+                else _(", fan low until {until}", until=_clock(state.quiet_until))
             )
         if self._skipped:
             automation += f"; {skipped_words(self._skipped)}"

@@ -1,7 +1,7 @@
 """What is wished of a zone and still open: holds, wishes, waiting commands, repeats, intents.
 
 Pure. The only writer of `manual_action_at`, `hold_until`, `hold_by`, `wish`, `switch`,
-`skipped`, `pending_repeat`, `pending_manual` and `intent`.
+`skipped`, `quiet_until`, `pending_repeat`, `pending_manual` and `intent`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     )
     from switchbot_automation.settings.model import ZoneSettings
 
-Asked: TypeAlias = "tuple[datetime | None, str | None, PendingManual | None, Wish | None, Switch | None, tuple[SkippedWindow, ...]]"
-"""A hold, whose it is, what waits, the wish, what a button said, the windows skipped."""
+Asked: TypeAlias = "tuple[datetime | None, str | None, PendingManual | None, Wish | None, Switch | None, tuple[SkippedWindow, ...], datetime | None]"
+"""A hold, whose it is, what waits, the wish, what a button said, the windows skipped, and
+until when the fan is quiet.
+"""
 
 # For so long after the instant a person was told the wish is still theirs.
 _WISH_LASTS = timedelta(hours=1)
@@ -72,6 +74,11 @@ def skipping_from(state: ZoneState, now: datetime | None) -> ZoneState:
     return state if left == state.skipped else state._replace(skipped=left)
 
 
+def quieted(state: ZoneState, until: datetime | None) -> ZoneState:
+    """Return the state with the fan wanted low until then, None for not any more."""
+    return state if until == state.quiet_until else state._replace(quiet_until=until)
+
+
 def switched(state: ZoneState, switch: Switch | None) -> ZoneState:
     """Return the state with what a button said of the automation; None: nothing does."""
     return state if switch == state.switch else state._replace(switch=switch)
@@ -85,7 +92,9 @@ def wish_in_force(state: ZoneState, now: datetime) -> Wish | None:
 
 def asks_otherwise(state: ZoneState) -> bool:
     """Return whether a person asked for a time what the settings do not say."""
-    return state.wish is not None or bool(state.skipped)
+    return (
+        state.wish is not None or bool(state.skipped) or state.quiet_until is not None
+    )
 
 
 def degrees(value: float) -> float:
@@ -207,12 +216,13 @@ def asked_of(state: ZoneState) -> Asked:
         state.wish,
         state.switch,
         state.skipped,
+        state.quiet_until,
     )
 
 
 def with_asked(state: ZoneState, asked: Asked) -> ZoneState:
     """Return the state with what was asked, as another one has it."""
-    until, by, waits, wish, switch, skipped = asked
+    until, by, waits, wish, switch, skipped, quiet = asked
     return state._replace(
         hold_until=until,
         hold_by=by,
@@ -220,6 +230,7 @@ def with_asked(state: ZoneState, asked: Asked) -> ZoneState:
         wish=wish,
         switch=switch,
         skipped=skipped,
+        quiet_until=quiet,
     )
 
 

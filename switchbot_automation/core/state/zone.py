@@ -1608,7 +1608,8 @@ class ZoneState(NamedTuple):
     `evidence` is what shows what the unit does, `keeping` whether the room is kept.
     `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
     last asked, whatever came of it. `wish` is what a person wants for a time,
-    `skipped` the windows that they do without, `switch` what a button said of the
+    `skipped` the windows that they do without, `quiet_until` until when they want the fan
+    low, `switch` what a button said of the
     automation.
     `meters_seen` is what is kept of each meter where the
     zone has several.
@@ -1660,6 +1661,7 @@ class ZoneState(NamedTuple):
     switch: Switch | None = None
     guarding: ReasonCode | None = None
     skipped: tuple[SkippedWindow, ...] = ()
+    quiet_until: datetime | None = None
 
     @property
     def asked_at(self) -> datetime | None:
@@ -1828,6 +1830,7 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("automation_switch", Switch.from_document, Switch.to_document),
     ("guarding", partial(enum, ReasonCode), str),
     ("skipped_windows", _skipped_windows, _skipped_as_documents),
+    ("quiet_fan_until", stored_hold, encode_instant),
 )
 _UNKNOWN = ZoneState()
 _INDEXES = range(len(_DOCUMENT))

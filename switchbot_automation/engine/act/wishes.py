@@ -14,6 +14,7 @@ from switchbot_automation.core.state.unit import season_action
 from switchbot_automation.core.state.wishes import (
     after_wish,
     bands_wished,
+    quieted,
     skipping,
     skipping_from,
     unheld,
@@ -183,8 +184,7 @@ def wish_for_person(
         )
     # What is wanted of a room is wanted of all its units.
     states, room = documents.states, zone.lead or zone.name
-    as_skipped = without_skipped(zone, states[room].skipped, now)
-    end = end_of_hold(UNTIL_NEXT_CHANGE if until is None else until, as_skipped, now)
+    end = _end_of_wish(documents, zone, until, now)
     if end is None:
         raise ValueError(
             worded("until when: expected a duration, an instant or permanent")
@@ -228,6 +228,44 @@ def skip_for_person(
     return skipped
 
 
+def _end_of_wish(
+    documents: Documents, zone: ZoneSettings, until: Hold | None, now: datetime
+) -> datetime | None:
+    skipped = documents.states[zone.lead or zone.name].skipped
+    return end_of_hold(
+        UNTIL_NEXT_CHANGE if until is None else until,
+        without_skipped(zone, skipped, now),
+        now,
+    )
+
+
+def end_of_quiet(
+    documents: Documents, zone: ZoneSettings, until: Hold | None, now: datetime
+) -> datetime | None:
+    """Return until when a fan is to be quiet, None for not any more.
+
+    Raises ValueError with what to change.
+    """
+    end = _end_of_wish(documents, zone, until, now)
+    if end is not None:
+        _check_automated(zone)
+        if zone.kind.setting("20", 5, 2) == zone.kind.setting("20", 5, 3):
+            raise ValueError(
+                worded(
+                    "what zone {zone} is kept with is told no fan speed", zone=zone.name
+                )
+            )
+    return end
+
+
+def quiet_for_person(
+    documents: Documents, zone: ZoneSettings, until: datetime | None
+) -> None:
+    """Keep in the state until when the fan of a room is wanted low, None for no more."""
+    states, room = documents.states, zone.lead or zone.name
+    states[room] = quieted(states[room], until)
+
+
 def skip_no_window(documents: Documents, zone: ZoneSettings) -> None:
     """Let every window of a zone take force again, also one that would be open now."""
     states, room = documents.states, zone.lead or zone.name
@@ -259,11 +297,12 @@ _SHORTEST_SECONDS = timedelta.resolution.total_seconds()
 
 UNTIL_NEXT_CHANGE, UNTIL_END_OF_DAY = "until_next_change", "until_end_of_day"
 HOLDS = ("none", UNTIL_NEXT_CHANGE, UNTIL_END_OF_DAY, "permanent")
-HOLD, RESUME, SKIP_NEXT_WINDOW = "hold", "resume", "skip_next_window"
+HOLD, RESUME = "hold", "resume"
+SKIP_NEXT_WINDOW, QUIET_FAN = "skip_next_window", "quiet_fan"
 SET_TEMPERATURE, SET_PRESET_MODE = "set_temperature", "set_preset_mode"
 ASKED_BY_PEOPLE = (
     *(each.value for each in ManualAction),
-    *(HOLD, RESUME, SET_TEMPERATURE, SET_PRESET_MODE, SKIP_NEXT_WINDOW),
+    *(HOLD, RESUME, SET_TEMPERATURE, SET_PRESET_MODE, SKIP_NEXT_WINDOW, QUIET_FAN),
 )
 """What page and command line take for a room: the actions, and the wishes beside them."""
 

@@ -178,6 +178,11 @@ def _zone(
         "last_action_at": instant_or_none(state.last_action_at),
         "hold_until": instant_or_none(state.hold_until) if held else None,
         "wish": _wish(state, now),
+        "quiet_fan_until": (
+            encode_instant(state.quiet_until)
+            if state.quiet_until is not None and now < state.quiet_until
+            else None
+        ),
         "skipped_windows": [
             each.to_document() for each in state.skipped if now < each.ends
         ],

@@ -87,6 +87,11 @@ COMFORT: tuple[SettingSpec, ...] = (
         "In place of `fan_mode_during_window`.",
     ),
     SettingSpec(
+        "presets{}.quiet_fan",
+        Kind.FLAG,
+        "Whether the air conditioner's fan runs low with it, whatever `fan_speed` says.",
+    ),
+    SettingSpec(
         "presets{}.curve",
         Kind.SECTIONS,
         "Points between which the preset's bands and setpoints move in a straight line, in"

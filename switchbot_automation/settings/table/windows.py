@@ -72,6 +72,11 @@ WINDOWS: tuple[SettingSpec, ...] = (
         unit="characters",
     ),
     SettingSpec(
+        "time_windows[].quiet_fan",
+        Kind.FLAG,
+        "Whether the air conditioner's fan runs low in it, whatever `fan_speed` says.",
+    ),
+    SettingSpec(
         "time_windows[].dst_gap",
         Kind.CHOICE,
         "What becomes of a start or end that the clock skips: it is taken for the instant"

@@ -9,6 +9,7 @@ from switchbot_automation.engine.act.wishes import (
     ASKED_BY_PEOPLE,
     HOLD,
     HOLDS,
+    QUIET_FAN,
     RESUME,
     SET_PRESET_MODE,
     SET_TEMPERATURE,
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiohttp import web
+
+    from switchbot_automation.engine import AutomationEngine
+    from switchbot_automation.model import Command
 
 
 # What each action takes besides `hold`.
@@ -111,23 +115,12 @@ async def act(request: web.Request) -> web.Response:
         )
     zone = site.engine.zone_in_force(name)
     try:
-        if action == SET_TEMPERATURE:
-            low, high = (_celsius(body, key) for key in takes)
-            await site.engine.set_temperature(name, low, high, hold)
-        elif action == SET_PRESET_MODE:
-            await site.engine.set_preset_mode(name, _name(body, "preset"), hold)
-        elif action == HOLD:
-            await site.engine.hold(name, "permanent" if hold is None else hold)
-        elif action == RESUME:
-            await site.engine.resume(name)
-        elif action == SKIP_NEXT_WINDOW:
-            await site.engine.skip_next_window(name)
-        else:
-            command = await site.engine.act(name, action, hold)
-            return as_json(command_as_json(command, zone.timezone))
+        command = await _carried_out(site.engine, name, action, body, hold)
     except ValueError as error:
         what = "wish" if takes or action == SKIP_NEXT_WINDOW else "hold"
         raise RequestRefusedError(422, what, reworded(error)) from error
+    if command is not None:
+        return as_json(command_as_json(command, zone.timezone))
     after = site.engine.zone_overview(name)
     return as_json(
         {
@@ -136,9 +129,36 @@ async def act(request: web.Request) -> web.Response:
             "status": "accepted",
             "hold_until": after["hold_until"],
             "wish": after["wish"],
+            "quiet_fan_until": after["quiet_fan_until"],
             "skipped_windows": after["skipped_windows"],
         }
     )
+
+
+async def _carried_out(
+    engine: AutomationEngine,
+    name: str,
+    action: str,
+    body: Mapping[str, Any],
+    hold: timedelta | datetime | str | None,
+) -> Command | None:
+    """Ask the engine for what a person wants; None where that is no command."""
+    if action == SET_TEMPERATURE:
+        low, high = (_celsius(body, key) for key in _TAKES[action])
+        await engine.set_temperature(name, low, high, hold)
+    elif action == SET_PRESET_MODE:
+        await engine.set_preset_mode(name, _name(body, "preset"), hold)
+    elif action == HOLD:
+        await engine.hold(name, "permanent" if hold is None else hold)
+    elif action == RESUME:
+        await engine.resume(name)
+    elif action == QUIET_FAN:
+        await engine.quiet_fan(name, hold)
+    elif action == SKIP_NEXT_WINDOW:
+        await engine.skip_next_window(name)
+    else:
+        return await engine.act(name, action, hold)
+    return None
 
 
 def _celsius(body: Mapping[str, Any], key: str) -> float:

@@ -131,6 +131,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         last_action_at=_maybe(_INSTANT),
         hold_until=_maybe(_INSTANT),
         wish=_maybe({"type": "object"}),
+        quiet_fan_until=_maybe(_INSTANT),
         skipped_windows=_list(_ref("SkippedWindow")),
         presets=_list(_TEXT),
         waiting=_maybe({"type": "object"}),
@@ -285,7 +286,8 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                 "`resume`, and writes nothing into settings that are a file; `hold` "
                 "leaves the unit as it is; `set_temperature` and `set_preset_mode` "
                 "say what is kept for a time; `skip_next_window` does without "
-                "the next window to begin, once; `resume` ends all of these.",
+                "the next window to begin, once; `quiet_fan` runs the fan low for a "
+                "time; `resume` ends all of these.",
             },
             "low": {
                 "type": "number",

@@ -7,7 +7,7 @@ import { showPast } from "./past.js";
 import { say } from "./said.js";
 import { openSettings } from "./settings.js";
 import { told } from "./unit.js";
-import { openChange, showDial, skippedWords, wayBack, wishWords } from "./wants.js";
+import { openChange, quietWords, showDial, skippedWords, wayBack, wishWords } from "./wants.js";
 import { showWeek } from "./week.js";
 import { action, because, clock, dateAndClock, dayAndClock, degrees, levelWord, number, outcome, roomWord, state, statusWord, titleOf } from "./words.js";
 
@@ -113,7 +113,7 @@ function showRoom(card, zone) {
   part(".note").textContent = note;
   showDial(card, zone, { readOnly: home.read_only, send: act });
   part(".do-change").hidden = zone.observe_only && !zone.wanted;
-  const held = zone.hold_until !== null || zone.wish !== null || zone.skipped_windows.length > 0;
+  const held = zone.hold_until !== null || zone.wish !== null || zone.quiet_fan_until !== null || zone.skipped_windows.length > 0;
   const skips = zone.skipped_windows.some((each) => Date.parse(each.begins) > Date.parse(home.at));
   const off = !zone.enabled && zone.power === "off";
   for (const button of card.querySelectorAll(".buttons button")) {
@@ -138,6 +138,7 @@ function noteOf(zone) {
   if (!zone.enabled && zone.outcome !== "disabled") notes.push(_("The automation is switched off."));
   if (zone.observe_only) notes.push(_("Only observes; nothing is sent."));
   if (zone.wish) notes.push(wishWords(zone));
+  if (zone.quiet_fan_until) notes.push(quietWords(zone));
   notes.push(...zone.skipped_windows.map(skippedWords));
   if (zone.waiting) notes.push(_("{action} waits until {until}.", { action: action(zone.waiting.action), until: clock(zone.waiting.due_at, zone.timezone) }));
   if (zone.hold_until) {
@@ -231,6 +232,7 @@ function toldOf(done, name) {
   const zone = zoneOf(name);
   const room = titleOf(name);
   if (done.action === "resume") return _("{room}: the automation looks after it again.", { room });
+  if (done.action === "quiet_fan") return _("{room}: {what}", { room, what: quietWords({ ...zone, ...done }) });
   if (done.action === "skip_next_window") return _("{room}: {what}", { room, what: done.skipped_windows.map(skippedWords).join(" ") });
   if (done.wish) {
     const until = done.wish.until.startsWith(FOR_EVER) ? _("you resume") : dayAndClock(done.wish.until, zone?.timezone);

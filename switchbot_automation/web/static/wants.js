@@ -27,6 +27,11 @@ export function wishWords(zone) {
   return _("You want {what} until {until}.", { what, until });
 }
 
+export function quietWords({ quiet_fan_until: until, timezone }) {
+  if (until.startsWith("9999-")) return _("The fan runs low until you resume.");
+  return _("The fan runs low until {until}.", { until: dayAndClock(until, timezone) });
+}
+
 // The day is one of the room's own calendar, whatever the clock here reads.
 export function skippedWords({ window, day }) {
   const weekday = new Date(`${day}T12:00Z`).toLocaleDateString(language, { weekday: "long", timeZone: "UTC" });
@@ -98,7 +103,7 @@ export function wayBack(zone) {
   if (zone.hold_until) return { action: "hold", hold: zone.hold_until.startsWith("9999-") ? "permanent" : zone.hold_until };
   if (!zone.enabled) return null;
   // To resume would also bring back a window that is skipped.
-  return zone.skipped_windows.length ? { action: "hold", hold: "none" } : { action: "resume" };
+  return zone.skipped_windows.length || zone.quiet_fan_until ? { action: "hold", hold: "none" } : { action: "resume" };
 }
 
 // --- the dialog: a band by two handles, a preset, and until when -----------------------

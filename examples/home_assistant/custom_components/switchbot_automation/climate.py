@@ -132,6 +132,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
             "assumed_power": shown.get("power"),
             "uncertain": shown.get("uncertain"),
             "hold_until": shown.get("hold_until"),
+            "quiet_fan_until": shown.get("quiet_fan_until"),
             "skipped_windows": shown.get("skipped_windows", []),
             "in_window": shown.get("in_window") is not None,
             "reasons": [reason["text"] for reason in shown.get("reasons", ())],
@@ -277,6 +278,19 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
     async def do_skip_next_window(self) -> None:
         """The action `skip_next_window`: do without the next hours, once."""
         await self._ask(self.coordinator.engine.skip_next_window(self.zone))
+
+    async def do_quiet_fan(
+        self,
+        duration: timedelta | None = None,
+        until_next_change: bool = False,
+        until_end_of_day: bool = False,
+        permanent: bool = False,
+        release: bool = False,
+    ) -> None:
+        """The action `quiet_fan`: run the fan low for a time."""
+        until = _until(duration, until_end_of_day=until_end_of_day, permanent=permanent)
+        engine = self.coordinator.engine
+        await self._ask(engine.quiet_fan(self.zone, "none" if release else until))
 
     async def do_resume(self) -> None:
         """The action `resume`: look after the room again, as its settings say."""

@@ -74,6 +74,10 @@ ACTIONS: dict[str, tuple[dict[Any, Any], SupportsResponse]] = {
         _OPTIONAL,
     ),
     "skip_next_window": ({}, _NONE),
+    "quiet_fan": (
+        {**_HOW_LONG, vol.Exclusive("release", "how_long"): cv.boolean},
+        _NONE,
+    ),
     "resume": ({}, _NONE),
     "explain": ({vol.Optional("at"): cv.datetime}, _ONLY),
 }
