@@ -281,16 +281,20 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
 
     async def do_quiet_fan(
         self,
+        *,
         duration: timedelta | None = None,
+        until: datetime | None = None,
         until_next_change: bool = False,
         until_end_of_day: bool = False,
         permanent: bool = False,
         release: bool = False,
     ) -> None:
         """The action `quiet_fan`: run the fan low for a time."""
-        until = _until(duration, until_end_of_day=until_end_of_day, permanent=permanent)
+        end = _end(
+            duration, until, until_end_of_day=until_end_of_day, permanent=permanent
+        )
         engine = self.coordinator.engine
-        await self._ask(engine.quiet_fan(self.zone, "none" if release else until))
+        await self._ask(engine.quiet_fan(self.zone, "none" if release else end))
 
     async def do_resume(self) -> None:
         """The action `resume`: look after the room again, as its settings say."""
