@@ -49,7 +49,7 @@ UNSEEN = (
     "CREATE FUNCTION fine(text) RETURNS bool LANGUAGE sql AS 'SELECT true'",
     "CREATE DOMAIN abs AS text CHECK (fine(VALUE))",
     "CREATE DOMAIN as_row AS t",
-    "CREATE FUNCTION json_scalar(int) RETURNS int LANGUAGE sql AS 'SELECT $1'",
+    "CREATE FUNCTION \"json_scalar\"(int) RETURNS int LANGUAGE sql AS 'SELECT $1'",
 )
 LEADS_TO_A_MARKER = [
     "SELECT n FROM marked",
