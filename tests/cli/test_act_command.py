@@ -63,6 +63,21 @@ async def test_off_goes_out_and_is_held(act, home, cloud):
     assert state_of(home)["hold_until"]
 
 
+async def test_a_window_is_skipped_and_kept_until_it_is_resumed(act, home):
+    code, out, err = await act("default", "skip_next_window")
+    assert (code, "is skipped" in out) == (0, True), err
+    (skipped,) = state_of(home)["skipped_windows"]
+    assert skipped["day"] in out
+    code, _out, err = await act("default", "skip_next_window", "--hold", "2h")
+    assert (code, "leave --hold out" in err) == (2, True)
+    code, _out, err = await act("default", "quiet_fan", "--hold", "until_end_of_day")
+    assert (code, bool(state_of(home)["quiet_fan_until"])) == (0, True), err
+    assert (await act("default", "resume"))[0] == 0
+    after = state_of(home)
+    assert not after["skipped_windows"]
+    assert after["quiet_fan_until"] is None
+
+
 async def test_a_hold_for_good_has_no_end_that_is_told(act):
     code, out, err = await act("default", "hold")
     assert (code, out.strip()) == (0, "default: hold"), err

@@ -287,6 +287,26 @@ async def test_a_hold_leaves_the_unit_as_it_is_until_it_is_resumed(home, get, se
     assert zone["reasons"][0]["code"] != "hold_manual"
 
 
+async def test_a_window_is_skipped_and_the_fan_quiet_until_it_is_resumed(
+    home, get, send
+):
+    async with home.serve() as url:
+        path = f"{url}api/zones/office/actions"
+        told = await send(path, {"action": "skip_next_window"})
+        (skipped,) = told["skipped_windows"]
+        assert skipped["begins"] > home.clock.now().isoformat()
+        told = await send(path, {"action": "quiet_fan", "hold": "until_end_of_day"})
+        zone = await get(f"{url}api/zones/office")
+        assert zone["skipped_windows"] == [skipped]
+        assert zone["quiet_fan_until"] == told["quiet_fan_until"]
+        other = await get(f"{url}api/zones/living%20room")
+        assert (other["skipped_windows"], other["quiet_fan_until"]) == ([], None)
+        refused = {"action": "skip_next_window", "hold": 60}
+        assert "leave hold out" in (await send(path, refused, 422))["message"]
+        told = await send(path, {"action": "resume"})
+    assert (told["skipped_windows"], told["quiet_fan_until"]) == ([], None)
+
+
 async def test_quick_off_disables_one_room_until_it_is_resumed(home, get, send):
     async with home.serve() as url:
         await send(f"{url}api/zones/office/actions", {"action": "quick_off"})
