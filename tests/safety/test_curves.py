@@ -26,6 +26,9 @@ async def test_a_running_unit_is_told_as_often_as_the_curve_has_steps(flat):
     await flat.live(600)
     told = [word.split()[1].split(",")[0] for _at, word in flat.cloud.sent]
     assert told == ["24", "23", "22", "21", "24"]
+    # At the second of each step, not at the reading after it.
+    at = flat.minutes_of("setAll")
+    assert at == pytest.approx([0.0, 40.0, 120.0, 200.0, 360.0], abs=0.02)
 
 
 async def test_it_says_why_and_when_it_moves_next(flat):

@@ -63,6 +63,9 @@ def nested(spec, value):
     if spec.section == "price.windows[]":
         hours = {"start": "22:00", "end": "06:00", spec.key: value}
         return {"price": {"windows": [hours], "otherwise": 1}}
+    if spec.section == "presets{}.curve[]":
+        point = {"after_minutes": 0, "winter_kelvin": 0, spec.key: value}
+        return {"presets": {"away": {"curve": [point]}}}
     inside, one = {spec.key: value}, spec.section.removesuffix("[]")
     if one in NEEDED:
         entry = NEEDED[one] | inside
