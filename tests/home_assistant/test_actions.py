@@ -187,3 +187,30 @@ async def test_a_band_that_is_refused_leaves_the_mode_as_it_is(hass, home, given
     assert (await home.engine.stored_settings()).data == document
     assert hass.states.get(ROOM).state == "heat"
     assert band(hass) == before
+
+
+async def test_a_wish_may_last_until_the_day_ends_by_the_room_s_clock(hass, home):
+    await act(hass, "set_temperature", temperature=23.0, until_end_of_day=True)
+    until = datetime.fromisoformat(wish(home)["until"])
+    zone = home.engine.zone_in_force("default").timezone
+    assert until.astimezone(zone).time() == datetime.min.time()
+    assert timedelta(0) < until - datetime.now(UTC) <= timedelta(hours=25)
+
+
+async def test_the_next_window_is_done_without_until_resume(hass, home):
+    await act(hass, "skip_next_window")
+    (skipped,) = home.data.zones["default"]["skipped_windows"]
+    assert datetime.fromisoformat(skipped["begins"]) > datetime.now(UTC)
+    await act(hass, "skip_next_window")
+    assert home.data.zones["default"]["skipped_windows"] == [skipped]
+    await act(hass, "resume")
+    assert home.data.zones["default"]["skipped_windows"] == []
+
+
+async def test_the_fan_is_quiet_until_an_instant_or_released(hass, home):
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=3)
+    await act(hass, "quiet_fan", until=at.isoformat())
+    told = home.data.zones["default"]["quiet_fan_until"]
+    assert datetime.fromisoformat(told) == at
+    await act(hass, "quiet_fan", release=True)
+    assert home.data.zones["default"]["quiet_fan_until"] is None

@@ -78,7 +78,8 @@ def test_every_action_has_words_an_icon_and_its_fields():
     icons = json.loads((COMPONENT / "icons.json").read_text())["services"]
     assert set(STRINGS["services"]) == set(icons) == set(services.ACTIONS)
     for name, (schema, _answers) in services.ACTIONS.items():
-        assert set(STRINGS["services"][name]["fields"]) == {str(key) for key in schema}
+        fields = STRINGS["services"][name].get("fields", {})
+        assert set(fields) == {str(key) for key in schema}
 
 
 def test_every_error_that_the_code_names_has_its_words():
