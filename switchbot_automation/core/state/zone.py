@@ -1525,7 +1525,10 @@ def _skipped_windows(value: Any) -> tuple[SkippedWindow, ...] | None:
             day = date.fromisoformat(written or "")
         except ValueError:
             continue
-        if name and begins is not None and ends is not None and begins < ends:
+        if not name or begins is None or ends is None or not begins < ends:
+            continue
+        # By whatever clock, it begins on its day or beside it.
+        if abs((begins.date() - day).days) <= 1:
             found.append(SkippedWindow(name, day, begins, ends))
     return tuple(found) or None
 

@@ -142,6 +142,10 @@ FULL: dict[str, Any] = {
     "wish": {
         "since": PAST, "until": SOON, "preset": "away", "winter": [19.0, 21.0], "by": "x",
     },
+    "skipped_windows": [
+        {"window": "morning", "day": PAST[:10], "begins": PAST, "ends": SOON},
+    ],
+    "quiet_fan_until": SOON,
     "command_check": {
         "id": "x", "action": "winter", "since": PAST, "due_at": SOON, "attempt": 1,
         "temperature": 19.0, "parameter": "23,5,3,on",
@@ -289,6 +293,7 @@ def test_the_full_document_is_read_in_every_part():
 @given(changes=CHANGES)
 @example([(("last_error",), 1e308), (("hold_by",), "a\0b")])
 @example([(("sensing",), {"a\0b": 2**63}), (("hold_until",), FAR[1])])
+@example([(("skipped_windows", 0, "day"), "0001-01-01")])
 def test_a_damaged_zone_stops_nothing_and_can_be_mended(changes):
     """Over every part of a state document, some at once, through a restart."""
 
