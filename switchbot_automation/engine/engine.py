@@ -718,19 +718,9 @@ class AutomationEngine:
 
             await engine.quiet_fan("bedroom", "until_end_of_day")
         """
-        async with AsyncExitStack() as stack:
-            with self._parts.observer.hurried():
-                await stack.enter_async_context(self._alone())
-            now = self._clock.now()
-            check_hold(until, now)
-            await self._parts.preparation.zone(zone, now)
-            settings = self._documents.life.settings
-            assert settings is not None  # noqa: S101 - the zone was found in them
-            found = settings.zones[zone]
+        async with self._wished(zone, until) as (found, now):
             end = end_of_quiet(self._documents, found, until, now)
             quiet_for_person(self._documents, found, end)
-            await self._documents.save_wish(zone, self._parts.quota.to_document())
-            self._parts.agenda.bring_forward()
 
     async def skip_next_window(self, zone: str) -> SkippedWindow:
         """Do without the next time window of a zone, once; return which one.
@@ -746,21 +736,23 @@ class AutomationEngine:
             skipped = await engine.skip_next_window("office")
             print(skipped.window, skipped.day)  # 07:00-09:00 2026-01-13
         """
-        async with AsyncExitStack() as stack:
-            with self._parts.observer.hurried():
-                await stack.enter_async_context(self._alone())
-            now = self._clock.now()
-            await self._parts.preparation.zone(zone, now)
-            settings = self._documents.life.settings
-            assert settings is not None  # noqa: S101 - the zone was found in them
-            skipped = skip_for_person(self._documents, settings.zones[zone], now)
-            await self._documents.save_wish(zone, self._parts.quota.to_document())
-            self._parts.agenda.bring_forward()
-            return skipped
+        async with self._wished(zone) as (found, now):
+            return skip_for_person(self._documents, found, now)
 
     async def _wish(
         self, zone: str, until: timedelta | datetime | float | str | None, **what: Any
     ) -> None:
+        async with self._wished(zone, until) as (found, now):
+            wish_for_person(self._documents, found, until, now, **what)
+
+    @asynccontextmanager
+    async def _wished(
+        self, zone: str, until: timedelta | datetime | float | str | None = None
+    ) -> AsyncIterator[tuple[ZoneSettings, datetime]]:
+        """Give a zone as its settings say, and the instant; keep what was wished of it.
+
+        The next tick is due at once then. Nothing is kept where the block raises.
+        """
         async with AsyncExitStack() as stack:
             with self._parts.observer.hurried():
                 await stack.enter_async_context(self._alone())
@@ -769,7 +761,7 @@ class AutomationEngine:
             await self._parts.preparation.zone(zone, now)
             settings = self._documents.life.settings
             assert settings is not None  # noqa: S101 - the zone was found in them
-            wish_for_person(self._documents, settings.zones[zone], until, now, **what)
+            yield settings.zones[zone], now
             await self._documents.save_wish(zone, self._parts.quota.to_document())
             self._parts.agenda.bring_forward()
 

@@ -16,8 +16,9 @@ from zlib import crc32
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.events.events import RefusedWebhook, WebhookRefusal
 from switchbot_automation.engine.observe.meters import account_of
-from switchbot_automation.errors import SettingsError
+from switchbot_automation.errors import AuthError, SettingsError
 from switchbot_automation.fleet.errands import REFRESH
+from switchbot_automation.languages import worded
 from switchbot_automation.mqtt.push import PushStream
 
 if TYPE_CHECKING:
@@ -165,10 +166,25 @@ class FleetPush:
             self._waking.add(task)
             task.add_done_callback(self._waking.discard)
 
-        credentials = _Credentials(lambda: self._client_of(self._accounts[account][0]))
+        credentials = _Credentials(account, self._client_of_now)
         stream = PushStream(credentials, take, missed=missed, clock=self._clock)
         self._streams[account] = stream
         await stream.run()
+
+    def _client_of_now(self, account: str) -> CredentialSource:
+        """Return a client of that account. Raises AuthError where no home has it any more.
+
+        The accounts may have changed since they were asked for last.
+        """
+        for home in self._accounts.get(account, ()):
+            try:
+                client: Any = self._client_of(home)
+            except SettingsError:
+                continue
+            if (account_of(client) or home) == account:
+                found: CredentialSource = client
+                return found
+        raise AuthError(worded("no home has this account any more"))
 
     async def _look_anew(self, homes: Sequence[str]) -> None:
         for home in homes:
@@ -184,8 +200,11 @@ class _Credentials:
     A secret that was changed is another client of the same account.
     """
 
-    def __init__(self, client_of_now: Callable[[], CredentialSource]) -> None:
-        self._client_of_now = client_of_now
+    def __init__(
+        self, account: str, client_of: Callable[[str], CredentialSource]
+    ) -> None:
+        self._account = account
+        self._client_of = client_of
 
     async def iot_credential(self, instance_id: str) -> Any:
-        return await self._client_of_now().iot_credential(instance_id)
+        return await self._client_of(self._account).iot_credential(instance_id)

@@ -4,6 +4,8 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
+import pytest
+
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.events import FleetEvents
@@ -49,10 +51,13 @@ def event(device=METER, degrees=17.5):
 
 
 @asynccontextmanager
-async def listening(homes, store=None, wake=None, follow_seconds=60.0, more=()):
+async def listening(
+    homes, store=None, wake=None, follow_seconds=60.0, more=(), **later
+):
     """Brokers by account, and a queue of who was woken; `homes` have their account.
 
-    `more` are accounts that no home has yet.
+    `more` are accounts that no home has yet. `later`: `lost` is asked for the account that
+    a home has once its certificate is wanted, and `heard` are those listened to then.
     """
     woken = asyncio.Queue()
 
@@ -66,13 +71,14 @@ async def listening(homes, store=None, wake=None, follow_seconds=60.0, more=()):
         }
         clients = {name: Account(name, broker) for name, broker in brokers.items()}
         events = FleetEvents(wake or put, store=store)
+        lost = later.get("lost", lambda _home: None)
 
         async def accounts():
             return accounts_of(list(homes), lambda home: clients[homes[home]])
 
         push = FleetPush(
             accounts,
-            lambda home: clients[homes[home]],
+            lambda home: clients[lost(home) or homes[home]],
             events,
             clock=Hurried(),
             spread_seconds=0.0,
@@ -80,7 +86,7 @@ async def listening(homes, store=None, wake=None, follow_seconds=60.0, more=()):
         )
         running = asyncio.create_task(push.run())
         try:
-            for name in set(homes.values()):
+            for name in later.get("heard", set(homes.values())):
                 await brokers[name].until_heard()
             yield brokers, woken, push
         finally:
@@ -187,6 +193,29 @@ async def test_homes_that_come_go_or_move_are_followed():
         assert {await woken.get() for _ in "31"} == {("3", "webhook"), ("1", "webhook")}
         assert push.report()["states"] == {"listening": 1}
         assert brokers["c"].connections == 1
+
+
+@pytest.mark.parametrize("now", ["no account", "another account"])
+async def test_an_account_lost_between_two_looks_ends_no_other_stream(now, caplog):
+    """Nor does it get the certificate of the account that its home has meanwhile."""
+    asked = asyncio.Event()
+    homes = {"1": "a", "2": "b"}
+
+    def lost(home):
+        if home != "1":
+            return None
+        asked.set()
+        if now == "no account":
+            raise SettingsError("there is no account for this home", path=home)
+        return "b"
+
+    async with listening(homes, lost=lost, heard="b") as (brokers, woken, push):
+        await asked.wait()
+        await brokers["b"].publish(event())
+        assert await woken.get() == ("2", "webhook")
+        assert (brokers["a"].connections, brokers["b"].connections) == (0, 1)
+        assert push.report()["accounts"] == 2
+    assert "no home has this account any more" in caplog.text
 
 
 async def test_while_accounts_cannot_be_read_those_known_before_are_heard(caplog):
