@@ -212,7 +212,8 @@ async def test_an_account_lost_between_two_looks_ends_no_other_stream(now, caplo
     async with listening(homes, lost=lost, heard="b") as (brokers, woken, push):
         await asked.wait()
         await brokers["b"].publish(event())
-        assert await woken.get() == ("2", "webhook")
+        async with asyncio.timeout(20):
+            assert await woken.get() == ("2", "webhook")
         assert (brokers["a"].connections, brokers["b"].connections) == (0, 1)
         assert push.report()["accounts"] == 2
     assert "no home has this account any more" in caplog.text
