@@ -97,18 +97,23 @@ def make_readings(
     )
 
 
+def without_driver(error: ImportError) -> StoreConfigError:
+    """Return what to raise where psycopg is wanted and cannot be imported."""
+    return StoreConfigError(
+        worded(
+            "the driver of PostgreSQL cannot be imported; install "
+            "switchbot-automation[postgres] ({error})",
+            error=error,
+        ),
+        variable="STORE_BACKEND",
+    )
+
+
 def _postgres_readings(config: StoreConfig) -> ReadingBackend:
     try:
         from switchbot_store.history.postgres.readings import PostgresReadings  # noqa: PLC0415 - the driver only for who wants PostgreSQL
     except ImportError as error:
-        raise StoreConfigError(
-            worded(
-                "the driver of PostgreSQL cannot be imported; install "
-                "switchbot-automation[postgres] ({error})",
-                error=error,
-            ),
-            variable="STORE_BACKEND",
-        ) from error
+        raise without_driver(error) from error
     return PostgresReadings(config.conninfo, pooler=config.pooler)
 
 
@@ -129,14 +134,7 @@ def _make_place(config: StoreConfig, *, looking: bool) -> HistoryBackend:
     try:
         from switchbot_store.history.postgres.store import PostgresHistory  # noqa: PLC0415 - the driver only for who wants PostgreSQL
     except ImportError as error:
-        raise StoreConfigError(
-            worded(
-                "the driver of PostgreSQL cannot be imported; install "
-                "switchbot-automation[postgres] ({error})",
-                error=error,
-            ),
-            variable="STORE_BACKEND",
-        ) from error
+        raise without_driver(error) from error
     return PostgresHistory(config.conninfo, pooler=config.pooler)
 
 
@@ -192,14 +190,7 @@ def _postgres(config: StoreConfig) -> StoreInterface:
     try:
         from switchbot_store.postgres.store import PostgresStore  # noqa: PLC0415 - the driver only for who wants PostgreSQL
     except ImportError as error:
-        raise StoreConfigError(
-            worded(
-                "the driver of PostgreSQL cannot be imported; install "
-                "switchbot-automation[postgres] ({error})",
-                error=error,
-            ),
-            variable="STORE_BACKEND",
-        ) from error
+        raise without_driver(error) from error
     refuse = config.fallback == "refuse"
     store: StoreInterface = PostgresStore(
         config.conninfo, pooler=config.pooler, patient=not refuse

@@ -16,6 +16,7 @@ from switchbot_store.factory import (
     get_store,
     make_backend,
     make_readings,
+    without_driver,
 )
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.history.ingest.spill import waiting_rows
@@ -106,7 +107,7 @@ def postgres(config: StoreConfig) -> PostgresStore:
     try:
         from switchbot_store.postgres.store import PostgresStore  # noqa: PLC0415 - the driver only for who wants PostgreSQL
     except ImportError as error:
-        raise _no_driver(error) from error
+        raise without_driver(error) from error
     return PostgresStore(config.conninfo, pooler=config.pooler)
 
 
@@ -115,7 +116,7 @@ def inspection(config: StoreConfig) -> Inspection:
     try:
         from switchbot_store.doctor import Inspection  # noqa: PLC0415 - likewise
     except ImportError as error:
-        raise _no_driver(error) from error
+        raise without_driver(error) from error
     return Inspection(config.conninfo, pooler=config.pooler)
 
 
@@ -145,14 +146,3 @@ def spilled_rows(config: StoreConfig) -> int:
     if config.backend == "memory":
         return 0
     return waiting_rows(config.directory / SPILL_NAME)
-
-
-def _no_driver(error: ImportError) -> StoreConfigError:
-    return StoreConfigError(
-        _(
-            "the driver of PostgreSQL cannot be imported; install"
-            " switchbot-automation[postgres] ({error})",
-            error=error,
-        ),
-        variable="STORE_BACKEND",
-    )
