@@ -25,6 +25,10 @@ A sensor that has `hears`, the cloud's id of the very device it listens to, is a
 to that one: a zone that names the id is answered by it, and the cloud confirms it now and
 then, see `engine/observe/ears.py`.
 
+A sensor that knows when it changes has ``subscribe(listener) -> end``: it calls `listener`
+on the engine's event loop with what `read` would return now, of which those fields that
+changed are enough. A contact that opens then needs no look; it goes on being read as well.
+
 Factories do no I/O. Sensors, actuators, offsets and series are named in the settings'
 `plugins`; a zone has them as ``plugin:NAME`` for its meter or air conditioner, an offset
 and a series as the source NAME. One with a `close` is closed when its settings change.

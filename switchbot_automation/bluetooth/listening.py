@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
 
     from switchbot_automation.bluetooth.ears import Ears
 
+_LOGGER = logging.getLogger(__name__)
+
 _SERVICE: Final = "0000fd3d-0000-1000-8000-00805f9b34fb"
 _COMPANY: Final = 2409
+# bleak, and what it speaks to BlueZ by.
+_LIBRARIES: Final = frozenset({"bleak", "dbus_fast"})
 
 
 class Scanner(Protocol):
@@ -53,12 +58,8 @@ async def listen(
     scanner = (make or _bleak(active=active))(take)
     try:
         await scanner.start()
-    except (OSError, RuntimeError) as error:
-        raise PluginError(
-            worded("Bluetooth: {error}", error=error), plugin="bluetooth"
-        ) from error
     except Exception as error:
-        if type(error).__module__.partition(".")[0] != "bleak":
+        if not _of_the_radio(error):
             raise
         raise PluginError(
             worded("Bluetooth: {error}", error=error), plugin="bluetooth"
@@ -66,7 +67,19 @@ async def listen(
     try:
         yield taken
     finally:
-        await scanner.stop()
+        try:
+            await scanner.stop()
+        except Exception as error:
+            # Whoever leaves wants it no longer, and the system's service may be gone.
+            if not _of_the_radio(error):
+                raise
+            _LOGGER.info("the Bluetooth scan was not ended: %s", error)
+
+
+def _of_the_radio(error: Exception) -> bool:
+    """Tell whether the radio or its service failed, rather than whoever wrote this."""
+    library = type(error).__module__.partition(".")[0]
+    return library in _LIBRARIES or isinstance(error, OSError | RuntimeError | EOFError)
 
 
 def _bleak(*, active: bool) -> Callable[[Callable[[Any, Any], None]], Scanner]:

@@ -42,6 +42,8 @@ _PLAIN: Final = {
     "co2": "CO2",
     "lightLevel": "lightLevel",
 }
+# What is not in every packet and lasts for long.
+MEASURED_SELDOM: Final = frozenset({"battery"})
 # What a Hub 3 measures by the sensor in its cable.
 _IN_CABLE: Final = frozenset({"temperature", "humidity"})
 _PRESENCE: Final = "Presence Sensor"

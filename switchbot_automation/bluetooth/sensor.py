@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import voluptuous as vol
@@ -17,12 +18,19 @@ from switchbot_automation.languages import worded
 from switchbot_automation.plugins import API_VERSION, Plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from switchbot_automation.bluetooth.ears import Ears
+    from switchbot_automation.bluetooth.listening import Scanner
 
 _LOGGER = logging.getLogger(__name__)
 _AGAIN_SECONDS: Final = 300.0
+_SILENT_SECONDS: Final = 300.0
+# What only drifts is told so often at most; what opens or moves, at once.
+_DRIFT_SECONDS: Final = 30.0
+_DRIFTING: Final = frozenset(
+    {"temperature", "humidity", "CO2", "lightLevel", "battery"}
+)
 _ADDRESS: Final = vol.All(
     str, id_of, vol.Match(r"^[0-9A-F]{12}$", msg="a device id or Bluetooth address")
 )
@@ -56,11 +64,20 @@ class _Scanning:
     def __init__(self) -> None:
         self._wanted = 0
         self._task: asyncio.Task[None] | None = None
+        self._active = False
 
     def want(self, *, active: bool) -> None:
-        """Begin to scan on the running loop, unless it is done already."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(_scan(active=active))
+        """Begin to scan on the running loop, unless it is done already.
+
+        One that wants an active scan gets it for all: it hears what a passive one does.
+        """
+        task = self._task
+        if task is not None and not task.done() and self._active >= active:
+            return
+        if task is not None:
+            task.cancel()
+        self._active = active
+        self._task = asyncio.get_running_loop().create_task(_scan(active=active))
 
     def added(self) -> None:
         """Count a sensor more."""
@@ -77,15 +94,28 @@ class _Scanning:
 _SCANNING: Final = _Scanning()
 
 
-async def _scan(*, active: bool) -> None:
-    """Scan until it is cancelled; where that fails, try again every five minutes."""
+async def _scan(
+    *,
+    active: bool,
+    make: Callable[[Callable[[Any, Any], None]], Scanner] | None = None,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> None:
+    """Scan until it is cancelled; where that fails, try again every five minutes.
+
+    A scan that hears nothing of anybody for as long is begun anew: where the system's
+    Bluetooth was restarted or its adapter came back, it goes on without a word for ever.
+    """
     while True:
         try:
-            async with listen(active=active):
-                await asyncio.get_running_loop().create_future()
+            async with listen(active=active, make=make) as taken:
+                heard_at: float | None = math.nan
+                while taken.heard_at != heard_at:
+                    heard_at = taken.heard_at
+                    await sleep(_SILENT_SECONDS)
+            _LOGGER.info("nothing is heard by Bluetooth; the scan is begun anew")
         except PluginError as error:
             _LOGGER.warning("%s; tried again in five minutes", error)
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await sleep(_AGAIN_SECONDS)
 
 
 class BluetoothSensor:
@@ -125,7 +155,29 @@ class BluetoothSensor:
                 ),
                 plugin="bluetooth",
             )
-        return heard.fields
+        return heard.within(self._max_age)
+
+    def subscribe(
+        self, listener: Callable[[Mapping[str, Any]], object]
+    ) -> Callable[[], None]:
+        """Call `listener` with what the device says when that is new; return what ends it."""
+        before: Mapping[str, Any] = {}
+        told_at = -math.inf
+
+        def hear(device_id: str) -> None:
+            nonlocal before, told_at
+            heard = self._ears.heard(device_id) if device_id == self.hears else None
+            if heard is None:
+                return
+            fields = heard.within(self._max_age)
+            new = {name for name, value in fields.items() if before.get(name) != value}
+            seconds = self._ears.now()
+            if not new or (new <= _DRIFTING and seconds - told_at < _DRIFT_SECONDS):
+                return
+            before, told_at = fields, seconds
+            listener(fields)
+
+        return self._ears.subscribe(hear)
 
     def close(self) -> None:
         """Want the scanner no longer."""

@@ -340,7 +340,7 @@ class AutomationEngine:
             leads = self._take_lead_of_silent(now)
             if not leads and trigger not in _UNLED:
                 return await self._follow(settings, trigger, now, started)
-        parts.plugged.adopt(self.offsets)
+        parts.plugged.adopt(self.offsets, self._say)
         self._take_passed_on()
         trigger, self._wanted = self._wanted or trigger, ""
         rules_at: datetime | None = None
@@ -797,17 +797,26 @@ class AutomationEngine:
         of every event that was taken, of whatever device. Does not wait for a tick.
         """
         self._lifetime.check()
+        event, concerns = self._take_event(payload)
+        if isinstance(event, RefusedWebhook) or self._parts.leadership.leads:
+            return event
+        settings = self._documents.life.settings
+        if concerns or (settings is not None and settings.rules):
+            await self._documents.pass_on(payload)
+        return event
+
+    def _take_event(
+        self, payload: Mapping[str, Any]
+    ) -> tuple[WebhookEvent | RefusedWebhook, bool]:
+        """Take an event in; return it and whether it is of a device of the settings."""
         event, zones, around = self._parts.pushes.take(payload)
         if isinstance(event, RefusedWebhook):
-            return event
+            return event, False
         self._parts.listeners.emit(WebhookReceived(event, zones))
-        if not self._parts.leadership.leads:
-            settings = self._documents.life.settings
-            if zones or around or (settings is not None and settings.rules):
-                await self._documents.pass_on(payload)
-        elif self._took(event, concerns=bool(zones or around)):
+        concerns = bool(zones or around)
+        if self._parts.leadership.leads and self._took(event, concerns=concerns):
             self._parts.agenda.bring_forward()
-        return event
+        return event, concerns
 
     async def heard(
         self, sensor: str, fields: Mapping[str, Any]
@@ -821,16 +830,36 @@ class AutomationEngine:
             await engine.heard("lounge window", {"openState": "open"})
         """
         return await self.handle_webhook(
-            {
-                "eventType": CHANGE_REPORT,
-                "context": {
-                    **of_own_scale(fields),
-                    "deviceMac": f"{PLUGIN_PREFIX}{sensor}",
-                    # Rounded up: what is told after a reading is not older than it.
-                    "timeOfSample": math.ceil(self.clock.now().timestamp() * 1000),
-                },
-            }
+            self._event_of(f"{PLUGIN_PREFIX}{sensor}", fields)
         )
+
+    def _event_of(self, device_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "eventType": CHANGE_REPORT,
+            "context": {
+                **of_own_scale(fields),
+                "deviceMac": device_id,
+                # Rounded up: what is told after a reading is not older than it.
+                "timeOfSample": math.ceil(self.clock.now().timestamp() * 1000),
+            },
+        }
+
+    def _say(self, names: tuple[str, ...], fields: Mapping[str, Any]) -> None:
+        """Take what a plug-in's sensor says by itself, on the engine's loop.
+
+        `names` are those that it may have in the settings. Nothing is raised. An engine
+        that only follows leaves it to the one that leads, which has the sensor too.
+        """
+        ears, pushes = self._parts.observer.ears, self._parts.pushes
+        try:
+            self._lifetime.check()
+            if not self._parts.leadership.leads:
+                return
+            for name in [each for each in names if pushes.concerns(each)] or names[:1]:
+                if ears is None or not ears.doubts(name):
+                    self._take_event(self._event_of(name, fields))
+        except Exception:
+            _LOGGER.exception("what %s said by itself was not taken", names[0])
 
     def tell_series(self, source: str, series: Series | None) -> None:
         """Take a series that the host knows, as prices of the hours to come. No I/O.

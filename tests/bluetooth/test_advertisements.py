@@ -1,5 +1,9 @@
 """Advertisements, byte by byte, through the real parser."""
 
+import asyncio
+import time
+from types import SimpleNamespace
+
 import pytest
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
@@ -9,6 +13,7 @@ from switchbot import SwitchbotModel
 
 from switchbot_automation.bluetooth import Ears, ScannerDouble, listen
 from switchbot_automation.bluetooth.parsing import MODELS
+from switchbot_automation.bluetooth.sensor import BluetoothSensor, _scan
 from switchbot_automation.cloud.catalog import catalog
 from switchbot_automation.core.state.said import said_by_status
 from switchbot_automation.errors import PluginError
@@ -219,6 +224,37 @@ async def test_bleak_s_own_packets_are_read_as_they_are():
     assert heard.heard(ID).rssi == -71
 
 
+async def test_each_field_has_its_own_age_and_an_old_measurement_is_none(air, clock):
+    """A CO2 beyond what the parser believes is left out of a packet that has the climate."""
+    double, heard = air
+    heard.expect(ID, "MeterPro(CO2)")
+    letter = b"5" + bytes([0, 77])
+    double.say(ADDRESS, service=letter, manufacturer=outdoor(24.6, 53, 725))
+    clock.seconds = 500
+    double.say(ADDRESS, manufacturer=outdoor(24.5, 53, 20_000))
+    found = heard.heard(ID)
+    assert found.age_seconds == 0
+    assert found.ages_seconds == {
+        "temperature": 0,
+        "humidity": 0,
+        "CO2": 500,
+        "battery": 500,
+    }
+    assert found.within(600)["CO2"] == 725
+    assert found.within(400) == {"temperature": 24.5, "humidity": 53, "battery": 77}
+
+
+def test_ears_count_the_time_that_the_host_slept():
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        pytest.skip("this system has no clock that counts it")
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    heard = Ears()
+    heard.hear(
+        SimpleNamespace(address=ADDRESS), AdvertisementData("", {}, {}, [], None, 0, ())
+    )
+    assert before <= heard.heard_at <= time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 @pytest.mark.parametrize("size", range(5, 8))
 async def test_a_board_that_says_its_address_is_not_taken_for_a_device(size):
     """Company 741 is Espressif's, by which the parser tells a Humidifier too."""
@@ -247,6 +283,114 @@ async def test_a_radio_that_fails_says_so_as_a_plug_in_does():
     with pytest.raises(PluginError, match="no adapter"):
         async with listen(Ears(), make=Broken().make):
             pass
+
+
+async def test_a_radio_that_is_gone_when_it_is_left_spoils_nothing():
+    class Gone(ScannerDouble):
+        async def stop(self):
+            raise EOFError("the system bus is gone")
+
+    async with listen(Ears(), make=Gone().make) as heard:
+        pass
+    assert heard.heard_at is None
+
+
+async def test_a_mistake_of_who_made_the_scanner_is_not_the_radio_s():
+    class Wrong(ScannerDouble):
+        async def start(self):
+            raise TypeError("a mistake")
+
+    with pytest.raises(TypeError):
+        async with listen(Ears(), make=Wrong().make):
+            pass
+
+
+class Nights:
+    """Sleeps that end at once: each lets something be heard, or nothing."""
+
+    def __init__(self, *acts):
+        self.acts, self.seconds = list(acts), []
+
+    async def __call__(self, seconds):
+        self.seconds.append(seconds)
+        if not self.acts:
+            raise asyncio.CancelledError
+        self.acts.pop(0)()
+
+
+async def test_a_scan_that_hears_nobody_is_begun_anew():
+    """Where the system's Bluetooth was restarted a scanner stays silent for ever."""
+    made = []
+
+    def make(take):
+        made.append(ScannerDouble().make(take))
+        return made[-1]
+
+    def heard():
+        made[-1].say(ADDRESS, service=meter(21.0, 40))
+
+    nights = Nights(heard, heard, lambda: None, heard)
+    with pytest.raises(asyncio.CancelledError):
+        await _scan(active=True, make=make, sleep=nights)
+    assert len(made) == 2, "once, and not while something was heard"
+    assert not any(each.running for each in made)
+
+
+async def test_a_scanner_that_cannot_begin_is_tried_again():
+    class Broken(ScannerDouble):
+        async def start(self):
+            raise OSError("no adapter")
+
+    tried = []
+
+    def make(_take):
+        tried.append(len(tried))
+        return Broken() if len(tried) < 3 else ScannerDouble()
+
+    with pytest.raises(asyncio.CancelledError):
+        await _scan(active=True, make=make, sleep=Nights(*[lambda: None] * 2))
+    assert tried == [0, 1, 2]
+
+
+async def test_what_opens_is_told_at_once_and_what_drifts_now_and_then(clock):
+    heard = Ears(clock)
+    sensor = BluetoothSensor(
+        {
+            "device_id": ID,
+            "type": "Contact Sensor",
+            "scan": "host",
+            "max_age_seconds": 600,
+        },
+        heard,
+    )
+    double = ScannerDouble().make(heard.hear)
+    double.running = True
+    told = []
+    end = sensor.subscribe(told.append)
+    for is_open in (False, True, True, False):
+        double.say(ADDRESS, manufacturer=contact(is_open=is_open))
+    assert [each["openState"] for each in told] == ["close", "open", "close"]
+    end()
+    double.say(ADDRESS, manufacturer=contact(is_open=True))
+    assert len(told) == 3
+
+
+async def test_a_meter_s_tenths_are_told_every_half_minute_at_most(clock):
+    heard = Ears(clock)
+    sensor = BluetoothSensor(
+        {"device_id": ID, "type": "Meter", "scan": "host", "max_age_seconds": 600},
+        heard,
+    )
+    double = ScannerDouble().make(heard.hear)
+    double.running = True
+    told = []
+    sensor.subscribe(told.append)
+    for second in range(120):
+        clock.seconds = second
+        double.say(ADDRESS, service=meter(21.0 + second % 2 / 10, 40))
+        double.say("AA:00:00:00:00:01", service=meter(5.0 + second, 40))
+    assert 4 <= len(told) <= 5
+    assert {each["temperature"] for each in told} <= {21.0, 21.1}
 
 
 async def test_a_double_that_nobody_listens_to_says_nothing():

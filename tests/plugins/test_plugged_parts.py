@@ -155,6 +155,18 @@ async def test_other_settings_make_a_new_part_and_close_the_old_one(
     assert stove_house.LOG[-1] == "closed"
 
 
+async def test_a_part_that_left_the_settings_is_closed(stove_house, living):
+    engine, store, clock, _ = living
+    await engine.run_once()
+    plugins = {name: part for name, part in ROOM["plugins"].items() if name != "attic"}
+    store.set(
+        "settings", ROOM | {"plugins": plugins, "meter_device_id": "C271111EC0AB"}
+    )
+    clock.advance(60)
+    await engine.run_once()
+    assert stove_house.LOG.count("closed") == 1
+
+
 async def test_a_plugins_offset_moves_the_band_within_its_limit(stove_house, living):
     engine, store, clock, _ = living
     stove_house.ROOM["temperature"] = 19.0

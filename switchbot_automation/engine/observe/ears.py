@@ -167,6 +167,11 @@ class EarsOfEngine:
             return None
         return fields or None
 
+    def doubts(self, device_id: str) -> bool:
+        """Tell whether the cloud contradicts what is heard of a device."""
+        line = self._lines.get(device_id)
+        return line is not None and bool(line.doubt)
+
     def report(self) -> dict[str, dict[str, Any]]:
         """Return what is heard, JSON-able: confirmed so long ago, and what contradicts."""
         now, heard = self._clock.monotonic(), self.hearing()

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
@@ -573,7 +574,7 @@ class PluggedCloud:
         self._documents = documents
         self._clock = clock
         self._made: dict[str, tuple[str, Any]] = {}
-        self._registered: dict[str, tuple[str, Callable[[], None]]] = {}
+        self._registered: dict[str, tuple[str, Callable[[], object]]] = {}
 
     async def devices(self) -> DeviceList:
         """Return the account's devices and the plug-ins' sensors."""
@@ -641,24 +642,38 @@ class PluggedCloud:
                 found[hears] = made.read
         return found
 
-    def adopt(self, offsets: Offsets) -> None:
-        """Register the plug-ins' offsets, end those that the settings no longer have."""
+    def adopt(
+        self,
+        offsets: Offsets,
+        say: Callable[[tuple[str, ...], Mapping[str, Any]], object],
+    ) -> None:
+        """Register offsets, and sensors that speak; end what the settings no longer have.
+
+        A sensor that has a `subscribe` calls `say` by it: with its names, as zones may have
+        them, and what it says.
+        """
         parts = self._parts
-        if not parts and not self._registered:
+        if not parts and not self._registered and not self._made:
             return
-        wanted = {name: part for name, part in parts.items() if part.group == "offsets"}
+        for name in self._made.keys() - parts.keys():
+            _close_part(name, self._made.pop(name)[1])
         for name, (fingerprint, end) in tuple(self._registered.items()):
-            if name not in wanted or wanted[name].fingerprint != fingerprint:
-                end()
+            if name not in parts or parts[name].fingerprint != fingerprint:
+                _ended(name, end)
                 del self._registered[name]
-        for name in wanted.keys() - self._registered.keys():
+        for name in parts.keys() - self._registered.keys():
+            part = parts[name]
             try:
-                source = self._part(name, "offsets").kelvin
-                end = offsets.register(name, source)
+                if part.group == "offsets":
+                    end = offsets.register(name, self._part(name, "offsets").kelvin)
+                elif part.group == "sensors":
+                    end = _speaking(name, self._part(name, "sensors"), say)
+                else:
+                    end = _nothing
             except Exception as error:  # noqa: BLE001 - a plug-in's, or a host's of that name
-                _LOGGER.warning("the offset %s cannot be used: %s", name, error)
+                _LOGGER.warning("%s of `plugins` cannot be used: %s", name, error)
                 end = _nothing
-            self._registered[name] = (wanted[name].fingerprint, end)
+            self._registered[name] = (part.fingerprint, end)
 
     def series_reader(self, name: str) -> Callable[[], Awaitable[object]] | None:
         """Return what reads a plug-in's series, None where `plugins` has none of that name.
@@ -692,6 +707,9 @@ class PluggedCloud:
 
     def close(self) -> None:
         """Close the parts that can be."""
+        for name, (_fingerprint, end) in self._registered.items():
+            _ended(name, end)
+        self._registered.clear()
         for name, (_fingerprint, part) in self._made.items():
             _close_part(name, part)
         self._made.clear()
@@ -705,6 +723,28 @@ def _close_part(name: str, part: Any) -> None:
         close()
     except Exception as error:  # noqa: BLE001 - a plug-in's
         _LOGGER.warning("the plug-in part %s was not closed: %s", name, error)
+
+
+def _speaking(
+    name: str,
+    made: Any,
+    say: Callable[[tuple[str, ...], Mapping[str, Any]], object],
+) -> Callable[[], object]:
+    """Let a sensor that can speak by itself do so; return what ends it."""
+    subscribe = getattr(made, "subscribe", None)
+    if not callable(subscribe):
+        return _nothing
+    hears = getattr(made, "hears", None)
+    names = (hears,) if isinstance(hears, str) and hears else ()
+    end = subscribe(partial(say, (*names, PLUGIN_PREFIX + name)))
+    return end if callable(end) else _nothing
+
+
+def _ended(name: str, end: Callable[[], object]) -> None:
+    try:
+        end()
+    except Exception as error:  # noqa: BLE001 - a plug-in's
+        _LOGGER.warning("%s of `plugins` was not ended: %s", name, error)
 
 
 def _nothing() -> None:

@@ -154,9 +154,7 @@ class Pushes:
         And whether it is of a sensor around a zone. Sets `wake` where it says that a
         threshold that matters was crossed.
         """
-        settings, known = self._documents.life.settings, self._known
-        if known.settings is not settings:
-            known.find(settings)
+        settings, known = self._documents.life.settings, self._known_devices()
         now, seconds = self._clock.now(), self._clock.monotonic()
         event = self._receiver.receive(payload, now, seconds, known=known.devices)
         if isinstance(event, RefusedWebhook):
@@ -173,6 +171,16 @@ class Pushes:
                 self._matters(settings, zone, event.device_id, now) for zone in zones
             )
         return event, names, around
+
+    def concerns(self, device_id: str) -> bool:
+        """Tell whether a device is a meter of a zone, or lies around one."""
+        return device_id in self._known_devices().devices
+
+    def _known_devices(self) -> KnownDevices:
+        settings, known = self._documents.life.settings, self._known
+        if known.settings is not settings:
+            known.find(settings)
+        return known
 
     def _take_sign(self, event: WebhookEvent) -> None:
         """Keep what a sensor around a zone showed; a change is worth a tick at once."""

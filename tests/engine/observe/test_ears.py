@@ -8,6 +8,7 @@ from switchbot_automation import AutomationEngine
 from switchbot_automation.bluetooth import ScannerDouble, ears
 from switchbot_automation.errors import CloudTimeoutError
 from switchbot_automation.model import CommandResult, DeviceList, DeviceStatus
+from switchbot_automation.reasons import ReasonCode
 from switchbot_automation.simulation import SimulatedClock
 from switchbot_store import MemoryStore
 
@@ -153,6 +154,63 @@ async def test_the_sensor_itself_is_a_meter_of_a_zone_too(house):
     house.hear(20.4)
     assert await house.look() == 20.4
     assert house.cloud.asked == asked
+
+
+ALL_DAY = [{"days": list(range(7)), "start": "00:00", "end": "23:59"}]
+DOOR, DOOR_ADDRESS = "C0FFEE000018", "C0:FF:EE:00:00:18"
+
+
+def door(*, is_open):
+    """Manufacturer data of a contact sensor."""
+    return bytes(7) + bytes([is_open << 4]) + bytes(5)
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+async def test_a_door_that_is_heard_to_open_wants_a_tick_at_once(house, by_id):
+    part = {
+        "sensor": "bluetooth",
+        "device_id": DOOR_ADDRESS,
+        "type": "Contact Sensor",
+        "scan": "host",
+    }
+    sensor = DOOR if by_id else "plugin:door"
+    openings = {"sensors": [sensor], "pause_after_seconds": 0}
+    await house.engine.run_once()
+    plugins = ROOM["plugins"] | {"door": part}
+    await house.engine.apply_settings(
+        ROOM | {"plugins": plugins, "openings": openings, "time_windows": ALL_DAY}
+    )
+    house.radio.say(DOOR_ADDRESS, manufacturer=door(is_open=False))
+    await house.look(after=30)
+    house.clock.advance(10)
+    assert house.engine.next_wakeup > house.clock.now()
+    house.radio.say(DOOR_ADDRESS, manufacturer=door(is_open=True))
+    assert house.engine.next_wakeup <= house.clock.now()
+    report = await house.engine.run_once()
+    codes = {each.code for each in report.decisions[0].reasons}
+    assert ReasonCode.OPENING_OPEN in codes
+
+
+async def test_what_is_contradicted_wants_no_tick(house):
+    house.hear(4.0)
+    await house.look()
+    assert (await house.told())["contradicted"]
+    house.clock.advance(10)
+    due = house.engine.next_wakeup
+    house.hear(35.0)
+    assert house.engine.next_wakeup == due
+
+
+async def test_a_sensor_that_left_the_settings_speaks_no_more(house):
+    house.hear(21.0)
+    await house.look()
+    heard = []
+    house.engine.subscribe(heard.append)
+    await house.engine.apply_settings({k: v for k, v in ROOM.items() if k != "plugins"})
+    await house.look()
+    heard.clear()
+    house.hear(30.0)
+    assert heard == []
 
 
 @pytest.mark.parametrize(
