@@ -156,7 +156,9 @@ def _postgres(config: StoreConfig) -> Health:
         problems.append(facts.newer)
     if not facts.writable:
         problems.append(_("the server accepts no writes"))
-    problems += map(str, facts.refused)
+    # Not for good: a lock ends, and whoever opens the database next brings it up to date.
+    waits = [str(each) for each in facts.refused if each.by == "waits" or facts.missing]
+    problems += [str(each) for each in facts.refused if str(each) not in waits]
     unread = {
         kind: _("the database is there, but this cannot be read: {why}", why=why)
         for kind, why in facts.unread.items()
@@ -197,7 +199,13 @@ def _postgres(config: StoreConfig) -> Health:
         else unread.get("history") or _postgres_doubt(config, facts),
     )
     lags = bool(
-        sum(waiting.values()) or spilled or missing or facts.adoption or local or unread
+        sum(waiting.values())
+        or spilled
+        or missing
+        or facts.adoption
+        or local
+        or unread
+        or waits
     )
     status: Status = "error" if problems else "degraded" if lags else "ok"
     return Health(
@@ -207,7 +215,7 @@ def _postgres(config: StoreConfig) -> Health:
         rows,
         facts.schema_version,
         facts.missing,
-        "; ".join([*problems, *local]) or None,
+        "; ".join([*problems, *waits, *local]) or None,
     )
 
 
@@ -311,7 +319,7 @@ def _files(config: StoreConfig) -> Health:
 
 def _part(name: str, backend: str, found: Entry | StoreError, seconds: float) -> Part:
     if isinstance(found, StoreError):
-        return Part(name, backend, reachable=False, last_error=str(found))
+        return Part(name, backend, reachable=False, last_error=error_words(found))
     return Part(
         name,
         backend,
@@ -319,7 +327,7 @@ def _part(name: str, backend: str, found: Entry | StoreError, seconds: float) ->
         latency_seconds=seconds,
         revision=found.revision,
         updated_at=found.updated_at,
-        last_error=str(found.problem) if found.problem else None,
+        last_error=error_words(found.problem) if found.problem else None,
     )
 
 

@@ -224,7 +224,7 @@ class Inspection:
                 ),
                 newest_row=unread.or_else(None, "history", _newest_row),
                 identity=unread.or_else("", "documents", _identity),
-                refused=refused(connection) if not (missing or newer) else [],
+                refused=[] if newer else refused(connection, lacking=bool(missing)),
                 unread=unread.found,
                 unlogged=_unlogged(connection),
             )

@@ -216,6 +216,9 @@ _REFUSAL_ADVICE: Final = {
         "As the table's owner: CREATE POLICY ... FOR ALL TO the role USING (true) WITH"
         " CHECK (true), or ALTER TABLE ... DISABLE ROW LEVEL SECURITY. A GRANT does not help."
     ),
+    "waits": later(
+        "Wait, or end what it waits for; meanwhile writes wait on this host's disk."
+    ),
     "others": later(
         "`\\d+` of that table in psql shows what is not of this program: columns,"
         " constraints, triggers, rules, policies, publications. Drop it, or change it so"
@@ -228,7 +231,7 @@ def _grants(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     for refusal in facts.refused if facts.writable else ():
         yield SetupFinding(
             "grants",
-            "problem",
+            "warning" if refusal.by == "waits" or facts.missing else "problem",
             refusal.text,
             _(_REFUSAL_ADVICE[refusal.by]),
         )

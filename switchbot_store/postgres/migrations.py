@@ -307,6 +307,9 @@ def _in_steps(
         )
 
 
+_TOLD_ELSEWHERE: Final = (*adoption.BUSY, psycopg.errors.InsufficientPrivilege)
+
+
 def _tell_nobody(_part: float, _what: str) -> None:
     """Nobody asked how far it is."""
 
@@ -386,7 +389,7 @@ def _apply(
                 # From a file of the host or of this package, never from data.
                 connection.execute(migration.statements.encode(), prepare=False)
             except psycopg.Error as error:
-                if is_broken_connection(error) or isinstance(error, adoption.BUSY):
+                if is_broken_connection(error) or isinstance(error, _TOLD_ELSEWHERE):
                     raise
                 raise MigrationError(
                     worded(
