@@ -27,13 +27,22 @@ from switchbot_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from switchbot_store.factory import FILE_NAME, get_store, make_backend
+from switchbot_store.factory import (
+    FILE_NAME,
+    READINGS_NAME,
+    READINGS_SPILL_NAME,
+    SPILL_NAME,
+    get_store,
+    make_backend,
+)
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.lineage import left_behind
 from switchbot_store.failover.mirror import BEHIND, is_behind, read_mirror
 from switchbot_store.files.places import is_there, write_refusal
 from switchbot_store.files.store import JsonStore
+from switchbot_store.history.ingest.spill import write_refusal as spill_refusal
 from switchbot_store.history.present import leap_of, present
+from switchbot_store.history.readings.sqlite import SqliteReadings
 from switchbot_store.history.sqlite.store import SqliteHistory
 from switchbot_store.languages import error_words, later
 from switchbot_store.languages import translated as _
@@ -167,7 +176,7 @@ def _postgres(config: StoreConfig) -> Health:
     problems += [
         f"{kind}: {why}"
         for kind, why in unread.items()
-        if kind == "documents" or not facts.missing
+        if (kind == "documents" or not facts.missing) and kind not in facts.locked
     ]
     missing: dict[str, Entry] = {}
     if mirrored and "documents" not in unread:
@@ -220,8 +229,8 @@ def _postgres(config: StoreConfig) -> Health:
 
 
 def _postgres_doubt(config: StoreConfig, facts: DatabaseFacts) -> str | None:
-    if facts.missing or facts.newer:
-        return None  # looking at rows is no reason to migrate
+    if facts.missing or facts.newer or facts.unread:
+        return None  # looking at rows is no reason to migrate, or to wait
     backend = make_backend(config)
     try:
         return clock_doubt(backend, config)
@@ -280,7 +289,17 @@ def _disk_refusals(config: StoreConfig) -> list[str]:
     places = dict.fromkeys(
         (config.directory, *(path.parent for path in config.paths.values()))
     )
-    found = (write_refusal(place) for place in places)
+    found = [write_refusal(place) for place in places]
+    waiting = spill_refusal(config.directory / SPILL_NAME)
+    readings = [
+        SqliteReadings(place).write_refusal()
+        for place in (
+            config.directory / READINGS_NAME,
+            config.directory / READINGS_SPILL_NAME,
+        )
+        if is_there(place)
+    ]
+    found += [each for each in (waiting, *readings) if each not in found]
     return [
         _("cannot write {what}", what=refusal)
         for refusal in found

@@ -46,6 +46,7 @@ from switchbot_store.postgres.location import (
     connection_options,
     connection_string,
 )
+from switchbot_store.postgres.retyping import retype
 from switchbot_store.postgres.schema_work import BorrowedLender, OwnLender
 from switchbot_store.postgres.shape import WITHOUT_TRIGGER, Shape, looked_at
 from switchbot_store.postgres.version_table import (
@@ -403,6 +404,7 @@ def _apply(
             remember(connection, namespace, migration.version, migration.name)
             applied.append(migration.version)
         if applied and namespace == OWN_NAMESPACE:
+            retype(connection, _tables(through))
             _check(connection, through)
     return applied
 

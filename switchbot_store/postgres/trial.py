@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     _Trial: TypeAlias = Callable[[psycopg.Cursor[Any]], None]
 
 _DENIED: Final = "42501"
-_LONGEST_WAIT: Final = (
+LONGEST_WAIT: Final = (
     "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '2s'"
 )
 _LONGEST_SECONDS: Final = 2
 # What others check when a transaction ends is checked before this one is taken back.
 _AT_THE_END: Final = "SET CONSTRAINTS ALL IMMEDIATE"
-_NOT_THERE: Final = frozenset({"42P01", "42703"})
-"""A table or a column that is to be made: whoever opens the database next does."""
+_NO_TABLE: Final = "42P01"
+_NO_COLUMN: Final = "42703"
 # Of each of them anything may be said, as `CHECK (kind <> 'state')`.
 _KEYS: Final = ("_health", "settings", "state")
 _WRITE: Final = """
@@ -83,6 +83,7 @@ _OF_HOURS: Final = (
     *("state_history_rollup", "state_history_parts"),
 )
 _READINGS: Final = ("device_readings", "device_readings_hourly")
+_ALL: Final = (*COLUMNS, "switchbot_store_migrations")
 _SINGLE: Final = ("state_history_rollup", "state_history_parts")
 """Tables whose rows are there from the beginning, and only change."""
 _HOLDERS: Final = """
@@ -128,12 +129,18 @@ class _RefusedError(Exception):
     """A write was taken and came to something else."""
 
 
-def refused(connection: Connection, *, lacking: bool = False) -> list[Refusal]:
+def refused(
+    connection: Connection, *, lacking: bool = False, never_made: bool = False
+) -> list[Refusal]:
     """Return what the server does not let this role do; nothing is changed by it.
 
-    `lacking`: migrations are missing, and what is not there is no refusal. Raises
-    psycopg.Error where the connection is lost.
+    `lacking`: migrations are missing, and a table that is not there is no refusal, since
+    whoever opens the database next makes it; of one that was never made ours that is true
+    of columns, too. Raises psycopg.Error where the connection is lost.
     """
+    made_next = {_NO_TABLE} if lacking else set()
+    if never_made:
+        made_next.add(_NO_COLUMN)
     trials: tuple[tuple[str, _Trial, tuple[str, ...]], ...] = (
         (_("documents cannot be written"), _documents, ("json_store",)),
         (_("rows of history cannot be written"), _rows, _OF_ROWS),
@@ -143,7 +150,7 @@ def refused(connection: Connection, *, lacking: bool = False) -> list[Refusal]:
     return [
         found
         for what, trial, tables in trials
-        for found in _tried(connection, what, trial, tables, lacking=lacking)
+        for found in _tried(connection, what, trial, tables, frozenset(made_next))
     ]
 
 
@@ -154,7 +161,7 @@ def rows_refused(connection: Connection) -> Refusal | None:
     where the connection is lost.
     """
     what = _("rows of history cannot be written")
-    return next(_tried(connection, what, _rows, _OF_ROWS, lacking=False), None)
+    return next(_tried(connection, what, _rows, _OF_ROWS), None)
 
 
 def _tried(
@@ -162,28 +169,26 @@ def _tried(
     what: str,
     trial: _Trial,
     tables: tuple[str, ...],
-    *,
-    lacking: bool,
+    made_next: frozenset[str] = frozenset(),
 ) -> Iterator[Refusal]:
     try:
         with (
             connection.transaction(force_rollback=True),
             connection.cursor(row_factory=tuple_row) as cursor,
         ):
-            cursor.execute(_LONGEST_WAIT)
+            cursor.execute(LONGEST_WAIT)
             trial(cursor)
             cursor.execute(_AT_THE_END)
     except _RefusedError as error:
         yield Refusal(f"{what}: {error}")
     except psycopg.errors.LockNotAvailable:
-        sessions = holders(connection, tables)
-        yield Refusal(f"{what}: {_(_LOCKED, sessions=sessions)}", "waits")
+        yield Refusal(f"{what}: {locked(connection, tables)}", "waits")
     except psycopg.errors.QueryCanceled:
         yield Refusal(f"{what}: {_(_SLOW, seconds=_LONGEST_SECONDS)}", "waits")
     except psycopg.Error as error:
         if connection.closed:
             raise
-        if lacking and error.sqlstate in _NOT_THERE:
+        if error.sqlstate in made_next:
             return
         words = words_of(error)
         denied = error.sqlstate == _DENIED
@@ -195,11 +200,11 @@ def _tried(
         )
 
 
-def holders(connection: Connection, tables: tuple[str, ...]) -> str:
-    """Return the numbers of the sessions whose locks on tables keep writers out."""
+def locked(connection: Connection, tables: tuple[str, ...] = _ALL) -> str:
+    """Say which sessions hold a lock on some tables that keeps others out."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(_HOLDERS, {"tables": list(tables)}).fetchone()
-    return (row and row[0]) or "?"
+    return _(_LOCKED, sessions=(row and row[0]) or "?")
 
 
 def _documents(cursor: psycopg.Cursor[Any]) -> None:
