@@ -27,13 +27,22 @@ from switchbot_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from switchbot_store.factory import FILE_NAME, get_store, make_backend
+from switchbot_store.factory import (
+    FILE_NAME,
+    READINGS_NAME,
+    READINGS_SPILL_NAME,
+    SPILL_NAME,
+    get_store,
+    make_backend,
+)
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.lineage import left_behind
 from switchbot_store.failover.mirror import BEHIND, is_behind, read_mirror
 from switchbot_store.files.places import is_there, write_refusal
 from switchbot_store.files.store import JsonStore
+from switchbot_store.history.ingest.spill import write_refusal as spill_refusal
 from switchbot_store.history.present import leap_of, present
+from switchbot_store.history.readings.sqlite import SqliteReadings
 from switchbot_store.history.sqlite.store import SqliteHistory
 from switchbot_store.languages import error_words, later
 from switchbot_store.languages import translated as _
@@ -156,7 +165,9 @@ def _postgres(config: StoreConfig) -> Health:
         problems.append(facts.newer)
     if not facts.writable:
         problems.append(_("the server accepts no writes"))
-    problems += map(str, facts.refused)
+    # Not for good: a lock ends, and whoever opens the database next brings it up to date.
+    waits = [str(each) for each in facts.refused if each.by == "waits" or facts.missing]
+    problems += [str(each) for each in facts.refused if str(each) not in waits]
     unread = {
         kind: _("the database is there, but this cannot be read: {why}", why=why)
         for kind, why in facts.unread.items()
@@ -165,7 +176,7 @@ def _postgres(config: StoreConfig) -> Health:
     problems += [
         f"{kind}: {why}"
         for kind, why in unread.items()
-        if kind == "documents" or not facts.missing
+        if (kind == "documents" or not facts.missing) and kind not in facts.locked
     ]
     missing: dict[str, Entry] = {}
     if mirrored and "documents" not in unread:
@@ -197,7 +208,13 @@ def _postgres(config: StoreConfig) -> Health:
         else unread.get("history") or _postgres_doubt(config, facts),
     )
     lags = bool(
-        sum(waiting.values()) or spilled or missing or facts.adoption or local or unread
+        sum(waiting.values())
+        or spilled
+        or missing
+        or facts.adoption
+        or local
+        or unread
+        or waits
     )
     status: Status = "error" if problems else "degraded" if lags else "ok"
     return Health(
@@ -207,13 +224,13 @@ def _postgres(config: StoreConfig) -> Health:
         rows,
         facts.schema_version,
         facts.missing,
-        "; ".join([*problems, *local]) or None,
+        "; ".join([*problems, *waits, *local]) or None,
     )
 
 
 def _postgres_doubt(config: StoreConfig, facts: DatabaseFacts) -> str | None:
-    if facts.missing or facts.newer:
-        return None  # looking at rows is no reason to migrate
+    if facts.missing or facts.newer or facts.unread:
+        return None  # looking at rows is no reason to migrate, or to wait
     backend = make_backend(config)
     try:
         return clock_doubt(backend, config)
@@ -272,7 +289,17 @@ def _disk_refusals(config: StoreConfig) -> list[str]:
     places = dict.fromkeys(
         (config.directory, *(path.parent for path in config.paths.values()))
     )
-    found = (write_refusal(place) for place in places)
+    found = [write_refusal(place) for place in places]
+    waiting = spill_refusal(config.directory / SPILL_NAME)
+    readings = [
+        SqliteReadings(place).write_refusal()
+        for place in (
+            config.directory / READINGS_NAME,
+            config.directory / READINGS_SPILL_NAME,
+        )
+        if is_there(place)
+    ]
+    found += [each for each in (waiting, *readings) if each not in found]
     return [
         _("cannot write {what}", what=refusal)
         for refusal in found
@@ -311,7 +338,7 @@ def _files(config: StoreConfig) -> Health:
 
 def _part(name: str, backend: str, found: Entry | StoreError, seconds: float) -> Part:
     if isinstance(found, StoreError):
-        return Part(name, backend, reachable=False, last_error=str(found))
+        return Part(name, backend, reachable=False, last_error=error_words(found))
     return Part(
         name,
         backend,
@@ -319,7 +346,7 @@ def _part(name: str, backend: str, found: Entry | StoreError, seconds: float) ->
         latency_seconds=seconds,
         revision=found.revision,
         updated_at=found.updated_at,
-        last_error=str(found.problem) if found.problem else None,
+        last_error=error_words(found.problem) if found.problem else None,
     )
 
 

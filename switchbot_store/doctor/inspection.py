@@ -54,6 +54,7 @@ from switchbot_store.postgres.wire import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from switchbot_store.postgres.connections import Connection
     from switchbot_store.postgres.unread import Kind
@@ -143,7 +144,8 @@ class DatabaseFacts:
     document asked for that is there, ``-`` where the table has none yet. `identity` is the name that failover stores know the
     database by, ``""`` before they met it. `refused` says what this role may not do that
     the program does; it was tried and rolled back. `unread` says of documents and history
-    why they could not be looked at, where that is so. `unlogged` are tables that a crash
+    why they could not be looked at, where that is so; of those in `locked` that is
+    somebody's lock, which ends. `unlogged` are tables that a crash
     of the server empties.
     """
 
@@ -168,6 +170,7 @@ class DatabaseFacts:
     identity: str = ""
     refused: list[Refusal] = field(default_factory=list)
     unread: Mapping[Kind, str] = field(default_factory=dict)
+    locked: AbstractSet[Kind] = frozenset()
     unlogged: list[str] = field(default_factory=list)
 
 
@@ -197,11 +200,12 @@ class Inspection:
             (row,) = fetch(connection, _SERVER, ())
             answered = time.monotonic()
             # The first statement also starts the session; the second shows the way.
-            version, missing, newer = _schema(connection)
+            unread = Unread(connection)
+            nothing: tuple[int, list[str], str] = (0, [], "")
+            version, missing, newer = unread.or_else(nothing, "documents", _schema)
             latency = _latency(connection)
             texts = [(value or b"").decode() for value in row]
             middle = asked_at + timedelta(seconds=(answered - connected) / 2)
-            unread = Unread(connection)
             return DatabaseFacts(
                 server_version=texts[0],
                 encrypted=bool(connection.pgconn.ssl_in_use),
@@ -224,8 +228,11 @@ class Inspection:
                 ),
                 newest_row=unread.or_else(None, "history", _newest_row),
                 identity=unread.or_else("", "documents", _identity),
-                refused=refused(connection) if not (missing or newer) else [],
+                refused=[]
+                if newer
+                else refused(connection, lacking=bool(missing), never_made=not version),
                 unread=unread.found,
+                locked=unread.locked,
                 unlogged=_unlogged(connection),
             )
 

@@ -86,6 +86,36 @@ _REFUSALS: Final = (
         ),
     ),
     _refusal(
+        r"permission\ denied\ for\ database",
+        "grants",
+        later("As the database's owner: GRANT CONNECT ON DATABASE ... TO the role."),
+    ),
+    _refusal(
+        r"permission\ denied\ for\ schema",
+        "grants",
+        later("As the schema's owner: GRANT USAGE, CREATE ON SCHEMA ... TO the role."),
+    ),
+    _refusal(
+        r"not\ permitted\ to\ log\ in",
+        "login",
+        later("ALTER ROLE ... LOGIN, or connect as a role that may."),
+    ),
+    _refusal(
+        r"not\ currently\ accepting\ connections",
+        "login",
+        later(
+            "Somebody closed this database: ALTER DATABASE ... ALLOW_CONNECTIONS true."
+        ),
+    ),
+    _refusal(
+        r"too\ many\ connections\ for\ (role|database)",
+        "connections",
+        later(
+            "Its own limit is reached: end its idle clients, or raise it by ALTER ROLE or"
+            " ALTER DATABASE ... CONNECTION LIMIT."
+        ),
+    ),
+    _refusal(
         r"permission\ denied\ for",
         "grants",
         later(
@@ -142,7 +172,7 @@ _REFUSALS: Final = (
         later("Create it (CREATE ROLE, CREATE DATABASE), or correct the URL."),
     ),
     _refusal(
-        r"(column|relation)\ \S+\ does\ not\ exist",
+        r"(column|relation)\ \S+\ does\ not\ exist | operator\ does\ not\ exist",
         "schema",
         later(
             "Somebody changed the tables: `switchbot-store migrate` makes anew what is"

@@ -55,11 +55,16 @@ def examine_postgres(
     )
     for check in _SERVER_CHECKS:
         yield from check(facts)
-    for why in dict.fromkeys(facts.unread.values()):
+    for why in dict.fromkeys(
+        why for kind, why in facts.unread.items() if kind not in facts.locked
+    ):
         yield diagnosis(f"PostgreSQL: {why}")
+    for why in dict.fromkeys(facts.unread[kind] for kind in facts.locked):
+        yield SetupFinding("connection", "warning", why, _(_REFUSAL_ADVICE["waits"]))
     yield from _pooler(facts, config)
     yield from _documents(facts, config)
-    if not facts.missing and not facts.newer:  # looking is no reason to migrate
+    # Looking is no reason to migrate, or to wait.
+    if not facts.missing and not facts.newer and not facts.unread:
         yield from history_clock(config)
     if not facts.encrypted and not _is_near(parameters, config):
         yield SetupFinding(
@@ -216,6 +221,9 @@ _REFUSAL_ADVICE: Final = {
         "As the table's owner: CREATE POLICY ... FOR ALL TO the role USING (true) WITH"
         " CHECK (true), or ALTER TABLE ... DISABLE ROW LEVEL SECURITY. A GRANT does not help."
     ),
+    "waits": later(
+        "Wait, or end what it waits for; meanwhile writes wait on this host's disk."
+    ),
     "others": later(
         "`\\d+` of that table in psql shows what is not of this program: columns,"
         " constraints, triggers, rules, policies, publications. Drop it, or change it so"
@@ -228,7 +236,7 @@ def _grants(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     for refusal in facts.refused if facts.writable else ():
         yield SetupFinding(
             "grants",
-            "problem",
+            "warning" if refusal.by == "waits" or facts.missing else "problem",
             refusal.text,
             _(_REFUSAL_ADVICE[refusal.by]),
         )
@@ -278,6 +286,8 @@ def _pooler(facts: DatabaseFacts, config: StoreConfig) -> Iterator[SetupFinding]
 
 def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[SetupFinding]:
     """Look for documents that this host has and the database should have."""
+    if "documents" in facts.unread:
+        return  # nobody knows what it has
     missing = left_behind(
         config.directory, there=facts.revisions, identity=facts.identity
     )

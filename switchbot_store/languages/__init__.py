@@ -156,6 +156,35 @@ def worded_in(package: str, message: str, values: Mapping[str, Any]) -> Worded:
     return made
 
 
+def packed(text: str) -> Any:
+    """Return a text as JSON can hold it, for a process that is asked things.
+
+    >>> unpacked(packed(worded("{number} rows", number=2)))
+    '2 rows'
+    """
+    if not isinstance(text, Worded):
+        return text
+    parts = [
+        [*field, packed(part) if isinstance(part, Worded) else part]
+        for field, part in text._parts.items()  # noqa: SLF001 - its own maker
+    ]
+    return [str(text), text._package, text._message, parts]  # noqa: SLF001 - likewise
+
+
+def unpacked(found: Any) -> str:
+    """Return the text that `packed` was given, `Worded` where that was."""
+    if isinstance(found, str):
+        return found
+    english, package, message, parts = found
+    made = Worded(english)
+    made._package, made._message = package, message  # noqa: SLF001 - its own maker
+    made._parts = {  # noqa: SLF001 - likewise
+        (name, conversion, spec): unpacked(part) if isinstance(part, list) else part
+        for name, conversion, spec, part in parts
+    }
+    return made
+
+
 def joined(separator: str, texts: Iterable[str]) -> str:
     """Return texts joined, `Worded` where one of them is.
 

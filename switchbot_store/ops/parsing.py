@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 
 from switchbot_store.errors import StoreConfigError
-from switchbot_store.languages import worded
+from switchbot_store.languages import packed, reworded, unpacked, worded
 from switchbot_store.ops import validation
 from switchbot_store.ops.candidates import Candidate, candidates_of
 from switchbot_store.ops.validation import Parts, RefusedSqlError
@@ -163,9 +163,9 @@ def _asked(kind: str, **values: Any) -> Any:
     validation.check_text(sql)
     answer = _PARSER.ask(orjson.dumps({"kind": kind, **values}))
     if "refused" in answer:
-        raise RefusedSqlError(answer["refused"])
+        raise RefusedSqlError(unpacked(answer["refused"]))
     if "missing" in answer:
-        raise StoreConfigError(answer["missing"])
+        raise StoreConfigError(unpacked(answer["missing"]))
     return answer["found"]
 
 
@@ -232,7 +232,7 @@ def serve() -> None:
         try:
             answer = {"found": _answered(question)}
         except RefusedSqlError as error:
-            answer = {"refused": str(error)}
+            answer = {"refused": packed(reworded(error))}
         except StoreConfigError as error:
-            answer = {"missing": str(error)}
+            answer = {"missing": packed(reworded(error))}
         _send(sys.stdout.buffer, orjson.dumps(answer))

@@ -46,6 +46,7 @@ from switchbot_store.postgres.location import (
     connection_options,
     connection_string,
 )
+from switchbot_store.postgres.retyping import retype
 from switchbot_store.postgres.schema_work import BorrowedLender, OwnLender
 from switchbot_store.postgres.shape import WITHOUT_TRIGGER, Shape, looked_at
 from switchbot_store.postgres.version_table import (
@@ -307,6 +308,9 @@ def _in_steps(
         )
 
 
+_TOLD_ELSEWHERE: Final = (*adoption.BUSY, psycopg.errors.InsufficientPrivilege)
+
+
 def _tell_nobody(_part: float, _what: str) -> None:
     """Nobody asked how far it is."""
 
@@ -386,7 +390,7 @@ def _apply(
                 # From a file of the host or of this package, never from data.
                 connection.execute(migration.statements.encode(), prepare=False)
             except psycopg.Error as error:
-                if is_broken_connection(error) or isinstance(error, adoption.BUSY):
+                if is_broken_connection(error) or isinstance(error, _TOLD_ELSEWHERE):
                     raise
                 raise MigrationError(
                     worded(
@@ -400,6 +404,7 @@ def _apply(
             remember(connection, namespace, migration.version, migration.name)
             applied.append(migration.version)
         if applied and namespace == OWN_NAMESPACE:
+            retype(connection, _tables(through))
             _check(connection, through)
     return applied
 

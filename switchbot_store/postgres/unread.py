@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import psycopg
 
 from switchbot_store.postgres.errors import is_broken_connection
+from switchbot_store.postgres.trial import LONGEST_WAIT, locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,8 @@ class Unread:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.found: dict[Kind, str] = {}
+        self.locked: set[Kind] = set()
+        """Kinds that somebody's lock keeps from being read: that ends."""
 
     def or_else(
         self, otherwise: T, kind: Kind, question: Callable[[Connection], T]
@@ -36,7 +39,13 @@ class Unread:
         Raises psycopg.Error where the connection is lost.
         """
         try:
-            return question(self._connection)
+            with self._connection.transaction():
+                self._connection.execute(LONGEST_WAIT)
+                return question(self._connection)
+        except psycopg.errors.LockNotAvailable:
+            self.found.setdefault(kind, locked(self._connection))
+            self.locked.add(kind)
+            return otherwise
         except psycopg.Error as error:
             if is_broken_connection(error, self._connection):
                 raise

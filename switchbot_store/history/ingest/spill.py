@@ -105,10 +105,7 @@ class HistorySpill:
             with self._file.transaction() as connection:
                 self._count(connection)
                 dropped, freed = self._make_room(connection, added)
-                connection.executemany(
-                    "INSERT INTO spill (size, row) VALUES (?, ?)",
-                    [(len(row), row.decode()) for row in encoded],
-                )
+                _add(connection, self._file, [row.decode() for row in encoded])
             # Only now: a full disk shows at the commit at the latest.
             self._rows += len(encoded) - dropped
             self._bytes += added - freed
@@ -209,6 +206,43 @@ def waiting_rows(path: Path) -> int:
             return int(rows)
     finally:
         file.close()
+
+
+def write_refusal(path: Path) -> str | None:
+    """Return why no row can wait in a spill, None if one can; nothing is changed."""
+    if not is_there(path):
+        return None  # the directory says whether it can be made
+    file = SqliteFile(path, _SCHEMA, 1)
+
+    def trial(connection: sqlite3.Connection) -> None:
+        _add(connection, file, ["{}"])
+        (last,) = connection.execute("SELECT max(id) FROM spill").fetchone()
+        if not _let_go(connection, last, last):
+            raise _left_out(connection, file)
+
+    return file.write_refusal(trial)
+
+
+def _add(connection: sqlite3.Connection, file: SqliteFile, rows: list[str]) -> None:
+    """Add rows. Raises StoreUnavailableError where they came to nothing."""
+    added = connection.executemany(
+        "INSERT INTO spill (size, row) VALUES (?, ?)",
+        [(len(row.encode()), row) for row in rows],
+    ).rowcount
+    if added < len(rows):
+        raise _left_out(connection, file)
+
+
+def _left_out(
+    connection: sqlite3.Connection, file: SqliteFile
+) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        worded(
+            "{path}: rows that wait were left as they were by a trigger that is not of this program: DROP TRIGGER {triggers}",
+            path=file.path,
+            triggers=file.triggers(connection, "spill"),
+        )
+    )
 
 
 def _let_go(connection: sqlite3.Connection, first: int, last: int) -> list[int]:

@@ -40,12 +40,18 @@ from switchbot_store.history.postgres import buckets_sql as bucket_sql
 from switchbot_store.history.postgres import rollup_sql
 from switchbot_store.history.postgres import rows_sql as sql
 from switchbot_store.history.postgres.copy_text import copy_lines
+from switchbot_store.history.postgres.foreign_types import (
+    has_other_types,
+    settled,
+    settled_column,
+)
 from switchbot_store.history.postgres.place import PostgresPlace
 from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
 from switchbot_store.languages import worded
 from switchbot_store.postgres.errors import words_of
 from switchbot_store.postgres.statements import beginning
+from switchbot_store.postgres.trial import rows_refused
 from switchbot_store.postgres.unchecked import (
     AS_THEY_LIE,
     AS_UTF_8,
@@ -76,6 +82,7 @@ _RECOMPUTED_HOURS: Final = 2
 _DELETED_AT_ONCE: Final = 10_000
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
 _INSERT_LATE: Final = sql.INSERT_LATE.encode()
+_DEFAULTS: Final = {"error_count": 0, "last_temperature_stale": False}
 _OURS: Final = frozenset(sql.READ_COLUMNS)
 _REFUSED: Final = (psycopg.IntegrityError, psycopg.errors.RaiseException)
 """A constraint or trigger that somebody added says no: this row's fault."""
@@ -127,7 +134,7 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                 ((count,),) = fetch(connection, _INSERT_LATE, values)
                 _check_there(connection, samples, int(count or 0))
             except _REFUSED as error:
-                raise _refusal(error) from error
+                raise _refusal(error, connection) from error
             return int(count or 0)
 
         return self._connections.call(insert).value
@@ -146,7 +153,7 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                         _mark_late(connection, late_hours(keys_of(samples), over))
                     return count
             except _REFUSED as error:
-                raise _refusal(error) from error
+                raise _refusal(error, connection) from error
 
         # A thousand rows a second is slow even far away.
         timeout = self._write_timeout_seconds + len(samples) / 1000
@@ -212,6 +219,7 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
         for name, array in found.items():
             if type(next((each for each in array if each is not None), None)) is bytes:
                 found[name] = [_as_text(name, value) for value in array]
+            found[name] = settled_column(name, found[name])
         moments = map(datetime.fromtimestamp, found["timestamp"], repeat(UTC))
         found["timestamp"] = list(moments)
         if zone is not None:
@@ -229,7 +237,9 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                 return cursor.execute(sql.AGGREGATES, values).fetchone() or {}
 
         found = self._reading_texts(fetch_row, span=datetime.now(UTC) - since)
-        return {name: _as_text(name, value) for name, value in found.items()}
+        return {
+            name: settled(name, _as_text(name, value)) for name, value in found.items()
+        }
 
     def oldest(self) -> datetime | None:
         """Return the timestamp of the oldest recorded row, None without any."""
@@ -325,7 +335,7 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
                     _forget_hours(connection, left)
                     return len(keys)
             except _REFUSED as error:
-                raise _refusal(error) from error
+                raise _refusal(error, connection) from error
 
         return self._reading(moved)
 
@@ -384,6 +394,8 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
         for row in rows:
             row["timestamp"] = in_utc(row["timestamp"])
             self._settle_texts(row)
+            for name, value in row.items():
+                row[name] = settled(name, value)
         return rows
 
     def add_frozen_hours(self, hours: Sequence[Mapping[str, Any]]) -> int:
@@ -436,19 +448,33 @@ class PostgresHistory(PostgresPlace, HistoryBackend):
     def _named(
         self, statement: LiteralString, values: dict[str, Any], names: Sequence[str]
     ) -> list[HistoryRow]:
-        def fetch_rows(connection: Connection) -> list[tuple[Any, ...]]:
+        def fetch_rows(connection: Connection) -> tuple[bool, list[tuple[Any, ...]]]:
             # Binary: neither side turns thousands of numbers into digits and back.
             with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-                return cursor.execute(statement, values).fetchall()
+                found = cursor.execute(statement, values).fetchall()
+                types = [each.type_code for each in cursor.description or ()]
+                return has_other_types(names, types), found
 
         span = values["end"] - values["start"] if "start" in values else timedelta()
+        strange, fetched = self._reading_texts(fetch_rows, span=span)
         rows = []
-        for found in self._reading_texts(fetch_rows, span=span):
+        for found in fetched:
             row = HistoryRow(zip(names, found, strict=True))
             row["timestamp"] = in_utc(row["timestamp"])
             self._settle_texts(row)
+            if strange:
+                self._settle_numbers(row)
             rows.append(row)
         return rows
+
+    def _settle_numbers(self, row: HistoryRow) -> None:
+        """Make numbers of what came as another type, and leave out what is none."""
+        for name, value in row.items():
+            number = settled(name, value)
+            if number is None and value is not None:
+                self._leave_out(row, name)
+                number = _DEFAULTS.get(name)
+            row[name] = number
 
     def _reading_texts(
         self, work: Callable[[Connection], T], *, span: timedelta | None = None
@@ -477,13 +503,24 @@ def _as_text(name: str, value: Any) -> Any:
     return None if type(text) is bytes else text
 
 
-def _refusal(error: psycopg.Error) -> StoreError:
+def _refusal(error: psycopg.Error, connection: Connection) -> StoreError:
+    """Return what to say of rows that the server does not take.
+
+    A table that takes no row at all lets them wait; what is wrong with a row alone is told.
+    """
     text = words_of(error)
     column = error.diag.column_name
     if isinstance(error, psycopg.errors.NotNullViolation) and column not in _OURS:
         return StoreUnavailableError(
             worded(
                 "PostgreSQL takes no row: {text}; give that column of others a default",
+                text=text,
+            )
+        )
+    if rows_refused(connection) is not None:
+        return StoreUnavailableError(
+            worded(
+                "PostgreSQL takes no row: {text}; `\\d+ state_history` in psql shows what is not of this program: drop it, or change it so that it lets rows be",
                 text=text,
             )
         )

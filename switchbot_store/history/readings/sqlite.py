@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.history.model import HistoryRow, hour_of
 from switchbot_store.history.readings.model import (
     BUCKET_FIELDS,
@@ -15,9 +16,11 @@ from switchbot_store.history.readings.model import (
     ReadingKey,
 )
 from switchbot_store.history.sqlite.file import SqliteFile
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     import os
+    import sqlite3
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
@@ -48,6 +51,9 @@ CREATE TABLE IF NOT EXISTS device_readings_hourly (
 _INSERT: Final = """
 INSERT INTO device_readings (device_id, attribute, timestamp, number, word)
 VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_IS_THERE: Final = """
+SELECT 1 FROM device_readings WHERE device_id = ? AND attribute = ? AND timestamp = ?
 """
 _ROWS: Final = """
 SELECT timestamp, device_id, attribute, coalesce(number, word) FROM device_readings
@@ -168,9 +174,44 @@ class SqliteReadings(ReadingBackend):
         if not readings:
             return 0
         with self._file.transaction() as connection:
-            before = connection.total_changes
-            connection.executemany(_INSERT, [_columns(each) for each in readings])
-            return connection.total_changes - before
+            added = connection.executemany(
+                _INSERT, [_columns(each) for each in readings]
+            ).rowcount
+            if added < len(readings):
+                self._check_there(connection, readings)
+        return added
+
+    def _check_there(
+        self, connection: sqlite3.Connection, readings: Sequence[DeviceReading]
+    ) -> None:
+        """Raise StoreUnavailableError where some were neither added nor there before."""
+        missing = sum(
+            connection.execute(
+                _IS_THERE, (each.device_id, each.attribute, _micros(each.timestamp))
+            ).fetchone()
+            is None
+            for each in readings
+        )
+        if missing:
+            raise StoreUnavailableError(
+                worded(
+                    "{path}: {rows} rows were left as they were in {table} by a trigger that is not of this program: DROP TRIGGER {triggers}",
+                    path=self.path,
+                    rows=missing,
+                    table="device_readings",
+                    triggers=self._file.triggers(connection, "device_readings"),
+                )
+            )
+
+    def write_refusal(self) -> str | None:
+        """Return why no reading can be written now, None if one can be; nothing is."""
+
+        def trial(connection: sqlite3.Connection) -> None:
+            tried = DeviceReading(datetime.now(UTC), "_health", "_health", 0.0)
+            connection.execute(_INSERT, _columns(tried))
+            self._check_there(connection, [tried])
+
+        return self._file.write_refusal(trial)
 
     def rows(
         self,
@@ -230,15 +271,13 @@ class SqliteReadings(ReadingBackend):
     def add_hours(self, hours: Sequence[HistoryRow]) -> int:
         """Add hours in one transaction; see `ReadingBackend.add_hours`."""
         with self._file.transaction() as connection:
-            before = connection.total_changes
-            connection.executemany(
+            return connection.executemany(
                 _ADD_HOUR,
                 [
                     {**each, "bucket": _micros(each.timestamp), "hour": _HOUR}
                     for each in hours
                 ],
-            )
-            return connection.total_changes - before
+            ).rowcount
 
     def latest(self, *, prefix: str = "") -> list[HistoryRow]:
         """Return the newest readings; see `ReadingBackend.latest`."""

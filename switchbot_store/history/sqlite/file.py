@@ -19,6 +19,7 @@ from switchbot_store.arguments import checked_path
 from switchbot_store.errors import (
     MigrationError,
     StoreDataError,
+    StoreError,
     StoreUnavailableError,
 )
 from switchbot_store.files.durable import make_directory
@@ -27,7 +28,7 @@ from switchbot_store.languages import reworded, worded
 from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _LOGGER = logging.getLogger(__name__)
 _BUSY_SECONDS: Final = 5.0
@@ -171,8 +172,12 @@ class SqliteFile:
                     connection.execute("ROLLBACK")
                 raise
 
-    def write_refusal(self) -> str | None:
-        """Return why no row can be written now, None if one can be; nothing is."""
+    def write_refusal(self, trial: Callable[[sqlite3.Connection], None]) -> str | None:
+        """Return why no row can be written now, None if one can be; nothing is.
+
+        `trial` writes as the owner of the file does and looks at what became of it, within
+        a transaction that is taken back. It raises StoreUnavailableError, saying what did.
+        """
         refusal = write_refusal(self.path.parent)
         if refusal is not None or not is_there(self.path):
             return refusal
@@ -183,11 +188,29 @@ class SqliteFile:
                     name, timeout=_BUSY_SECONDS, isolation_level=None, uri=True
                 )
             ) as connection:
+                self._check_version(connection)
                 connection.execute("BEGIN IMMEDIATE")
-                connection.execute("ROLLBACK")
+                try:
+                    self._complete(connection)  # as whoever opens it next
+                    trial(connection)
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             return self._told_of(error)
+        except StoreError as error:
+            return reworded(error)
         return None
+
+    @staticmethod
+    def triggers(connection: sqlite3.Connection, table: str) -> str:
+        """Return the names of the triggers on a table; this program makes none."""
+        found = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
+            " ORDER BY name",
+            (table,),
+        )
+        return ", ".join(name for (name,) in found)
 
     def _told_of(self, error: sqlite3.Error) -> str:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
@@ -370,15 +393,25 @@ class SqliteFile:
         ):
             return
         connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._complete(connection)
+        except StoreUnavailableError:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute(f"PRAGMA user_version = {self._version}")
+        connection.execute("COMMIT")
+
+    def _complete(self, connection: sqlite3.Connection) -> None:
+        """Make what the schema has and the file has not, within a transaction.
+
+        Raises StoreUnavailableError where something of others stands in its place.
+        """
         # `executescript` would commit first; whoever waited finds it done.
         for statement in _statements(self._schema):
             connection.execute(statement)
         lacking = _lacking(connection, self._schema)
         if lacking:
-            connection.execute("ROLLBACK")
             raise StoreUnavailableError(f"{self.path}: {lacking}{_OTHERS_FIX}")
-        connection.execute(f"PRAGMA user_version = {self._version}")
-        connection.execute("COMMIT")
 
     def _check_version(self, connection: sqlite3.Connection) -> int:
         (found,) = connection.execute("PRAGMA user_version").fetchone()

@@ -90,6 +90,13 @@ READ: Final = {name: _read(name) for name in _COLUMNS.split(", ")}
 """How each column of recorded rows is read."""
 _ROWS_READ: Final = ", ".join(READ.values())
 IS_THERE: Final = "SELECT 1 FROM state_history WHERE zone = ? AND timestamp = ?"
+HAS: Final = {
+    "state_history": IS_THERE,
+    "state_history_hourly": "SELECT 1 FROM state_history_hourly WHERE zone = ? AND bucket = ?",
+    "state_history_late": "SELECT 1 FROM state_history_late WHERE zone = ? AND bucket = ?",
+    "state_history_rollup": "SELECT 1 FROM state_history_rollup WHERE only = ? AND through = ?",
+}
+"""Whether a table has a row, by its key."""
 MARK_LATE: Final = "INSERT OR IGNORE INTO state_history_late VALUES (?, ?)"
 MOVE: Final = """
 UPDATE state_history SET timestamp = timestamp + :by

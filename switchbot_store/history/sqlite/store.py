@@ -42,6 +42,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _SECOND: Final = 1_000_000
 _HOUR: Final = 3600 * _SECOND
 _BEFORE_ALL: Final = -(10**17)
+_TRIED: Final = "_health"
+"""A zone of which nothing stays."""
 _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
 
@@ -84,8 +86,51 @@ class SqliteHistory(HistoryBackend):
         return self._file.path
 
     def write_refusal(self) -> str | None:
-        """Return why no row can be written now, None if one can be; nothing is."""
-        return self._file.write_refusal()
+        """Return why rows or their hours cannot be written now, None if they can be.
+
+        One of each kind is written, looked at and taken back.
+        """
+        return self._file.write_refusal(self._try)
+
+    def _try(self, connection: sqlite3.Connection) -> None:
+        """Write as the program does, within a transaction that is taken back.
+
+        Raises StoreUnavailableError where it came to nothing.
+        """
+        now = datetime.now(UTC)
+        hour = to_micros(hour_of(now))
+        key = (_TRIED, hour)
+        row = _to_columns(HistorySample(hour_of(now), zone=_TRIED))
+        connection.execute(sql.INSERT, row)
+        self._check_there(connection, [HistorySample(hour_of(now), zone=_TRIED)])
+        _compute(connection, [(_TRIED, hour, hour + _HOUR)])
+        connection.execute(sql.MARK_LATE, key)
+        connection.execute(sql.SET_THROUGH, (hour,))
+        for table, values in {
+            "state_history_hourly": key,
+            "state_history_late": key,
+            "state_history_rollup": (1, hour),
+        }.items():
+            if not _is_in(connection, table, values):
+                raise self._left_out(connection, table, 1)
+        for table in sql.TABLES:
+            connection.execute(sql.DELETE_ZONE.replace("<TABLE>", table), (_TRIED,))
+            if _is_in(connection, table, key):
+                raise self._left_out(connection, table, 1)
+
+    def _left_out(
+        self, connection: sqlite3.Connection, table: str, rows: int
+    ) -> StoreUnavailableError:
+        """Return what to say where a write of rows came to nothing."""
+        return StoreUnavailableError(
+            worded(
+                "{path}: {rows} rows were left as they were in {table} by a trigger that is not of this program: DROP TRIGGER {triggers}",
+                path=self.path,
+                rows=rows,
+                table=table,
+                triggers=self._file.triggers(connection, table),
+            )
+        )
 
     def open(self) -> None:
         """Open the file; see `HistoryBackend.open`."""
@@ -105,9 +150,8 @@ class SqliteHistory(HistoryBackend):
             row = connection.execute(sql.THROUGH).fetchone()
             over = in_utc(now) if row is None else max(now, from_micros(row[0]))
             late = late_hours(keys_of(samples), over)
-            before = connection.total_changes
-            connection.executemany(sql.INSERT, rows)
-            added = connection.total_changes - before
+            # Not `total_changes`, which counts what triggers of others change as well.
+            added = connection.executemany(sql.INSERT, rows).rowcount
             if added < len(samples):
                 self._check_there(connection, samples)
             if late and added:
@@ -127,13 +171,7 @@ class SqliteHistory(HistoryBackend):
             for each in samples
         )
         if missing:
-            raise StoreUnavailableError(
-                worded(
-                    "{path}: {missing} rows were left out of state_history by a trigger that is not of this program: DROP TRIGGER it",
-                    path=self.path,
-                    missing=missing,
-                )
-            )
+            raise self._left_out(connection, "state_history", missing)
 
     def rows(
         self,
@@ -261,11 +299,9 @@ class SqliteHistory(HistoryBackend):
                 return 0
             edge = min(to_micros(hour_of(before)), row[0])
             connection.execute(sql.FREEZE, {"before": edge, "through": row[0]})
-            before_purge = connection.total_changes
-            connection.execute(
+            return connection.execute(
                 sql.PURGE, {"before": edge, "zone": None, "limit": limit}
-            )
-            return connection.total_changes - before_purge
+            ).rowcount
 
     def move(
         self,
@@ -335,9 +371,7 @@ class SqliteHistory(HistoryBackend):
         """Put such hours back; see `HistoryBackend.add_frozen_hours`."""
         rows = [{**hour, "timestamp": to_micros(hour["timestamp"])} for hour in hours]
         with self._file.transaction() as connection:
-            before = connection.total_changes
-            connection.executemany(frozen.SQLITE_ADD, rows)
-            return connection.total_changes - before
+            return connection.executemany(frozen.SQLITE_ADD, rows).rowcount
 
     def _recorded(self, statement: str, **values: object) -> list[HistoryRow]:
         with self._file.reading() as connection:
@@ -348,6 +382,13 @@ class SqliteHistory(HistoryBackend):
             if row["metadata"] is not None:
                 row["metadata"] = _metadata(row["metadata"])
         return rows
+
+
+def _is_in(
+    connection: sqlite3.Connection, table: str, key: tuple[object, object]
+) -> bool:
+    statement = sql.HAS[table]
+    return connection.execute(statement, key).fetchone() is not None
 
 
 def _metadata(text: Any) -> Any:

@@ -7,11 +7,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from switchbot_store import (
+    DeviceReading,
     HistorySample,
     HistoryService,
+    HistorySpill,
     SqliteHistory,
+    SqliteReadings,
     StoreUnavailableError,
 )
+from switchbot_store.cli.health import examine
+from switchbot_store.config import StoreConfig
+from switchbot_store.doctor import examine as diagnosed
 
 AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
 TABLES = tuple(f"state_history{each}" for each in ("", "_hourly", "_late", "_rollup"))
@@ -87,3 +93,92 @@ def test_a_row_that_a_trigger_leaves_out_waits(path, tmp_path):
     changed(path, "DROP TRIGGER theirs")
     with HistoryService(SqliteHistory(path), spill=spill) as history:
         assert [row.temperature for row in history.latest(9)] == [20.0, 1.0, 2.0]
+
+
+IGNORE = "CREATE TRIGGER theirs BEFORE {} ON {} BEGIN SELECT RAISE(IGNORE); END"
+VIEW = "ALTER TABLE {0} RENAME TO x; CREATE VIEW {0} AS SELECT * FROM x"
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        *((IGNORE.format("INSERT", table), "DROP TRIGGER theirs") for table in TABLES),
+        (IGNORE.format("DELETE", "state_history"), "DROP TRIGGER theirs"),
+        *((VIEW.format(table), "move the file away") for table in TABLES),
+        (
+            VIEW.format("state_history")
+            + "; CREATE TRIGGER t INSTEAD OF INSERT ON state_history BEGIN SELECT 1; END",
+            "move the file away",
+        ),
+        ("ALTER TABLE state_history ADD theirs INTEGER NOT NULL DEFAULT 1", ""),
+        (
+            (
+                "CREATE TRIGGER theirs BEFORE INSERT ON state_history"
+                " BEGIN SELECT RAISE(ABORT, 'not today'); END"
+            ),
+            "not today",
+        ),
+    ],
+)
+def test_what_keeps_rows_out_is_named_by_health_and_doctor(tmp_path, statement, told):
+    environ = {"STORE_BACKEND": "json", "STORE_DIRECTORY": str(tmp_path)}
+    config = StoreConfig.from_env(environ)
+    path = tmp_path / "history.sqlite3"
+    with HistoryService(SqliteHistory(path)) as history:
+        history.record(HistorySample(AT, temperature=20.0))
+    assert examine(config).status == "ok"
+    changed(path, statement)
+    before = path.read_bytes()
+    looked = examine(config)
+    found = [each for each in diagnosed(environ) if each.check == "history"]
+    if told:
+        assert looked.status == "error"
+        assert told in looked.history.last_error
+        assert any(told in each.message for each in found)
+    else:
+        assert (looked.status, found) == ("ok", [])
+    assert path.read_bytes() == before
+
+
+def test_a_dropped_table_that_is_made_anew_is_no_refusal(path):
+    changed(path, "DROP TABLE state_history_late")
+    assert SqliteHistory(path).write_refusal() is None
+
+
+NOTED = (
+    "CREATE TABLE log (n); CREATE TRIGGER theirs BEFORE INSERT ON {}"
+    " BEGIN INSERT INTO log VALUES (1); SELECT RAISE(IGNORE); END"
+)
+
+
+def test_what_a_trigger_writes_elsewhere_is_no_row_of_ours(path):
+    changed(path, NOTED.format("state_history"))
+    with pytest.raises(StoreUnavailableError, match="DROP TRIGGER theirs"):
+        SqliteHistory(path).write([HistorySample(AT + timedelta(hours=1))], now=AT)
+
+
+def test_a_spill_that_takes_no_row_says_so_and_the_row_waits_in_memory(tmp_path):
+    spill = HistorySpill(tmp_path / "history_spill.sqlite3")
+    sample = HistorySample(AT, temperature=21.0)
+    spill.append([sample])
+    changed(spill.path, NOTED.format("spill"))
+    with pytest.raises(StoreUnavailableError, match="DROP TRIGGER theirs"):
+        spill.append([sample])
+    environ = {"STORE_BACKEND": "json", "STORE_DIRECTORY": str(tmp_path)}
+    assert "DROP TRIGGER" in examine(StoreConfig.from_env(environ)).last_error
+    changed(spill.path, "DROP TRIGGER theirs")
+    assert spill.append([sample]) == 0
+    assert spill.rows == 2
+    spill.close()
+
+
+def test_readings_that_a_trigger_leaves_out_are_not_taken(tmp_path):
+    place = SqliteReadings(tmp_path / "device_readings.sqlite3")
+    place.write([DeviceReading(AT, "C1", "CO2", 725.0)])
+    changed(place.path, NOTED.format("device_readings"))
+    with pytest.raises(StoreUnavailableError, match="DROP TRIGGER theirs"):
+        place.write([DeviceReading(AT + timedelta(hours=1), "C1", "CO2", 730.0)])
+    assert place.write([DeviceReading(AT, "C1", "CO2", 725.0)]) == 0
+    environ = {"STORE_BACKEND": "json", "STORE_DIRECTORY": str(tmp_path)}
+    assert "DROP TRIGGER" in examine(StoreConfig.from_env(environ)).last_error
+    place.close()

@@ -55,7 +55,30 @@ REFUSING = {
     "a publication": "ALTER TABLE json_store REPLICA IDENTITY NOTHING;"
     " CREATE PUBLICATION theirs FOR TABLE json_store",
 }
+
+
+def at_commit(table):
+    return (
+        trigger("INSERT", table, "RAISE 'at the end';")
+        .replace(
+            "CREATE TRIGGER a_theirs BEFORE INSERT",
+            "CREATE CONSTRAINT TRIGGER a_theirs AFTER INSERT",
+        )
+        .replace(" FOR EACH ROW", " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW")
+    )
+
+
+REFUSING["a check when it ends"] = at_commit("json_store")
 HISTORY_REFUSING = {
+    "a check when it ends": at_commit("state_history"),
+    "a check that no home passes": "ALTER TABLE state_history"
+    " ADD CHECK (temperature < 20) NOT VALID",
+    "rooms": "CREATE TABLE rooms (name text PRIMARY KEY); ALTER TABLE state_history"
+    " ADD FOREIGN KEY (zone) REFERENCES rooms NOT VALID",
+    "a generated column": "ALTER TABLE state_history DROP humidity CASCADE;"
+    " ALTER TABLE state_history ADD humidity double precision"
+    " GENERATED ALWAYS AS (temperature * 2) STORED",
+    "an error beside it": trigger("INSERT", "state_history_late", "RAISE 'no';"),
     "nothing": trigger("INSERT", "state_history", "RETURN NULL;"),
     "an error": trigger("INSERT", "state_history", "RAISE 'not today';"),
     "a column": "ALTER TABLE state_history ADD tenant int NOT NULL",
@@ -197,12 +220,85 @@ def test_what_keeps_rows_from_being_written_is_named_and_loses_none(
         history.record(HistorySample(AT, temperature=21.0))
         history.flush()
         kept = history.status()
-        aside = tmp_path / "history.spill.quarantine.jsonl"
-        lines = aside.read_text().splitlines() if aside.exists() else []
-        assert kept.spilled + kept.buffered + len(lines) == 1
+        # No row is to blame: all wait, and are taken when that is gone.
+        assert kept.spilled + kept.buffered == 1
     looked = examine(config)
     assert looked.status == "error"
     assert "rows of history cannot be written" in looked.last_error
+
+
+def test_a_row_alone_is_set_aside_and_holds_up_no_other(owned, beside, tmp_path):
+    beside.execute("ALTER TABLE state_history ADD CHECK (temperature < 30) NOT VALID")
+    spill = tmp_path / "history.spill.sqlite"
+    with HistoryService(PostgresHistory(owned), spill=spill) as history:
+        for minute, degrees in enumerate((21.0, 31.0, 22.0)):
+            at = AT + timedelta(minutes=minute)
+            history.record(HistorySample(at, temperature=degrees))
+        history.flush()
+        assert [row.temperature for row in history.latest(9)] == [21.0, 22.0]
+        assert history.status().quarantined == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("state_history_hourly", "hours of history cannot be summarised"),
+        ("state_history_blocks", "hours of history cannot be summarised"),
+        ("state_history_zones", "rows of history cannot be written"),
+        ("device_readings", "readings of devices cannot be written"),
+    ],
+)
+def test_what_lets_nothing_happen_beside_the_rows_is_named(beside, config, table, told):
+    beside.execute(trigger("INSERT", table, "RETURN NULL;"))
+    looked = examine(config)
+    assert looked.status == "error"
+    assert told in looked.last_error
+
+
+@pytest.mark.parametrize(
+    ("table", "mode"),
+    [
+        ("json_store", "SHARE"),
+        ("json_store", "ACCESS EXCLUSIVE"),
+        ("state_history", "ACCESS EXCLUSIVE"),
+        ("switchbot_store_migrations", "ACCESS EXCLUSIVE"),
+    ],
+)
+def test_a_lock_is_told_of_with_its_session_and_is_no_server_that_is_away(
+    owned, database_url, config, environ, table, mode
+):
+    with PostgresStore(owned) as store:
+        store.set("settings", {"n": 1})
+    with psycopg.connect(database_url) as theirs:
+        theirs.execute(f"LOCK {table} IN {mode} MODE")
+        looked = examine(config)
+        told = diagnosed(environ)
+        session = str(theirs.info.backend_pid)
+    parts = (*looked.stores, looked.history)
+    assert looked.status == "degraded"
+    assert all(part.reachable for part in parts)
+    assert session in f"{looked.last_error} {[part.last_error for part in parts]}"
+    assert any(session in each.message for each in told)
+    # It is neither a network nor a database that lost something.
+    assert not {"network", "documents"} & {each.check for each in told}
+    assert examine(config).status == "ok"
+
+
+def test_a_trigger_that_takes_its_time_is_named(owned, beside, config):
+    beside.execute(trigger("INSERT", "json_store", "PERFORM pg_sleep(60); RETURN NEW;"))
+    looked = examine(config)
+    assert looked.status == "degraded"
+    assert "takes longer than 2 s" in looked.last_error
+
+
+def test_hours_that_were_given_another_type_are_given_theirs(owned, beside):
+    types = "SELECT atttypid::regtype::text FROM pg_attribute WHERE attname = %s AND attrelid = 'state_history_hourly'::regclass"
+    changed = ("count", "temperature", "error_count")
+    for name in changed:
+        beside.execute(f"ALTER TABLE state_history_hourly ALTER {name} TYPE numeric")
+    migrate(owned)
+    found = [beside.execute(types, (name,)).fetchone()[0] for name in changed]
+    assert found == ["bigint", "double precision", "bigint"]
 
 
 def test_a_repeated_row_is_none_that_is_missing(owned):
