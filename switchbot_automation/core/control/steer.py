@@ -223,7 +223,9 @@ class Situation:
     most, `level` their median.
     `spared`: another start today is to be avoided. `suspect`: the meter has stood still
     for so long that it may be dead. `hurries`: a long way is begun a step stronger.
-    `unanswered`: that it was told this setpoint nothing confirmed.
+    `unanswered`: that it was told this setpoint nothing confirmed. `sunlit`: how warm
+    the room would get within the next hours by the sun that is forecast, in effort degrees,
+    if its unit kept it where the usual setpoint settles it; None where nobody knows.
     """
 
     temperature: float
@@ -238,6 +240,7 @@ class Situation:
     most: float | None = None
     hurries: bool = False
     unanswered: bool = False
+    sunlit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +285,8 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
         look = min(look, max(_LOOK_SOONEST, least - seen.settled_seconds))
         return _advice(aim, steering, present, "settling", look)
     why = "settles_too_low" if (wanted > present) is aim.heating else "settles_too_high"
+    if wanted < present and before_sun(aim, seen):
+        why = "sun_ahead"
     return _advice(aim, steering, wanted, why, 2.0 * _LOOK_SOONEST)
 
 
@@ -373,6 +378,8 @@ def _wanted(
         if not spared or slope < -_COMES_BACK or past > RESTS_PAST + aim.step:
             return present, _CHANGE_SECONDS
         return min(present - aim.step, _at_rest(aim, x, offset)), _CHANGE_SECONDS
+    if before_sun(aim, seen):
+        return min(present, _least_kept(aim, steering)), _CHANGE_SECONDS
     if present < floor and level < target - _ENOUGH:
         return floor, _CHANGE_SECONDS
     # What the room shows now may be more than is known of the unit yet.
@@ -382,6 +389,27 @@ def _wanted(
     if present - aim.step >= target + shown + _TOO_STRONG and level > target:
         return max(floor, _up(aim, target + offset)), _CHANGE_SECONDS
     return present, _CHANGE_SECONDS
+
+
+def usual_level(aim: Aim, steering: Steering) -> float:
+    """Return where the setpoint that is usual settles the room, in effort degrees."""
+    offset = aim.offset(steering)
+    return _up(aim, _target(aim, steering) + offset - _TOO_WEAK) - offset
+
+
+def before_sun(aim: Aim, seen: Situation) -> bool:
+    """Tell whether the sun is coming that would carry the room over its band.
+
+    Then it is kept as low as its band allows, so that it takes more of the sun. That
+    setpoint keeps a room in its band for itself: sun that does not come costs nothing.
+    """
+    return seen.sunlit is not None and seen.sunlit > aim.far - _FAR_EDGE
+
+
+def _least_kept(aim: Aim, steering: Steering) -> float:
+    """Return the least that holds a room, one that was seen to dip further inside."""
+    offset, dips = aim.offset(steering), max(0.0, steering.caution)
+    return _up(aim, aim.near + _WEAKEST * aim.inside + dips + offset)
 
 
 def is_full(steering: Steering, present: float, offset: float, level: float) -> bool:
