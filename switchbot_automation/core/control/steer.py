@@ -202,15 +202,14 @@ class Aim:
     def offset(self, steering: Steering) -> float:
         """Return the learned offset, before that what the person's setpoint implies.
 
-        One that the band lies wholly beyond implies no unit that much stronger than it is
-        set: too little would be asked of it, and it be taken for one that has no more.
+        One on the weak side of the band's middle implies nothing: units read the air they
+        make themselves, so none is known that settles a room beyond its setpoint by design.
         """
         learned = steering.offset(heating=self.heating)
         if learned is not None:
             return learned
-        asked = max(self.sign * self.asked, self.near)
-        implied = asked - (self.near + self.far) / 2.0
-        return max(OFFSET_BOUNDS[0], min(_IMPLIED_MOST, implied))
+        implied = self.sign * self.asked - (self.near + self.far) / 2.0
+        return max(0.0, min(_IMPLIED_MOST, implied))
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,8 +385,12 @@ def _wanted(
     shown = max(offset, present - max(level, x))
     if is_full(steering, present, offset, level):
         shown = offset
-    if present - aim.step >= target + shown + _TOO_STRONG and level > target:
+    less = present - aim.step
+    if less >= target + shown + _TOO_STRONG and level > target:
         return max(floor, _up(aim, target + offset)), _CHANGE_SECONDS
+    # In a band as narrow as a step: past its far end, where a step less is inside of it.
+    if level > aim.far and present - shown > aim.far and less >= _weakest(aim, shown):
+        return less, _CHANGE_SECONDS
     return present, _CHANGE_SECONDS
 
 
