@@ -247,7 +247,8 @@ class Advice:
     """What to do: the `setpoint` to run at, Celsius, None for off.
 
     `settles` is where the meter is expected to settle with it, `offset` what was
-    learned, both Celsius; `look_seconds`: when to look again at the latest.
+    learned, both Celsius; `look_seconds`: when to look again at the latest. `sunlit`: how
+    warm the sun would make the room that is kept low for it, Celsius; None where it is not.
     """
 
     setpoint: float | None
@@ -255,6 +256,7 @@ class Advice:
     settles: float | None
     offset: float
     why: str
+    sunlit: float | None = None
 
 
 def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
@@ -266,7 +268,20 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     floor = _up(aim, target + offset - _TOO_WEAK)
     if seen.setpoint is None:
         return _untold(aim, steering, seen, x, floor)
-    present = aim.sign * seen.setpoint
+    advice = _running(aim, steering, seen, x, target)
+    low = advice.setpoint is not None and aim.sign * advice.setpoint < floor
+    if low and before_sun(aim, seen):
+        return replace(advice, sunlit=aim.sign * (seen.sunlit or 0.0))
+    return advice
+
+
+def _running(
+    aim: Aim, steering: Steering, seen: Situation, x: float, target: float
+) -> Advice:
+    """Say what a unit should do that runs at a setpoint that is known."""
+    offset = aim.offset(steering)
+    floor = _up(aim, target + offset - _TOO_WEAK)
+    present = aim.sign * (seen.setpoint or 0.0)
     if is_to_rest(aim, steering, seen):
         return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
     wanted, least = _wanted(aim, steering, seen, x, target)
@@ -381,17 +396,26 @@ def _wanted(
         return min(present, _least_kept(aim, steering)), _CHANGE_SECONDS
     if present < floor and level < target - _ENOUGH:
         return floor, _CHANGE_SECONDS
+    return _eased(aim, steering, present, max(level, x), level), _CHANGE_SECONDS
+
+
+def _eased(
+    aim: Aim, steering: Steering, present: float, warmest: float, level: float
+) -> float:
+    """Return the setpoint, as effort, where less than `present` keeps the room as well."""
+    target, offset = _target(aim, steering), aim.offset(steering)
+    floor = _up(aim, target + offset - _TOO_WEAK)
     # What the room shows now may be more than is known of the unit yet.
-    shown = max(offset, present - max(level, x))
+    shown = max(offset, present - warmest)
     if is_full(steering, present, offset, level):
         shown = offset
     less = present - aim.step
     if less >= target + shown + _TOO_STRONG and level > target:
-        return max(floor, _up(aim, target + offset)), _CHANGE_SECONDS
+        return max(floor, _up(aim, target + offset))
     # In a band as narrow as a step: past its far end, where a step less is inside of it.
     if level > aim.far and present - shown > aim.far and less >= _weakest(aim, shown):
-        return less, _CHANGE_SECONDS
-    return present, _CHANGE_SECONDS
+        return less
+    return present
 
 
 def usual_level(aim: Aim, steering: Steering) -> float:

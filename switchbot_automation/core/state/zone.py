@@ -759,7 +759,10 @@ class SunForecast:
         if not isinstance(value, dict) or not isinstance(value.get("hours"), list):
             return None
         at = instant(value.get("at"))
-        most, usual = number(value.get("brightest")), number(value.get("usual_brightest"))
+        most, usual = (
+            number(value.get("brightest")),
+            number(value.get("usual_brightest")),
+        )
         hours = [number(each) for each in value["hours"]]
         known = tuple(each for each in hours if each is not None)
         if at is None or most is None or usual is None or len(known) != len(hours):
