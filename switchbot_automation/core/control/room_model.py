@@ -462,4 +462,9 @@ def _read_model(value: Any) -> Model | None:
     p = (spread[0], spread[1], spread[2], spread[3], spread[4], spread[5])
     if min(p[0], p[3], p[5], spread[6]) < 0.0:
         return None
+    own = (p[0], p[3], p[5])
+    # No two have more in common than either varies; it was written with five digits.
+    for shared, variance in zip(sun.shared, own, strict=True):
+        if shared * shared > 1.01 * variance * sun.variance:
+            return None
     return Model(e, walls, (a, b, c), p, spread[6], spread[7], sun)
