@@ -20,7 +20,7 @@ from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.control.season import AUTO, season_of
 from switchbot_automation.core.control.warm_up import EARLIEST
 from switchbot_automation.core.curve import curve_kelvin
-from switchbot_automation.core.forecast import after_forecast
+from switchbot_automation.core.forecast import after_forecast, after_sun_forecast
 from switchbot_automation.core.price import level_said, store_of, with_price
 from switchbot_automation.core.protect.safety import may_run
 from switchbot_automation.core.state.around import (
@@ -690,6 +690,9 @@ def after_surroundings(
         series = new.series.get(zone.outdoor_forecast)
         forecast = after_forecast(around.forecast, series, now)
         around = replace(around, forecast=forecast)
+    if zone.sun_forecast:
+        series = new.series.get(zone.sun_forecast)
+        around = replace(around, sun=after_sun_forecast(around.sun, series, now))
     wanted = zone.price
     if wanted is not None and wanted.source:
         series = new.series.get(wanted.source)

@@ -753,11 +753,19 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ),
     ReasonCode.SETPOINT_STEERED: (
         later(
+            "the setpoint {setpoint_celsius} °C brings the room to {settles_celsius} °C, "
+            "before the sun that is forecast would make it {sunlit_celsius} °C"
+        ),
+        later(
             "the setpoint {setpoint_celsius} °C brings the room to {settles_celsius} °C"
         ),
         later("another setpoint brings the room where it should be"),
     ),
     ReasonCode.SETPOINT_KEPT: (
+        later(
+            "the setpoint {setpoint_celsius} °C is in force, and low enough for the sun "
+            "that is forecast: with more the room would get to {sunlit_celsius} °C"
+        ),
         later("the setpoint {setpoint_celsius} °C is in force and right"),
         later("the setpoint in force is right"),
     ),

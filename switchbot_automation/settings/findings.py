@@ -447,6 +447,7 @@ def _unknown_sources(
     for source, keys in (
         (zone.price.source if zone.price else "", ("price", "source")),
         (zone.outdoor_forecast, ("outdoor_forecast",)),
+        (zone.sun_forecast, ("sun_forecast",)),
     ):
         if not source or source in plugged:
             continue

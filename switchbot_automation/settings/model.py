@@ -312,6 +312,7 @@ class ZoneSettings:
     offsets: tuple[OffsetInput, ...] = _ZONE["offsets"]
     price: PriceSettings | None = None
     outdoor_forecast: str = _ZONE["outdoor_forecast"]
+    sun_forecast: str = _ZONE["sun_forecast"]
     latitude: float | None = None
     longitude: float | None = None
     overlay: Overlay | None = None
@@ -459,7 +460,8 @@ class ZoneSettings:
     @property
     def series(self) -> tuple[str, ...]:
         """The names of what is said of the hours to come, "" where there is none."""
-        return (self.price.source if self.price else "", self.outdoor_forecast)
+        price = self.price.source if self.price else ""
+        return (price, self.outdoor_forecast, self.sun_forecast)
 
     @property
     def is_overlaid(self) -> bool:
@@ -473,6 +475,7 @@ class ZoneSettings:
             or self.offsets
             or self.price
             or self.outdoor_forecast
+            or self.sun_forecast
             or any(
                 window.preset
                 or window.quiet_fan

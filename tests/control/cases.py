@@ -110,6 +110,8 @@ def _meter(**changes: Any) -> HouseParameters:
 
 _AGREES = _aircon(return_offset_heating=0.0, return_offset_cooling=0.0)
 _LOW = {"winter": {"target_temp": 20.0}}
+_NARROW = {"summer": {"min_temp": 24.0, "max_temp": 25.0, "target_temp": 24.0}}
+_FAR = {"winter": {"min_temp": 21.0, "max_temp": 22.0, "target_temp": 16.0}}
 _FLOOR = {"winter": {"min_temp": 20.0, "max_temp": 22.0, "target_temp": 21.0}}
 # Loses some three kelvin in a night; 20 m2 of screed weigh 40 kg a millimetre.
 _SCREED = {
@@ -188,6 +190,17 @@ CASES: Mapping[str, Case] = MappingProxyType(
                 most_starts=6.0,
                 most_commands=40.0,
             ),
+            Case(
+                "late, answers lost",
+                _meter(delay_seconds=900.0),
+                lost=True,
+                days=4,
+                most=2.0,
+                most_starts=6.0,
+                most_commands=8.0,
+            ),
+            Case("summer band of 1 K", season="summer", changes=_NARROW),
+            Case("asks for 16, first day", days=1, changes=_FAR),
             Case(
                 "sunny November",
                 HOUSES["sunny"],

@@ -314,7 +314,7 @@ def exchange():
     registry.cache_clear()
 
 
-@pytest.mark.parametrize("key", ["price", "outdoor_forecast"])
+@pytest.mark.parametrize("key", ["price", "outdoor_forecast", "sun_forecast"])
 def test_a_series_that_no_plugin_reads_is_named_with_the_nearest(key, exchange):
     def naming(source):
         given = {"source": source} if key == "price" else source

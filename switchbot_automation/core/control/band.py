@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +25,7 @@ from switchbot_automation.core.control.steer import (
     Situation,
     is_full,
     steer,
+    usual_level,
 )
 from switchbot_automation.core.control.steer_learning import learn
 from switchbot_automation.core.control.warm_up import (
@@ -33,7 +34,12 @@ from switchbot_automation.core.control.warm_up import (
     Watch,
     plan_start,
 )
-from switchbot_automation.core.forecast import change_ahead
+from switchbot_automation.core.forecast import (
+    change_ahead,
+    sun_ahead,
+    sun_between,
+    sunnier_ahead,
+)
 from switchbot_automation.core.state.zone import (
     KEPT_STARTS,
     AirconSetting,
@@ -43,8 +49,6 @@ from switchbot_automation.core.state.zone import (
 from switchbot_automation.model import Action, Power, Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from switchbot_automation.core.control.room_model import TwoNodes
     from switchbot_automation.core.control.warm_up import WeatherChange
     from switchbot_automation.core.state.zone import ZoneState
@@ -58,6 +62,10 @@ _RESPONDS = timedelta(minutes=7)
 # kelvin more than its own sensor may read otherwise.
 _AT_FULL = 5.0
 _SHORTLY = timedelta(hours=3)
+# A room this far past where its unit settles it is held by the sun, not by the unit.
+_SUN_HOLDS = 0.6
+# So far ahead the sun counts: what a room takes to come down a step, and its afternoon.
+_SUN_HOURS = 3
 # A reading may be so late, and the span before it so long.
 _HELPED = timedelta(minutes=40)
 # After this share of the time a meter may stand still it is asked for a sign of life: late
@@ -268,7 +276,11 @@ def _lived(
     room = learned.warm_up.room(heating=aim.heating)
     x = aim.sign * (state.last_temperature or 0.0)
     gave = None if helped else _gave(zone, aim, learned, state, span)
-    return room.after(span[1].timestamp(), x, gave)
+    sun = 0.0
+    if zone.sun_forecast and state.surroundings is not None and room.air is not None:
+        begin = datetime.fromtimestamp(room.at, UTC)
+        sun = aim.sign * sun_between(state.surroundings.sun, begin, span[1])
+    return room.after(span[1].timestamp(), x, gave, sun)
 
 
 def _gave(
@@ -299,6 +311,8 @@ def _gave(
         return None
     ahead = aim.sign * (told - (state.last_temperature or told))
     offset, effort = aim.offset(learned.steering), aim.sign * told
+    if zone.sun_forecast and offset - ahead >= _SUN_HOLDS:
+        return 0.0
     full = is_full(learned.steering, effort, offset, effort - ahead)
     return on if full or ahead >= _AT_FULL else None
 
@@ -410,9 +424,24 @@ def advise(
     seen = _situation(zone, learned, state, temperature, now)
     # Who names `modulate` is served as ever.
     seen = replace(seen, hurries=zone.control == "auto")
+    if zone.sun_forecast and aim.heating:
+        seen = replace(seen, sunlit=_sunlit(aim, state, temperature, now))
     if _running_since(zone, state) is None:
         seen = replace(seen, running=False, setpoint=None)
     return steer(aim, learned.steering, seen)
+
+
+def _sunlit(
+    aim: Aim, state: ZoneState, temperature: float, now: datetime
+) -> float | None:
+    """Return how warm the sun of the next hours makes the room; see `Situation`."""
+    learned, around = state.learned, state.surroundings
+    sun = sun_ahead(around.sun if around else None, now, _SUN_HOURS)
+    if learned is None or not sun:
+        return None
+    held = usual_level(aim, learned.steering)
+    room = learned.warm_up.room(heating=aim.heating)
+    return room.lifted(aim.sign * temperature, held, sun, 1.0)
 
 
 def plan(
@@ -426,12 +455,13 @@ def plan(
     longest: timedelta | None = None,
 ) -> Plan:
     """Return when to begin for the window that opens then; see `plan_start`."""
-    learned = state.learned or Learned()
+    learned, around = state.learned or Learned(), state.surroundings
     foreseen = learned.warm_up.room(heating=aim.heating).foreseen(
         aim.sign * temperature,
         aim.wake,
         (opens - now).total_seconds(),
         LONGEST_FORESEEN.total_seconds(),
+        0.0 if aim.heating or around is None else sunnier_ahead(around.sun, now),
     )
     return plan_start(
         learned.warm_up,

@@ -202,15 +202,14 @@ class Aim:
     def offset(self, steering: Steering) -> float:
         """Return the learned offset, before that what the person's setpoint implies.
 
-        One that the band lies wholly beyond implies no unit that much stronger than it is
-        set: too little would be asked of it, and it be taken for one that has no more.
+        One on the weak side of the band's middle implies nothing: units read the air they
+        make themselves, so none is known that settles a room beyond its setpoint by design.
         """
         learned = steering.offset(heating=self.heating)
         if learned is not None:
             return learned
-        asked = max(self.sign * self.asked, self.near)
-        implied = asked - (self.near + self.far) / 2.0
-        return max(OFFSET_BOUNDS[0], min(_IMPLIED_MOST, implied))
+        implied = self.sign * self.asked - (self.near + self.far) / 2.0
+        return max(0.0, min(_IMPLIED_MOST, implied))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +222,9 @@ class Situation:
     most, `level` their median.
     `spared`: another start today is to be avoided. `suspect`: the meter has stood still
     for so long that it may be dead. `hurries`: a long way is begun a step stronger.
-    `unanswered`: that it was told this setpoint nothing confirmed.
+    `unanswered`: that it was told this setpoint nothing confirmed. `sunlit`: how warm
+    the room would get within the next hours by the sun that is forecast, in effort degrees,
+    if its unit kept it where the usual setpoint settles it; None where nobody knows.
     """
 
     temperature: float
@@ -238,6 +239,7 @@ class Situation:
     most: float | None = None
     hurries: bool = False
     unanswered: bool = False
+    sunlit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,8 @@ class Advice:
     """What to do: the `setpoint` to run at, Celsius, None for off.
 
     `settles` is where the meter is expected to settle with it, `offset` what was
-    learned, both Celsius; `look_seconds`: when to look again at the latest.
+    learned, both Celsius; `look_seconds`: when to look again at the latest. `sunlit`: how
+    warm the sun would make the room that is kept low for it, Celsius; None where it is not.
     """
 
     setpoint: float | None
@@ -253,6 +256,7 @@ class Advice:
     settles: float | None
     offset: float
     why: str
+    sunlit: float | None = None
 
 
 def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
@@ -264,7 +268,20 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     floor = _up(aim, target + offset - _TOO_WEAK)
     if seen.setpoint is None:
         return _untold(aim, steering, seen, x, floor)
-    present = aim.sign * seen.setpoint
+    advice = _running(aim, steering, seen, x, target)
+    low = advice.setpoint is not None and aim.sign * advice.setpoint < floor
+    if low and before_sun(aim, seen):
+        return replace(advice, sunlit=aim.sign * (seen.sunlit or 0.0))
+    return advice
+
+
+def _running(
+    aim: Aim, steering: Steering, seen: Situation, x: float, target: float
+) -> Advice:
+    """Say what a unit should do that runs at a setpoint that is known."""
+    offset = aim.offset(steering)
+    floor = _up(aim, target + offset - _TOO_WEAK)
+    present = aim.sign * (seen.setpoint or 0.0)
     if is_to_rest(aim, steering, seen):
         return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
     wanted, least = _wanted(aim, steering, seen, x, target)
@@ -282,6 +299,8 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
         look = min(look, max(_LOOK_SOONEST, least - seen.settled_seconds))
         return _advice(aim, steering, present, "settling", look)
     why = "settles_too_low" if (wanted > present) is aim.heating else "settles_too_high"
+    if wanted < present and before_sun(aim, seen):
+        why = "sun_ahead"
     return _advice(aim, steering, wanted, why, 2.0 * _LOOK_SOONEST)
 
 
@@ -373,15 +392,51 @@ def _wanted(
         if not spared or slope < -_COMES_BACK or past > RESTS_PAST + aim.step:
             return present, _CHANGE_SECONDS
         return min(present - aim.step, _at_rest(aim, x, offset)), _CHANGE_SECONDS
+    if before_sun(aim, seen):
+        return min(present, _least_kept(aim, steering)), _CHANGE_SECONDS
     if present < floor and level < target - _ENOUGH:
         return floor, _CHANGE_SECONDS
+    return _eased(aim, steering, present, max(level, x), level), _CHANGE_SECONDS
+
+
+def _eased(
+    aim: Aim, steering: Steering, present: float, warmest: float, level: float
+) -> float:
+    """Return the setpoint, as effort, where less than `present` keeps the room as well."""
+    target, offset = _target(aim, steering), aim.offset(steering)
+    floor = _up(aim, target + offset - _TOO_WEAK)
     # What the room shows now may be more than is known of the unit yet.
-    shown = max(offset, present - max(level, x))
+    shown = max(offset, present - warmest)
     if is_full(steering, present, offset, level):
         shown = offset
-    if present - aim.step >= target + shown + _TOO_STRONG and level > target:
-        return max(floor, _up(aim, target + offset)), _CHANGE_SECONDS
-    return present, _CHANGE_SECONDS
+    less = present - aim.step
+    if less >= target + shown + _TOO_STRONG and level > target:
+        return max(floor, _up(aim, target + offset))
+    # In a band as narrow as a step: past its far end, where a step less is inside of it.
+    if level > aim.far and present - shown > aim.far and less >= _weakest(aim, shown):
+        return less
+    return present
+
+
+def usual_level(aim: Aim, steering: Steering) -> float:
+    """Return where the setpoint that is usual settles the room, in effort degrees."""
+    offset = aim.offset(steering)
+    return _up(aim, _target(aim, steering) + offset - _TOO_WEAK) - offset
+
+
+def before_sun(aim: Aim, seen: Situation) -> bool:
+    """Tell whether the sun is coming that would carry the room over its band.
+
+    Then it is kept as low as its band allows, so that it takes more of the sun. That
+    setpoint keeps a room in its band for itself: sun that does not come costs nothing.
+    """
+    return seen.sunlit is not None and seen.sunlit > aim.far - _FAR_EDGE
+
+
+def _least_kept(aim: Aim, steering: Steering) -> float:
+    """Return the least that holds a room, one that was seen to dip further inside."""
+    offset, dips = aim.offset(steering), max(0.0, steering.caution)
+    return _up(aim, aim.near + _WEAKEST * aim.inside + dips + offset)
 
 
 def is_full(steering: Steering, present: float, offset: float, level: float) -> bool:

@@ -86,7 +86,9 @@ def _try_capacity(
     slope = aim.sign * (seen.slope or 0.0)
     if trial is None or present <= trial.setpoint:
         if seen.settled_seconds < SETTLED_SECONDS:
-            return steering
+            # One that was taken back was not tried: the next raise begins anew.
+            broken_off = trial is not None and trial.seconds > 0.0
+            return replace(steering, trial=None) if broken_off else steering
         return replace(steering, trial=Trial(present, level, offset, slope))
     trial = replace(trial, seconds=trial.seconds + elapsed)
     if trial.seconds < _FOLLOWS_SECONDS:

@@ -207,6 +207,8 @@ def steered(
         return replace(decided, look_at=look_at)
     detail["setpoint_celsius"] = advice.setpoint
     detail["settles_celsius"] = round(advice.setpoint - advice.offset, 2)
+    if advice.sunlit is not None:
+        detail["sunlit_celsius"] = round(advice.sunlit, 1)
     on = Action.WINTER if aim.heating else Action.SUMMER
     if already_in_force(state, with_setpoint(zone, advice.setpoint), on):
         reasons = (*reasons, Reason(ReasonCode.SETPOINT_KEPT, detail))

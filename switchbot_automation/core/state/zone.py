@@ -731,6 +731,46 @@ class OutdoorForecast:
 
 
 @dataclass(frozen=True, slots=True)
+class SunForecast:
+    """What was forecast of the sun `at` an instant, in W/m2 on level ground.
+
+    `hours` are means of the hours from then on, as many as are known in a row;
+    `brightest` is the most of the coming day, `usual_brightest` what forecasts said of
+    that of late.
+    """
+
+    at: datetime
+    hours: tuple[float, ...]
+    brightest: float
+    usual_brightest: float
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        return {
+            "at": encode_instant(self.at),
+            "hours": list(self.hours),
+            "brightest": self.brightest,
+            "usual_brightest": self.usual_brightest,
+        }
+
+    @classmethod
+    def from_document(cls, value: Any) -> SunForecast | None:
+        """Read a document, however damaged; None where there is none."""
+        if not isinstance(value, dict) or not isinstance(value.get("hours"), list):
+            return None
+        at = instant(value.get("at"))
+        most, usual = (
+            number(value.get("brightest")),
+            number(value.get("usual_brightest")),
+        )
+        hours = [number(each) for each in value["hours"]]
+        known = tuple(each for each in hours if each is not None)
+        if at is None or most is None or usual is None or len(known) != len(hours):
+            return None
+        return cls(at, known, most, usual)
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What is known around one zone.
 
@@ -742,7 +782,7 @@ class Surroundings:
     `outdoor` is the temperature outdoors in degrees Celsius, heard at `outdoor_at`;
     `outdoor_least` the least of the last hour, heard at `outdoor_least_at`. `price`
     is what a series of prices asks for, None where none is known, `forecast` what is forecast
-    of the weather.
+    of the temperature outdoors, `sun` of the sun.
     """
 
     signs: Mapping[str, Sign] = field(default_factory=lambda: _NOTHING)
@@ -759,6 +799,7 @@ class Surroundings:
     outdoor_least_at: datetime | None = None
     price: PriceLevel | None = None
     forecast: OutdoorForecast | None = None
+    sun: SunForecast | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document, without what is empty."""
@@ -790,6 +831,8 @@ class Surroundings:
             document["price"] = self.price.to_document()
         if self.forecast is not None:
             document["forecast"] = self.forecast.to_document()
+        if self.sun is not None:
+            document["sun"] = self.sun.to_document()
         return document
 
     @classmethod
@@ -814,6 +857,7 @@ class Surroundings:
             outdoor_least_at=instant(value.get("outdoor_least_at")),
             price=PriceLevel.from_document(value.get("price")),
             forecast=OutdoorForecast.from_document(value.get("forecast")),
+            sun=SunForecast.from_document(value.get("sun")),
         )
 
     def not_later_than(self, now: datetime) -> Surroundings:

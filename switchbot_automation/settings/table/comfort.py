@@ -271,6 +271,17 @@ COMFORT: tuple[SettingSpec, ...] = (
         unit="characters",
     ),
     SettingSpec(
+        "sun_forecast",
+        Kind.NAME,
+        "A series of the sun in W/m2 on level ground that a plug-in of `plugins` reads or the"
+        " host tells under this name: where the room learned what the sun does to it, `modulate`"
+        " and `auto` heat a step less, within the band, before the sun would carry it over, and"
+        " cooling begins earlier for a sunnier day.",
+        default="",
+        bounds=(0, 40),
+        unit="characters",
+    ),
+    SettingSpec(
         "price",
         Kind.SECTION,
         "What energy costs: before dear hours the room is kept at the conditioned end of"

@@ -64,6 +64,7 @@ def situations(draw):
         least=draw(st.none() | temperatures),
         level=draw(st.none() | temperatures),
         spared=draw(st.booleans()),
+        sunlit=draw(st.none() | st.floats(-50.0, 60.0)),
     )
 
 
@@ -433,3 +434,82 @@ def test_a_unit_that_runs_at_nobody_knows_what_is_told_a_step_less_where_that_wi
     for temperature in (21.4, 21.8):
         warm = replace(seen, temperature=temperature)
         assert steer(WINTER, Steering(), warm).setpoint == 22.0
+
+
+# --- before the sun ------------------------------------------------------------------------
+
+SETTLED = Situation(
+    21.4, 0.0, running=True, setpoint=23.0, settled_seconds=7200.0, level=21.4
+)
+READS_WARMER = Steering(heating=1.6)
+
+
+def test_a_room_is_kept_a_step_lower_before_the_sun_would_carry_it_over():
+    assert steer(WINTER, READS_WARMER, SETTLED).setpoint == 23.0
+    sunny = replace(SETTLED, sunlit=22.5)
+    advice = steer(WINTER, READS_WARMER, sunny)
+    assert (advice.setpoint, advice.why, advice.sunlit) == (22.0, "sun_ahead", 22.5)
+    # And stays so until the sun is no more ahead, though it would usually settle higher.
+    low = replace(sunny, setpoint=22.0, temperature=20.4, level=20.4)
+    assert steer(WINTER, READS_WARMER, low).setpoint == 22.0
+    assert steer(WINTER, READS_WARMER, replace(low, sunlit=21.0)).setpoint == 23.0
+    assert steer(WINTER, READS_WARMER, replace(low, sunlit=None)).setpoint == 23.0
+
+
+@pytest.mark.parametrize("sunlit", [21.7, None])
+def test_sun_that_leaves_a_room_in_its_band_changes_nothing(sunlit):
+    kept = steer(WINTER, READS_WARMER, replace(SETTLED, sunlit=sunlit))
+    assert kept == steer(WINTER, READS_WARMER, SETTLED)
+
+
+@given(steerings, situations(), st.floats(-50.0, 60.0))
+def test_whatever_sun_is_forecast_a_unit_is_asked_for_what_keeps_its_room(
+    steering, seen, sunlit
+):
+    without = steer(WINTER, steering, replace(seen, sunlit=None))
+    told = steer(WINTER, steering, replace(seen, sunlit=sunlit))
+    assert (told.setpoint is None) == (without.setpoint is None)
+    if told.setpoint is not None and told.setpoint != without.setpoint:
+        settles = told.setpoint - WINTER.offset(steering)
+        lowest = min(seen.setpoint or told.setpoint, told.setpoint)
+        assert settles >= WINTER.low or lowest == seen.setpoint
+
+
+def test_a_room_that_dips_is_kept_that_much_further_inside():
+    dips = replace(READS_WARMER, caution=0.5)
+    assert steer(WINTER, dips, replace(SETTLED, sunlit=22.5)).setpoint == 23.0
+
+
+# --- a band as narrow as a step ------------------------------------------------------------
+
+
+def test_a_room_past_a_narrow_band_comes_down_where_a_step_less_is_inside():
+    narrow = replace(WINTER, low=21.0)
+    over = replace(SETTLED, setpoint=24.0, temperature=22.4, level=22.4)
+    assert steer(narrow, READS_WARMER, over).setpoint == 23.0
+    # A step less would settle below it, where it is as far out.
+    low = replace(over, setpoint=23.7, temperature=22.1, level=22.1)
+    higher = replace(narrow, low=21.2, step=1.0)
+    assert steer(higher, READS_WARMER, low).setpoint == 23.7
+
+
+def test_a_raise_that_was_taken_back_is_no_trial():
+    """Else the next one would be judged at once, by a room that had no time to follow."""
+    steering = Steering(heating=2.0)
+    for setpoint, minutes in ((23.0, 60), (24.0, 5), (24.0, 30), (23.0, 5), (24.0, 5)):
+        seen = Situation(
+            19.0,
+            0.0,
+            running=True,
+            setpoint=setpoint,
+            settled_seconds=60.0 * minutes,
+            level=19.0,
+        )
+        steering = learn(WINTER, steering, seen, 1200.0)
+    assert steering.full_seconds == 0.0
+
+
+@pytest.mark.parametrize("asked", [16.0, 20.0, 21.0])
+def test_a_setpoint_of_the_weak_side_implies_nothing_of_the_unit(asked):
+    assert replace(WINTER, asked=asked).offset(Steering()) == 0.0
+    assert replace(WINTER, asked=23.0).offset(Steering()) == 2.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -125,6 +126,87 @@ def test_it_outlives_a_restart():
     assert WarmUp.from_document(kept).heated_room.known
 
 
+# --- the sun -------------------------------------------------------------------------------
+
+
+def sun_of(hour):
+    return max(0.0, 0.5 * math.sin(math.pi * (hour % 24 - 8) / 9)) * (
+        8 <= hour % 24 < 17
+    )
+
+
+def sunny_days(days, *, gain=4.0, told=1.0, unit=False):
+    """A room at rest in the sun, and what it learned; a unit may keep it from getting cold."""
+    house, room = Simulated(1.0, 6.0, -0.6, 1 / 12), TwoNodes()
+    for half in range(48 * days):
+        sun = sun_of(half / 2 + 0.25)
+        held = unit and house.air < 20.0
+        house.c = -0.6 + gain * sun
+        house.live(0.5, 0.5 if held else 0.0)
+        gave = None if held else 0.0
+        room = room.after(house.seconds, round(house.air, 1), gave, told * sun)
+    return house, room
+
+
+@pytest.mark.parametrize("told", [1.0, 0.5, 2.0])
+def test_it_learns_what_the_sun_does_in_the_terms_of_its_forecast(told):
+    house, room = sunny_days(6, told=told)
+    # It is midnight; foreseen is the next day, from eight on.
+    model = room.best
+    assert model.sun.known
+    house.c = -0.6
+    house.live(8.0, 0.0)
+    start, most = house.air, house.air
+    room = room.after(house.seconds, house.air, 0.0)
+    for half in range(18):
+        house.c = -0.6 + 4.0 * sun_of(8.25 + half / 2)
+        house.live(0.5, 0.0)
+        most = max(most, house.air)
+    ahead = [told * sun_of(8.5 + each) for each in range(9)]
+    assert room.lifted(start, start - 9.0, ahead, 1.0) == pytest.approx(most, abs=0.6)
+    assert room.lifted(start, most + 1.0, ahead, 1.0) >= most + 1.0
+
+
+def test_a_room_without_a_window_learns_that_the_sun_does_nothing():
+    _, room = sunny_days(6, gain=0.0)
+    assert room.lifted(20.0, 15.0, [0.8] * 3, 1.0) is None
+
+
+def test_without_a_forecast_nothing_is_known_nor_kept_of_the_sun():
+    _, room = sunny_days(4, told=0.0)
+    assert room.lifted(20.0, 15.0, [0.8] * 3, 1.0) is None
+    assert {len(each) for each in room.to_document()["models"]} == {13}
+
+
+def test_what_the_sun_does_outlives_a_restart():
+    _, room = sunny_days(4)
+    again = TwoNodes.from_document(room.to_document())
+    ahead = [0.4, 0.5, 0.5]
+    assert again.lifted(20.0, 20.0, ahead, 1.0) == pytest.approx(
+        room.lifted(20.0, 20.0, ahead, 1.0), abs=0.01
+    )
+    damaged = room.to_document()
+    damaged["models"] = [[*each[:15], 1e5, *each[16:]] for each in damaged["models"]]
+    assert TwoNodes.from_document(damaged) == TwoNodes()
+
+
+def test_cooling_is_begun_earlier_for_a_sunnier_day_and_never_later():
+    house, room = Simulated(1.0, -6.0, 0.4, 1 / 12, air=26.0), TwoNodes()
+    for half in range(48 * 6):
+        sun, cools = sun_of(half / 2 + 0.25), half % 48 >= 34 and house.air > 24.0
+        house.c = 0.4 + 4.0 * sun
+        house.live(0.5, 1.0 if cools else 0.0)
+        gave = 1800.0 if cools else 0.0
+        room = room.after(house.seconds, -round(house.air, 1), gave, -sun)
+    left = 5 * HOUR
+    leads = [
+        room.foreseen(-27.0, -25.0, left, left, harder).seconds
+        for harder in (0.0, 0.1, 0.3)
+    ]
+    assert 0.0 < leads[0] < leads[2]
+    assert leads == sorted(leads)
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=3),
@@ -151,18 +233,21 @@ def test_a_damaged_document_is_read_as_something_usable(value):
             st.floats(1.0, 1e5),
             st.floats(-50.0, 60.0),
             st.none() | st.floats(0.0, 1e5),
+            st.just(0.0) | st.floats(-1.5, 1.5),
         ),
         max_size=60,
     )
 )
 def test_whatever_is_read_its_numbers_stay_physical(readings):
     room, at = TwoNodes(), 0.0
-    for seconds, air, gave in readings:
+    for seconds, air, gave, sun in readings:
         at += seconds
-        room = room.after(at, air, gave)
+        room = room.after(at, air, gave, sun)
     for model in room.models:
         a, b, _c = model.numbers
         assert a > 0.0
         assert b > 0.0
+        assert 0.0 <= model.sun.gain <= 20.0
+        assert model.sun.variance >= 0.0
     foreseen = room.foreseen(15.0, 20.0, 9 * HOUR, 14 * HOUR)
     assert foreseen is None or 0.0 <= foreseen.seconds <= 9 * HOUR
