@@ -10,9 +10,10 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchbot_automation.allowance import Allowance
 from switchbot_automation.web import access_log, create_app, rotate_token
 from switchbot_automation.web.credentials import COOKIE, DOCUMENT, Credentials, Sessions
-from switchbot_automation.web.guard import Allowance, Strangers, network_of
+from switchbot_automation.web.guard import Strangers, network_of
 from switchbot_store import StoreUnavailableError
 
 TOKEN = "a-token-of-the-tests-0123456789"
