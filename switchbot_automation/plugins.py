@@ -46,6 +46,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.errors import PluginError
 from switchbot_automation.languages import worded
 from switchbot_automation.model import PluginPart
+from switchbot_automation.urls import without_urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -166,11 +167,21 @@ class Registry:
             if key[0] == _BACKENDS:
                 return _checked_backend(key[1], entry.load())
             return _checked(key[1], entry.load())
-        except Exception as error:  # noqa: BLE001 - a stranger's code, at import
-            why = f"{type(error).__name__}: {error}"[:300]
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code, at import
+            why = _why(error)
             self._failures[key] = why
             _LOGGER.warning("plug-in %s of %s: %s", key[1], entry.value, why)
             return None
+
+
+def _why(error: BaseException) -> str:
+    """Return a stranger's error as it may be told, without what a URL in it may hide."""
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 - it may be unable to say it
+        words = ""
+    kind = type(error).__name__
+    return f"{kind}: {without_urls(words)}"[:300] if words else kind
 
 
 def _checked(name: str, found: Any) -> Plugin:

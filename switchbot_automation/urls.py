@@ -23,6 +23,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _LEAST_SECRET = 10
 _NAMED: Final = "secret:"
 _SECRET_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_URLS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291
 
@@ -132,6 +133,17 @@ def mask_url(url: str) -> str:
     if not parts.scheme or not host:
         return "…"
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}/…"
+
+
+def without_urls(text: str) -> str:
+    """Return a text of somebody else's in which no URL shows more than `mask_url` leaves.
+
+    What stands right behind a URL, without a space between, is taken for a part of it.
+
+    >>> without_urls("403 of https://u:pw@example.com/feed?key=4711, give up")
+    '403 of https://example.com/… give up'
+    """
+    return _URLS.sub(lambda found: mask_url(found[0]), text)
 
 
 def without_url(text: str, url: str) -> str:

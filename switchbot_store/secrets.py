@@ -13,9 +13,14 @@ from typing import Any, Final
 # In lower case, without what stands between words: ``clientSecret``, ``api-key``.
 _SECRET_PARTS: Final = re.compile(
     r"token|secret|passw|passphrase|passcode|pwd|credential|authorization|bearer|cookie"
-    r"|(?:api|access|private|signing|encryption)key"
+    r"|(?:access|account|api|app|application|client|consumer|device|encryption|hmac|license"
+    r"|local|master|network|private|root|service|session|shared|signing|ssh|storage"
+    r"|subscription|user|webhook)keys?$|(?:api|access|private|signing|encryption)key"
 )
-_SECRET_WORDS: Final = frozenset({"auth", "pin"})
+# Words that stand alone: a part of others, as in "passage", they mean nothing.
+_SECRET_WORDS: Final = frozenset(
+    ("appid", "auth", "jwt", "key", "otp", "pass", "pin", "psk", "totp")
+)
 _URL_WORDS: Final = frozenset(
     {"webhooks", "iftttwebhooks", "webhookurl", "url", "urls"}
 )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import stat
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -33,6 +35,7 @@ LOOK_SECONDS: Final = 5.0
 """So often a file of accounts is looked at, whether it was written."""
 _CLIENTS: Final = 512
 """So many clients stay; one that is made anew restores its count of calls."""
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _DAY: Final = "api_quota_day"
 _USED: Final = "api_requests_total"
 _LEFT: Final = "api_requests_remaining"
@@ -54,11 +57,17 @@ class HomeAccount:
 def read_accounts(path: Path) -> dict[str, HomeAccount]:
     """Read a JSON file of ``{"<home>": {"token": ..., "secret": ..., "base_url": ...}}``.
 
-    Raises SettingsError naming the home, never a secret; OSError.
+    A file that others may read is warned of. Raises SettingsError naming the home, never a
+    secret; OSError.
     """
+    with path.open("rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        body = file.read()
+    if os.name == "posix" and mode & _OTHERS:
+        _LOGGER.warning("%s holds secrets and others may read it: chmod 600 it", path)
     try:
-        document = json.loads(path.read_bytes())
-    except ValueError as error:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
         # Of json's words none repeats the text.
         raise SettingsError(
             worded("{path}: no JSON: {error}", path=path, error=error)

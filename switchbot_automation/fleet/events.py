@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_store import AsyncStore
 
-_DEVICES: Final = 100_000
+# Accounts whose events are remembered, the last heard ones, and devices of each.
+_ACCOUNTS: Final = 50_000
+_DEVICES: Final = 1000
 
 
 class FleetEvents:
@@ -25,7 +27,9 @@ class FleetEvents:
     `wake` is called with a home and an errand's document, as `FleetQueue.ask` is. Of an
     account's several homes those get an event whose settings name the device; `store` is
     the whole one then. `counts` are of events by what became of them. An event that came
-    by webhook and by MQTT is one event where both are taken here.
+    by webhook and by MQTT is one event where both are taken here. What is remembered of a
+    device, against events that come twice or too often, is an account's own: whatever one
+    says of another's device, that one's events are heard.
     """
 
     def __init__(
@@ -40,7 +44,7 @@ class FleetEvents:
         self._store = store
         self._now = now
         self._monotonic = monotonic
-        self._receiver = WebhookReceiver(max_devices=_DEVICES)
+        self._receivers: OrderedDict[frozenset[str], WebhookReceiver] = OrderedDict()
         self.counts: Counter[str] = Counter()
 
     async def take(
@@ -50,7 +54,8 @@ class FleetEvents:
 
         Raises what `wake` raised for the first of them; the others are woken all the same.
         """
-        event = self._receiver.receive(body, self._now(), self._monotonic())
+        receiver = self._receiver_of(homes)
+        event = receiver.receive(body, self._now(), self._monotonic())
         if isinstance(event, RefusedWebhook):
             self.counts[str(event.refusal)] += 1
             return event
@@ -66,6 +71,16 @@ class FleetEvents:
         if failure is not None:
             raise failure
         return event
+
+    def _receiver_of(self, homes: Sequence[str]) -> WebhookReceiver:
+        account = frozenset(homes)
+        found = self._receivers.get(account)
+        if found is None:
+            found = self._receivers[account] = WebhookReceiver(max_devices=_DEVICES)
+        self._receivers.move_to_end(account)
+        if len(self._receivers) > _ACCOUNTS:
+            self._receivers.popitem(last=False)
+        return found
 
     async def _concerned(self, homes: Sequence[str], device_id: str) -> Sequence[str]:
         if len(homes) < 2 or self._store is None:  # noqa: PLR2004 - one has no other

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import logging
 import time
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,10 +21,25 @@ from switchbot_automation.cloud.events.events import MAX_BODY_BYTES, same_secret
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.events import FleetEvents
 from switchbot_automation.languages import worded
+from switchbot_automation.web.guard import Entrance, RequestRefusedError, is_local
+from switchbot_automation.web.request import (
+    ENTRANCE,
+    add_headers,
+    entrance_of,
+    read_body,
+)
+from switchbot_automation.web.server import serve_app
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Mapping,
+        Sequence,
+    )
 
     from switchbot_store import AsyncStore
 
@@ -61,7 +77,9 @@ def _checked(key: str) -> bytes:
 
 
 def _code(key: bytes, name: str) -> str:
-    return hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:32]
+    # A path may hold what is no text.
+    said = name.encode(errors="surrogatepass")
+    return hmac.new(key, said, hashlib.sha256).hexdigest()[:32]
 
 
 class FleetWebhooks:
@@ -93,11 +111,29 @@ class FleetWebhooks:
     def __repr__(self) -> str:
         return f"<FleetWebhooks {dict(self.counts)}>"
 
-    def app(self) -> web.Application:
-        """Return the application that takes them; it logs no URL."""
+    def app(self, *, body_seconds: float = 10.0) -> web.Application:
+        """Return the application that takes them; it logs no URL.
+
+        What is said under no URL of ours is not read, and nothing for longer than
+        `body_seconds`. The host's own server sees to connections; `serve` is one that does.
+        """
         app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app[ENTRANCE] = Entrance(
+            credentials=None, sessions=None, body_seconds=body_seconds
+        )
+        app.on_response_prepare.append(add_headers)
         app.add_routes([web.post(_PATH, self._post), web.get("/healthz", self._health)])
         return app
+
+    @asynccontextmanager
+    async def serve(self, host: str, port: int) -> AsyncIterator[str]:
+        """Serve `app` and give its address, as a context.
+
+        Who knows no URL has few connections and requests, as at the page. Raises OSError
+        where nobody may listen there.
+        """
+        async with serve_app(self.app(), host, port, access_log=False) as address:
+            yield address
 
     async def take(self, name: str, code: str, body: bytes) -> int:
         """Take one event; return the HTTP status that answers it.
@@ -106,8 +142,7 @@ class FleetWebhooks:
         be woken; 200 else, so that the cloud goes on sending: what became of it is in
         `counts`.
         """
-        if not same_secret(code, _code(self._key, name)):
-            self.counts["not_ours"] += 1
+        if not self._is_ours(name, code):
             return 404
         try:
             homes = list(self._homes_of(name))
@@ -122,14 +157,37 @@ class FleetWebhooks:
             return 503
         return 200
 
+    def _is_ours(self, name: str, code: str) -> bool:
+        ours = same_secret(code, _code(self._key, name))
+        if not ours:
+            self.counts["not_ours"] += 1
+        return ours
+
     async def _post(self, request: web.Request) -> web.Response:
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            self.counts["too_large"] += 1
-            return web.Response(status=413)
         name, code = request.match_info["name"], request.match_info["code"]
+        strangers = entrance_of(request).strangers
+        if not self._is_ours(name, code):
+            # Not read: who knows no URL shall not keep us busy.
+            return _ended(404 if strangers.may_ask(request) else 429)
+        strangers.known(request)
+        try:
+            body = await read_body(request, MAX_BODY_BYTES)
+        except RequestRefusedError as error:
+            self.counts[error.code] += 1
+            return _ended(error.status)
         return web.Response(status=await self.take(name, code, body))
 
-    async def _health(self, _request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok", "events": dict(self.counts)})
+    async def _health(self, request: web.Request) -> web.Response:
+        if is_local(request):
+            counts = dict(self.counts)
+            return web.json_response({"status": "ok", "events": counts})
+        if not entrance_of(request).strangers.may_probe(request):
+            return _ended(429)
+        return web.json_response({"status": "ok"})
+
+
+def _ended(status: int) -> web.Response:
+    """Return an answer after which the connection ends: the rest is not worth reading."""
+    response = web.Response(status=status)
+    response.force_close()
+    return response

@@ -2,8 +2,9 @@
 
 What it publishes is retained, so that a hub that starts later knows it at once, and the
 broker's last word of us, should we vanish, is ``offline``. Of zones that are no more,
-also of those that went while nobody ran, nothing stays behind. Commands that the broker
-retained are not carried out: they would be given again at every start.
+also of those that went while nobody ran, nothing stays behind; what others put beside it
+stays. Commands that the broker retained are not carried out: they would be given again at
+every start. Of what is refused only so much is logged, whoever publishes it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from switchbot_automation.allowance import Allowance
 from switchbot_automation.errors import AutomationError, BrokerError, EngineClosedError
 from switchbot_automation.instants import encode_instant
 from switchbot_automation.languages import reworded
-from switchbot_automation.mqtt.commands import carry_out, number, set_band
-from switchbot_automation.mqtt.discovery import OFFLINE, ONLINE, described, state_of
+from switchbot_automation.mqtt.commands import COMMANDS, carry_out, number, set_band
+from switchbot_automation.mqtt.discovery import (
+    OFFLINE,
+    ONLINE,
+    described,
+    is_ours,
+    state_of,
+)
 from switchbot_automation.mqtt.link import ANSWER_SECONDS, Message, linked
 from switchbot_automation.mqtt.patience import STEADY_SECONDS, Patience
 from switchbot_automation.mqtt.topics import Topics, topic_id
@@ -40,6 +48,11 @@ _LOOKS_SECONDS: Final = 30.0
 _PAIR_SECONDS: Final = 0.5
 _MOST_COMMANDS: Final = 50
 _TOLD_AFTER_SECONDS: Final = 60.0
+# Lines of the log about what came in: so many at once, and one more in so many seconds.
+_LINES: Final = 20
+_LINE_SECONDS: Final = 60.0
+# A topic may have 65,535 bytes.
+_SHOWN_CHARACTERS: Final = 80
 
 
 class HomeBridge:
@@ -84,6 +97,8 @@ class HomeBridge:
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._half: dict[str, tuple[str, float]] = {}
+        self._lines = Allowance(_LINES, 1 / _LINE_SECONDS, now=self._clock.monotonic)
+        self._unsaid = 0
 
     def __repr__(self) -> str:
         return f"<HomeBridge {self._address} {self._state}>"
@@ -254,27 +269,27 @@ class HomeBridge:
         rest = message.topic.removeprefix(f"{topics.root}/").split("/")
         if message.topic.startswith(f"{topics.root}/") and rest[1:2] == ["set"]:
             if message.retained:
-                _LOGGER.warning(
+                self._refuse(
                     "a retained command is not carried out: publish %r without `retain`",
-                    message.topic,
+                    message.topic[:_SHOWN_CHARACTERS],
                 )
-                self._refused += 1
                 return
-            self._obey(link, rest[0], rest[-1], message.payload)
+            what = rest[-1] if rest[-1] in COMMANDS else rest[-1][:_SHOWN_CHARACTERS]
+            self._obey(link, rest[0], what, message.payload)
         elif message.topic in self._published:
             if message.payload != self._published[message.topic]:
                 # Somebody else's, or one of ours that was under way. It is put right at
                 # the next look: at once, two of one name would do nothing else.
                 self._again.add(message.topic)
-        elif message.payload:
-            # A state or description of ours that belongs to no zone.
+        elif is_ours(message.payload):
+            # A state or description of ours that belongs to no zone. Others may share
+            # the topics' beginning: what is theirs is theirs to take away.
             await link.publish(Message(message.topic, b"", retained=True))
 
     def _obey(self, link: Link, zone_id: str, what: str, payload: bytes) -> None:
         """Start carrying a command out; those of one zone one after the other."""
         if len(self._tasks) >= _MOST_COMMANDS:
-            self._refused += 1
-            _LOGGER.warning("commands come faster than they can be carried out")
+            self._refuse("commands come faster than they can be carried out")
             return
         task = asyncio.create_task(self._carry_out(link, zone_id, what, payload))
         self._tasks.add(task)
@@ -285,8 +300,7 @@ class HomeBridge:
     ) -> None:
         zone = next((each for each in self._zones() if topic_id(each) == zone_id), None)
         if zone is None:
-            self._refused += 1
-            _LOGGER.warning("a command came for a zone that there is not")
+            self._refuse("a command came for a zone that there is not")
             return
         async with self._locks.setdefault(zone, asyncio.Lock()):
             try:
@@ -298,8 +312,7 @@ class HomeBridge:
             except EngineClosedError:
                 return
             except (AutomationError, StoreError, ValueError) as error:
-                self._refused += 1
-                _LOGGER.warning("%s: %r was refused: %s", zone, what, error)
+                self._refuse("%s: %r was refused: %s", zone, what, error)
                 said = Message(self._topics.error(zone), f"{what}: {error}".encode())
                 await _quietly(link.publish(said))
             else:
@@ -328,8 +341,7 @@ class HomeBridge:
             except EngineClosedError:
                 return
             except (AutomationError, StoreError, ValueError) as error:
-                self._refused += 1
-                _LOGGER.warning("%s: a temperature was refused: %s", zone, error)
+                self._refuse("%s: a temperature was refused: %s", zone, error)
         self._again.add(self._topics.state(zone))
         self._news.set()
 
@@ -340,6 +352,17 @@ class HomeBridge:
             side, degrees = half
             low, high = (degrees, None) if side == "low" else (None, degrees)
             await set_band(self._engine, zone, low, high)
+
+    def _refuse(self, words: str, *args: object) -> None:
+        """Count what is not carried out, and log it as far as that is no flood."""
+        self._refused += 1
+        if not self._lines.take(""):
+            self._unsaid += 1
+            return
+        if self._unsaid:
+            _LOGGER.warning("%d refusals by MQTT were not logged", self._unsaid)
+            self._unsaid = 0
+        _LOGGER.warning(words, *args)
 
     # --- how it fares ---------------------------------------------------------------
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import orjson
+
 from switchbot_automation.mqtt.topics import topic_id
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ _ACTIONS: Final = {"winter": "heating", "summer": "cooling", "fan": "fan"}
 _LOWEST, _HIGHEST, _STEP = 10.0, 35.0, 0.5
 # Home Assistant's own words, which it keeps for the absence of one.
 _NO_PRESET: Final = "none"
+_OURSELVES: Final = "switchbot-automation"
+# What every state has had since there are any, and nothing else is known to have.
+_MARKS: Final = frozenset({"assumed_power", "hold_until", "reasons", "wish_until"})
 _ROOM: Final = (
     "kept",
     "recovering",
@@ -230,6 +235,23 @@ def state_of(zone: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def is_ours(payload: bytes) -> bool:
+    """Tell whether what lies on a broker is a description or a state of this program's.
+
+    >>> is_ours(b'{"origin": {"name": "switchbot-automation"}}'), is_ours(b"ON")
+    (True, False)
+    """
+    try:
+        found = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return False
+    if not isinstance(found, dict):
+        return False
+    origin = found.get("origin")
+    named = isinstance(origin, dict) and origin.get("name") == _OURSELVES
+    return named or found.keys() >= _MARKS
+
+
 def _action(zone: Mapping[str, Any]) -> str | None:
     action = zone["action"]
     if action == "off":
@@ -241,7 +263,7 @@ def _device(name: str, topics: Topics) -> dict[str, Any]:
     return {
         "identifiers": [f"{topics.node}_{topic_id(name)}"],
         "name": name if topics.home is None else f"{topics.home} {name}",
-        "manufacturer": "switchbot-automation",
+        "manufacturer": _OURSELVES,
         "model": "Zone",
         "sw_version": version("switchbot-automation"),
     }
@@ -249,6 +271,6 @@ def _device(name: str, topics: Topics) -> dict[str, Any]:
 
 def _origin() -> dict[str, str]:
     return {
-        "name": "switchbot-automation",
+        "name": _OURSELVES,
         "sw_version": version("switchbot-automation"),
     }

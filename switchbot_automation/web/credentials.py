@@ -132,7 +132,8 @@ class Sessions:
     """Which sessions were ended, kept in the store until they would have ended anyway.
 
     Until the store was read, only sessions that this process gave out are taken: an
-    older one may have been ended. Use it as an async context manager, which reads.
+    older one may have been ended. Use it as an async context manager, which reads; while
+    sessions are used it goes on reading, for another process on the store may end one.
     """
 
     def __init__(
@@ -149,6 +150,7 @@ class Sessions:
         self._known = False
         self._ended: dict[str, int] = {}
         self._unsaved = False
+        self._used = False
 
     async def __aenter__(self) -> Self:
         # The store of a house that is up answers at once; a silent one is not waited for.
@@ -171,6 +173,7 @@ class Sessions:
         session = self._credentials.session_of(cookie)
         if session is None or session.name in self._ended:
             return False
+        self._used = True
         return self._known or session.expires - SESSION_SECONDS >= int(self._began)
 
     async def end(self, request: web.Request) -> None:
@@ -183,7 +186,8 @@ class Sessions:
 
     async def _keep(self) -> None:
         while True:
-            if not self._known:
+            if self._used or not self._known:
+                self._used = False
                 await self._read()
             if self._unsaved:
                 await self._save()

@@ -14,7 +14,6 @@ from __future__ import annotations
 import ipaddress
 import logging
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import lru_cache
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from switchbot_automation.allowance import MOST_KEYS, Allowance
 from switchbot_automation.languages import AUTO, worded
 from switchbot_automation.units import CELSIUS
 
@@ -43,58 +43,7 @@ STRANGER: Final[Any] = (
 )
 """The key of a request under which is said whether it came from a stranger."""
 
-_MOST_ADDRESSES: Final = 4096
 _SUMMARY_SECONDS: Final = 60.0
-
-
-class Allowance:
-    """So many at once by each key and by all, and so many again with every second.
-
-    `all_at_once` None sets no limit for all together. Keys that were not heard of for
-    longest are forgotten, so a flood of them costs no memory.
-
-    >>> seconds = iter([0.0, 0.0, 0.0, 60.0])
-    >>> budget = Allowance(2, 1 / 60, now=lambda: next(seconds))
-    >>> [budget.take("192.0.2.1") for _ in range(4)]
-    [True, True, False, True]
-    """
-
-    def __init__(
-        self,
-        at_once: float,
-        per_second: float,
-        *,
-        now: Callable[[], float],
-        all_at_once: float | None = None,
-        all_per_second: float = 0.0,
-    ) -> None:
-        self._at_once = at_once
-        self._per_second = per_second
-        self._all_at_once = all_at_once
-        self._all_per_second = all_per_second
-        self._now = now
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._left_of_all = (all_at_once or 0.0, now())
-
-    def take(self, key: str) -> bool:
-        """Take one; false where none is left, and then nothing is taken."""
-        now = self._now()
-        left, at = self._left.pop(key, (self._at_once, now))
-        left = min(self._at_once, left + (now - at) * self._per_second)
-        good = left >= 1.0 and self._take_of_all(now)
-        self._left[key] = (left - good, now)
-        if len(self._left) > _MOST_ADDRESSES:
-            self._left.popitem(last=False)
-        return good
-
-    def _take_of_all(self, now: float) -> bool:
-        if self._all_at_once is None:
-            return True
-        left, at = self._left_of_all
-        left = min(self._all_at_once, left + (now - at) * self._all_per_second)
-        good = left >= 1.0
-        self._left_of_all = (left - good, now)
-        return good
 
 
 class Strangers:
@@ -158,7 +107,7 @@ def address_of(request: web.BaseRequest) -> str:
     return network_of(str(peer[0])) if isinstance(peer, tuple) else ""
 
 
-@lru_cache(maxsize=_MOST_ADDRESSES)
+@lru_cache(maxsize=MOST_KEYS)
 def network_of(peer: str) -> str:
     """Return an IPv4 address as it is, of an IPv6 one its /64.
 

@@ -219,4 +219,16 @@ def _mount(request: web.Request, last: str) -> str:
 
 
 def _is_secure(request: web.Request) -> bool:
-    return "https" in (request.scheme, request.headers.get("X-Forwarded-Proto", ""))
+    """Tell whether the browser came by https, by its own word or by a proxy's.
+
+    A browser says with every form where that is; proxies say it in several ways, one
+    behind another adds to what was said (RFC 7239 and the `X-Forwarded-` headers).
+    """
+    said = [request.scheme, request.headers.get("Origin", "").partition("://")[0]]
+    for value in request.headers.getall("X-Forwarded-Proto", ()):
+        said += value.split(",")
+    for value in request.headers.getall("Forwarded", ()):
+        for each in value.replace(",", ";").split(";"):
+            name, _, proto = each.partition("=")
+            said += [proto.strip('" ')] if name.strip().lower() == "proto" else []
+    return any(each.strip().lower() == "https" for each in said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.engine import AutomationEngine
 
+_ACCESS: Final = logging.getLogger("aiohttp.access")
 MOST_CONNECTIONS: Final = 1000
 _KEEP_ALIVE_SECONDS = 75.0
 _SHUTDOWN_SECONDS = 3.0
@@ -63,10 +65,12 @@ async def serve_app(
     host: str,
     port: int,
     first_request_seconds: float = 10.0,
+    *,
+    access_log: bool = True,
 ) -> AsyncIterator[str]:
     """Serve an application with an entrance of its own as `serve` does, and as bounded.
 
-    Raises OSError where nobody may listen there.
+    `access_log`: whether there is a line for each request. Raises OSError where nobody may listen there.
     """
     entrance = app[ENTRANCE]
     door = _Door(entrance, first_request_seconds)
@@ -74,6 +78,7 @@ async def serve_app(
     app.middlewares.insert(0, door.middleware)
     runner = web.AppRunner(
         app,
+        access_log=_ACCESS if access_log else None,
         access_log_class=RedactingAccessLogger,
         logger=quiet_logger(),
         keepalive_timeout=_KEEP_ALIVE_SECONDS,

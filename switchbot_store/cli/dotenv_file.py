@@ -10,12 +10,15 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from switchbot_store.cli.output import Misuse
 from switchbot_store.languages import translated as _
+
+if TYPE_CHECKING:
+    from dotenv.parser import Binding
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,13 +48,13 @@ def load_env_file() -> None:
 
     A dollar sign in a value means itself, as in a password. Warns of a
     file that others may read. Raises Misuse for one that cannot be read, or that was named
-    and is not there.
+    and is not there; what it says shows nothing of a line.
     """
     path = env_file()
     try:
         with path.open(encoding="utf-8-sig") as file:
             mode = os.fstat(file.fileno()).st_mode
-            values = dotenv_values(stream=file, interpolate=False)
+            found = list(parse_stream(file))
     except FileNotFoundError:
         if os.environ.get(VARIABLE):
             raise Misuse(
@@ -75,10 +78,40 @@ def load_env_file() -> None:
         raise Misuse(
             _("{path} is no UTF-8 text: byte {number}", path=path, number=error.start)
         ) from error
-    if mode & _OTHERS:
+    values = _values(found, path)
+    if os.name == "posix" and mode & _OTHERS:
         _LOGGER.warning(
             "%s holds secrets and others may read it: chmod 600 %s", path, path
         )
     for name, value in values.items():
         if value and not os.environ.get(name):
             os.environ[name] = value
+
+
+def _values(found: list[Binding], path: Path) -> dict[str, str]:
+    """Return the variables of a file.
+
+    Raises Misuse for a line that is none: passed over, it may be the one that says which
+    database.
+    """
+    values = {}
+    for each in found:
+        if each.error or (each.key is not None and not _may_be_set(each)):
+            said = each.original.string
+            before = said[: len(said) - len(said.lstrip())]
+            raise Misuse(
+                _(
+                    "{path}: what begins in line {number} is no NAME=value",
+                    path=path,
+                    number=each.original.line + before.count("\n"),
+                )
+            )
+        if each.key is not None:
+            values[each.key] = each.value or ""
+    return values
+
+
+def _may_be_set(line: Binding) -> bool:
+    """Tell whether an environment can have that name and that value."""
+    name = line.key or ""
+    return bool(name) and "=" not in name and "\0" not in name + (line.value or "")

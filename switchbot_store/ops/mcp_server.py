@@ -12,7 +12,7 @@ import os
 import sys
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
@@ -34,6 +34,8 @@ _INSTRUCTIONS = (
     "Looks at one PostgreSQL database and changes nothing. What could not be seen is of"
     " status 'unknown', which is not 'ok'."
 )
+# An error may quote what was asked, which may be long.
+_SAID_CHARACTERS: Final = 2000
 
 
 def make_server(target: Target, *, only_reading_role: bool = False) -> MCPServer[Any]:
@@ -93,7 +95,7 @@ class _Tools:
             return _as_json(await asyncio.to_thread(call, *values))
         except (StoreError, ValueError) as error:
             # Any other is told without its words.
-            raise ToolError(str(error)) from error
+            raise ToolError(str(error)[:_SAID_CHARACTERS]) from error
 
     async def list_schemas(self) -> str:
         """List the schemas of the database."""

@@ -306,8 +306,11 @@ def _value(loading: abc.Transformer, raw: bytes | None, type_oid: int) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        # Half a pair, which PostgreSQL keeps as an escape in json, is no text in JSON.
+        return value.encode("utf-8", "replace").decode()
     if isinstance(value, int):
         return value if abs(value) < 2**53 else str(value)
     if isinstance(value, float):
@@ -315,5 +318,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {_plain(str(key)): _plain(each) for key, each in value.items()}
     return value.hex() if isinstance(value, bytes) else str(value)

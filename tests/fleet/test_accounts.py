@@ -41,6 +41,7 @@ class Accounts:
 @pytest.fixture
 def accounts(tmp_path):
     made = Accounts(tmp_path / "accounts.json")
+    made.path.touch(0o600)
     made.write(**{"1": "one", "2": "two"})
     return made
 
@@ -106,3 +107,10 @@ def test_a_file_that_cannot_be_read_at_first_makes_no_worker(accounts):
     accounts.path.unlink()
     with pytest.raises(OSError, match=r"accounts\.json"):
         accounts.opened()
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, 0), (0o640, 1), (0o604, 1)])
+def test_a_file_that_others_may_read_is_warned_of(accounts, caplog, mode, warned):
+    accounts.path.chmod(mode)
+    accounts.opened()
+    assert caplog.text.count("others may read it") == warned

@@ -1,11 +1,20 @@
 """Events of many accounts at one endpoint, over HTTP."""
 
+import asyncio
+import gzip
+import json
+import logging
+from contextlib import asynccontextmanager
+
 import pytest
+from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.webhooks import FleetWebhooks, path_of
 from switchbot_automation.simulation import SimulatedClock
+from switchbot_automation.web.server import MOST_STRANGERS
 from switchbot_store import HomeStore, MemoryStore, ThreadedStore
 from tests.engine.conftest import METER, MONDAY_NOON, WINTER_ROOM
 
@@ -41,6 +50,10 @@ class Endpoint:
 
     async def _wake(self, home, errand):
         self.woken.append((home, errand["kind"], errand["payload"]))
+
+    async def take(self, name, body):
+        code = path_of(KEY, name).rpartition("/")[2]
+        return await self.hooks.take(name, code, json.dumps(body).encode())
 
     async def post(self, path, body):
         async with TestClient(TestServer(self.hooks.app())) as client:
@@ -135,3 +148,111 @@ def test_a_key_that_can_be_guessed_is_refused_and_none_is_shown():
     with pytest.raises(SettingsError):
         path_of("short", "42")
     assert KEY not in repr(Endpoint().hooks)
+
+
+async def test_no_account_keeps_another_s_events_from_being_heard():
+    """Whatever one says under its own URL of a device that is the other's."""
+    endpoint = Endpoint()
+    said = event(endpoint.clock)
+    ahead = event(endpoint.clock, degrees=30.0)
+    ahead["context"]["timeOfSample"] += 200_000
+    for degrees in range(40):
+        await endpoint.take("7", event(endpoint.clock, degrees=degrees))
+    for each in (said, ahead):
+        await endpoint.take("7", each)
+    endpoint.woken.clear()
+    assert await endpoint.take("42", said) == 200
+    assert endpoint.woken == [("42", "webhook", said)]
+
+
+async def test_a_name_that_is_no_text_is_not_ours():
+    assert await Endpoint().hooks.take("\ud83d", "0" * 32, b"{}") == 404
+
+
+class Link:
+    """A connection to the served endpoint, spoken by hand."""
+
+    def __init__(self, reader, writer):
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    @asynccontextmanager
+    async def to(cls, app):
+        async with TestServer(app) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            yield cls(reader, writer)
+            writer.close()
+
+    async def says(self, path, *lines):
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\n" + "".join(
+            f"{line}\r\n" for line in lines
+        )
+        self.writer.write(f"{head}\r\n".encode())
+        async with asyncio.timeout(10):
+            answer = await self.reader.readuntil(b"\r\n\r\n")
+        return int(answer.split()[1]), answer
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_a_body_that_does_not_come_keeps_nothing(ours):
+    """Under a URL that is not ours it is not even waited for."""
+    path = path_of(KEY, "42") if ours else "/webhook/42/" + "0" * 32
+    endpoint = Endpoint()
+    app = endpoint.hooks.app(body_seconds=0.05 if ours else 600.0)
+    async with Link.to(app) as link:
+        status, answer = await link.says(path, "Content-Length: 100")
+    assert status == (408 if ours else 404)
+    assert b"connection: close" in answer.lower()
+    assert endpoint.hooks.counts == {"too_slow" if ours else "not_ours": 1}
+
+
+async def test_a_compressed_body_is_not_unpacked():
+    endpoint = Endpoint()
+    async with TestClient(TestServer(endpoint.hooks.app())) as client:
+        packed = gzip.compress(json.dumps(event(endpoint.clock)).encode())
+        headers = {"Content-Encoding": "gzip"}
+        answer = await client.post(path_of(KEY, "42"), data=packed, headers=headers)
+    assert answer.status == 415
+    assert endpoint.woken == []
+
+
+async def test_others_learn_a_status_and_guess_so_often():
+    endpoint = Endpoint()
+    said = event(endpoint.clock)
+    async with TestClient(TestServer(endpoint.hooks.app())) as client:
+        for _ in range(60):
+            assert (await client.post("/webhook/42/wrong")).status == 404
+        assert (await client.post("/webhook/42/wrong")).status == 429
+        assert (await client.post(path_of(KEY, "42"), json=said)).status == 200
+        own = await (await client.get("/healthz")).json()
+        proxied = {"X-Forwarded-For": "192.0.2.7"}
+        others = await (await client.get("/healthz", headers=proxied)).json()
+    assert own["events"]["taken"] == 1
+    assert others == {"status": "ok"}
+
+
+async def test_strangers_have_few_connections(caplog):
+    """And what is no HTTP, perhaps with a URL of ours in it, is not logged."""
+    endpoint = Endpoint()
+    path = path_of(KEY, "42")
+    with caplog.at_level(logging.DEBUG):
+        async with endpoint.hooks.serve("127.0.0.1", 0) as address:
+            port = URL(address).port
+            first, _writer = await asyncio.open_connection("127.0.0.1", port)
+            _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"POST {path} HTTP/9 \0\r\n\r\n".encode())
+            async with asyncio.timeout(10):
+                await _reader.read()
+            more = [
+                await asyncio.open_connection("127.0.0.1", port)
+                for _ in range(MOST_STRANGERS // 2 + 1)
+            ]
+            async with asyncio.timeout(10):
+                assert await first.read() == b""
+            async with ClientSession() as session:
+                said = event(endpoint.clock)
+                async with session.post(URL(address).with_path(path), json=said) as got:
+                    assert got.status == 200
+            for _each, opened in [*more, (None, _writer), (None, writer)]:
+                opened.close()
+    assert path.rpartition("/")[2] not in caplog.text

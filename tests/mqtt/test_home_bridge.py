@@ -10,11 +10,20 @@ import pytest
 
 from switchbot_automation import AutomationEngine
 from switchbot_automation.mqtt import BrokerAddress, HomeBridge, Topics
+from switchbot_automation.mqtt.commands import COMMANDS
 from switchbot_automation.mqtt.topics import topic_id
 from switchbot_automation.simulation import SimulatedHome
 from switchbot_store import MemoryStore
 
 from .rooms import two_zones
+
+LAST = f"last: no command 'last'; there are {', '.join(COMMANDS)}".encode()
+A_STATE = {
+    "assumed_power": "off",
+    "hold_until": None,
+    "wish_until": None,
+    "reasons": [],
+}
 
 
 class Hub:
@@ -283,17 +292,62 @@ async def test_of_a_zone_that_goes_nothing_stays(bridge, hub, engine, running):
 
 
 async def test_of_a_zone_that_went_while_nobody_ran_nothing_stays(bridge, hub, running):
-    for topic in (
-        "switchbot-automation/cellar/state",
-        "homeassistant/climate/switchbot-automation/cellar_climate/config",
-        "homeassistant/climate/somebody-else/cellar_climate/config",
-    ):
-        await hub.client.publish(topic, "{}", qos=1, retain=True)
+    description = json.dumps({"origin": {"name": "switchbot-automation"}})
+    for topic, said in {
+        "switchbot-automation/cellar/state": json.dumps(A_STATE),
+        "homeassistant/climate/switchbot-automation/cellar_climate/config": description,
+        "homeassistant/climate/somebody-else/cellar_climate/config": description,
+    }.items():
+        await hub.client.publish(topic, said, qos=1, retain=True)
     await hub.until(lambda: len(hub.known) == 3)
     running(bridge)
     await connected(bridge)
     await hub.until(lambda: len([each for each in hub.known if "cellar" in each]) == 1)
     assert "homeassistant/climate/somebody-else/cellar_climate/config" in hub.known
+
+
+@pytest.mark.parametrize(
+    "said", ["ON", "{}", '{"state": "ON", "origin": {"name": "another"}}', b"\xff"]
+)
+async def test_what_others_keep_below_the_same_beginning_stays(
+    bridge, hub, running, clock, said
+):
+    """Also what comes while the bridge is there, retained or not."""
+    kept = {
+        "switchbot-automation/lamp/state": said,
+        "homeassistant/light/switchbot-automation/lamp/config": said,
+    }
+    for topic in kept:
+        await hub.client.publish(topic, said, qos=1, retain=True)
+    running(bridge)
+    await connected(bridge)
+    for topic in kept:
+        await hub.client.publish(topic, said, qos=1)
+    # Carried out after all of that was taken in.
+    await hub.say("office", "hold", "60")
+    await hub.until(lambda: hub.state("office").get("hold_until"))
+    assert kept.keys() <= hub.known.keys()
+    assert not [topic for topic, each in hub.passing if topic in kept and not each]
+
+
+async def test_refusals_fill_no_log(bridge, hub, running, clock, caplog):
+    running(bridge)
+    await connected(bridge)
+    for _ in range(30):
+        await hub.say("office", "x" * 3000, "1")
+        await hub.say("nowhere", "mode", "off")
+    # They are told of one after the other, so that all before the last were refused.
+    await hub.say("office", "last", "1")
+    await hub.until(lambda: (Topics().error("office"), LAST) in hub.passing)
+    lines = [each for each in caplog.records if each.name.endswith("mqtt.bridge")]
+    refused = [each for each in lines if each.levelname == "WARNING"]
+    assert len(refused) == 20
+    assert max(len(each.getMessage()) for each in refused) < 500
+    hub.passing.clear()
+    clock.advance(60)
+    await hub.say("office", "last", "1")
+    await hub.until(lambda: (Topics().error("office"), LAST) in hub.passing)
+    assert "41 refusals by MQTT were not logged" in caplog.text
 
 
 async def test_who_stops_says_offline(bridge, hub, running):

@@ -208,6 +208,34 @@ async def test_broken_plugins_are_told_of_in_health_and_stop_nothing(strange_hou
     assert "not today" in traces[2]["error"]
 
 
+@pytest.mark.parametrize(
+    ("at_import", "said"),
+    [
+        ("raise SystemExit('not without a licence')", "SystemExit: not without"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        (
+            "raise OSError('no https://u:hush@feed.example/hush?key=hush')",
+            "feed.example",
+        ),
+        (
+            "class Mute(Exception):\n    def __str__(self): raise self\nraise Mute",
+            "Mute",
+        ),
+        ("1 / 0", "ZeroDivisionError"),
+        ("def", "SyntaxError"),
+    ],
+)
+async def test_whatever_a_plugin_does_at_import_ends_nothing_and_tells_no_secret(
+    strange_house, tmp_path, caplog, at_import, said
+):
+    (tmp_path / "no_such_module.py").write_text(at_import)
+    report = await registry().report_beside()
+    why = report["broken"]["triggers.gone"]
+    assert said in why
+    assert "hush" not in why + caplog.text
+    assert "moody" in report["available"]["triggers"]
+
+
 def test_without_plugins_the_registry_is_empty_and_imports_nothing():
     registry.cache_clear()
     report = registry().report()

@@ -21,7 +21,8 @@ NAMES = [
     "token", "access_token", "auth_token", "authToken", "refresh-token", "secret",
     "ClientSecret", "password", "passwd", "passphrase", "pwd", "api_key", "apikey",
     "credentials", "credential", "Authorization", "private_key", "auth", "webhooks",
-    "ifttt_webhooks", "url", "webhook_url", "cookie", "passcode",
+    "ifttt_webhooks", "url", "webhook_url", "cookie", "passcode", "pass", "key", "psk",
+    "local_key", "appKey", "device-key", "shared_keys", "appid", "jwt", "otp",
 ]  # fmt: skip
 
 
@@ -38,6 +39,14 @@ def test_whoever_shows_settings_hides_the_same_names(name):
         "plugins.mine.list",
     ]
     assert "hunter" not in repr(changes)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["passage", "keypad", "keyboard", "passive", "monkey", "pinned", "key_count"],
+)
+def test_words_that_only_look_alike_are_shown(name):
+    assert not is_secret_name(name)
 
 
 def test_no_setting_but_webhooks_is_taken_for_a_secret():

@@ -139,8 +139,30 @@ async def test_a_person_logs_in_and_out_with_a_cookie_no_script_can_read(looked,
         answer = await http.post(f"{url}logout", headers=session, allow_redirects=False)
         assert answer.status == 303
         assert "switchbot_session=" in answer.headers["Set-Cookie"]
-        behind = await log_in(http, url, headers={"X-Forwarded-Proto": "https"})
-        assert "Secure" in behind.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "secure"),
+    [
+        ({"X-Forwarded-Proto": "https"}, True),
+        ({"X-Forwarded-Proto": "HTTPS , http"}, True),
+        ({"Forwarded": 'for=192.0.2.7;proto="https";by=x, for=10.0.0.1'}, True),
+        ({"Forwarded": "for=192.0.2.7, for=10.0.0.1; Proto=https"}, True),
+        # A proxy that says nothing: the browser does.
+        ({"Origin": "https://{host}"}, True),
+        ({"Origin": "http://{host}"}, False),
+        ({"X-Forwarded-Proto": "http", "Forwarded": "for=https"}, False),
+    ],
+)
+async def test_behind_https_a_session_is_never_sent_without(
+    looked, http, headers, secure
+):
+    async with looked.serve(token=TOKEN) as url:
+        host = url.partition("://")[2].strip("/")
+        said = {name: value.replace("{host}", host) for name, value in headers.items()}
+        answer = await log_in(http, url, headers=said)
+    assert answer.status == 303
+    assert ("Secure" in answer.headers["Set-Cookie"]) is secure
 
 
 async def test_a_session_ends_with_its_time_its_token_or_a_changed_letter(looked, get):

@@ -10,9 +10,10 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchbot_automation.allowance import Allowance
 from switchbot_automation.web import access_log, create_app, rotate_token
 from switchbot_automation.web.credentials import COOKIE, DOCUMENT, Credentials, Sessions
-from switchbot_automation.web.guard import Allowance, Strangers, network_of
+from switchbot_automation.web.guard import Strangers, network_of
 from switchbot_store import StoreUnavailableError
 
 TOKEN = "a-token-of-the-tests-0123456789"
@@ -255,6 +256,22 @@ async def test_who_logs_out_ends_the_session_for_whoever_has_its_cookie(
     stored = str(looked.store.get(DOCUMENT))
     assert first["Cookie"].partition("=")[2] not in stored
     assert first["Cookie"].split(".")[1] not in stored
+
+
+async def test_a_log_out_ends_the_session_at_every_process_of_the_store(
+    looked, http, get, monkeypatch
+):
+    monkeypatch.setattr("switchbot_automation.web.credentials._AGAIN_SECONDS", 0.01)
+    async with looked.serve(token=TOKEN) as one, looked.serve(token=TOKEN) as other:
+        session, kept = await logged_in(http, one), await logged_in(http, one)
+        await get(f"{other}api/zones", headers=session)
+        await log_out(http, one, session)
+        async with asyncio.timeout(5):
+            while True:
+                async with http.get(f"{other}api/zones", headers=session) as answer:
+                    if answer.status == 401:
+                        break
+        await get(f"{other}api/zones", headers=kept)
 
 
 async def test_while_the_store_is_away_a_log_out_ends_the_session_all_the_same(

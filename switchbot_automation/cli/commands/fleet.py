@@ -334,9 +334,7 @@ def listen(address: str, key: str, shards: int, as_json: bool) -> None:
 
     The URL of each home is what `fleet webhook-path` prints, behind HTTPS of yours.
     """
-    from aiohttp import web  # noqa: PLC0415 - only for who serves
-
-    from switchbot_automation.fleet.webhooks import FleetWebhooks  # noqa: PLC0415 - likewise
+    from switchbot_automation.fleet.webhooks import FleetWebhooks  # noqa: PLC0415 - only for who serves
 
     host, _colon, port = address.rpartition(":")
     if not host or not port.isdecimal():
@@ -344,16 +342,12 @@ def listen(address: str, key: str, shards: int, as_json: bool) -> None:
 
     async def listened() -> None:
         async with _queue(shards) as queue:
-            runner = web.AppRunner(FleetWebhooks(key, queue.ask).app(), access_log=None)
-            await runner.setup()
-            try:
-                await web.TCPSite(runner, host, int(port)).start()
+            hooks = FleetWebhooks(key, queue.ask)
+            async with hooks.serve(host, int(port)):
                 if as_json:
                     print_json({"listening": address})
                 with stop_requested() as stop:
                     await stop
-            finally:
-                await runner.cleanup()
 
     asyncio.run(listened())
 

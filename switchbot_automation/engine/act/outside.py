@@ -70,7 +70,9 @@ def _in_file(path: str, name: str) -> str | None:
         handle = os.open(path, os.O_RDONLY | _NOT_WAITING)
         with os.fdopen(handle, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode) or mode & _OTHERS:
+            # Elsewhere these bits say nothing of who may read it.
+            for_others = os.name == "posix" and mode & _OTHERS
+            if not stat.S_ISREG(mode) or for_others:
                 raise WebhookError(
                     worded(
                         "{file}: others may read that file; take their rights away "

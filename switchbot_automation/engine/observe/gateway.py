@@ -48,7 +48,7 @@ from switchbot_automation.model import (
     Device,
     DeviceStatus,
 )
-from switchbot_automation.urls import without_url
+from switchbot_automation.urls import without_url, without_urls
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -128,12 +128,16 @@ def _is_answer(error: BaseException) -> bool:
 
 
 def describe(error: BaseException, *, hide: str = "") -> str:
-    """Return an error as one line for `last_error` and reasons, without that URL."""
+    """Return an error as one line for `last_error` and reasons, without that URL.
+
+    Of any other URL no more than its host: of a driver's or a plug-in's errors nobody knows
+    what they quote.
+    """
     try:
         words = str(error)
     except Exception:  # noqa: BLE001 - somebody else's exception may be unable to say it
         words = ""
-    words = without_url(words, hide) if hide else words
+    words = without_urls(without_url(words, hide) if hide else words)
     text = " ".join(words.replace("\0", " ").split())
     # Half a surrogate pair, which a broken answer may hold, cannot be stored.
     text = text.encode("utf-8", "replace").decode("utf-8")

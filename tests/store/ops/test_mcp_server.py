@@ -81,5 +81,9 @@ async def test_each_answers_what_the_function_does(connect, database_url):
 async def test_a_refusal_is_an_error_that_says_why(connect):
     async with connect() as client:
         result = await client.call_tool("execute_sql", {"sql": "DROP TABLE t"})
+        long = await client.call_tool("list_objects", {"schema": "x" * 100_000})
     assert result.is_error
     assert "only SELECT and SHOW" in result.content[0].text
+    assert long.is_error
+    assert "no schema 'xxx" in long.content[0].text
+    assert len(long.content[0].text) < 2500
