@@ -57,9 +57,10 @@ class Example:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self._process.communicate()
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         if self._process.returncode is None:
             self._process.kill()
+        await self._process.communicate()
 
 
 Start = Callable[[str], Awaitable[Example]]
@@ -94,7 +95,7 @@ async def start(cloud: FakeSwitchBotCloud, tmp_path: Path) -> AsyncIterator[Star
 
     yield start
     for example in started:
-        example.kill()
+        await example.kill()
 
 
 async def test_embed_minimal_heats_the_cold_room(
