@@ -5,6 +5,7 @@
 #
 # The engine only says when it wants to be called; here that becomes one APScheduler job,
 # which is planned again after every tick and whenever the engine wants it sooner.
+import argparse
 import asyncio
 import html
 import os
@@ -113,6 +114,9 @@ async def create_app() -> web.Application:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        description="An aiohttp application with the engine in it; the environment says of what."
+    ).parse_args()
     web.run_app(
         create_app(), host="127.0.0.1", port=int(os.environ.get("PORT", "8000"))
     )

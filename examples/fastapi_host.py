@@ -4,6 +4,7 @@
 #   uvicorn --app-dir examples fastapi_host:app --workers 2
 #
 # FastAPI has no scheduler, so `SchedulerService` calls the engine on the same loop.
+import argparse
 import asyncio
 import os
 from collections.abc import AsyncIterator
@@ -95,4 +96,7 @@ async def settings(engine: Engine, document: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        description="A FastAPI application with the engine in it; the environment says of what."
+    ).parse_args()
     uvicorn.run(app, host="127.0.0.1", port=int(os.environ.get("PORT", "8000")))

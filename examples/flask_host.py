@@ -5,6 +5,7 @@
 #
 # Any view reads and writes the two documents through `app.extensions`; whatever is the
 # engine's business goes through `EngineThread.call`.
+import argparse
 import asyncio
 import atexit
 import os
@@ -94,6 +95,9 @@ def create_app() -> Flask:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        description="A Flask dashboard with the engine in it; the environment says of what."
+    ).parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     host = create_app()
     with host.extensions["engine"]:

@@ -5,10 +5,10 @@
 #
 # Also an example of a cloud of your own: whatever has these five methods can stand
 # between the engine and the devices.
+import argparse
 import asyncio
 import csv
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -101,4 +101,9 @@ def main(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+    arguments = argparse.ArgumentParser(
+        description="Record a simulated winter morning."
+    )
+    here = Path(__file__).parent
+    arguments.add_argument("directory", nargs="?", default=here, type=Path)
+    main(arguments.parse_args().directory)

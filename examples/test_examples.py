@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -56,9 +57,10 @@ class Example:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self._process.communicate()
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         if self._process.returncode is None:
             self._process.kill()
+        await self._process.communicate()
 
 
 Start = Callable[[str], Awaitable[Example]]
@@ -93,7 +95,7 @@ async def start(cloud: FakeSwitchBotCloud, tmp_path: Path) -> AsyncIterator[Star
 
     yield start
     for example in started:
-        example.kill()
+        await example.kill()
 
 
 async def test_embed_minimal_heats_the_cold_room(
@@ -196,6 +198,34 @@ async def run_to_its_end(*arguments: str) -> str:
         output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
     return output.decode()
+
+
+SCRIPTS = [
+    *sorted(
+        each.name for each in HERE.glob("*.py") if not each.stem.startswith("test_")
+    ),
+    "training_sessions/training_sessions/__main__.py",
+    "training_sessions/training_sessions/seed.py",
+    "home_assistant/release.py",
+]
+# As short as can be, a file of fixtures, and one for pytest: none is asked by words.
+ASKED = sorted({*SCRIPTS} - {"embed_minimal.py", "conftest.py", "unit_test_fixture.py"})
+
+
+@pytest.mark.parametrize("script", ASKED)
+def test_who_asks_a_script_for_help_is_helped_and_nothing_is_made(
+    tmp_path: Path, script: str
+) -> None:
+    asked = subprocess.run(  # noqa: S603 - an example of ours
+        [sys.executable, str(HERE / script), "--help"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(HERE / "training_sessions")},
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert b"usage:" in asked.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_the_fixture_example_passes() -> None:

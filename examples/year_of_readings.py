@@ -1,8 +1,8 @@
 # A year of a room that never was, written as the engine would have: the picture in the
 # README was drawn from it. Run: python examples/year_of_readings.py DIRECTORY
+import argparse
 import math
 import random
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,7 +48,9 @@ def readings() -> Iterator[HistorySample]:
 
 
 def main() -> None:
-    directory = Path(sys.argv[1] if len(sys.argv) > 1 else "year")
+    arguments = argparse.ArgumentParser(description="Write a year of made-up readings.")
+    arguments.add_argument("directory", nargs="?", default="year", type=Path)
+    directory = arguments.parse_args().directory
     backend = SqliteHistory(directory / "history.sqlite3")
     with HistoryService(backend, batch_size=10_000) as history:
         for sample in readings():

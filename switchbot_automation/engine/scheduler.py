@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
+from switchbot_automation.cancellation import is_cancelled
 from switchbot_automation.clock import Clock, SystemClock
 from switchbot_automation.errors import EngineClosedError
 
@@ -238,7 +239,7 @@ class SchedulerService:
             _LOGGER.warning("no more ticks: %s", exc)
             return
         except (Exception, SystemExit, asyncio.CancelledError) as exc:
-            if _is_cancelled():
+            if is_cancelled():
                 raise
             self._last_error = f"{type(exc).__name__}: {exc}"
             if self._failures:
@@ -291,7 +292,7 @@ class SchedulerService:
         try:
             return bool(await look())
         except (Exception, SystemExit, asyncio.CancelledError) as exc:
-            if _is_cancelled():
+            if is_cancelled():
                 raise
             # The next tick meets the same and says so.
             _LOGGER.debug("the look failed", exc_info=exc)
@@ -309,9 +310,3 @@ class SchedulerService:
             sleeping.cancel()
             changing.cancel()
         self._changed.clear()
-
-
-def _is_cancelled() -> bool:
-    """Tell whether it is this task that was cancelled, not something it waited for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.backtest import backtest
 from switchbot_automation.errors import AutomationError, SettingsError
+from switchbot_automation.fleet.shared_store import for_a_fleet
 from switchbot_automation.languages import worded
 from switchbot_automation.simulation import simulate
 from switchbot_store import (
@@ -185,7 +186,7 @@ def backtest_home(asked: Document) -> Document:
     laid over the home's own. Returns `home`, and `report` or `problem`.
     """
     home = asked["home"]
-    config = StoreConfig.from_env().whole
+    config = for_a_fleet(StoreConfig.from_env())
     with get_store(config) as whole, closing(get_history(config)) as history:
         try:
             current = HomeStore(whole, home).get("settings")

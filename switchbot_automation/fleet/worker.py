@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import importlib
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import ClientSession, TCPConnector
 
 from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.accounts import AccountClients, AccountsFile
+from switchbot_automation.fleet.shared_store import for_a_fleet
 from switchbot_automation.fleet.visit import Place
 from switchbot_automation.languages import worded
 from switchbot_store import GatheringStore, ThreadedHistory, get_history, get_store
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
     ClientsOf = Callable[[ClientSession], Callable[[str], CloudApi]]
 
-_HISTORY_ROWS: Final = 500
-_HISTORY_SECONDS: Final = 5.0
-_DEFAULT_ROWS: Final = 4
-_DEFAULT_SECONDS: Final = 60.0
 _CONNECTIONS: Final = 64
 
 
@@ -58,20 +54,6 @@ def clients_of(accounts: str) -> ClientsOf:
         return made
     known = AccountsFile(Path(accounts))
     return lambda session: AccountClients(known, session)
-
-
-def for_a_fleet(config: StoreConfig) -> StoreConfig:
-    """Return the configuration of a store that many processes share.
-
-    The whole store, and no mirror on one host's disk; rows of many homes go together.
-    """
-    whole = config.whole
-    changes: dict[str, Any] = {"fallback": "refuse"}
-    if whole.history_batch_size == _DEFAULT_ROWS:
-        changes["history_batch_size"] = _HISTORY_ROWS
-    if whole.history_flush_interval_seconds == _DEFAULT_SECONDS:
-        changes["history_flush_interval_seconds"] = _HISTORY_SECONDS
-    return replace(whole, **changes)
 
 
 @asynccontextmanager

@@ -186,6 +186,12 @@ class CommandLine(click.Group):
         except self.failed as error:
             _LOGGER.debug("the command failed", exc_info=True)
             raise click.ClickException(_words(error)) from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            _LOGGER.debug("the command failed", exc_info=True)
+            told = f"{error.filename}: {error.strerror or type(error).__name__}"
+            raise click.ClickException(told) from error
 
     def _tell(self, error: click.ClickException, told_as_json: bool) -> None:
         message = _in_words(error)

@@ -62,8 +62,10 @@ def get(key: str | None, as_json: bool) -> None:
             keys = store.keys()
         if as_json:
             print_json(keys)
-        else:
+        elif keys:
             click.echo("".join(f"{each}\n" for each in keys), nl=False)
+        else:
+            click.echo(_("there is no document"), err=True)
         return
     entry = read(config, validate_key(key))
     if as_json:

@@ -23,7 +23,7 @@ from switchbot_store.cli.output import (
 )
 from switchbot_store.config import StoreConfig
 from switchbot_store.factory import get_history, get_store
-from switchbot_store.homes import checked_home
+from switchbot_store.homes import checked_home, prefixes_of
 from switchbot_store.languages import translated as _
 
 _HOME = click.argument("home")
@@ -44,8 +44,10 @@ def list_command(as_json: bool) -> None:
         found = list_homes(store, rows)
     if as_json:
         print_json(found)
-    else:
+    elif found:
         click.echo("".join(f"{each}\n" for each in found), nl=False)
+    else:
+        click.echo(_("there is no home"), err=True)
 
 
 @homes.command()
@@ -64,7 +66,16 @@ def export(home: str, file: Path, as_json: bool) -> None:
         opening.history(config) as rows,
         opening.readings_there(config) as said,
     ):
-        counts = export_home(store, rows, checked_home(home), file, readings=said)
+        if not (
+            any(map(store.keys_with, prefixes_of(checked_home(home))))
+            or rows.zones(f"{home}/")
+            or (said is not None and said.of_home(home).latest())
+        ):
+            # Else a backup of a home that is deleted would be written over by nothing.
+            raise click.ClickException(
+                _("there is nothing of the home {home!r}", home=home)
+            )
+        counts = export_home(store, rows, home, file, readings=said)
     warn_of_waiting(config)
     if as_json:
         print_json({"file": str(file), "home": home, **asdict(counts)})

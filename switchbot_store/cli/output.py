@@ -197,7 +197,7 @@ def print_json(value: Any) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
 ) -> None:
-    """Print rows under a title, as wide as the terminal allows.
+    """Print rows under a title, as wide as the terminal allows; without any it says so.
 
     Columns without a single name get no header.
     """
@@ -216,7 +216,7 @@ def print_table(
         console.width = _PIPED_WIDTH
     # Not as the table's title, which would be folded to the table's width.
     console.print(title, style="bold")
-    console.print(table)
+    console.print(table if table.row_count else f"  {_('none')}")
 
 
 def warn(message: str) -> None:

@@ -29,6 +29,7 @@ from switchbot_store.history.model import (
     HistoryRow,
     HistorySample,
     RowKey,
+    in_utc,
 )
 from switchbot_store.history.present import RELEASED
 from switchbot_store.history.query.buckets import (
@@ -66,6 +67,7 @@ _AHEAD: Final = timedelta(days=1)
 """How far a row may lie ahead of the clock and still count as of this time."""
 _OPEN_SECONDS: Final = 5.0
 _MOVED_AT_ONCE: Final = timedelta(days=1)
+_TICK: Final = timedelta(microseconds=1)
 _utc_now: Final = partial(datetime.now, UTC)
 
 
@@ -75,18 +77,29 @@ def _is_span(value: object) -> bool:
 
 
 def _pieces(
-    start: datetime, end: datetime, by: timedelta
+    backend: HistoryBackend,
+    start: datetime,
+    end: datetime,
+    by: timedelta,
+    zone: str | None,
 ) -> Iterator[tuple[datetime, datetime]]:
-    """Cut a range so that no piece is moved onto itself or one that is still to move."""
+    """Cut a range so that no piece is moved onto itself or one that is still to move.
+
+    From row to row: two ends of decades may lie between a wrong clock and a right one.
+    """
     width = min(abs(by), _MOVED_AT_ONCE)
     if by < timedelta():
-        while start < end:
-            yield start, min(end, start + width)
-            start += width
+        while start < end and (first := backend.rows(start, end, zone=zone, limit=1)):
+            low = in_utc(first[0].timestamp)
+            start = min(end, low + width)
+            yield low, start
     else:
-        while start < end:
-            yield max(start, end - width), end
-            end -= width
+        while start < end and (last := backend.newest(before=end)) is not None:
+            if last < start:
+                return
+            high = min(end, last + _TICK)
+            end = max(start, high - width)
+            yield end, high
 
 
 class HistoryService:
@@ -516,7 +529,7 @@ class HistoryService:
             else self.backend
         )
         moved = 0
-        for low, high in _pieces(start, end, by):
+        for low, high in _pieces(self.backend, start, end, by, zone):
             moved += self.backend.move(low, high, by, zone=zone)
             if progress is not None:
                 progress(moved)

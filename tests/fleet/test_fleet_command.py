@@ -14,8 +14,9 @@ from switchbot_automation.fleet.accounts import (
     joined_calls,
     read_accounts,
 )
+from switchbot_automation.fleet.shared_store import for_a_fleet
 from switchbot_automation.fleet.visit import tick_home
-from switchbot_automation.fleet.worker import clients_of, for_a_fleet, opened_place
+from switchbot_automation.fleet.worker import clients_of, opened_place
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
 from switchbot_store import HomeStore, PostgresStore, StoreConfig, get_store
 
@@ -234,3 +235,92 @@ def test_calls_of_another_day_are_not_added():
         "api_requests_total": 7,
         "api_requests_remaining": 93,
     }
+
+
+ALONE = ("rollout", "warmer", "changes.json", "--share", "1", "--days", "0")
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """A store in files that has no home yet, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STORE_BACKEND", "json")
+    monkeypatch.setenv("STORE_DIRECTORY", "config")
+    (tmp_path / "changes.json").write_text('{"hysteresis_celsius": 0.5}')
+    (tmp_path / "accounts.json").write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "code"),
+    [
+        (ALONE, "none of 0 homes is in that share", 1),
+        (("rollback", "warmer"), "none of 0 homes has the rollout 'warmer'", 1),
+        (("not-kept",), "no room is told of", 0),
+    ],
+)
+def test_what_concerns_no_home_says_so(empty, words, told, code):
+    result = CliRunner().invoke(application, ["fleet", *words])
+    assert result.exit_code == code
+    assert told in result.stderr
+    as_json = CliRunner().invoke(application, ["fleet", *words, "--json"])
+    assert (as_json.exit_code, as_json.stdout) == (code, "")
+    if code:
+        assert json.loads(as_json.stderr)["message"] == told
+
+
+def test_a_home_that_failed_is_the_exit_code_s_matter(empty):
+    with get_store(StoreConfig.from_env()) as store:
+        for home, document in (("1", {}), ("2", {"mode": "never"})):
+            settings = default_settings("winter") | document
+            HomeStore(store, home).set("settings", settings)
+    result = CliRunner().invoke(application, ["fleet", *ALONE])
+    assert result.exit_code == 1
+    assert "1\tapplied" in result.stdout
+    assert "1 of 2 homes failed" in result.stderr
+
+
+AWAY = "postgresql://nobody@127.0.0.1:1/nowhere"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status",),
+        ("not-kept",),
+        ("page", "127.0.0.1:0"),
+        ALONE,
+        ("rollback", "warmer"),
+        ("backtest", "changes.json", "--homes", "all"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_how_a_fleet_fares_is_not_told_while_its_database_is_away(
+    empty, monkeypatch, tmp_path, words
+):
+    """Its directory has no homes; that says nothing of those in the database."""
+    monkeypatch.setenv("STORE_BACKEND", "postgres")
+    monkeypatch.setenv("POSTGRES_URL", AWAY)
+    words = words if words[0] == "backtest" else ("fleet", *words)
+    before = sorted(tmp_path.rglob("*"))
+    result = CliRunner().invoke(application, [*words, "--json"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert (
+        json.loads(result.stderr.splitlines()[-1])["error"] == "StoreUnavailableError"
+    )
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "code"),
+    [
+        (("work", "--accounts", "none.json"), "none.json: No such file", 1),
+        (("push", "--accounts", "none.json"), "none.json: No such file", 1),
+        (("listen", "127.0.0.1:99999", "--key", "k" * 32), "HOST:PORT", 2),
+        (("page", "192.0.2.1:80"), "HOST:PORT", 2),
+    ],
+)
+def test_what_cannot_be_opened_is_named(empty, monkeypatch, words, told, code):
+    monkeypatch.setenv("SWITCHBOT_WEB_TOKEN", "t" * 32)
+    result = CliRunner().invoke(application, ["fleet", *words, "--json"])
+    assert result.exit_code == code, result.output
+    assert told in json.loads(result.stderr.splitlines()[-1])["message"]

@@ -124,7 +124,7 @@ async def check(hass, engine, states):
     entities = entity_registry.async_get(hass)
     ours = [each for each in entities.entities.values() if each.platform == "mqtt"]
     kinds = sorted(each.domain for each in ours)
-    expected = (["binary_sensor"] + ["button"] * 4 + ["climate"] + ["sensor"] * 5) * 2
+    expected = (["binary_sensor"] + ["button"] * 5 + ["climate"] + ["sensor"] * 5) * 2
     assert kinds == sorted(expected), kinds
     named = {devices.async_get(each.device_id).name for each in ours}
     assert named == {"office", "Küche/1"}, named

@@ -1,4 +1,5 @@
 # USE_IN_MEMORY=true python -m training_sessions
+import argparse
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -23,6 +24,10 @@ async def application() -> web.Application:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        "python -m training_sessions",
+        description="Serve training sessions; the environment says how.",
+    ).parse_args()
     logging.basicConfig(level=logging.INFO)
     host = os.environ.get("HOST", "127.0.0.1")
     web.run_app(application(), host=host, port=int(os.environ.get("PORT", "8080")))

@@ -3,6 +3,7 @@
 # A trainer "demo", the settings document and an open session with values. Run again, it
 # keeps the trainer and opens one more session. The password is SEED_PASSWORD, or a new
 # one that is printed once.
+import argparse
 import asyncio
 import os
 import secrets
@@ -37,4 +38,8 @@ async def seed() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        "python -m training_sessions.seed",
+        description="Make a trainer with an open session.",
+    ).parse_args()
     asyncio.run(seed())

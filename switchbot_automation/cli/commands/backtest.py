@@ -27,6 +27,7 @@ from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.brought import of_backtest, recorded_words
+from switchbot_automation.fleet.shared_store import for_a_fleet
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.proposal import kept_by_auto
@@ -177,8 +178,10 @@ def _backtest_homes(
 
     names = [each for each in homes.split(",") if each]
     if homes == "all":
-        with get_store(StoreConfig.from_env().whole) as store:
+        with get_store(for_a_fleet(StoreConfig.from_env())) as store:
             names = list_homes(store)
+    if not names:
+        raise click.ClickException(_("there is no home"))
     with (
         progress_bar(_("Backtesting")) as advance,
         interruptible(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,18 +24,20 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.explain.words import word_of
+from switchbot_automation.fleet.shared_store import for_a_fleet
 from switchbot_automation.languages import error_words, later_in, translated_in
 from switchbot_automation.languages import translated as _
 from switchbot_store import StoreConfig, ThreadedStore, get_store
 from switchbot_store.backup import list_homes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
     from switchbot_automation.fleet.metrics import FleetMetrics
     from switchbot_automation.fleet.queue import FleetQueue
     from switchbot_automation.fleet.rollout import Rolled
     from switchbot_automation.fleet.visit import Place, Visit
+    from switchbot_store import StoreInterface
 
 _HOMES_AT_ONCE: Final = 500
 _QUEUE_URL: Final = "SWITCHBOT_QUEUE_URL"
@@ -83,6 +85,8 @@ def install(shards: int, as_json: bool) -> None:
     asyncio.run(made())
     if as_json:
         print_json({"installed": True})
+    else:
+        click.echo(_("the queue has its tables"))
 
 
 @fleet.command()
@@ -199,7 +203,11 @@ def _served(counted: FleetMetrics | None, address: str | None) -> Iterator[None]
         return
     from switchbot_automation.fleet.metrics import serve_metrics  # noqa: PLC0415 - see above
 
-    with serve_metrics(counted, address):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(serve_metrics(counted, address))
+        except OSError as error:
+            raise _unheard(error) from error
         yield
 
 
@@ -244,7 +252,7 @@ def status(worst: int, as_json: bool) -> None:
     """Show how many homes are well, late, or not, and the worst ones."""
     from switchbot_automation.fleet.overview import fleet_overview  # noqa: PLC0415 - the extra `fleet`
 
-    with get_store(StoreConfig.from_env().whole) as store:
+    with _store() as store:
         found = fleet_overview(store, datetime.now(UTC), worst=worst)
     if as_json:
         print_json(found)
@@ -278,8 +286,10 @@ def not_kept(as_json: bool) -> None:
     """List every room that is not kept, or needs a person, of all homes."""
     from switchbot_automation.fleet.overview import rooms_not_kept  # noqa: PLC0415 - the extra `fleet`
 
-    with get_store(StoreConfig.from_env().whole) as store:
+    kept = True
+    with _store() as store:
         for room in rooms_not_kept(store, datetime.now(UTC)):
+            kept = False
             if as_json:
                 print_json(room)
             else:
@@ -288,6 +298,8 @@ def not_kept(as_json: bool) -> None:
                 click.echo(
                     f"{room['home']}\t{room['zone']}\t{status}\t{since}\t{advice}"
                 )
+    if kept and not as_json:
+        click.echo(_("no room is told of"), err=True)
 
 
 @fleet.command()
@@ -303,7 +315,7 @@ def page(address: Address, as_json: bool) -> None:
     from switchbot_automation.fleet.page import serve_homes  # noqa: PLC0415 - only for who serves
 
     async def served() -> None:
-        async with ThreadedStore(get_store(StoreConfig.from_env().whole)) as store:
+        async with ThreadedStore(_store()) as store:
             try:
                 async with serve_homes(store, *address, token=tokens()) as url:
                     if as_json:
@@ -314,12 +326,14 @@ def page(address: Address, as_json: bool) -> None:
                         await stop
             except ValueError as error:
                 raise Misuse(f"{error_words(error)} ({TOKEN})") from error
+            except OSError as error:
+                raise _unheard(error) from error
 
     asyncio.run(served())
 
 
 @fleet.command()
-@click.argument("address", metavar="HOST:PORT")
+@click.argument("address", metavar="HOST:PORT", callback=address_of)
 @click.option(
     "--key",
     envvar="SWITCHBOT_FLEET_WEBHOOK_KEY",
@@ -329,25 +343,27 @@ def page(address: Address, as_json: bool) -> None:
 @_SHARDS
 @json_option("Print one object once it listens.")
 @logging_options("info")
-def listen(address: str, key: str, shards: int, as_json: bool) -> None:
+def listen(address: Address, key: str, shards: int, as_json: bool) -> None:
     """Take the events that the cloud posts for any home, and wake the home.
 
     The URL of each home is what `fleet webhook-path` prints, behind HTTPS of yours.
     """
     from switchbot_automation.fleet.webhooks import FleetWebhooks  # noqa: PLC0415 - only for who serves
 
-    host, _colon, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        raise Misuse(_("{text!r} is no HOST:PORT", text=address))
-
     async def listened() -> None:
         async with _queue(shards) as queue:
             hooks = FleetWebhooks(key, queue.ask)
-            async with hooks.serve(host, int(port)):
-                if as_json:
-                    print_json({"listening": address})
-                with stop_requested() as stop:
-                    await stop
+            try:
+                async with hooks.serve(*address) as url:
+                    where = url.removeprefix("http://")
+                    if as_json:
+                        print_json({"listening": where})
+                    else:
+                        click.echo(_("events are taken at {address}", address=where))
+                    with stop_requested() as stop:
+                        await stop
+            except OSError as error:
+                raise _unheard(error) from error
 
     asyncio.run(listened())
 
@@ -398,7 +414,7 @@ def push(accounts: str, part: int, parts: int, shards: int, as_json: bool) -> No
 
     async def listened() -> None:
         async with (
-            ThreadedStore(get_store(StoreConfig.from_env().whole)) as store,
+            ThreadedStore(_store()) as store,
             ClientSession() as session,
             _queue(shards) as queue,
         ):
@@ -473,23 +489,28 @@ def rollout(
     """Lay the settings in CHANGES over those of a share of the homes, under NAME.
 
     A home whose own history says that it would be kept worse is left as it is. The way
-    back is `fleet rollback NAME`.
+    back is `fleet rollback NAME`. Exit code 1 where a home failed, or none is in the share.
     """
     from switchbot_automation.fleet.rollout import homes_within, roll_out  # noqa: PLC0415 - only for who has many
     from switchbot_automation.fleet.spread import spreading  # noqa: PLC0415 - likewise
 
     document = load_document(changes)
-    homes = homes_within(_homes_with_settings(), name, share)
+    known = _homes_with_settings()
+    homes = homes_within(known, name, share)
+    if not homes:
+        raise click.ClickException(
+            _("none of {homes} homes is in that share", homes=len(known))
+        )
     end = datetime.now(UTC)
     span = (end - timedelta(days=days), end) if days else None
     with (
-        get_store(StoreConfig.from_env().whole) as store,
+        _store() as store,
         spreading(workers, cluster) as spread,
     ):
-        for each in roll_out(
+        found = roll_out(
             store, name, document, homes, spread=spread, span=span, dry_run=dry_run
-        ):
-            _tell_of(each, as_json=as_json)
+        )
+        _tell_of(found, as_json=as_json)
 
 
 @fleet.command()
@@ -497,28 +518,61 @@ def rollout(
 @json_option("Print one object a home, a line each.")
 @logging_options("warning")
 def rollback(name: str, as_json: bool) -> None:
-    """Put back what the rollout NAME changed, and was not changed since."""
+    """Put back what the rollout NAME changed, and was not changed since.
+
+    Exit code 1 where a home failed, or none has it.
+    """
     from switchbot_automation.fleet.rollout import roll_back  # noqa: PLC0415 - only for who has many
 
     homes = _homes_with_settings()
-    with get_store(StoreConfig.from_env().whole) as store:
-        for each in roll_back(store, name, homes):
-            _tell_of(each, as_json=as_json)
+    with _store() as store:
+        if not _tell_of(roll_back(store, name, homes), as_json=as_json):
+            raise click.ClickException(
+                _(
+                    "none of {homes} homes has the rollout {name!r}",
+                    homes=len(homes),
+                    name=name,
+                )
+            )
 
 
 def _in_words(name: str) -> str:
     return translated_in("homes", _COUNTED[name])
 
 
-def _tell_of(each: Rolled, *, as_json: bool) -> None:
-    if as_json:
-        print_json(each._asdict())
-    else:
-        click.echo(f"{each.home}\t{each.what}\t{each.why}")
+def _tell_of(found: Iterable[Rolled], *, as_json: bool) -> int:
+    """Tell what became of each home; return of how many. Raises where one failed."""
+    count = failed = 0
+    for each in found:
+        count += 1
+        failed += each.what == "failed"
+        if as_json:
+            print_json(each._asdict())
+        else:
+            click.echo(f"{each.home}\t{each.what}\t{each.why}")
+    if failed:
+        raise click.ClickException(
+            _("{failed} of {homes} homes failed", failed=failed, homes=count)
+        )
+    return count
+
+
+def _unheard(error: OSError) -> Misuse:
+    """Return what is said where nobody can listen."""
+    return Misuse(f"HOST:PORT: {error.strerror or error}")
+
+
+def _store() -> StoreInterface:
+    """Return the homes' store, not opened.
+
+    Where it is away that is said: what a mirror on this machine has is not how a fleet
+    fares, and one of thousands of homes is not to be made for a look.
+    """
+    return get_store(for_a_fleet(StoreConfig.from_env()))
 
 
 def _homes_with_settings() -> list[str]:
-    with get_store(StoreConfig.from_env().whole) as store:
+    with _store() as store:
         homes = list_homes(store)
         found: list[str] = []
         for start in range(0, len(homes), _HOMES_AT_ONCE):
@@ -549,5 +603,13 @@ async def _queue(shards: int, *given: Any, **named: Any) -> AsyncIterator[FleetQ
                 variable=_QUEUE_URL,
             )
         )
-    async with FleetQueue(conninfo, *given, shards=shards, **named) as queue:
-        yield queue
+    from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - the extra `fleet`
+
+    try:
+        async with FleetQueue(conninfo, *given, shards=shards, **named) as queue:
+            yield queue
+    except ConnectorException as error:
+        why = " ".join(str(error.__cause__ or error).split())
+        raise click.ClickException(
+            _("the queue does not answer: {why}", why=why)
+        ) from error

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.core.state.refusals import (
     HALF_DEGREES,
     Tried,
@@ -246,7 +247,9 @@ class Actuator:
             said: str | None = None
             arrived = False
             try:
-                await self._try(rung, zone, action, parameter, answered_at)
+                await unless_broken_off(
+                    self._try(rung, zone, action, parameter, answered_at)
+                )
             except Exception as raised:  # noqa: BLE001 - any client, also a host's own
                 arrived = _may_have_arrived(raised)
                 maybe = maybe or arrived

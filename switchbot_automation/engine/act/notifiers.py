@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
+from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.engine.act.outside import secret_of
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import WebhookError
@@ -92,7 +93,7 @@ class Notifiers:
         told = False
         if self._own is not None:
             try:
-                await self._own.notify(message, title=title)
+                await unless_broken_off(self._own.notify(message, title=title))
                 told = True
             except Exception as error:  # noqa: BLE001 - a host's
                 failed.append(error)
@@ -125,8 +126,13 @@ class Notifiers:
                 token=await secret_of(notifier.token),
             )
             url, body = request_of(notifier, message, title)
-            await self._sender.post_json(
-                url, body, token=notifier.token, allowed_hosts=notifier.allowed_hosts
+            await unless_broken_off(
+                self._sender.post_json(
+                    url,
+                    body,
+                    token=notifier.token,
+                    allowed_hosts=notifier.allowed_hosts,
+                )
             )
         except Exception as error:  # noqa: BLE001 - any sender, also a host's own
             words = describe(error, hide=notifier.url)

@@ -21,6 +21,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.core.state.belonging import LeftUnit, holds, knows_a_unit
 from switchbot_automation.core.state.merging import newest_of
 from switchbot_automation.core.state.meter import not_read_yet
@@ -1061,7 +1062,7 @@ class KeptBeside:
 
     async def get_entry(self, key: str) -> Entry:
         """Return one entry as the store has it."""
-        return await self._store.get_entry(key)
+        return await unless_broken_off(self._store.get_entry(key))
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key; what is kept beside wins over the last good.
@@ -1093,7 +1094,7 @@ class KeptBeside:
                 unreadable.append(key)
         if unreadable:
             places = [_place(key) for key in unreadable]
-            kept = await self._store.get_many(places)
+            kept = await unless_broken_off(self._store.get_many(places))
             for key in unreadable:
                 entries[key] = _newer(entries[key], kept[_place(key)])
         return entries
@@ -1104,7 +1105,9 @@ class KeptBeside:
         """Write only if the revision read last is still there; return the new one."""
         if key not in self._beside:
             try:
-                return await self._store.compare_and_set(key, data, revision)
+                return await unless_broken_off(
+                    self._store.compare_and_set(key, data, revision)
+                )
             except StoreDataError as error:
                 if not self._may_be_beside(key, error):
                     raise
@@ -1113,8 +1116,8 @@ class KeptBeside:
             if self._beside.get(key) != revision:
                 raise StoreConflictError(key, kept.revision)
             revision = kept.revision
-        return await self._store.compare_and_set(
-            _place(key), self._packed(key, data), revision
+        return await unless_broken_off(
+            self._store.compare_and_set(_place(key), self._packed(key, data), revision)
         )
 
     async def set_many(
@@ -1122,12 +1125,16 @@ class KeptBeside:
     ) -> Mapping[str, str]:
         """Write several documents, all or nothing; return the revisions known by that."""
         try:
-            written = await self._store.set_many(self._placed(documents))
+            written = await unless_broken_off(
+                self._store.set_many(self._placed(documents))
+            )
         except StoreDataError as error:
             if error.problem is None:
                 raise
             await self.get_many(documents)
-            written = await self._store.set_many(self._placed(documents))
+            written = await unless_broken_off(
+                self._store.set_many(self._placed(documents))
+            )
         if not written:
             return {}
         if self._beside:
@@ -1147,8 +1154,8 @@ class KeptBeside:
         """Apply a pure change; see `StoreInterface.update`."""
         if key not in self._beside:
             try:
-                return await self._store.update(
-                    key, lambda found: change(storable(found)[0])
+                return await unless_broken_off(
+                    self._store.update(key, lambda found: change(storable(found)[0]))
                 )
             except StoreDataError as error:
                 if not self._may_be_beside(key, error):
@@ -1171,7 +1178,7 @@ class KeptBeside:
 
     async def _read(self, keys: list[str]) -> dict[str, Entry]:
         try:
-            return await self._store.get_many(keys)
+            return await unless_broken_off(self._store.get_many(keys))
         except StoreUnavailableError as error:
             if error.problem is None:
                 raise
@@ -1179,7 +1186,7 @@ class KeptBeside:
         entries = {}
         for key in keys:
             try:
-                entries[key] = await self._store.get_entry(key)
+                entries[key] = await unless_broken_off(self._store.get_entry(key))
             except StoreUnavailableError as error:
                 if error.problem is None:
                     raise

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.instants import encode_instant
 from switchbot_automation.languages import worded
@@ -84,7 +85,7 @@ class Foretold:
             if read is None:  # a host's, or nobody's
                 return
             async with asyncio.timeout(_READ_SECONDS):
-                found = await read()
+                found = await unless_broken_off(read())
             if not isinstance(found, Series):
                 kind = type(found).__name__
                 raise TypeError(f"read() gave a {kind}, no Series")  # noqa: TRY301 - told as any failure of a plug-in

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.requests import UnitLook
 from switchbot_automation.core.state.refusals import (
@@ -444,7 +445,7 @@ class Observer:
         counts = self._counts and to_cloud
         day = self._quota.attempt() if counts else None
         try:
-            answer = await function(*args)
+            answer = await unless_broken_off(function(*args))
         except QuotaExhaustedError:
             if counts:
                 self._quota.exhausted(day=day)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.explain import rows
@@ -152,7 +153,7 @@ class Recorder:
         samples += [_left_sample(each, trigger, now, used) for each in strays]
         try:
             for sample in samples:
-                await self._history.record(sample)
+                await unless_broken_off(self._history.record(sample))
         except Exception as error:  # noqa: BLE001 - any history, also a host's own
             if self.error is None:
                 _LOGGER.warning("history does not take rows: %s", error)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
+from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.core.state.said import said_by_event
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.tell.events import UpkeepNotice
@@ -164,10 +165,12 @@ class UpkeepWatch:
         if not waiting or place is None:
             return
         try:
-            await place.record_readings(
-                DeviceReading(at, device_id, name, value)
-                for at, device_id, values in waiting
-                for name, value in readings_of(values).items()
+            await unless_broken_off(
+                place.record_readings(
+                    DeviceReading(at, device_id, name, value)
+                    for at, device_id, values in waiting
+                    for name, value in readings_of(values).items()
+                )
             )
         except Exception as error:  # noqa: BLE001 - any history, also a host's own
             if self.error is None:

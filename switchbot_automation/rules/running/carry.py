@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.engine.documents.documents import Recorded
 from switchbot_automation.rules.definition.actions import DeviceCommand, ZoneCommand
 from switchbot_automation.rules.definition.model import MAX_PER_HOUR
@@ -316,7 +317,7 @@ class Carrier:
         try:
             # Longer than whatever one call to the cloud may take with its own timeouts.
             async with asyncio.timeout(2.0 * SENDING_SECONDS):
-                detail = dict(await action.run(context))
+                detail = dict(await unless_broken_off(action.run(context)))
         except Exception as error:  # noqa: BLE001 - any client, sender or plug-in
             _LOGGER.warning("rule %s: %s failed: %s", rule_id, kind, failure(error))
             passing = passes(error, once=action.once)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.cloud.catalog.catalog import is_idempotent
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.wishes import held
@@ -356,7 +357,9 @@ class RunContext:
             self._spend(calls=False)
             try:
                 async with asyncio.timeout(SENDING_SECONDS):
-                    await sender.send(url, allowed_hosts=allowed_hosts)
+                    await unless_broken_off(
+                        sender.send(url, allowed_hosts=allowed_hosts)
+                    )
             except Exception as error:  # noqa: BLE001 - any sender, also a host's own
                 # What somebody else's sender says may quote the URL, a password.
                 raise RuleActionError(describe(error, hide=url)) from None

@@ -1,12 +1,15 @@
 """A host's own mistake is a failed call, and is shown once to whoever can mend it."""
 
+import asyncio
 import logging
 from datetime import timedelta
 
 import pytest
 
+from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.errors import CloudServerError, CloudTimeoutError
 from switchbot_automation.model import DeviceStatus
+from switchbot_store import ThreadedStore
 
 SHOWN = "a mistake in the code that makes calls for the engine"
 
@@ -103,3 +106,71 @@ async def test_two_mistakes_are_shown_each_once(house, caplog):
     house.restarted()
     await ticks(house, 6)
     assert len(shown(caplog)) == 2
+
+
+async def broken_off(*_arguments, **_named):
+    """Wait for something that somebody else cancels, as a shared task or a scope."""
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    await future
+
+
+@pytest.mark.parametrize("call", ["status", "command", "devices"])
+async def test_a_call_that_was_cancelled_from_within_is_a_failed_call(house, call):
+    house.cloud.temperature = 15.0
+    setattr(house.cloud, call, broken_off)
+    async with house.engine as engine:
+        report = await engine.run_once()
+    assert report.decisions
+    assert [str(each.status) for each in report.commands] == (
+        {"status": [], "command": ["failed"], "devices": ["accepted"]}[call]
+    )
+    if call == "status":
+        assert "was cancelled" in house.state["last_error"]
+
+
+class Cancelled:
+    """Any part of a host's, each of whose calls ends by a cancellation of its own."""
+
+    notify = record = send = post_json = staticmethod(broken_off)
+
+
+@pytest.mark.parametrize("part", ["notifier", "history"])
+async def test_no_part_of_a_host_ends_a_tick_by_a_cancellation_of_its_own(house, part):
+    house.cloud.temperature = 15.0
+    async with house.restarted(**{part: Cancelled()}) as engine:
+        report = await engine.run_once()
+        health = await engine.health()
+    assert [str(each.status) for each in report.commands] == ["accepted"]
+    assert (health["history_error"] is not None) == (part == "history")
+
+
+@pytest.mark.parametrize(
+    "call", ["get_many", "get_entry", "set_many", "compare_and_set", "update"]
+)
+async def test_a_store_that_breaks_off_is_one_that_is_away(house, call):
+    house.cloud.temperature = 15.0
+    async with house.engine as engine:
+        await engine.run_once()
+        store = ThreadedStore(house.store)
+        setattr(store, call, broken_off)
+        async with AutomationEngine(house.cloud, store, clock=house.clock) as second:
+            house.clock.advance(600)
+            report = await second.run_once()
+    assert report.next_wakeup > house.clock.now()
+
+
+async def test_who_ends_a_tick_ends_it(house):
+    begun, never = asyncio.Event(), asyncio.Event()
+
+    async def waits(_device_id):
+        begun.set()
+        await never.wait()
+
+    house.cloud.status = waits
+    async with house.engine as engine:
+        ticking = asyncio.create_task(engine.run_once())
+        await begun.wait()
+        ticking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await ticking

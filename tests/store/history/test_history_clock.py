@@ -337,6 +337,27 @@ def test_rows_may_move_by_less_than_their_range(backend, boot, clock, by):
     service.close()
 
 
+@pytest.mark.parametrize("by", [timedelta(minutes=25), -timedelta(minutes=25)])
+def test_a_move_goes_from_row_to_row_over_the_years_between(backend, boot, clock, by):
+    """`history move` without --from goes over all time, by pieces as wide as the move."""
+    if isinstance(backend, PlainHistory):
+        pytest.skip("what a host brings needs no moving")
+    service = boot()
+    run(service, clock, HOUR)
+    far = clock.moment - timedelta(days=50 * 365)
+    service.record(HistorySample(far, zone="far", temperature=20.0))
+    service.flush()
+    before = [row.timestamp for row in service.query(*EVER).rows]
+    pieces = []
+    ever = datetime(1970, 1, 2, tzinfo=UTC), clock.moment
+    assert service.move(*ever, by, progress=pieces.append) == len(before)
+    assert len(pieces) <= 6
+    assert [row.timestamp for row in service.query(*EVER).rows] == [
+        at + by for at in before
+    ]
+    service.close()
+
+
 def test_a_move_onto_rows_or_out_of_all_time_changes_nothing(backend, boot, clock):
     if isinstance(backend, PlainHistory):
         pytest.skip("what a host brings needs no moving")
