@@ -161,7 +161,7 @@ async def test_undo_leaves_what_somebody_else_wished_meanwhile(home, open_page):
 async def test_rooms_of_any_name_fit_a_phone(looked, open_page, width):
     settings = looked.store.get("settings")
     office = settings["zones"].pop("office")
-    names = ["X" * 100, "Dachgeschosswohnungserweiterung Süd", "居間（南側）🛋️" * 5]
+    names = ["X" * 100, "Dachgeschosswohnungserweiterung Süd", "居間の南側🛋️" * 5]
     settings["zones"] = {
         name: {**office, "aircon_device_id": f"02-20200811003{index}-1"}
         for index, name in enumerate(names)
