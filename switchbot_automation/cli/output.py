@@ -16,7 +16,9 @@ from switchbot_store.cli.output import (
     USAGE,
     HintedError,
     Misuse,
+    asked,
     choose_home,
+    confirmed,
     counted,
     home_option,
     json_option,
@@ -24,6 +26,7 @@ from switchbot_store.cli.output import (
     milliseconds,
     print_json,
     print_table,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -39,8 +42,10 @@ __all__ = [
     "USAGE",
     "HintedError",
     "Misuse",
+    "asked",
     "choose_home",
     "cluster_option",
+    "confirmed",
     "counted",
     "home_option",
     "json_option",
@@ -49,6 +54,7 @@ __all__ = [
     "milliseconds",
     "print_json",
     "print_table",
+    "printable",
     "reason_text",
     "timestamp",
     "workers_option",

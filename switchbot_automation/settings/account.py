@@ -195,19 +195,29 @@ def _about_unit(
 def _instead(unit: Device | Remote, products: tuple[DeviceType, ...]) -> str:
     """Say how a unit is named that is no air conditioner, where it can heat a room."""
     for kind in KINDS.values():
-        if kind is not AIRCON and _fits(kind, products):
+        if kind is not AIRCON and fits_kind(kind, products):
             entry = f'{{"kind": "{kind.word}", "device_id": "{unit.device_id}"}}'
             return worded("name it in equipment, as [{entry}]", entry=entry)
     return worded("leave it out")
 
 
-def _fits(kind: EquipmentKind, products: tuple[DeviceType, ...]) -> bool:
+def fits_kind(kind: EquipmentKind, products: tuple[DeviceType, ...]) -> bool:
     """Tell whether a product is of a kind: it takes its command, and is no button."""
     return any(
         product.command(kind.takes)
         and (not kind.categories or product.category in kind.categories)
         and not any(product.command(word) for word in kind.lacks)
         for product in products
+    )
+
+
+def measures_power(products: tuple[DeviceType, ...]) -> bool:
+    """Tell whether a plug or relay says how many watts are drawn through it."""
+    fields = [field for product in products for field in product.status]
+    return any(
+        field.name in {"weight", "switch1Power"}
+        or (field.name == "power" and field.type != "string")
+        for field in fields
     )
 
 
@@ -237,7 +247,7 @@ def _about_equipment(
             continue
         takes, categories = KINDS[kind].takes, KINDS[kind].categories
         relay = "plug" in categories
-        if not _fits(KINDS[kind], products):
+        if not fits_kind(KINDS[kind], products):
             takes_it = any(product.command(takes) for product in products)
             does = (
                 worded("is no plug or relay")
@@ -270,12 +280,7 @@ def _about_relay(
             else worded("{called} has but one channel: leave it out", called=called)
         )
         yield SettingsError(words, path=f"{at}.channel"), True
-    measures = not fields.isdisjoint(("weight", "switch1Power")) or any(
-        field.name == "power" and field.type != "string"
-        for product in products
-        for field in product.status
-    )
-    if entry.get("measures_power", True) and not measures:
+    if entry.get("measures_power", True) and not measures_power(products):
         words = worded(
             "{called} does not measure what is drawn: set it to false", called=called
         )

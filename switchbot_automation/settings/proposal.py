@@ -7,6 +7,7 @@ no other; whoever asks is told which of these it was.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -15,14 +16,16 @@ from switchbot_automation.cloud.catalog.catalog import find, type_of_listed
 from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.languages import later, worded
-from switchbot_automation.model import Remote
+from switchbot_automation.model import Device, Remote
+from switchbot_automation.settings.account import fits_kind, measures_power
+from switchbot_automation.units import CELSIUS, from_celsius
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import time
 
     from switchbot_automation.cloud.catalog.catalog import DeviceType
-    from switchbot_automation.model import Device, DeviceList
+    from switchbot_automation.model import DeviceList
     from switchbot_automation.settings.model import Settings
 
 SEASONS: Final = ("auto", "winter", "summer")
@@ -33,6 +36,9 @@ COMFORTABLE: Final = {"winter": (20.0, 22.0), "summer": (24.0, 26.0)}
 # What the other season keeps with `auto`, where only one band was asked for, lies at least
 # so many kelvin away: heating and cooling must never meet.
 _APART: Final = 2.0
+
+# Between these lie the setpoints that an air conditioner takes, in °C.
+_SETPOINTS: Final = (16, 30)
 
 EVERY_DAY: Final = (0, 1, 2, 3, 4, 5, 6)
 
@@ -141,11 +147,15 @@ class Proposal:
     """The rooms of an account, and the units that got no meter.
 
     `meters` are all that measure indoors, the best first: what a person may choose from.
+    `meters_aside` measure too, and are outdoors by their name or have their Cloud Services
+    off. `relays` switch something, which may be an electric heater.
     """
 
     rooms: tuple[ProposedRoom, ...]
     units_without_meter: tuple[Device | Remote, ...]
     meters: tuple[Device, ...]
+    meters_aside: tuple[Device, ...] = ()
+    relays: tuple[Device, ...] = ()
 
 
 def propose_rooms(listed: DeviceList) -> Proposal:
@@ -185,6 +195,10 @@ def propose_rooms(listed: DeviceList) -> Proposal:
         rooms=tuple(_distinct(found)),
         units_without_meter=tuple(u for u in units if u.device_id not in rooms),
         meters=tuple(meters),
+        meters_aside=tuple(
+            each for each in listed.devices if _measures(each) and each not in meters
+        ),
+        relays=tuple(filter(_is_relay, listed.devices)),
     )
 
 
@@ -200,10 +214,11 @@ def proposed_settings(
     band: tuple[float, float],
     hours: tuple[time, time],
     timezone: str,
+    unit: str = CELSIUS,
 ) -> dict[str, Any]:
     """Return a settings document that keeps `rooms`, under the best control there is.
 
-    `band` is in °C, of `season`; with season ``auto`` it is the winter's, and the
+    `band` is in degrees of `unit`, as the document then is, of `season`; with season ``auto`` it is the winter's, and the
     summer's lies above it. `hours` are on the wall clock of `timezone`, every day; an end
     before the start is on the next day, one that is the start is a day later. A radiator
     thermostat only heats: its room is always in winter, and none of a summer's. One room
@@ -241,13 +256,16 @@ def proposed_settings(
         "control": "auto",
         "timezone": timezone,
     }
-    for name, (least, most) in _bands(season, band).items():
+    if unit != CELSIUS:
+        document["unit"] = unit
+    coldest, warmest = (from_celsius(each, unit) for each in _SETPOINTS)
+    for name, (least, most) in _bands(season, band, unit).items():
         document[name] = {
             "min_temp": least,
             "max_temp": most,
             # Where the steering begins; from there it follows the meter. A unit takes
             # whole degrees, and heats up to one above, cools down to one below.
-            "target_temp": min(30, max(16, round((least + most) / 2))),
+            "target_temp": min(warmest, max(coldest, round((least + most) / 2))),
         }
     start, end = (f"{each:%H:%M}" for each in hours)
     document["time_windows"] = [{"days": list(EVERY_DAY), "start": start, "end": end}]
@@ -297,15 +315,23 @@ def _devices_of(room: ProposedRoom) -> dict[str, Any]:
     meter, unit = room.meter.device_id, room.unit.device_id
     if isinstance(room.unit, Remote):
         return {"meter_device_id": meter, "aircon_device_id": unit}
+    if _is_relay(room.unit):
+        heater: dict[str, Any] = {"kind": "heater", "device_id": unit}
+        if not measures_power(_products(room.unit)):
+            heater["measures_power"] = False
+        return {"meter_device_id": meter, "equipment": [heater], "mode": "winter"}
     entry = {"kind": "thermostat", "device_id": unit}
     return {"meter_device_id": meter, "equipment": [entry], "mode": "winter"}
 
 
-def _bands(season: str, band: tuple[float, float]) -> dict[str, tuple[float, float]]:
+def _bands(
+    season: str, band: tuple[float, float], unit: str
+) -> dict[str, tuple[float, float]]:
     if season != "auto":
         return {season: band}
-    least, most = COMFORTABLE["summer"]
-    lift = max(0.0, band[1] + _APART - least)
+    least, most = (round(from_celsius(each, unit)) for each in COMFORTABLE["summer"])
+    apart = math.ceil(from_celsius(_APART, unit) - from_celsius(0, unit))
+    lift = max(0.0, band[1] + apart - least)
     return {"winter": band, "summer": (least + lift, most + lift)}
 
 
@@ -313,15 +339,36 @@ def _products(entry: Device) -> tuple[DeviceType, ...]:
     return find(type_of_listed(entry), infrared=False)
 
 
+def _measures(device: Device) -> bool:
+    return any(
+        product.category in {"sensor", "hub"}
+        and any(field.name == "temperature" for field in product.status)
+        for product in _products(device)
+    )
+
+
 def _measures_indoors(device: Device) -> bool:
     return (
         device.cloud_service
         and not _OUTSIDE.search(device.name.casefold())
-        and any(
-            product.category in {"sensor", "hub"}
-            and not {"outdoor", "weather"} & set(product.name.casefold().split())
-            and any(field.name == "temperature" for field in product.status)
+        and _measures(device)
+        and not any(
+            {"outdoor", "weather"} & set(product.name.casefold().split())
             for product in _products(device)
+        )
+    )
+
+
+def _is_relay(device: Device | Remote) -> bool:
+    """Tell whether a heater may be on it; of one with two channels a person says which."""
+    return (
+        isinstance(device, Device)
+        and device.cloud_service
+        and fits_kind(KINDS["heater"], _products(device))
+        and not any(
+            field.name == "switch2Status"
+            for product in _products(device)
+            for field in product.status
         )
     )
 

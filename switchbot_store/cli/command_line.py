@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from difflib import get_close_matches
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import click
@@ -81,6 +82,7 @@ class CommandLine(click.Group):
     ) -> Any:
         """Run a command; with `standalone_mode` it ends in SystemExit."""
         told_as_json = for_a_program(sys.argv[1:] if args is None else args)
+        _write_all_there_is(told_as_json)
         # What is spoken in here ends with it: the file of variables may choose another.
         with speaking(_language(told_as_json)):
             try:
@@ -226,6 +228,20 @@ class CommandLine(click.Group):
 def _language(told_as_json: bool) -> str:
     """Return what is spoken: a program reads English, whatever this person speaks."""
     return ENGLISH if told_as_json else of_environment(os.environ)
+
+
+def _write_all_there_is(told_as_json: bool) -> None:
+    """Let no text end a command whose letters the terminal's encoding lacks.
+
+    In JSON they stay what they are, whatever a locale says; a person gets them marked.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if not isinstance(stream, TextIOWrapper):
+            continue
+        if told_as_json:
+            stream.reconfigure(encoding="utf-8")
+        elif stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def _tell_of_abort(told_as_json: bool) -> None:

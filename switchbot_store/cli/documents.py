@@ -14,6 +14,7 @@ import click
 from switchbot_store.cli import opening
 from switchbot_store.cli.output import (
     Misuse,
+    confirmed,
     instant,
     json_option,
     logging_options,
@@ -270,7 +271,7 @@ def _edited(key: str, before: str) -> dict[str, Any] | None:
 
 def _again(problem: str, question: str) -> bool:
     warn(problem)
-    return sys.stdin.isatty() and click.confirm(question, default=True)
+    return sys.stdin.isatty() and confirmed(question, default=True)
 
 
 def _encoded(data: Document) -> bytes:

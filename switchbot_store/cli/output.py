@@ -35,10 +35,17 @@ INTERRUPTED = 130
 _PIPED_WIDTH = 120
 _TOLD_PART = 0.05
 
+# What lays out a table's cell; joiners of emoji and the like steer nothing either.
+_LAID_OUT = frozenset("\n\t\u200d\u200c\u200e\u200f\u3000\u00a0\u2009\u202f")
+
+# The words that `confirmed` takes, for the catalogues.
+_ANSWERS = {True: (later("y"), later("yes")), False: (later("n"), later("no"))}
+
 _LOG_FORMATS = ("text", "json")
 _LEVELS = ("debug", "info", "warning", "error")
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
+_Value = TypeVar("_Value")
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 
@@ -210,13 +217,47 @@ def print_table(
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _PIPED_WIDTH
     # Not as the table's title, which would be folded to the table's width.
     console.print(title, style="bold")
     console.print(table if table.row_count else f"  {_('none')}")
+
+
+def printable(text: str) -> str:
+    r"""Return a text of others, as a device's name, without what would steer the terminal.
+
+    >>> printable("living\x1b[31m room")
+    'living\ufffd[31m room'
+    """
+    return "".join(
+        each if each.isprintable() or each in _LAID_OUT else "\ufffd" for each in text
+    )
+
+
+def asked(question: str, read: Callable[[str], _Value], *, default: str) -> _Value:
+    """Ask until `read` takes the answer; what it raises click.BadParameter with is told."""
+    while True:
+        typed: str = click.prompt(question, default=default, type=str)
+        try:
+            return read(typed)
+        except click.BadParameter as error:
+            click.echo(_("Error: {what}", what=error.message), err=True)
+
+
+def confirmed(question: str, *, default: bool) -> bool:
+    """Ask a question that yes or no answers, in the language that is spoken or in English."""
+    yes, no = (_(words[0]) for words in _ANSWERS.values())
+
+    def read(typed: str) -> bool:
+        for meant, words in _ANSWERS.items():
+            if typed.strip().casefold() in {*words, *map(_, words)}:
+                return meant
+        raise click.BadParameter(_("answer with {yes} or {no}", yes=yes, no=no))
+
+    return asked(f"{question} ({yes}/{no})", read, default=yes if default else no)
 
 
 def warn(message: str) -> None:
@@ -270,7 +311,7 @@ def ask(question: str, *, yes: bool) -> bool:
     """Ask a person at a terminal; anybody else is taken to have decided."""
     if yes or not sys.stdin.isatty():
         return True
-    return click.confirm(question, default=False)
+    return confirmed(question, default=False)
 
 
 def load_document(path: Path) -> dict[str, Any]:

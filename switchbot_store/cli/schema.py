@@ -17,6 +17,7 @@ from switchbot_store.cli.history_upkeep import (
     summarise,
 )
 from switchbot_store.cli.output import (
+    confirmed,
     dry_run_option,
     json_option,
     logging_options,
@@ -122,7 +123,7 @@ def _offered() -> Path | None:
         warn(_("no backup is made; --backup FILE makes one, --no-backup says so"))
         return None
     name = f"switchbot-store-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup"
-    if not click.confirm(
+    if not confirmed(
         _("Back the database up to {file} first?", file=name), default=True
     ):
         return None

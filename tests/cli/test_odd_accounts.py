@@ -26,13 +26,14 @@ class Account:
 
     def __init__(self):
         self.devices, self.statuses, self.sent = [], {}, []
+        self.remotes = []
         self.webhook_calls = []
         self.webhook = {}
 
     async def handle(self, request):
         parts = request.path.strip("/").split("/")[1:]
         if parts == ["devices"]:
-            body = {"deviceList": self.devices, "infraredRemoteList": []}
+            body = {"deviceList": self.devices, "infraredRemoteList": self.remotes}
             return web.json_response(good(body))
         if parts[0] == "webhook":
             action = (await request.json())["action"]
@@ -75,8 +76,9 @@ async def run(invoke, account, tmp_path):
             "COLUMNS": "250",
         }
 
-        async def run(*arguments):
-            ended = await asyncio.to_thread(invoke, *arguments, env=env)
+        async def run(*arguments, **options):
+            told = env | options.pop("environment", {})
+            ended = await asyncio.to_thread(invoke, *arguments, env=told, **options)
             return ended.exit_code, ended.stdout, ended.stderr
 
         yield run
@@ -315,3 +317,136 @@ async def test_a_webhook_that_is_not_named_is_deleted_by_its_url(
     account.webhook = {"queryUrl": NOT_NAMED, "deleteWebhook": answer}
     code, out, _ = await run("webhook", "delete", OURS, "--json")
     assert (code, json.loads(out)["result"]) == (0, result)
+
+
+# --- `init` ----------------------------------------------------------------------------
+
+METER = listed("C271111EC0AB", "Office", "Meter")
+PLUG = listed("6055F92BCC46", "Heater plug", "Plug Mini (US)")
+SWITCH = listed("A0DDE9FE0001", "Towel rail", "Relay Switch 1")
+VALVE = listed("B0E9FE000001", "Bath radiator", "Smart Radiator Thermostat")
+REMOTE = {
+    "deviceId": "02-202008110034-13",
+    "deviceName": "Office AC",
+    "remoteType": "Air Conditioner",
+    "hubDeviceId": "FA7310762361",
+}
+
+
+@pytest.mark.parametrize(
+    ("devices", "remotes", "words", "unsaid"),
+    [
+        ([], [], ["the account's list is empty"], []),
+        (
+            [listed("FA7310762361", "Hub", "Hub Mini"), PLUG],
+            [],
+            ["nothing measures a room", "nothing heats or cools", "Hub, Heater plug"],
+            ["is empty"],
+        ),
+        ([VALVE], [], ["the room of Bath radiator", "meter"], ["air conditioner"]),
+        ([], [REMOTE], ["the room of Office AC"], ["Left aside"]),
+        (
+            [{**METER, "enableCloudService": False}],
+            [REMOTE],
+            ["the room of Office AC", "Left aside", ": Office."],
+            [],
+        ),
+        (
+            [{**METER, "deviceName": "Balcony"}],
+            [REMOTE],
+            ["the room of Office AC", "Left aside", ": Balcony."],
+            [],
+        ),
+        ([METER], [], ["no air conditioner"], ["electric heater"]),
+        ([METER, PLUG], [], ["no air conditioner", "heater", ": Heater plug."], []),
+    ],
+)
+async def test_an_account_that_keeps_no_room_says_what_is_missing(
+    run, account, devices, remotes, words, unsaid
+):
+    account.devices, account.remotes = devices, remotes
+    code, out, err = await run("init", "--yes")
+    assert code == 1, err
+    for each in words:
+        assert each in out, out
+    for each in unsaid:
+        assert each not in out, out
+    code, out, _ = await run("init", "--yes", "--json")
+    result = json.loads(out)
+    assert code == 1
+    assert result["ok"] is result["written"] is False
+    assert all(each in result["why"] for each in words)
+
+
+@pytest.mark.parametrize(("relay", "measures"), [(PLUG, None), (SWITCH, False)])
+async def test_where_only_plugs_switch_a_person_says_which_heats(
+    run, account, tmp_path, relay, measures
+):
+    account.devices = [METER, relay]
+    account.statuses = {
+        METER["deviceId"]: {"temperature": 17.5, "humidity": 40, "battery": 90},
+        relay["deviceId"]: {"power": "off", "switchStatus": 0, "weight": 0},
+    }
+    typed = "1\nwinter\n68-72\n0-24\n"
+    code, out, err = await run("init", input=typed)
+    assert code == 0, out + err
+    written = json.loads((tmp_path / "settings.json").read_text())
+    [heater] = written["equipment"]
+    assert heater["kind"] == "heater"
+    assert heater.get("measures_power") is measures
+    assert written["unit"] == "fahrenheit"
+    assert written["winter"] == {"min_temp": 68, "max_temp": 72, "target_temp": 70}
+    assert "63.5" in out, "the tick speaks in the degrees that were answered"
+
+
+@pytest.mark.parametrize(
+    ("language", "no", "season"),
+    [("fr", "non", "hiver"), ("de", "Nein", "Winter"), ("ja", "いいえ", "冬")],
+)
+async def test_every_answer_may_be_given_in_ones_own_language(
+    run, account, tmp_path, language, no, season
+):
+    account.devices, account.remotes = [METER], [REMOTE]
+    account.statuses = {METER["deviceId"]: {"temperature": 17.5, "humidity": 40}}
+    typed = f"?\n{no}\n7\n1\n???\n{season}\n60-65C\n20-21\n9\n7-22\n"
+    code, out, err = await run(
+        "init", input=typed, environment={"SWITCHBOT_LANGUAGE": language}
+    )
+    assert code == 0, out + err
+    written = json.loads((tmp_path / "settings.json").read_text())
+    assert written["mode"] == "winter"
+    assert written["winter"]["min_temp"] == 20
+    assert written["time_windows"][0]["end"] == "22:00"
+    for english in ("Error", "is not", "answer with", "no band", "between", "no hours"):
+        assert english not in out + err
+
+
+async def test_settings_that_cannot_be_used_are_named_and_nothing_is_tried(
+    run, account, tmp_path
+):
+    account.devices, account.remotes = [METER], [REMOTE]
+    (tmp_path / "settings.json").write_text('{"mod": "winter"}')
+    code, out, err = await run("init", "--yes")
+    assert code == 1
+    assert "did you mean 'mode'" in out
+    assert "mend" in out
+    assert "Start it with" not in out
+    assert err == ""
+
+
+async def test_a_timezone_that_is_none_is_said_before_anything_is_asked(run, account):
+    code, out, err = await run("init", "--timezone", "Mars/Olympus")
+    assert code == 2
+    assert "Mars/Olympus" in err
+    assert out == ""
+
+
+async def test_names_that_would_steer_the_terminal_do_not(run, account):
+    steering = "Off\x1b]0;owned\x07\x1b[31mice"
+    account.devices = [{**METER, "deviceName": steering}]
+    account.remotes = [{**REMOTE, "deviceName": f"{steering} AC"}]
+    account.statuses = {METER["deviceId"]: {"temperature": 17.5, "humidity": 40}}
+    for command in (("devices",), ("init", "--yes"), ("status",)):
+        _, out, err = await run(*command)
+        assert "ice" in out
+        assert not {"\x1b", "\x07"} & {*out, *err}, command

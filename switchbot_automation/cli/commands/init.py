@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import secrets
 import sys
 from dataclasses import dataclass
 from datetime import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 import tzlocal
+from dotenv import dotenv_values
 
 from switchbot_automation import AutomationEngine
+from switchbot_automation.cli import answers
 from switchbot_automation.cli.beside_run.page import TOKEN
 from switchbot_automation.cli.commands.account import (
     DEFAULT_BASE_URL,
@@ -25,10 +28,13 @@ from switchbot_automation.cli.output import (
     FAILURE,
     OK,
     Misuse,
+    asked,
+    confirmed,
     json_option,
     logging_options,
     print_json,
     print_table,
+    printable,
 )
 from switchbot_automation.cli.targets import NOTHING_LISTED
 from switchbot_automation.errors import AuthError, SettingsError
@@ -48,6 +54,7 @@ from switchbot_automation.settings.proposal import (
     room_of,
 )
 from switchbot_automation.settings.read import read_settings
+from switchbot_automation.units import from_celsius, measured_in, measuring, unit_of
 from switchbot_store import MemoryStore, StoreConfig, StoreConflictError, get_store
 from switchbot_store.cli.dotenv_file import env_file
 
@@ -63,44 +70,26 @@ _T = TypeVar("_T")
 _TRIES: Final = 3
 _KEY: Final = "settings"
 _HOURS: Final = (time(6, 30), time(23))
-_CLOCK: Final = r"\s*([01]?\d|2[0-3]):([0-5]\d)\s*"
-_SPAN: Final = re.compile(rf"{_CLOCK}[-\u2013]{_CLOCK}")
-_DEGREES: Final = r"\s*(\d{1,2}(?:[.,]\d+)?)\s*"
-_BAND: Final = re.compile(rf"{_DEGREES}(?:[-\u2013]|\.\.|to){_DEGREES}")
 _TOKEN, _SECRET, _URL = "SWITCHBOT_TOKEN", "SWITCHBOT_SECRET", "SWITCHBOT_BASE_URL"
 
 
-def _band(value: Any) -> tuple[float, float]:
-    """Read two temperatures as ``20-22``. Raises click.BadParameter."""
-    if isinstance(value, tuple):
-        return value
-    found = _BAND.fullmatch(value)
-    if found is None:
+def _timezone(name: str) -> str:
+    """Return the name of a timezone. Raises click.BadParameter."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
         raise click.BadParameter(
-            _(
-                "{value!r} is no band; write the lowest and highest as 20-22",
-                value=value,
-            )
-        )
-    low, high = (float(part.replace(",", ".")) for part in found.groups())
-    if not low < high:
-        raise click.BadParameter(
-            _("{value!r}: the lowest has to be below the highest", value=value)
-        )
-    return low, high
+            _("{name!r} is no timezone; write one as 'Europe/Paris'", name=name)
+        ) from None
+    return name
 
 
-def _hours(value: Any) -> tuple[time, time]:
-    """Read from when until when as ``06:30-23:00``. Raises click.BadParameter."""
-    if isinstance(value, tuple):
-        return value
-    found = _SPAN.fullmatch(value)
-    if found is None:
-        raise click.BadParameter(
-            _("{value!r} are no hours; write them as 06:30-23:00", value=value)
-        )
-    hour, minute, end_hour, end_minute = map(int, found.groups())
-    return time(hour, minute), time(end_hour, end_minute)
+def _timezone_here() -> str:
+    """Return the name of this machine's timezone; empty where it has none."""
+    try:
+        return _timezone(tzlocal.get_localzone_name() or "")
+    except (click.BadParameter, ValueError, OSError, KeyError):
+        return ""
 
 
 @click.command()
@@ -112,17 +101,22 @@ def _hours(value: Any) -> tuple[time, time]:
 )
 @click.option(
     "--band",
-    type=_band,
+    type=answers.band,
     metavar="LOW-HIGH",
-    help="The lowest and highest °C wanted, as 20-22.",
+    help="The lowest and highest temperature wanted, as 20-22, or as 68-72 in Fahrenheit.",
 )
 @click.option(
     "--hours",
-    type=_hours,
+    type=answers.hours,
     metavar="FROM-UNTIL",
     help="From when until when, every day, as 06:30-23:00.",
 )
-@click.option("--timezone", metavar="NAME", help="Default: this machine's.")
+@click.option(
+    "--timezone",
+    type=_timezone,
+    metavar="NAME",
+    help="Default: this machine's.",
+)
 @json_option(
     "Print one object with `rooms`, `settings`, `written`, `tick`; needs --yes."
 )
@@ -133,7 +127,7 @@ def init(
     *,
     yes: bool,
     season: str | None,
-    band: tuple[float, float] | None,
+    band: answers.Band | None,
     hours: tuple[time, time] | None,
     timezone: str | None,
     as_json: bool,
@@ -165,7 +159,7 @@ class _Wants:
     """What the person asked for; None is asked for, or takes its default."""
 
     season: str | None
-    band: tuple[float, float] | None
+    band: answers.Band | None
     hours: tuple[time, time] | None
     timezone: str | None
     ask: bool
@@ -188,23 +182,29 @@ class _Setup:
         account, listed = self._account()
         wrote_env = self._write_env(account)
         config = StoreConfig.from_env()
-        with get_store(config) as store:
-            proposal = propose_rooms(listed)
-            written = self._settings(store, config, proposal, listed)
-            if written is None:
-                return {"ok": False, "rooms": [], "written": False, "tick": None}
-        decisions = asyncio.run(_dry_tick(account, written.document))
-        self._tell_tick(decisions)
-        rooms = proposal.rooms
-        return {
-            "ok": all(each["temperature"] is not None for each in decisions),
-            "rooms": [_room_as_json(each) for each in rooms],
+        proposal = propose_rooms(listed)
+        result: dict[str, Any] = {
+            "ok": False,
+            "rooms": [_room_as_json(each) for each in proposal.rooms],
             "units_without_meter": [u.name for u in proposal.units_without_meter],
+            "written": False,
+            "env_file": str(env_file()),
+            "env_written": wrote_env,
+            "tick": None,
+        }
+        with get_store(config) as store:
+            written = self._settings(store, config, proposal, listed)
+        if isinstance(written, str):
+            self._tell(written)
+            return result | {"why": written}
+        with measuring(unit_of(written.document)):
+            decisions = asyncio.run(_dry_tick(account, written.document))
+        self._tell_tick(decisions)
+        return result | {
+            "ok": all(each["temperature"] is not None for each in decisions),
             "settings": written.document,
             "settings_at": written.at,
             "written": written.new,
-            "env_file": str(env_file()),
-            "env_written": wrote_env,
             "tick": decisions,
         }
 
@@ -214,8 +214,8 @@ class _Setup:
         """Return the account and its list, asking again for a token that is refused."""
         base_url = os.environ.get(_URL) or DEFAULT_BASE_URL
         token, secret = os.environ.get(_TOKEN), os.environ.get(_SECRET)
-        asked = not (token and secret)
-        if asked and not self._wants.ask:
+        missing = not (token and secret)
+        if missing and not self._wants.ask:
             raise Misuse(
                 _(
                     "set {token} and {secret}: with --yes nothing is asked; the SwitchBot "
@@ -225,7 +225,7 @@ class _Setup:
                 )
             )
         for last in (*(False,) * (_TRIES - 1), True):
-            if asked:
+            if missing:
                 self._tell(
                     _(
                         "The SwitchBot app shows token and secret under Profile, "
@@ -241,12 +241,12 @@ class _Setup:
             try:
                 listed = asyncio.run(_listed(account))
             except AuthError as error:
-                if last or not asked:
+                if last or not missing:
                     raise
                 self._tell(_("{error}. Once more:", error=error))
                 continue
             count = len(listed.devices) + len(listed.remotes)
-            self._tell(_("The account answers; it has {count} devices.", count=count))
+            self._tell(_("The account answers. Its devices: {count}.", count=count))
             return account, listed
         raise AssertionError  # the last try returned or raised
 
@@ -292,8 +292,8 @@ class _Setup:
         config: StoreConfig,
         proposal: Proposal,
         listed: DeviceList,
-    ) -> _Written | None:
-        """Return the document that is stored now; None when there is no room to keep."""
+    ) -> _Written | str:
+        """Return the document that is stored now, or why no room can be kept with it."""
         entry = store.get_entry(_KEY)
         where = entry.file or config.backend
         if entry.data:
@@ -303,11 +303,16 @@ class _Setup:
                     where=where,
                 )
             )
-            self._check(entry.data, listed, refuse=False)
+            if self._check(entry.data, listed, refuse=False) is None:
+                return _(
+                    "They cannot be used as they are: mend {where}, see {command}.",
+                    where=where,
+                    command="switchbot-automation check-config",
+                )
             return _Written(dict(entry.data), where, new=False)
         rooms = self._rooms(proposal)
         if not rooms:
-            return None
+            return self._why_no_room(proposal, listed)
         document = self._document(rooms)
         self._check(document, listed, refuse=True)
         try:
@@ -326,15 +331,13 @@ class _Setup:
         if self._wants.ask:
             rooms = self._chosen(proposal, rooms)
         for unit in proposal.units_without_meter:
-            if unit not in [room.unit for room in rooms]:
+            if rooms and unit not in [room.unit for room in rooms]:
                 self._tell(
                     _(
-                        "{unit} is left out: nothing measures beside it for sure.",
-                        unit=unit.name,
+                        "{unit} is left out: nothing surely measures its room.",
+                        unit=printable(unit.name),
                     )
                 )
-        if not rooms:
-            self._tell(self._why_no_room(proposal))
         return rooms
 
     def _chosen(
@@ -342,78 +345,132 @@ class _Setup:
     ) -> list[ProposedRoom]:
         """Let a person say yes, or say for each air conditioner what measures its room."""
         units: list[Device | Remote] = [*proposal.units_without_meter]
-        if rooms and not click.confirm(_("Keep these rooms?"), default=True):
+        if rooms and not confirmed(_("Keep these rooms?"), default=True):
             units = [*(room.unit for room in rooms), *units]
             rooms = []
-        if not units or not proposal.meters:
+        # A plug may switch a lamp as well: only a person knows, and where nothing else
+        # heats it is worth a question.
+        plugs: list[Device | Remote] = [] if rooms or units else [*proposal.relays]
+        if not (units or plugs) or not proposal.meters:
             return rooms
         for number, meter in enumerate(proposal.meters, 1):
-            self._tell(f"  {number}  {meter.name} ({meter.device_type})")
-        for unit in units:
-            choice = click.prompt(
+            self._tell(f"  {number}  {printable(meter.name)} ({meter.device_type})")
+        for unit in (*units, *plugs):
+            question = (
                 _(
-                    "Which of these measures beside {unit!r}? (0: leave it out)",
+                    "Which of these measures the room of {unit!r}? (0: leave it out)",
                     unit=unit.name,
-                ),
-                type=click.IntRange(0, len(proposal.meters)),
-                default=0,
+                )
+                if unit not in plugs
+                else _(
+                    "Which of these measures the room that an electric heater on {plug!r} "
+                    "heats? (0: it heats none)",
+                    plug=unit.name,
+                )
             )
+            count = len(proposal.meters)
+            choice = asked(question, partial(answers.choice, count=count), default="0")
             if choice:
                 rooms.append(room_of(unit, proposal.meters[choice - 1]))
         return rooms
 
-    def _why_no_room(self, proposal: Proposal) -> str:
-        if not proposal.meters and not proposal.units_without_meter:
+    def _why_no_room(self, proposal: Proposal, listed: DeviceList) -> str:
+        meters, units = proposal.meters, proposal.units_without_meter
+        if meters and (units or proposal.rooms):
+            return _(
+                "No room was chosen; run this again to choose, or write settings by hand."
+            )
+        every: list[Device | Remote] = [*listed.devices, *listed.remotes]
+        names = [printable(each.name) for each in every]
+        if not names:
             return _(
                 "Nothing was found to keep a room with: {why}.", why=_(NOTHING_LISTED)
             )
-        if not proposal.meters:
+        if not meters and not units:
             return _(
-                "There is an air conditioner and no meter with Cloud Services on: switch "
-                "them on in the meter's settings in the app, then run this again."
+                "Of what the account has, nothing measures a room (as a meter does) and "
+                "nothing heats or cools one (as the remote of an air conditioner or a "
+                "radiator thermostat does): {names}.",
+                names=", ".join(names),
             )
-        if not proposal.units_without_meter:
+        if not meters:
+            aside = [printable(each.name) for each in proposal.meters_aside]
+            why = _(
+                "Nothing measures the room of {units}: it needs a meter, indoors and with "
+                "Cloud Services on in its settings in the app; then run this again.",
+                units=", ".join(printable(each.name) for each in units),
+            )
+            left_out = _(
+                "Left aside, as it is outdoors by its name or its Cloud Services are off: "
+                "{names}.",
+                names=", ".join(aside),
+            )
+            return f"{why} {left_out}" if aside else why
+        if proposal.relays:
             return _(
                 "There is a meter and no air conditioner: add its remote to a hub in the "
-                "app, then run this again."
+                "app, then run this again. Where one of these switches an electric heater, "
+                "say so in answer to the question, or in `equipment` of the settings: "
+                "{names}.",
+                names=", ".join(printable(each.name) for each in proposal.relays),
             )
         return _(
-            "No room was chosen; run this again to choose, or write settings by hand."
+            "There is a meter and no air conditioner: add its remote to a hub in the "
+            "app, then run this again."
         )
 
     def _document(self, rooms: list[ProposedRoom]) -> dict[str, Any]:
         season = self._asked(
             self._wants.season,
-            _("Season (winter heats, summer cools, auto does whichever is needed)"),
+            _(
+                "Season ({winter} heats, {summer} cools, {auto} does whichever is needed)",
+                **answers.season_words(),
+            ),
             "auto",
-            type=click.Choice(SEASONS),
+            read=answers.season,
+            shown=answers.season_words()["auto"],
         )
-        usual = COMFORTABLE["summer" if season == "summer" else "winter"]
+        unit = measured_in()
+        low, high = COMFORTABLE["summer" if season == "summer" else "winter"]
+        usual = answers.Band(
+            round(from_celsius(low, unit)), round(from_celsius(high, unit)), unit
+        )
         band = self._asked(
             self._wants.band,
-            _("The lowest and highest °C you want in winter; summer's lie above")
+            _("The lowest and highest °C you want in winter (in summer they lie above)")
             if season == "auto"
             else _("The lowest and highest °C you want"),
             usual,
-            value_proc=_band,
-            shown=f"{usual[0]:g}-{usual[1]:g}",
+            read=answers.band,
+            shown=f"{usual.low:g}-{usual.high:g}",
         )
+        timezone = self._wants.timezone or _timezone_here()
+        if not timezone:
+            timezone = "UTC"
+            self._tell(
+                _(
+                    "This machine does not say in which timezone it is: hours are of UTC. "
+                    "Another one is given by --timezone."
+                )
+            )
         hours = self._asked(
             self._wants.hours,
             _(
-                "From when until when, every day; it is off outside, and starts early "
-                "enough"
+                "From when until when, every day by the clock of {timezone} (outside of "
+                "that it is off; it starts early enough to be warm in time)",
+                timezone=timezone,
             ),
             _HOURS,
-            value_proc=_hours,
+            read=answers.hours,
             shown="06:30-23:00",
         )
         return proposed_settings(
             rooms,
             season=season,
-            band=band,
+            band=(band.low, band.high),
             hours=hours,
-            timezone=self._wants.timezone or tzlocal.get_localzone_name() or "UTC",
+            timezone=timezone,
+            unit=band.unit,
         )
 
     def _asked(
@@ -422,15 +479,14 @@ class _Setup:
         question: str,
         default: _T,
         *,
-        shown: str = "",
-        **options: Any,
+        read: Callable[[str], _T],
+        shown: str,
     ) -> _T:
         if given is not None:
             return given
         if not self._wants.ask:
             return default
-        answer: _T = click.prompt(question, default=shown or default, **options)
-        return answer
+        return asked(question, read, default=shown)
 
     def _check(
         self, document: dict[str, Any], listed: DeviceList, *, refuse: bool
@@ -452,7 +508,7 @@ class _Setup:
         if self._tell is not _nothing:
             print_table(
                 title,
-                (_("room"), _("measured by"), _("air conditioner"), _("because")),
+                (_("room"), _("measured by"), _("kept by"), _("because")),
                 [(r.name, r.meter.name, r.unit.name, _(r.because)) for r in rooms],
             )
 
@@ -469,7 +525,8 @@ class _Setup:
         self._tell("")
         command = "switchbot-automation run --web 127.0.0.1:8080"
         self._tell(_("Start it with: {command}", command=command))
-        if not env_file().exists():
+        in_file = env_file().is_file() and dotenv_values(env_file()).get(TOKEN)
+        if not in_file:
             if os.environ.get(TOKEN):
                 self._tell(_("The page asks for what {token} holds.", token=TOKEN))
         else:

@@ -5,12 +5,22 @@ import { told, wished } from "./unit.js";
 export const pathOf = (name) => `api/zones/${encodeURIComponent(name)}`;
 
 export async function answered(path, options = {}) {
-  const answer = await fetch(path, { ...options, headers: { Accept: "application/json", "Accept-Language": language, ...options.headers } });
-  if (answer.status === 401) {
-    location.assign("login");
-    throw new Error(_("Log in again."));
+  let answer;
+  let body;
+  try {
+    answer = await fetch(path, { ...options, headers: { Accept: "application/json", "Accept-Language": language, ...options.headers } });
+    body = await answer.json();
+  } catch {
+    // No answer, or the page of a proxy in its place: what a browser says of that is for programmers.
+    if (!answer || answer.ok) throw new Error(_("The server does not answer; look again in a moment."));
+    body = {};
   }
-  const body = await answer.json();
+  if (answer.status === 401) {
+    // Whoever is at a change keeps it, and logs in beside it.
+    const changing = document.querySelector("dialog[open]");
+    if (!changing) location.assign("login");
+    throw Object.assign(new Error(changing ? _("You are logged out. Log in in another tab, then go on here.") : _("Log in again.")), { status: 401 });
+  }
   if (!answer.ok) throw Object.assign(new Error(body.text ?? body.message ?? _("The answer was {status}.", { status: answer.status })), { status: answer.status, body });
   // A settings document has a unit of its own.
   return { body: path.startsWith("api/zones") ? told(body) : body, etag: answer.headers.get("ETag") };

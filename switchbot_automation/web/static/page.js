@@ -202,6 +202,8 @@ const act = (names, wish, sent) => actAll([names].flat().map((name) => [name, wi
 
 async function actAll(wishes, sent = () => {}) {
   const rooms = wishes.map(([name]) => name);
+  // How the rooms were wished once this was done: what is another by then is somebody else's.
+  let made = null;
   const backs = rooms.map((name) => [name, wayBack(zoneOf(name))]);
   const cards = rooms.map((name) => document.querySelector(`[data-zone="${CSS.escape(name)}"]`));
   const focused = document.activeElement;
@@ -212,17 +214,32 @@ async function actAll(wishes, sent = () => {}) {
   try {
     const told = await Promise.all(wishes.map(async ([name, wish]) => toldOf(await ask(`${pathOf(name)}/actions`, sending("POST", wish)), name)));
     const undone = wishes.every(([, wish]) => WISHES.has(wish.action)) && backs.every(([, back]) => back);
-    say(told.join(" "), undone ? () => actAll(backs) : null);
+    say(told.join(" "), undone ? () => undo(backs, made) : null);
   } catch (error) {
     say(error.message);
   } finally {
     sent();
     cards.forEach((card) => card.classList.remove("busy"));
     await refresh();
+    made = rooms.map(wished);
     // A button that went away must not leave the keyboard nowhere.
     if (!focused?.isConnected || focused.hidden || focused.disabled) cards[0].querySelector(".name").focus();
     else focused.focus();
   }
+}
+
+const wished = (name) => {
+  const { wish, hold_until, enabled, wanted } = zoneOf(name) ?? {};
+  return JSON.stringify([wish, hold_until, enabled, wish && wanted]);
+};
+
+// Put rooms back, but none that somebody else wished otherwise meanwhile.
+async function undo(backs, made) {
+  await refresh();
+  const own = backs.filter(([name], index) => made?.[index] === wished(name));
+  const others = backs.filter((each) => !own.includes(each)).map(([name]) => titleOf(name));
+  if (own.length) await actAll(own);
+  if (others.length) say(_("{rooms}: somebody else changed what is wanted meanwhile; that was left.", { rooms: others.join(", ") }));
 }
 
 // Which reasons whoever asked is told beside how far it came.

@@ -7,30 +7,79 @@ import { number, titleOf } from "./words.js";
 const get = (id) => document.getElementById(id);
 const shown = (value) => (value === undefined || value === null ? _("not set") : JSON.stringify(value));
 
+// What is reviewed; an answer about one that was left says nothing of the next.
+let reviewed = null;
+// Of another revision than the one that was read, or with a secret that is another by now.
+const isConflict = (error) => error.status === 412 || error.status === 409;
+
 // Let `edit` change a copy of the document, or give another; resolve to whether it was saved.
+// It is told again of a document that somebody else changed meanwhile. What `edit` calls
+// its second argument with is said beside what changes.
 export async function change(title, edit) {
-  try {
-    const { body: before, etag } = await answered("api/settings");
-    const copy = structuredClone(before);
-    const after = edit(copy) ?? copy;
-    const review = get("review");
-    get("review-title").textContent = title;
-    get("review-changes").replaceChildren();
-    get("review-told").textContent = _("Trying it on what was recorded…");
-    get("review-save").disabled = true;
-    const decided = new Promise((resolve) => (review.onclose = () => resolve(review.returnValue === "ok")));
-    review.returnValue = "";
-    review.showModal();
-    tryOut(after, review);
-    if (!(await decided)) return false;
-    await save(title, before, after, etag);
-    return true;
-  } catch (error) {
-    if (get("review").open) get("review").close("");
-    say(error.status === 412 || error.status === 409 ? _("Somebody else changed the settings meanwhile; look again.") : error.message);
-    return false;
-  }
+  const review = get("review");
+  const mine = (reviewed = {});
+  const left = new Promise((resolve) => (review.onclose = () => resolve(false)));
+  get("review-title").textContent = title;
+  get("review-note").textContent = "";
+  review.showModal();
+  const saved = look(title, edit, mine, "").then(() => mine.saved);
+  const done = await Promise.race([saved, left]);
+  if (reviewed === mine) reviewed = null;
+  review.onclose = null;
+  if (review.open) review.close();
+  return done;
 }
+
+// Read the document, show what changes, and save it once that is wanted. Ends once it is saved.
+async function look(title, edit, mine, note) {
+  get("review-changes").replaceChildren();
+  tell(mine, _("Trying it on what was recorded…"));
+  get("review-save").disabled = true;
+  const notes = [note];
+  let read;
+  let after;
+  try {
+    read = await answered("api/settings");
+    const copy = structuredClone(read.body);
+    after = edit(copy, (text) => notes.push(text)) ?? copy;
+  } catch (error) {
+    // Trying again is what the button is for then.
+    return again(mine, error.message, () => look(title, edit, mine, note));
+  }
+  if (reviewed !== mine) return undefined;
+  get("review-note").textContent = notes.filter(Boolean).join(" ");
+  tryOut(after, mine);
+  return wanted(mine, async () => {
+    try {
+      await save(title, read.body, after, read.etag);
+      mine.saved = true;
+      return undefined;
+    } catch (error) {
+      if (isConflict(error)) return look(title, edit, mine, _("Somebody else changed the settings meanwhile. This is what your change does now."));
+      return again(mine, error.message, () => look(title, edit, mine, note));
+    }
+  });
+}
+
+// Resolve once the button was pressed and what comes of that has ended.
+const wanted = (mine, then) =>
+  new Promise((resolve) => {
+    get("review-save").onclick = () => {
+      if (reviewed !== mine) return;
+      get("review-save").disabled = true;
+      resolve(then());
+    };
+  });
+
+function again(mine, text, then) {
+  tell(mine, text);
+  if (reviewed === mine) get("review-save").disabled = false;
+  return wanted(mine, then);
+}
+
+const tell = (mine, text) => {
+  if (reviewed === mine) get("review-told").textContent = text;
+};
 
 // Put a document in place of the one of `etag`; one press puts that one back.
 export async function save(title, before, after, etag) {
@@ -38,15 +87,36 @@ export async function save(title, before, after, etag) {
   const told = () => dispatchEvent(new Event("settings-saved"));
   told();
   say(_("{change}: saved.", { change: title }), async () => {
-    await answered("api/settings", sending("PUT", before, { "If-Match": saved.etag }));
+    try {
+      await answered("api/settings", sending("PUT", before, { "If-Match": saved.etag }));
+    } catch (error) {
+      throw isConflict(error) ? new Error(_("Somebody else changed the settings meanwhile; nothing was undone.")) : error;
+    }
     say(_("The settings are as they were."));
     told();
   });
 }
 
-async function tryOut(document_, review) {
+const BUSY = 429;
+const AGAIN_MILLISECONDS = 2000;
+const MOST_TRIES = 15;
+
+// Another person's change may just be tried out; each has its turn.
+async function triedOut(document_, mine) {
+  for (let left = MOST_TRIES; ; left -= 1) {
+    try {
+      return await ask("api/settings?dry_run=true", sending("PUT", document_));
+    } catch (error) {
+      if (error.status !== BUSY || !left || reviewed !== mine) throw error;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MILLISECONDS));
+    }
+  }
+}
+
+async function tryOut(document_, mine) {
   try {
-    const told = await ask("api/settings?dry_run=true", sending("PUT", document_));
+    const told = await triedOut(document_, mine);
+    if (reviewed !== mine) return;
     const rows = told.changes.map(({ path, before, after }) => {
       const row = document.createElement("tr");
       const head = Object.assign(document.createElement("th"), { scope: "row", textContent: path });
@@ -54,11 +124,13 @@ async function tryOut(document_, review) {
       return row;
     });
     get("review-changes").replaceChildren(...rows);
-    get("review-told").textContent = rows.length ? [told.text, summaryWords(told)].filter(Boolean).join(" ") : _("Nothing would change.");
+    tell(mine, rows.length ? [told.text, summaryWords(told)].filter(Boolean).join(" ") : _("Nothing would change."));
     get("review-save").disabled = !rows.length;
-    if (review.open) get("review-save").focus();
+    get("review-save").focus();
   } catch (error) {
-    get("review-told").textContent = _("That cannot be: {why}", { why: error.message });
+    tell(mine, error.status === 422 ? _("That cannot be: {why}", { why: error.message }) : error.message);
+    // What could not be tried out now may still be saved: the server checks it then as well.
+    if (reviewed === mine && error.status !== 422) get("review-save").disabled = false;
   }
 }
 
@@ -155,10 +227,10 @@ function editor(spec, set, zone) {
   const button = Object.assign(document.createElement("button"), { type: "submit", textContent: _("Change") });
   button.setAttribute("aria-label", _("Change {name}", { name: spec.name }));
   form.append(input, button);
-  form.addEventListener("submit", (event) => {
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    get("settings").close();
-    change(_("{setting} of {room}", { setting: spec.name, room: titleOf(zone) }), (document_) => {
+    // The list stays behind what is looked at: whoever does not save it goes on there.
+    const saved = await change(_("{setting} of {room}", { setting: spec.name, room: titleOf(zone) }), (document_) => {
       const whole = (spec.per_zone && document_.zones?.[zone]) || document_;
       const keys = spec.name.split(".");
       const last = keys.pop();
@@ -166,6 +238,8 @@ function editor(spec, set, zone) {
       if (input.value === "") delete holder[last];
       else holder[last] = read(input.value, spec);
     });
+    if (saved) get("settings").close();
+    else button.focus();
   });
   return form;
 }

@@ -186,8 +186,10 @@ function keepForGood(zone, { low, high }, send) {
     const part = document.zones?.[zone.name] ?? document;
     const season = zone.mode;
     const old = { ...document[season], ...part[season] };
+    part[season] = { ...part[season], min_temp: low, max_temp: high };
+    // Without the old ones there is nothing that would move.
     const moved = (low + high - old.min_temp - old.max_temp) / 2;
     const target = Math.min(fromCelsius(30), Math.max(fromCelsius(16), old.target_temp + moved));
-    part[season] = { ...part[season], min_temp: low, max_temp: high, target_temp: target };
+    if (Number.isFinite(target)) part[season].target_temp = target;
   }).then((saved) => saved && zone.wish && send(zone.name, { action: "resume" }));
 }

@@ -1,4 +1,5 @@
 // The week of a room: seen as seven bars, drawn by pointer or written in fields.
+import { ask } from "./api.js";
 import { element } from "./chart.js";
 import { _, dayName } from "./language.js";
 import { change } from "./settings.js";
@@ -82,23 +83,36 @@ export function showWeek(zone, readOnly) {
 
 let windows = [];
 let editing = null;
+// What the document had when this was opened; null where that could not be read.
+let basis = null;
 
 function openWeek(zone) {
   editing = zone;
+  basis = ask("api/settings").then((document_) => windowsIn(document_, zone.name), () => null);
   windows = zone.windows.map((each) => ({ ...structuredClone(each), was: each }));
   get("plan-title").textContent = _("The week of {room}", { room: title(zone) });
   const dialog = get("plan");
-  dialog.returnValue = "";
-  dialog.onclose = () => dialog.returnValue === "ok" && save(zone);
+  // What was drawn stays behind what is looked at, until it is saved or left.
+  dialog.querySelector("form").onsubmit = async (event) => {
+    event.preventDefault();
+    if (await save(zone)) dialog.close();
+  };
   dialog.showModal();
   showPlan();
 }
 
-function save(zone) {
+// The windows of a room as a document has them.
+const windowsIn = (document_, name) => document_.zones?.[name]?.time_windows ?? document_.time_windows ?? [];
+
+async function save(zone) {
   const wanted = windows.filter((each) => each.days.length);
-  change(_("The week of {room}", { room: title(zone) }), (document_) => {
+  const was = await basis;
+  return change(_("The week of {room}", { room: title(zone) }), (document_, note) => {
+    const old = windowsIn(document_, zone.name);
+    if (was && JSON.stringify(was) !== JSON.stringify(old)) {
+      note(_("Somebody else changed this schedule meanwhile. It is now: {words}. Saving puts yours in its place.", { words: words(old) }));
+    }
     const part = document_.zones?.[zone.name] ?? document_;
-    const old = part.time_windows ?? document_.time_windows ?? [];
     part.time_windows = wanted.map((each) => {
       // Keys that this page does not show stay with the window that has them.
       const made = { ...(each.was && old.find((one) => one.start === each.was.start && one.end === each.was.end)) };
