@@ -23,7 +23,7 @@ class ReasonCode(StrEnum):
     PRESET = "preset"
     """The preset that the zone or its window names is in force."""
     CURVE = "curve"
-    """The curve of the preset in force has moved its band."""
+    """The curve of the preset or window in force has moved the band."""
     QUIET_FAN = "quiet_fan"
     """A person, or the window in force, wants the fan low."""
     NOBODY_THERE = "nobody_there"

@@ -1,4 +1,4 @@
-"""How a preset's temperatures move while it is in force, as in a night. Pure.
+"""How the temperatures of a preset or window move, as in a night. Pure.
 
 Between two points of a curve its value goes in a straight line; it is taken in steps of what
 the unit can be set to, so that a running unit is told as often as the curve has steps and no
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date, datetime, tzinfo
 
-    from switchbot_automation.settings.model import CurvePoint
+    from switchbot_automation.schedule.windows import CurvePoint
 
 _DAY = timedelta(days=1)
 

@@ -70,9 +70,8 @@ if TYPE_CHECKING:
         Wish,
         ZoneState,
     )
-    from switchbot_automation.schedule.windows import TimeWindow
+    from switchbot_automation.schedule.windows import CurvePoint, TimeWindow
     from switchbot_automation.settings.model import (
-        Preset,
         Profile,
         Settings,
         ZoneSettings,
@@ -166,8 +165,9 @@ def _laid(base: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
     zone = _with_skipped(base, state.skipped, told)
     zone = _with_windows(zone, around, told)
     zone = _with_preset(zone, around, wish, told)
+    zone = _with_window_curve(zone, wish, told)
     zone = _with_offsets(zone, around, told)
-    zone = _with_quiet_fan(zone, state.quiet_until, told)
+    zone = _with_quiet_fan(zone, state, told)
     zone = _with_wish(zone, wish, told)
     overlay = _with_openings(Overlay(base), around, told)
     if overlay.pause is None and overlay.paused_since is not None:
@@ -342,6 +342,8 @@ def _with_skipped(
             told.changes(each.ends)
         if places and each.begins <= told.now:
             detail = {"window": each.window, "day": each.day.isoformat()}
+            if each.by is not None:
+                detail["rule"] = each.by
             told.reasons.append(Reason(ReasonCode.WINDOW_SKIPPED, detail))
     if not days:
         return zone
@@ -374,14 +376,15 @@ def _in_force(wish: Wish | None, zone: ZoneSettings, told: _Told) -> Wish | None
     return None if wish.preset and wish.preset not in zone.presets else wish
 
 
-def _with_quiet_fan(
-    zone: ZoneSettings, until: datetime | None, told: _Told
-) -> ZoneSettings:
+def _with_quiet_fan(zone: ZoneSettings, state: ZoneState, told: _Told) -> ZoneSettings:
     """Let the fan run low where a person or the window in force wants it; see `_quiet`."""
+    until = state.quiet_until
     told.changes(until)
     detail: dict[str, Any] = {}
     if until is not None and told.now < until:
         detail["until"] = until.isoformat()
+        if state.quiet_by is not None:
+            detail["rule"] = state.quiet_by
     else:
         for each in zone.time_windows:
             if each.quiet_fan:
@@ -405,7 +408,7 @@ def _with_wish(zone: ZoneSettings, wish: Wish | None, told: _Told) -> ZoneSettin
     detail: dict[str, Any] = {"until": wish.until.isoformat()}
     if wish.by is not None:
         detail["rule"] = wish.by
-    band = wish.summer if zone.mode == "summer" else wish.winter
+    band = _band_wished(zone, wish)
     if wish.preset:
         detail["preset"] = wish.preset
     elif band is not None:
@@ -414,6 +417,10 @@ def _with_wish(zone: ZoneSettings, wish: Wish | None, told: _Told) -> ZoneSettin
     own = only_during(wish.since, wish.until, zone.timezone, name="wish")
     zone = with_wished_bands(zone, wish)
     return replace(zone, time_windows=(own, *zone.time_windows))
+
+
+def _band_wished(zone: ZoneSettings, wish: Wish) -> tuple[float, float] | None:
+    return wish.summer if zone.mode == "summer" else wish.winter
 
 
 def with_wished_bands(zone: ZoneSettings, wish: Wish | None) -> ZoneSettings:
@@ -443,42 +450,84 @@ def _with_preset(
     if code is not None:
         told.reasons.append(Reason(code, {"preset": name}))
     began = wish.since if wish is not None and code is None else _opened(zone, told.now)
-    return replace(
+    winter, summer = preset.winter, preset.summer
+    if preset.quiet_fan:
+        winter, summer = _quiet(winter), _quiet(summer)
+    zone = replace(
         zone,
-        winter=_curved(zone, preset, "winter", began, told),
-        summer=_curved(zone, preset, "summer", began, told),
+        winter=winter,
+        summer=summer,
         hysteresis_celsius=preset.hysteresis_celsius,
         fan_mode_during_window=preset.fan_mode_during_window,
     )
+    window = _meant(zone, told.now)
+    if code is ReasonCode.PRESET and window is not None and window.curve:
+        # What is nearer counts: that of the window.
+        return zone
+    return _curved(zone, preset.curve, {"preset": name}, began, told)
+
+
+def _with_window_curve(
+    zone: ZoneSettings, wish: Wish | None, told: _Told
+) -> ZoneSettings:
+    """Move the bands as the window says that is in force, or that is warmed up for.
+
+    Not where a person, or that nobody is there, chose what the bands are.
+    """
+    for each in zone.time_windows:
+        if each.curve:
+            told.changes(next_boundary((each,), told.now, zone.timezone))
+    window = _meant(zone, told.now)
+    if window is None or not window.curve or _chosen_otherwise(zone, wish, told):
+        return zone
+    detail = {"window": window_name(window)}
+    return _curved(zone, window.curve, detail, _opened(zone, told.now), told)
+
+
+def _chosen_otherwise(zone: ZoneSettings, wish: Wish | None, told: _Told) -> bool:
+    """Return whether what is wanted is not what the window in force says."""
+    if wish is not None and (wish.preset or _band_wished(zone, wish)):
+        return True
+    return any(why.code is ReasonCode.NOBODY_THERE for why in told.reasons)
 
 
 def _curved(
     zone: ZoneSettings,
-    preset: Preset,
-    season: str,
+    points: Sequence[CurvePoint],
+    detail: Mapping[str, Any],
     began: datetime | None,
     told: _Told,
-) -> Profile | None:
-    """Return what a preset wants in a season just now, moved as its curve says."""
-    profile = preset.summer if season == "summer" else preset.winter
-    if preset.quiet_fan:
-        profile = _quiet(profile)
-    if profile is None or not preset.curve:
-        return profile
-    kelvin, changes = curve_kelvin(
-        preset.curve,
-        season,
-        began,
-        told.now,
-        zone.timezone,
-        step=0.5 if zone.half_degrees else 1.0,
-    )
-    if season == zone.mode:
-        told.changes(changes)
-    if kelvin and season == zone.mode:
-        detail = {"preset": preset.name, "kelvin": kelvin}
-        told.reasons.append(Reason(ReasonCode.CURVE, detail))
-    return profile.shifted(kelvin) if kelvin else profile
+) -> ZoneSettings:
+    """Return a zone whose bands are moved as a curve says; `detail` is whose it is."""
+    if not points:
+        return zone
+    moved: list[Profile | None] = []
+    for season, profile in (("winter", zone.winter), ("summer", zone.summer)):
+        kelvin, changes = curve_kelvin(
+            points,
+            season,
+            began,
+            told.now,
+            zone.timezone,
+            step=0.5 if zone.half_degrees else 1.0,
+        )
+        if season == zone.mode and profile is not None:
+            told.changes(changes)
+            if kelvin:
+                why = Reason(ReasonCode.CURVE, {**detail, "kelvin": kelvin})
+                told.reasons.append(why)
+        moved.append(profile.shifted(kelvin) if profile and kelvin else profile)
+    return replace(zone, winter=moved[0], summer=moved[1])
+
+
+def _meant(zone: ZoneSettings, now: datetime) -> TimeWindow | None:
+    """Return the window in force, else the one that the room is brought up for."""
+    windows, tz = zone.time_windows, zone.timezone
+    window = in_window(windows, now, tz)
+    if window is None and zone.optimum_start:
+        opens = next_start(windows, now, tz)
+        window = in_window(windows, opens, tz) if opens is not None else None
+    return window
 
 
 def _opened(zone: ZoneSettings, now: datetime) -> datetime | None:
@@ -499,12 +548,7 @@ def _preset(
             told.changes(next_boundary((each,), told.now, zone.timezone))
     if zone.presence is not None and _away(zone, around, told):
         return zone.presence.preset, ReasonCode.NOBODY_THERE
-    window = in_window(zone.time_windows, told.now, zone.timezone)
-    if window is None and zone.optimum_start:
-        # What the room is brought up to is what the next window wants.
-        opens = next_start(zone.time_windows, told.now, zone.timezone)
-        if opens is not None:
-            window = in_window(zone.time_windows, opens, zone.timezone)
+    window = _meant(zone, told.now)
     return (window.preset if window else "") or zone.preset, ReasonCode.PRESET
 
 
@@ -568,7 +612,7 @@ def _looking_ahead(
         overlay is None
         or aim is None
         or not zone.optimum_start
-        or not (wish or any(each.preset for each in windows))
+        or not (wish or any(each.preset or each.curve for each in windows))
         or overlay.paused_since is not None
         or any(why.code is ReasonCode.NOBODY_THERE for why in overlay.reasons)
         or in_window(windows, now, tz) is None

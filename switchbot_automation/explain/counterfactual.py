@@ -173,8 +173,10 @@ class _Search:
         yield from self._rest()
         if self._trace.seen.state.hold_until is not None:
             yield from self._state("hold", "in force", "none", hold_until=None)
+        yield from self._wishes()
         if self._zone.overlay is not None:
             yield from self._surroundings()
+            yield from self._curve(self._zone.overlay.base)
 
     # --- settings -----------------------------------------------------------------
 
@@ -419,6 +421,51 @@ class _Search:
             yield from self._state(
                 name, value, becomes, surroundings=replace(around, **what)
             )
+
+    def _wishes(self) -> Iterator[Counterfactual]:
+        """Ask without what people, or rules for them, want of the room for a time."""
+        trace = self._trace
+        first = self._zone.lead or trace.zone
+        room = trace.snapshot.zones[first]
+        for name, nothing in (("wish", None), ("skipped", ())):
+            if not getattr(room.state, name):
+                continue
+            without: dict[str, Any] = {name: nothing}
+            seen = replace(room, state=supposed(room.state, **without))
+            zones = {**trace.snapshot.zones, first: seen}
+            yield from self._gone(name, replace(trace.snapshot, zones=zones))
+
+    def _curve(self, base: ZoneSettings) -> Iterator[Counterfactual]:
+        """Ask with the band where it is without the curve of its window or preset."""
+        trace = self._trace
+        reasons = self._zone.overlay.reasons if self._zone.overlay else ()
+        if all(why.code is not ReasonCode.CURVE for why in reasons):
+            return
+        straight = replace(
+            base,
+            time_windows=tuple(replace(each, curve=()) for each in base.time_windows),
+            presets={
+                name: replace(each, curve=()) for name, each in base.presets.items()
+            },
+        )
+        zones = {**trace.settings.zones, trace.zone: straight}
+        yield from self._gone(
+            "curve", trace.snapshot, replace(trace.settings, zones=zones)
+        )
+
+    def _gone(
+        self, name: str, snapshot: Snapshot, settings: Settings | None = None
+    ) -> Iterator[Counterfactual]:
+        """Ask without something that lay over the settings."""
+        states = snapshot.zones
+        laid = overlaid(
+            settings or self._trace.settings,
+            lambda zone: states[zone].state,
+            self._trace.at,
+        )
+        found = rejudged(self._trace.zone, snapshot, laid, self._trace.at)
+        dial = _Dial("input", name, "in force", lambda _to: found)
+        yield from self._if_different(dial, "none", _FLIP_STEPS, found)
 
     # --- asking -------------------------------------------------------------------
 

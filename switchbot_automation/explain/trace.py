@@ -64,6 +64,7 @@ _telling_of = attrgetter(
     "wish",
     "skipped",
     "quiet_until",
+    "quiet_by",
 )
 # A document that lacks these means that they were unknown, whatever the rest suggests.
 _AS_WRITTEN = {

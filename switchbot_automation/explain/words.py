@@ -499,6 +499,9 @@ _AROUND = {
     "presence": later("somebody had been there"),
     "offsets": later("nothing had moved the band"),
     "price": later("no price had been known"),
+    "wish": later("nothing else had been wished for a time"),
+    "skipped": later("no window had been skipped"),
+    "curve": later("no curve had moved the band"),
 }
 
 # A reason's template; where it may lack a number, others that need fewer.
@@ -519,9 +522,11 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ),
     ReasonCode.CURVE: (
         later("the curve of the preset {preset} moves the band by {kelvin} K just now"),
-        later("the curve of a preset moves the band"),
+        later("the curve of the window {window} moves the band by {kelvin} K just now"),
+        later("a curve moves the band"),
     ),
     ReasonCode.QUIET_FAN: (
+        later("rule {rule} wants the fan low until {until}"),
         later("a person wants the fan low until {until}"),
         later("the window in force wants the fan low"),
     ),
@@ -559,6 +564,7 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
         later("a window had begun before anybody looked"),
     ),
     ReasonCode.WINDOW_SKIPPED: (
+        later("rule {rule} has the window {window} of {day} skipped"),
         later("the window {window} of {day} is skipped"),
         later("a window is skipped"),
     ),

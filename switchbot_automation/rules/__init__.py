@@ -43,7 +43,8 @@ action            keys; each may have `continue_on_error`
 ================= ====================================================================
 ``command``       `zone`, `command` (``on off fan winter summer``), `hold`; or with
                   `parameter`: ``set_preset_mode`` (a name, or ``none``),
-                  ``set_temperature`` (the middle of the band, in Celsius); or
+                  ``set_temperature`` (the middle of the band, in Celsius);
+                  ``skip_next_window``; ``quiet_fan`` for `hold`; or
                   `device`, `command`, `parameter`, `command_type`, `for_at_most` (off
                   after so long), `sensor_lost` (``off`` or ``keep``)
 ``scene``         `scene`: its name or id

@@ -88,6 +88,19 @@ class Policy(NamedTuple):
 PLAIN = Policy()
 
 
+class CurvePoint(NamedTuple):
+    """By how much bands are moved at an instant, in kelvin, upwards.
+
+    `at` a time of the zone's clock, or `after_minutes` since the window or preset that has
+    the curve came into force.
+    """
+
+    at: time | None = None
+    after_minutes: float = 0.0
+    winter_kelvin: float = 0.0
+    summer_kelvin: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class TimeWindow:
     """``[start, end)`` on the wall clock, on the days it starts.
@@ -97,7 +110,7 @@ class TimeWindow:
     `missed`, a day on which it came too late to be caught up with, nor on those `skipped`,
     which a person does without; `id` is what people call it. With `span`, aware UTC, it is in force from its first instant to its second
     and never else. `preset` names the preset that is in force with it, "" for none,
-    `quiet_fan` says that the fan runs low in it.
+    `quiet_fan` says that the fan runs low in it, `curve` between which points the bands move.
     Raises `ValueError` for no days, days outside 0..6, times with a timezone,
     the same event of the sun at both ends, or a last day before the first.
     """
@@ -114,6 +127,7 @@ class TimeWindow:
     span: tuple[datetime, datetime] | None = None
     skipped: frozenset[date] = frozenset()
     quiet_fan: bool = False
+    curve: tuple[CurvePoint, ...] = ()
     by_clock: bool = field(init=False, repr=False, compare=False)
     """Whether the reading of the clock says all: no sun and no policy of its own."""
 
@@ -415,8 +429,8 @@ def next_wish(
 ) -> datetime | None:
     """Return the next instant, in UTC, at which the schedule wants something else.
 
-    Another preset, too, where one window follows another or lies over it. `preset` is
-    the one in force with windows that name none. None as for `next_start`.
+    Another preset or curve, too, where one window follows another or lies over it. `preset`
+    is the one in force with windows that name none. None as for `next_start`.
     """
     named = [each if each.preset else replace(each, preset=preset) for each in windows]
     return _next(named, now_utc, tz, _any_change)
@@ -476,7 +490,7 @@ def end_of_day(now_utc: datetime, tz: tzinfo) -> datetime:
 
 
 class _Change(NamedTuple):
-    """From `at` on being in a window, or its preset, is another than before."""
+    """From `at` on being in a window, its preset or its curve, is another than before."""
 
     at: datetime
     was: bool
@@ -571,10 +585,14 @@ def _changes_of_week(
     changes = []
     for at in sorted(instants):
         now = in_window(windows, at, tz)
-        if (now and now.preset) != (before and before.preset):
+        if _wanted_in(now) != _wanted_in(before):
             changes.append(_Change(at, before is not None, now is not None))
         before = now
     return _Changes(tuple(each.at for each in changes), tuple(changes))
+
+
+def _wanted_in(window: TimeWindow | None) -> tuple[Any, ...] | None:
+    return (window.preset, window.curve) if window else None
 
 
 def _edges(

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from datetime import time
 
     from switchbot_automation.model import PluginPart
-    from switchbot_automation.settings.model import CurvePoint, EquipmentUnit, Settings
+    from switchbot_automation.schedule.windows import CurvePoint
+    from switchbot_automation.settings.model import EquipmentUnit, Settings
 
 
 CONTRARY_MODES: Final = {"winter": (2, "cools"), "summer": (5, "heats")}
@@ -104,7 +105,9 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
                     f"{mode} {does}, in {season}; leave it out or choose another",
                     ("presets", name, season, "ac_mode"),
                 )
-        yield from _curve_problems(name, preset.get("curve", ()))
+        yield from _curve_problems(("presets", name, "curve"), preset.get("curve", ()))
+    for place, window in enumerate(merged.get("time_windows", ())):
+        yield from _curve_problems(("time_windows", place, "curve"), window.curve)
     yield from _edge_problems(merged)
     yield from _air_problems(merged)
     yield from _price_problems(merged.get("price"))
@@ -118,11 +121,13 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
         )
 
 
-def _curve_problems(name: str, curve: Sequence[CurvePoint]) -> Iterator[Problem]:
+def _curve_problems(
+    within: tuple[str | int, ...], curve: Sequence[CurvePoint]
+) -> Iterator[Problem]:
     """Check that the points of a curve follow each other, and name the one that does not."""
     passed = 0.0
     for place, (before, point) in enumerate(pairwise(curve), start=1):
-        path = ("presets", name, "curve", place)
+        path = (*within, place)
         if (before.at is None) is not (point.at is None):
             yield Problem(
                 worded("all points of a curve have at, or all have after_minutes"), path

@@ -27,13 +27,13 @@ from switchbot_automation.settings.table import DEFAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, time
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from switchbot_automation.equipment.kind import EquipmentKind
     from switchbot_automation.model import PluginPart
     from switchbot_automation.rules.definition.model import Rule
-    from switchbot_automation.schedule.windows import TimeWindow
+    from switchbot_automation.schedule.windows import CurvePoint, TimeWindow
 
 _ZONE = DEFAULTS[""]
 _SENSOR = DEFAULTS["sensors[]"]
@@ -109,18 +109,6 @@ class EquipmentUnit:
     joins_after_seconds: int = _UNIT["joins_after_seconds"]
     least_on_seconds: int | None = None
     least_off_seconds: int | None = None
-
-
-class CurvePoint(NamedTuple):
-    """By how much a preset's bands are moved at an instant, in kelvin, upwards.
-
-    `at` a time of the zone's clock, or `after_minutes` since the preset came into force.
-    """
-
-    at: time | None = None
-    after_minutes: float = 0.0
-    winter_kelvin: float = 0.0
-    summer_kelvin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,6 +467,7 @@ class ZoneSettings:
             or any(
                 window.preset
                 or window.quiet_fan
+                or window.curve
                 or window.policy.catch_up != CATCH_UPS[0]
                 for window in self.time_windows
             )

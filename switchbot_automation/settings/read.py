@@ -26,7 +26,7 @@ from switchbot_automation.instants import EARLIEST, LATEST
 from switchbot_automation.languages import reworded, worded
 from switchbot_automation.model import DEFAULT_ZONE, Action
 from switchbot_automation.schedule.sun import SUNRISE, SUNSET, SunTime, available
-from switchbot_automation.schedule.windows import Policy, TimeWindow
+from switchbot_automation.schedule.windows import CurvePoint, Policy, TimeWindow
 from switchbot_automation.settings.checks import (
     CONTRARY_MODES,
     comfort_problems,
@@ -44,7 +44,6 @@ from switchbot_automation.settings.checks import (
 from switchbot_automation.settings.findings import entering_errors
 from switchbot_automation.settings.model import (
     Air,
-    CurvePoint,
     EquipmentUnit,
     GroupSettings,
     Humidity,

@@ -25,13 +25,28 @@ BASE = default_settings("winter") | {
     "poll_interval_seconds": 300,
 }
 SUMMER = {"min_temp": 23, "max_temp": 25, "target_temp": 24, "fan_speed": 2}
-PRESETS = {"eco": {"winter": {"min_temp": 17, "max_temp": 18.5}}}
+CURVE = [
+    {"after_minutes": 0, "winter_kelvin": 0, "summer_kelvin": 0},
+    {"after_minutes": 300, "winter_kelvin": -2.5, "summer_kelvin": 1.5},
+]
+PRESETS = {
+    "eco": {"winter": {"min_temp": 17, "max_temp": 18.5}},
+    "night": {
+        "curve": [
+            {"at": "12:30", "winter_kelvin": 1, "summer_kelvin": -1},
+            {"at": "19:00", "winter_kelvin": -2},
+        ]
+    },
+}
 WINDOWS = (
     [{"days": list(range(7)), "start": "00:00", "end": "23:59"}],
     [{"days": list(range(7)), "start": "06:30", "end": "09:00"},
      {"days": list(range(7)), "start": "16:00", "end": "22:30"}],
     [{"days": list(range(7)), "start": "05:00", "end": "12:00", "preset": "eco"},
      {"days": list(range(7)), "start": "12:00", "end": "20:00"}],
+    [{"days": list(range(7)), "start": "05:00", "end": "12:00", "curve": CURVE},
+     {"days": list(range(7)), "start": "12:00", "end": "20:00", "preset": "night",
+      "quiet_fan": True}],
 )  # fmt: skip
 
 documents = st.fixed_dictionaries(
@@ -136,8 +151,9 @@ def _told(at, command):
     },
     seed=0,
 )
+@example(document={"time_windows": WINDOWS[3], "half_degrees": True}, seed=3)
 @given(document=documents, seed=st.integers(0, 10_000))
-@settings(max_examples=12)
+@settings(max_examples=11)
 async def test_a_zone_is_commanded_alike(document, seed):
     document = BASE | {"presets": PRESETS} | document
     shown = room(seed)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from switchbot_automation.core.curve import curve_kelvin
-from switchbot_automation.settings.model import CurvePoint
+from switchbot_automation.schedule.windows import CurvePoint
 
 PARIS = ZoneInfo("Europe/Paris")
 EVENING = datetime(2026, 1, 12, 22, tzinfo=UTC)

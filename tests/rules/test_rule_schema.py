@@ -130,7 +130,20 @@ def test_every_kind_of_part_is_read(rule):
         ({"actions": [{"action": "notfy"}]}, "actions[0].action: no action 'notfy'"),
         (
             {"actions": [{"action": "command", "zone": "default", "command": "of"}]},
-            "summer, set_preset_mode, set_temperature; did you mean 'off'?",
+            "summer, set_preset_mode, set_temperature, skip_next_window, quiet_fan; did you mean 'off'?",
+        ),
+        (
+            {
+                "actions": [
+                    {
+                        "action": "command",
+                        "zone": "default",
+                        "command": "skip_next_window",
+                        "hold": "permanent",
+                    }
+                ]
+            },
+            "hold: ends with the window",
         ),
         (
             {"actions": [{"action": "webhook", "url": "http://10.0.0.1/KEYKEY"}]},

@@ -581,3 +581,71 @@ async def test_a_person_who_rehearses_sees_every_step_at_once(house):
         "notify",
     ]
     assert told(house) == []
+
+
+WINDOWS = [
+    {"days": list(range(7)), "start": "06:00", "end": "12:30"},
+    {"days": list(range(7)), "start": "14:00", "end": "23:00"},
+]
+KEPT = {"automation_enabled": True, "mode": "winter", "time_windows": WINDOWS}
+
+
+async def test_the_next_window_is_skipped_once_in_a_persons_place(house):
+    house.cloud.temperature = 19.0
+    skip = {**ZONE, "command": "skip_next_window"}
+    house.rules(rule(skip, skip), **KEPT)
+    await house.tick()
+    await ring(house)
+    first, again = last(house)["steps"]
+    assert (first["window"], first["day"]) == ("14:00-23:00", "2026-01-12")
+    assert again["in_force"] is True
+    house.restarted()
+    await house.live(2 * 3600 + 600)
+    shown = house.engine.zone_overview("default")
+    assert shown["in_window"] is None
+    said = [each["text"] for each in shown["reasons"]]
+    assert any("skipped" in each and "rule" in each for each in said), said
+    await house.live(24 * 3600)
+    assert house.engine.zone_overview("default")["in_window"] is not None
+
+
+async def test_the_fan_is_hushed_for_a_time_at_once_and_again_at_the_end(house):
+    house.cloud.temperature = 19.0
+    hush = {**ZONE, "command": "quiet_fan", "hold": {"hours": 1}}
+    always = [{"days": list(range(7)), "start": "06:00", "end": "23:00"}]
+    kept = {**KEPT, "time_windows": always}
+    house.rules(rule(hush), **kept, poll_interval_seconds=3600)
+    await house.tick()
+    house.cloud.temperature = 20.5
+    await ring(house)
+    await house.live(120)
+    fans = [each.split(",")[2] for each in house.cloud.sent if "setAll" in each]
+    assert fans == ["3", "2"]
+    shown = house.engine.zone_overview("default")
+    assert any(
+        "rule" in each["text"] and "fan low" in each["text"]
+        for each in shown["reasons"]
+    )
+    await house.live(3600)
+    fans = [each.split(",")[2] for each in house.cloud.sent if "setAll" in each]
+    assert fans == ["3", "2", "3"]
+
+
+async def test_a_dry_run_says_what_would_be_skipped_and_hushed_and_does_neither(house):
+    skip = {**ZONE, "command": "skip_next_window"}
+    hush = {**ZONE, "command": "quiet_fan"}
+    house.rules(rule(skip, hush), **KEPT)
+    await house.tick()
+    trace = await house.engine.run_rule("it", dry_run=True)
+    assert trace["steps"][0]["window"] == "14:00-23:00"
+    assert trace["steps"][1]["until"] is not None
+    shown = house.engine.zone_overview("default")
+    assert (shown["skipped_windows"], shown["quiet_fan_until"]) == ([], None)
+
+
+async def test_a_room_without_windows_has_none_to_skip(house):
+    skip = {**ZONE, "command": "skip_next_window"}
+    house.rules(rule(skip), automation_enabled=True)
+    await house.tick()
+    await ring(house)
+    assert "no time windows" in last(house)["steps"][0]["error"]

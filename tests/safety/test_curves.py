@@ -66,6 +66,57 @@ async def test_it_begins_with_the_window_that_names_the_preset(flat):
         assert flat.engine.zone_overview("default")["band"]["low"] == low
 
 
+def hours(start, end, *points, key="after_minutes", **more):
+    curve = [{key: when, "winter_kelvin": kelvin} for when, kelvin in points]
+    return {"days": EVERY_DAY, "start": start, "end": end, "curve": curve, **more}
+
+
+def low(flat):
+    return flat.engine.zone_overview("default")["band"]["low"]
+
+
+async def test_a_window_has_a_curve_of_its_own_in_place_of_its_presets(flat):
+    morning = hours("12:30", "20:00", (0, -2.0), (120, 0.0), preset="sleep")
+    flat.configure(**night((0, -4.0), (600, -3.0), time_windows=[morning]))
+    await flat.tick(21.0)
+    for minutes, wanted in ((45, 18.0), (30, 19.0), (90, 20.0)):
+        await flat.live(minutes * 60)
+        await flat.tick()
+        assert low(flat) == wanted
+    await flat.engine.set_preset_mode("default", "sleep", timedelta(hours=1))
+    await flat.tick()
+    # What a person chose has its own.
+    assert low(flat) == 16.0
+
+
+async def test_a_window_without_a_preset_moves_the_zones_own_band_by_the_clock(flat):
+    first = hours("11:00", "13:00", ("11:00", 0.0), ("12:00", -2.0), key="at")
+    after = hours("13:00", "20:00", ("13:00", 1.0), key="at")
+    flat.configure(time_windows=[first, after])
+    await flat.tick(21.0)
+    assert low(flat) == 18.0
+    assert "the curve of the window 11:00-13:00 moves the band by -2.0 K just now" in [
+        each["text"] for each in flat.engine.zone_overview("default")["reasons"]
+    ]
+    # What is held until something else is wanted ends where the curve does.
+    await flat.engine.set_temperature("default", 22, 24)
+    await flat.tick()
+    assert low(flat) == 22.0
+    await flat.live(3600 + 60)
+    assert low(flat) == 21.0
+
+
+async def test_a_running_unit_is_told_once_a_step_of_a_windows_curve(flat):
+    flat.configure(time_windows=[hours("12:00", "22:00", (0, 0.0), (240, -2.0))])
+    flat.reads(18.0)
+    await flat.tick()
+    for half_hours in range(8):
+        await flat.live(1800)
+        flat.reads(min(18.9, 18.0 + 0.2 * half_hours))
+    told = [word.split()[1].split(",")[0] for _at, word in flat.cloud.sent]
+    assert told == ["24", "23", "22"]
+
+
 def test_a_season_without_temperatures_or_points_stays_as_it_is(flat):
     settings = parse_settings(night((0, -2.0)))
     assert settings.zones["default"].presets["sleep"].winter is None
@@ -107,7 +158,11 @@ def test_a_season_without_temperatures_or_points_stays_as_it_is(flat):
         ([], "", "1 to 48 entries"),
     ],
 )
-def test_a_wrong_point_is_named(points, path, said):
+@pytest.mark.parametrize("owner", ["presets.sleep", "time_windows[0]"])
+def test_a_wrong_point_is_named(points, path, said, owner):
     document = {"presets": {"sleep": {"curve": points}}}
+    if owner == "time_windows[0]":
+        window = {"days": EVERY_DAY, "start": "00:00", "end": "00:00"}
+        document = {"time_windows": [{**window, "curve": points}]}
     errors = {error.path: str(error) for error in check_settings(document)}
-    assert said in errors[f"presets.sleep.curve{path}"]
+    assert said in errors[f"{owner}.curve{path}"]

@@ -66,6 +66,9 @@ def nested(spec, value):
     if spec.section == "presets{}.curve[]":
         point = {"after_minutes": 0, "winter_kelvin": 0, spec.key: value}
         return {"presets": {"away": {"curve": [point]}}}
+    if spec.section == "time_windows[].curve[]":
+        point = {"after_minutes": 0, "winter_kelvin": 0, spec.key: value}
+        return {"time_windows": [NEEDED["time_windows"] | {"curve": [point]}]}
     inside, one = {spec.key: value}, spec.section.removesuffix("[]")
     if one in NEEDED:
         entry = NEEDED[one] | inside

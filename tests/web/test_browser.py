@@ -828,6 +828,34 @@ async def test_a_preset_is_wished_for_every_room_and_undone_at_once(
         assert [each["wish"] for each in zones] == [None] * 3
 
 
+async def test_a_quiet_fan_and_a_skipped_window_are_undone_or_told_how(
+    pictured, open_page
+):
+    def office():
+        zones = pictured.engine.overview()["zones"]
+        return next(each for each in zones if each["name"] == "office")
+
+    async with pictured.serve() as url, open_page(url) as page:
+        await drawn(page)
+        card = page.locator('[data-zone="office"]')
+        undo = page.get_by_role("button", name="Undo")
+        await card.locator(".do-skip").click()
+        await undo.wait_for()
+        assert office()["skipped_windows"]
+        await undo.click()
+        await page.get_by_role("status").get_by_text("looks after it").wait_for()
+        assert not office()["skipped_windows"]
+        await card.locator(".do-hold").click()
+        await page.get_by_label("Run its fan low").check()
+        await page.locator("#hold button.primary").click()
+        await undo.wait_for()
+        assert office()["quiet_fan_until"]
+        # To take the window back alone there is no way: that is said instead.
+        await card.locator(".do-skip").click()
+        await page.get_by_role("status").get_by_text("with all else").wait_for()
+        assert await undo.is_hidden()
+
+
 async def test_what_a_wish_will_do_is_said_before_it_is_sent(pictured, open_page):
     async with pictured.serve() as url, open_page(url) as page:
         await drawn(page)

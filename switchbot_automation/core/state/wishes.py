@@ -1,7 +1,7 @@
 """What is wished of a zone and still open: holds, wishes, waiting commands, repeats, intents.
 
 Pure. The only writer of `manual_action_at`, `hold_until`, `hold_by`, `wish`, `switch`,
-`skipped`, `quiet_until`, `pending_repeat`, `pending_manual` and `intent`.
+`skipped`, `quiet_until`, `quiet_by`, `pending_repeat`, `pending_manual` and `intent`.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     )
     from switchbot_automation.settings.model import ZoneSettings
 
-Asked: TypeAlias = "tuple[datetime | None, str | None, PendingManual | None, Wish | None, Switch | None, tuple[SkippedWindow, ...], datetime | None]"
-"""A hold, whose it is, what waits, the wish, what a button said, the windows skipped, and
-until when the fan is quiet.
+Asked: TypeAlias = "tuple[datetime | None, str | None, PendingManual | None, Wish | None, Switch | None, tuple[SkippedWindow, ...], datetime | None, str | None]"
+"""A hold, whose it is, what waits, the wish, what a button said, the windows skipped, until
+when the fan is quiet, and whose wish that is.
 """
 
 # For so long after the instant a person was told the wish is still theirs.
@@ -62,8 +62,8 @@ def wished(state: ZoneState, wish: Wish | None) -> ZoneState:
 
 
 def skipping(state: ZoneState, window: SkippedWindow) -> ZoneState:
-    """Return the state with one more window that a person does without, once."""
-    if window in state.skipped:
+    """Return the state with one more window that people do without, once."""
+    if any(each[:-1] == window[:-1] for each in state.skipped):
         return state
     return state._replace(skipped=(*state.skipped, window))
 
@@ -74,9 +74,17 @@ def skipping_from(state: ZoneState, now: datetime | None) -> ZoneState:
     return state if left == state.skipped else state._replace(skipped=left)
 
 
-def quieted(state: ZoneState, until: datetime | None) -> ZoneState:
-    """Return the state with the fan wanted low until then, None for not any more."""
-    return state if until == state.quiet_until else state._replace(quiet_until=until)
+def quieted(
+    state: ZoneState, until: datetime | None, rule: str | None = None
+) -> ZoneState:
+    """Return the state with the fan wanted low until then, None for not any more.
+
+    `rule` is the id of the rule that wants it, None for a person.
+    """
+    by = rule if until else None
+    if (until, by) == (state.quiet_until, state.quiet_by):
+        return state
+    return state._replace(quiet_until=until, quiet_by=by)
 
 
 def switched(state: ZoneState, switch: Switch | None) -> ZoneState:
@@ -217,12 +225,13 @@ def asked_of(state: ZoneState) -> Asked:
         state.switch,
         state.skipped,
         state.quiet_until,
+        state.quiet_by,
     )
 
 
 def with_asked(state: ZoneState, asked: Asked) -> ZoneState:
     """Return the state with what was asked, as another one has it."""
-    until, by, waits, wish, switch, skipped, quiet = asked
+    until, by, waits, wish, switch, skipped, quiet, quiet_by = asked
     return state._replace(
         hold_until=until,
         hold_by=by,
@@ -231,6 +240,7 @@ def with_asked(state: ZoneState, asked: Asked) -> ZoneState:
         switch=switch,
         skipped=skipped,
         quiet_until=quiet,
+        quiet_by=quiet_by,
     )
 
 

@@ -1539,13 +1539,15 @@ class SkippedWindow(NamedTuple):
     """An occurrence of a time window that a person does without.
 
     `window` is its name, `day` the day that it starts on by the zone's clock; it would be in
-    force from `begins` to `ends`, aware UTC, and with that instant the wish is over.
+    force from `begins` to `ends`, aware UTC, and with that instant the wish is over. `by` is
+    the id of the rule that does without it in a person's place.
     """
 
     window: str
     day: date
     begins: datetime
     ends: datetime
+    by: str | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document."""
@@ -1554,6 +1556,7 @@ class SkippedWindow(NamedTuple):
             "day": self.day.isoformat(),
             "begins": encode_instant(self.begins),
             "ends": encode_instant(self.ends),
+            **({"by": self.by} if self.by is not None else {}),
         }
 
 
@@ -1573,7 +1576,8 @@ def _skipped_windows(value: Any) -> tuple[SkippedWindow, ...] | None:
             continue
         # By whatever clock, it begins on its day or beside it.
         if abs((begins.date() - day).days) <= 1:
-            found.append(SkippedWindow(name, day, begins, ends))
+            by = text(each.get("by"))
+            found.append(SkippedWindow(name, day, begins, ends, by))
     return tuple(found) or None
 
 
@@ -1656,7 +1660,7 @@ class ZoneState(NamedTuple):
     `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
     last asked, whatever came of it. `wish` is what a person wants for a time,
     `skipped` the windows that they do without, `quiet_until` until when they want the fan
-    low, `switch` what a button said of the
+    low and `quiet_by` the id of the rule that wants it for them, `switch` what a button said of the
     automation.
     `meters_seen` is what is kept of each meter where the
     zone has several.
@@ -1709,6 +1713,7 @@ class ZoneState(NamedTuple):
     guarding: ReasonCode | None = None
     skipped: tuple[SkippedWindow, ...] = ()
     quiet_until: datetime | None = None
+    quiet_by: str | None = None
 
     @property
     def asked_at(self) -> datetime | None:
@@ -1878,6 +1883,7 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("guarding", partial(enum, ReasonCode), str),
     ("skipped_windows", _skipped_windows, _skipped_as_documents),
     ("quiet_fan_until", stored_hold, encode_instant),
+    ("quiet_fan_by", text, None),
 )
 _UNKNOWN = ZoneState()
 _INDEXES = range(len(_DOCUMENT))

@@ -202,11 +202,16 @@ def wish_for_person(
 
 
 def skip_for_person(
-    documents: Documents, zone: ZoneSettings, now: datetime
+    documents: Documents,
+    zone: ZoneSettings,
+    now: datetime,
+    *,
+    rule: str | None = None,
 ) -> SkippedWindow:
     """Keep in the state that the next window to begin is done without, and return it.
 
-    `zone` is as its settings say. Raises ValueError with what to change.
+    `zone` is as its settings say; `rule` is the id of the rule that asks in a person's
+    place. Raises ValueError with what to change.
     """
     _check_automated(zone)
     if not zone.time_windows:
@@ -222,7 +227,7 @@ def skip_for_person(
             worded("no time window of zone {zone} begins any more", zone=zone.name)
         )
     name = window_name(zone.time_windows[found.place])
-    skipped = SkippedWindow(name, found.day, found.begins, found.ends)
+    skipped = SkippedWindow(name, found.day, found.begins, found.ends, rule)
     states, room = documents.states, zone.lead or zone.name
     states[room] = skipping(states[room], skipped)
     return skipped
@@ -259,11 +264,18 @@ def end_of_quiet(
 
 
 def quiet_for_person(
-    documents: Documents, zone: ZoneSettings, until: datetime | None
+    documents: Documents,
+    zone: ZoneSettings,
+    until: datetime | None,
+    *,
+    rule: str | None = None,
 ) -> None:
-    """Keep in the state until when the fan of a room is wanted low, None for no more."""
+    """Keep in the state until when the fan of a room is wanted low, None for no more.
+
+    `rule` is the id of the rule that asks in a person's place.
+    """
     states, room = documents.states, zone.lead or zone.name
-    states[room] = quieted(states[room], until)
+    states[room] = quieted(states[room], until, rule)
 
 
 def skip_no_window(documents: Documents, zone: ZoneSettings) -> None:

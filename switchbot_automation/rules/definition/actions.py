@@ -67,6 +67,39 @@ class SetTemperature:
 
 
 @dataclass(frozen=True, slots=True)
+class SkipNextWindow:
+    """Leaves out the next time window of a zone to begin, once."""
+
+    zone: str
+
+    @property
+    def once(self) -> bool:
+        """Asked again before it begins, it is the same one; after that it is the next."""
+        return True
+
+    async def run(self, context: Context) -> Mapping[str, Any]:
+        """Leave it out."""
+        return await context.skip_next_window(self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class QuietFan:
+    """Lets the fan of a zone run low for so long; ``none`` ends that."""
+
+    zone: str
+    lasting: timedelta | str | None = None
+
+    @property
+    def once(self) -> bool:
+        """It only says until when."""
+        return False
+
+    async def run(self, context: Context) -> Mapping[str, Any]:
+        """Hush it."""
+        return await context.quiet_fan(self.zone, self.lasting)
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceCommand:
     """Commands a device of the account.
 

@@ -166,6 +166,16 @@ class Context(Protocol):
         """Move a zone's band, and its setpoint, in the settings of its season."""
         ...
 
+    async def skip_next_window(self, zone: str) -> Mapping[str, Any]:
+        """Leave out the next time window of a zone to begin, once."""
+        ...
+
+    async def quiet_fan(
+        self, zone: str, lasting: timedelta | str | None
+    ) -> Mapping[str, Any]:
+        """Let the fan of a zone run low; None until its windows want something else."""
+        ...
+
     async def command_device(
         self,
         device: str,

@@ -355,6 +355,7 @@ def conditions_by_kind(read_conditions: Reader) -> Mapping[str, PartKind]:
 
 _ZONE_COMMANDS = ("on", "off", "fan", "winter", "summer")
 _ZONE_SETTINGS = ("set_preset_mode", "set_temperature")
+_ZONE_WISHES = ("skip_next_window", "quiet_fan")
 _FOR_DEVICES = ("parameter", "command_type", "for_at_most", "sensor_lost", "unchecked")
 _OFF = "turnOff"
 # Of a band's middle: what the settings let a band be.
@@ -398,6 +399,16 @@ def _zone_setting(
     return actions.SetTemperature(zone, celsius)
 
 
+def _zone_wish(
+    zone: str, command: str, read: dict[str, Any]
+) -> actions.SkipNextWindow | actions.QuietFan:
+    if command == "quiet_fan":
+        return actions.QuietFan(zone, read.get("hold"))
+    if "hold" in read:
+        raise vol.Invalid(worded("ends with the window"), path=["hold"])
+    return actions.SkipNextWindow(zone)
+
+
 def _command(
     read: dict[str, Any],
 ) -> (
@@ -405,6 +416,8 @@ def _command(
     | actions.DeviceCommand
     | actions.SetPreset
     | actions.SetTemperature
+    | actions.SkipNextWindow
+    | actions.QuietFan
 ):
     zone, device, command = read.get("zone"), read.get("device"), read["command"]
     if bool(zone) is bool(device):
@@ -430,8 +443,10 @@ def _command(
     for key in _FOR_DEVICES:
         if key in read:
             raise vol.Invalid(worded("is for devices"), path=[key])
+    if command in _ZONE_WISHES:
+        return _zone_wish(str(zone), command, read)
     if command not in _ZONE_COMMANDS:
-        known = (*_ZONE_COMMANDS, *_ZONE_SETTINGS)
+        known = (*_ZONE_COMMANDS, *_ZONE_SETTINGS, *_ZONE_WISHES)
         words = ", ".join(known)
         raise vol.Invalid(
             worded(

@@ -142,7 +142,7 @@ class Rules:
         if self._documents.rules.revision is None:
             self._events.clear()
             return RulesDone(ticks, None)
-        before = self._memory()
+        before, wishes = self._memory(), self._wishes(settings)
         owes = before.rules or before.endings or before.guards
         if not settings.rules and not owes:
             self._events.clear()
@@ -161,7 +161,15 @@ class Rules:
             _LOGGER.warning("stopped for a while, %s: %s", why, names)
         self._keep(memory)
         self._tell(before, memory)
+        if self._wishes(settings) != wishes:
+            # Rooms are looked at before rules, and this is not to wait for a meter's turn.
+            next_at = self._clock.now()
         return RulesDone(with_commands(ticks, carrier.commands)[0], next_at)
+
+    def _wishes(self, settings: Settings) -> list[tuple[object, ...]]:
+        """Return what rules may wish of each room, which lies over its settings."""
+        states = (self._documents.states[name] for name in settings.zones)
+        return [(each.skipped, each.quiet_until) for each in states]
 
     async def _evaluate(
         self,

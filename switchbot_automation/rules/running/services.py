@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +13,13 @@ from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.cloud.catalog.catalog import is_idempotent
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.wishes import held
-from switchbot_automation.engine.act.wishes import act_for_person, end_of_hold
+from switchbot_automation.engine.act.wishes import (
+    act_for_person,
+    end_of_hold,
+    end_of_quiet,
+    quiet_for_person,
+    skip_for_person,
+)
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import (
     AuthError,
@@ -35,7 +42,7 @@ from switchbot_automation.units import SYMBOLS, degrees, from_celsius
 from switchbot_automation.urls import mask_url
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime, timedelta
 
     from switchbot_automation.clock import Clock
@@ -270,6 +277,30 @@ class RunContext:
             raise RuleActionError(reworded(error)) from error
         return what if changed else {**what, "in_force": True}
 
+    async def skip_next_window(self, zone: str) -> Mapping[str, Any]:
+        """Leave out the next time window of a zone to begin, once."""
+        documents, settings = self.services.documents, self._settings_of(zone)
+        states, room = documents.states, settings.lead or zone
+        before = states[room]
+        with _refusals():
+            skipped = skip_for_person(documents, settings, self.now, rule=self.rule)
+        what = {"zone": zone, "window": skipped.window, "day": skipped.day.isoformat()}
+        if self.dry_run:
+            states[room] = before
+            return what
+        return what if states[room] is not before else {**what, "in_force": True}
+
+    async def quiet_fan(
+        self, zone: str, lasting: timedelta | str | None
+    ) -> Mapping[str, Any]:
+        """Let the fan of a zone run low; None until its windows want something else."""
+        documents, settings = self.services.documents, self._settings_of(zone)
+        with _refusals():
+            until = end_of_quiet(documents, settings, lasting, self.now)
+        if not self.dry_run:
+            quiet_for_person(documents, settings, until, rule=self.rule)
+        return {"zone": zone, "until": encode_instant(until) if until else None}
+
     async def command_device(
         self,
         device: str,
@@ -392,6 +423,15 @@ class RunContext:
             async with asyncio.timeout(SENDING_SECONDS):
                 await notifier.notify(text, title=title)
         return {"message": _short(text)}
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Make what a zone refuses to wish the error of a step."""
+    try:
+        yield
+    except ValueError as error:
+        raise RuleActionError(reworded(error)) from error
 
 
 def _as_read(cause: Mapping[str, Any], unit: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from switchbot_automation.settings.spec import Kind, SettingSpec
+from switchbot_automation.settings.table.curves import curve_points
 
 _degrees = partial(SettingSpec, kind=Kind.NUMBER, bounds=(10, 35), unit="°C")
 
@@ -99,28 +100,9 @@ COMFORT: tuple[SettingSpec, ...] = (
         bounds=(1, 48),
         unit="entries",
     ),
-    SettingSpec(
-        "presets{}.curve[].at",
-        Kind.EDGE,
-        "When, on the clock of `timezone`; the points go round it once at most.",
-    ),
-    SettingSpec(
-        "presets{}.curve[].after_minutes",
-        Kind.NUMBER,
-        "When, since the preset came into force with its window or a person's wish; in"
-        " place of `at`.",
-        bounds=(0, 2880),
-        unit="min",
-    ),
-    *(
-        SettingSpec(
-            f"presets{{}}.curve[].{season}_kelvin",
-            Kind.NUMBER,
-            f"By how much `{season}` is moved then; up where positive, 0 without it.",
-            bounds=(-15, 15),
-            unit="K",
-        )
-        for season in ("winter", "summer")
+    *curve_points(
+        "presets{}",
+        "the preset came into force with its window or a person's wish",
     ),
     SettingSpec(
         "preset",

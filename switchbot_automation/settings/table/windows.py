@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from switchbot_automation.schedule.windows import CATCH_UPS, GAPS, OVERLAPS, Policy
 from switchbot_automation.settings.spec import Kind, SettingSpec
+from switchbot_automation.settings.table.curves import curve_points
 
 _ASSUMED = Policy()
 
@@ -76,6 +77,16 @@ WINDOWS: tuple[SettingSpec, ...] = (
         Kind.FLAG,
         "Whether the air conditioner's fan runs low in it, whatever `fan_speed` says.",
     ),
+    SettingSpec(
+        "time_windows[].curve",
+        Kind.SECTIONS,
+        "Points between which the bands and setpoints move while it is in force, as"
+        " `presets{}.curve`, in place of its preset's curve; not while a preset or band of"
+        " a person's, or nobody being there, decides.",
+        bounds=(1, 48),
+        unit="entries",
+    ),
+    *curve_points("time_windows[]", "the window came into force"),
     SettingSpec(
         "time_windows[].dst_gap",
         Kind.CHOICE,

@@ -195,7 +195,7 @@ function showDetail() {
 
 // --- what a person wants ---------------------------------------------------------------
 
-const WISHES = new Set(["set_temperature", "set_preset_mode", "hold"]);
+const WISHES = new Set(["set_temperature", "set_preset_mode", "hold", "quiet_fan", "skip_next_window"]);
 
 // Tell a room, or several the same, what is wished.
 const act = (names, wish, sent) => actAll([names].flat().map((name) => [name, wish]), sent);
@@ -204,7 +204,7 @@ async function actAll(wishes, sent = () => {}) {
   const rooms = wishes.map(([name]) => name);
   // How the rooms were wished once this was done: what is another by then is somebody else's.
   let made = null;
-  const backs = rooms.map((name) => [name, wayBack(zoneOf(name))]);
+  const backs = wishes.map(([name, wish]) => [name, wayBack(zoneOf(name), wish.action)]);
   const cards = rooms.map((name) => document.querySelector(`[data-zone="${CSS.escape(name)}"]`));
   const focused = document.activeElement;
   cards.forEach((card, index) => {
@@ -214,6 +214,8 @@ async function actAll(wishes, sent = () => {}) {
   try {
     const told = await Promise.all(wishes.map(async ([name, wish]) => toldOf(await ask(`${pathOf(name)}/actions`, sending("POST", wish)), name)));
     const undone = wishes.every(([, wish]) => WISHES.has(wish.action)) && backs.every(([, back]) => back);
+    const skips = wishes.some(([, wish]) => wish.action === "skip_next_window");
+    if (skips && !undone) told.push(_("Resume takes it back, with all else that is wished."));
     say(told.join(" "), undone ? () => undo(backs, made) : null);
   } catch (error) {
     say(error.message);

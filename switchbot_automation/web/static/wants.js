@@ -92,15 +92,26 @@ function press(card, zone, kelvin, options) {
   showDial(card, zone, options);
 }
 
-// What puts a room back to how it was wished before; null where that is unknown.
-export function wayBack(zone) {
+const endOf = (until) => (until.startsWith("9999-") ? "permanent" : until);
+
+// What puts a room back to how it was before it is asked for something; null where nothing
+// does so alone: what takes a skipped window back ends all other wishes with it.
+export function wayBack(zone, asked) {
+  if (asked === "quiet_fan") {
+    const until = zone.quiet_fan_until;
+    return { action: "quiet_fan", hold: until ? endOf(until) : "none" };
+  }
+  if (asked === "skip_next_window") {
+    const others = zone.wish || zone.hold_until || zone.quiet_fan_until || zone.skipped_windows.length;
+    return zone.enabled && !others ? { action: "resume" } : null;
+  }
   if (zone.wish) {
-    const hold = zone.wish.until.startsWith("9999-") ? "permanent" : zone.wish.until;
+    const hold = endOf(zone.wish.until);
     return zone.wish.preset
       ? { action: "set_preset_mode", preset: zone.wish.preset, hold }
       : { action: "set_temperature", ...zone.wanted, hold };
   }
-  if (zone.hold_until) return { action: "hold", hold: zone.hold_until.startsWith("9999-") ? "permanent" : zone.hold_until };
+  if (zone.hold_until) return { action: "hold", hold: endOf(zone.hold_until) };
   if (!zone.enabled) return null;
   // To resume would also bring back a window that is skipped.
   return zone.skipped_windows.length || zone.quiet_fan_until ? { action: "hold", hold: "none" } : { action: "resume" };
