@@ -231,8 +231,8 @@ async function actAll(wishes, sent = () => {}) {
 }
 
 const wished = (name) => {
-  const { wish, hold_until, enabled, wanted } = zoneOf(name) ?? {};
-  return JSON.stringify([wish, hold_until, enabled, wish && wanted]);
+  const { wish, hold_until, enabled, wanted, quiet_fan_until, skipped_windows } = zoneOf(name) ?? {};
+  return JSON.stringify([wish, hold_until, enabled, wish && wanted, quiet_fan_until, skipped_windows]);
 };
 
 // Put rooms back, but none that somebody else wished otherwise meanwhile.
