@@ -99,6 +99,11 @@ def run_tests(
     # Half of its time a test waits, for a server or a disk; some say how long, so no more.
     at_once = ("-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal")
     chosen = ("-m", "not slow and not browser")
+    # Without bytecode every worker, and every Python that a test starts, compiles and has
+    # assertions rewritten anew: some machines have that in their environment.
+    env = {**(env or {}), "PYTHONDONTWRITEBYTECODE": ""}
+    # Once and on every processor, not once in each of the workers.
+    session.run("python", "-m", "tests.bytecode", env=env, silent=True)
     session.run("pytest", *at_once, *chosen, *places, *session.posargs, env=env)
 
 

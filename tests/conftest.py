@@ -1,5 +1,6 @@
 """Fixtures and settings that every test folder shares."""
 
+import gc
 import logging
 import os
 import signal
@@ -30,6 +31,11 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+
+def pytest_collection_finish():
+    """Let no collection of garbage go through all the tests, which live to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
