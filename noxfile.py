@@ -216,7 +216,9 @@ def slow(session: nox.Session) -> None:
     """Run the longer proofs."""
     install(session, "test", extras="all,mcp")
     more = {"SWITCHBOT_TESTS_MORE_EXAMPLES": "1"}
-    session.run("pytest", "-m", "slow or more_examples", *session.posargs, env=more)
+    # The mark of every property, which draws more examples here.
+    chosen = ("-m", "slow or hypothesis")
+    session.run("pytest", *chosen, *session.posargs, env=more)
 
 
 @nox.session

@@ -9,6 +9,7 @@ import threading
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.cases import drawn
 from tests.forked.commands import forked_commands
 
 # Whoever runs the tests may speak another language than they expect.
@@ -26,9 +27,13 @@ pytest_plugins = ["switchbot_store.testing.fixtures", "pytester"]
 # Home Assistant's pins need a session of their own, `nox -s home_assistant`.
 collect_ignore = ["home_assistant"]
 
-# How long an example takes says how busy the machine is, not whether the code is right.
+# How long an example takes says how busy the machine is, not whether the code is right. A
+# run draws fewer than the library would; each draws others.
 settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "any machine",
+    deadline=None,
+    max_examples=drawn(40, many=100),
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("any machine")
 
