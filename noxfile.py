@@ -99,6 +99,11 @@ def run_tests(
     # Half of its time a test waits, for a server or a disk; some say how long, so no more.
     at_once = ("-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal")
     chosen = ("-m", "not slow and not browser")
+    # Without bytecode every worker, and every Python that a test starts, compiles and has
+    # assertions rewritten anew: some machines have that in their environment.
+    env = {**(env or {}), "PYTHONDONTWRITEBYTECODE": ""}
+    # Once and on every processor, not once in each of the workers.
+    session.run("python", "-m", "tests.bytecode", env=env, silent=True)
     session.run("pytest", *at_once, *chosen, *places, *session.posargs, env=env)
 
 
@@ -211,7 +216,9 @@ def slow(session: nox.Session) -> None:
     """Run the longer proofs."""
     install(session, "test", extras="all,mcp")
     more = {"SWITCHBOT_TESTS_MORE_EXAMPLES": "1"}
-    session.run("pytest", "-m", "slow or more_examples", *session.posargs, env=more)
+    # The mark of every property, which draws more examples here.
+    chosen = ("-m", "slow or hypothesis")
+    session.run("pytest", *chosen, *session.posargs, env=more)
 
 
 @nox.session

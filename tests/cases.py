@@ -1,14 +1,19 @@
 """Which cases of a long test every run has; the others are of the slow session."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
-# Set by the slow session, which runs what is marked `more_examples` again with it.
+# Set by the slow session, which runs each property again with it.
 MORE_EXAMPLES = "SWITCHBOT_TESTS_MORE_EXAMPLES"
+
+
+def drawn(few: int, many: int) -> int:
+    """Return how many examples a property draws: `few` in every run, `many` in the slow one."""
+    return many if os.environ.get(MORE_EXAMPLES) else few
 
 
 def slow_after(count: int, cases: Iterable[Any]) -> list[Any]:
@@ -33,12 +38,6 @@ def _slow(case: Any) -> Any:
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
-def examples(few: int, *, many: int) -> Callable[[Any], Any]:
+def examples(few: int, *, many: int) -> settings:
     """Draw `few` examples of a property that is long to look at, `many` in the slow session."""
-    count = many if os.environ.get(MORE_EXAMPLES) else few
-
-    def drawn(test: Any) -> Any:
-        chosen = settings(max_examples=count, deadline=None)
-        return pytest.mark.more_examples(chosen(test))
-
-    return drawn
+    return settings(max_examples=drawn(few, many), deadline=None)

@@ -1,5 +1,6 @@
 """Fixtures and settings that every test folder shares."""
 
+import gc
 import logging
 import os
 import signal
@@ -8,6 +9,7 @@ import threading
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.cases import drawn
 from tests.forked.commands import forked_commands
 
 # Whoever runs the tests may speak another language than they expect.
@@ -25,11 +27,20 @@ pytest_plugins = ["switchbot_store.testing.fixtures", "pytester"]
 # Home Assistant's pins need a session of their own, `nox -s home_assistant`.
 collect_ignore = ["home_assistant"]
 
-# How long an example takes says how busy the machine is, not whether the code is right.
+# How long an example takes says how busy the machine is, not whether the code is right. A
+# run draws fewer than the library would; each draws others.
 settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "any machine",
+    deadline=None,
+    max_examples=drawn(40, many=100),
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("any machine")
+
+
+def pytest_collection_finish():
+    """Let no collection of garbage go through all the tests, which live to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -9,15 +9,16 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import starmap
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from switchbot_store.history.model import HistorySample, MeterRows
+from switchbot_store.history.model import MeterRows
 from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from switchbot_store.history.model import Reading
+    from switchbot_store.history.model import HistorySample, Reading
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_SECONDS = 3600
@@ -187,7 +188,7 @@ class MeterColumns(MeterRows):
         return len(self.columns)
 
     def __iter__(self) -> Iterator[HistorySample]:
-        return (self._sample(*row) for row in self.columns)
+        return starmap(self._sample, self.columns)
 
     @overload
     def __getitem__(self, index: int) -> HistorySample: ...
@@ -209,14 +210,3 @@ class MeterColumns(MeterRows):
         _, pc = _arrow()
         hours = pc.unique(pc.divide(self.columns.seconds, _HOUR_SECONDS)).to_pylist()
         return ((self.zone, _EPOCH + timedelta(hours=hour)) for hour in hours)
-
-    def _sample(self, moment: datetime, reading: Reading) -> HistorySample:
-        temperature, humidity, metadata = reading
-        return HistorySample(
-            moment,
-            self.zone,
-            temperature,
-            humidity,
-            timezone=self.timezone,
-            metadata=metadata,
-        )

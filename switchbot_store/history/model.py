@@ -28,7 +28,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, overload
 
 from switchbot_store.errors import StoreDataError
@@ -105,10 +105,22 @@ class MeterRows(Sequence[HistorySample]):
 
     __slots__ = ()
     zone: str
+    timezone: str
 
     @abstractmethod
     def keys(self) -> Iterator[tuple[str, datetime]]:
         """Yield the zone with instants of all hours that have a row, and of no other."""
+
+    def _sample(self, moment: datetime, reading: Reading) -> HistorySample:
+        temperature, humidity, metadata = reading
+        return HistorySample(
+            moment,
+            self.zone,
+            temperature,
+            humidity,
+            timezone=self.timezone,
+            metadata=metadata,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +141,7 @@ class MeterBlock(MeterRows):
         return len(self.rows)
 
     def __iter__(self) -> Iterator[HistorySample]:
-        return map(self._sample, self.rows)
+        return starmap(self._sample, self.rows)
 
     @overload
     def __getitem__(self, index: int) -> HistorySample: ...
@@ -139,22 +151,11 @@ class MeterBlock(MeterRows):
         """Return a sample, or a part of the block."""
         if isinstance(index, slice):
             return MeterBlock(self.zone, self.timezone, self.rows[index])
-        return self._sample(self.rows[index])
+        return self._sample(*self.rows[index])
 
     def keys(self) -> Iterator[tuple[str, datetime]]:
         """Yield the zone and the instant of each."""
         return ((self.zone, moment) for moment, _ in self.rows)
-
-    def _sample(self, row: tuple[datetime, Reading]) -> HistorySample:
-        moment, (temperature, humidity, metadata) = row
-        return HistorySample(
-            moment,
-            self.zone,
-            temperature,
-            humidity,
-            timezone=self.timezone,
-            metadata=metadata,
-        )
 
 
 class HistoryRow(dict[str, Any]):

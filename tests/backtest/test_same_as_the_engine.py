@@ -17,6 +17,7 @@ from switchbot_automation.simulation import SimulatedClock, default_settings
 from switchbot_automation.simulation.replay import RecordedCloud
 from switchbot_automation.simulation.replay import RecordedReading as Recorded
 from switchbot_store import MemoryStore
+from tests.cases import drawn
 
 START = datetime(2026, 1, 12, tzinfo=UTC)
 UNKNOWN = -1
@@ -153,7 +154,7 @@ def _told(at, command):
 )
 @example(document={"time_windows": WINDOWS[3], "half_degrees": True}, seed=3)
 @given(document=documents, seed=st.integers(0, 10_000))
-@settings(max_examples=11)
+@settings(max_examples=drawn(4, many=12))
 async def test_a_zone_is_commanded_alike(document, seed):
     document = BASE | {"presets": PRESETS} | document
     shown = room(seed)
@@ -177,7 +178,7 @@ GROUPS = {
     other=st.sampled_from(["winter", "summer"]),
     seed=st.integers(0, 10_000),
 )
-@settings(max_examples=8)
+@settings(max_examples=drawn(3, many=8))
 async def test_zones_that_share_an_outdoor_unit_are_commanded_alike(
     document, other, seed
 ):

@@ -5,6 +5,8 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.cases import drawn
+
 METER, CONTACT, MOTION = "C271111EC0AB", "E1CONTACT001", "E2MOTION0001"
 POLL, PAUSE, RESUME, UNKNOWN = 60, 120, 120, 900
 # A tick on a change, and the next look at a sensor that sends no events.
@@ -100,7 +102,7 @@ def window_of(home):
 
 @given(story=happenings)
 @settings(
-    max_examples=25,
+    max_examples=drawn(8, many=25),
     deadline=None,
     # The fixture is a class; nothing of it lasts from one example to the next.
     suppress_health_check=[HealthCheck.function_scoped_fixture],

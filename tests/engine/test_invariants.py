@@ -13,11 +13,14 @@ from switchbot_automation.errors import CloudServerError
 from switchbot_automation.model import CommandResult, DeviceList, DeviceStatus
 from switchbot_automation.simulation import SimulatedClock
 from switchbot_store import MemoryStore, StoreUnavailableError
+from tests.cases import drawn
 
 START = datetime(2026, 1, 12, 12, tzinfo=UTC)
 
 few = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=drawn(20, many=60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 OPEN = {"days": [0, 1, 2, 3, 4, 5, 6], "start": "00:00", "end": "23:59"}

@@ -19,6 +19,7 @@ from switchbot_automation.explain.trace import (
 )
 from switchbot_automation.model import Action, Decision, Power, ReasonCode, Verdict
 from switchbot_automation.settings.read import parse_settings
+from tests.cases import drawn
 
 NOW = datetime(2026, 1, 12, 12, 0, 0, 250, tzinfo=UTC)
 EARLIER = st.timedeltas(timedelta(0), timedelta(hours=3)).map(lambda ago: NOW - ago)
@@ -74,7 +75,7 @@ def snapshots(draw):
     return Snapshot({"default": ZoneSnapshot(reading, state)})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=drawn(100, many=300), deadline=None)
 @given(documents(), snapshots())
 def test_a_trace_replays_to_the_same_decision(document, snapshot):
     parsed = parse_settings(document)

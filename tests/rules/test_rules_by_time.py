@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation.simulation import SimulatedClock
-from tests.cases import slow_after
+from tests.cases import drawn, slow_after
 
 DOOR = "D00000000001"
 TELL = {"action": "notify", "message": "$value"}
@@ -72,7 +72,11 @@ async def test_an_event_that_was_wrong_is_put_right_by_a_later_answer(house):
     assert house.told.messages == [(None, "close")]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=drawn(10, many=30),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(st.lists(st.tuples(st.integers(0, 250), st.booleans()), max_size=6))
 def test_the_newest_sample_is_what_counts(events):
     """However late each event arrives, the state is that of the newest sample."""

@@ -13,6 +13,7 @@ from switchbot_automation.errors import (
     RateLimitedError,
 )
 from switchbot_automation.simulation import SimulatedClock
+from tests.cases import drawn
 
 OPENED = {
     "trigger": "state",
@@ -257,7 +258,11 @@ async def test_a_clock_set_back_hangs_no_delay(house, restart):
     assert house.cloud.sent == ["turnOn", "turnOff"]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=drawn(5, many=15),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(
     st.lists(st.sampled_from(sorted({*EDITS, *CUTS, "restart", "fault"})), max_size=5)
 )

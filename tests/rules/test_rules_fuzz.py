@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation.settings.read import check_settings, parse_settings
+from tests.cases import drawn
 
 _SPEC = importlib.util.spec_from_file_location(
     "ruled_house_to_fuzz", Path(__file__).with_name("conftest.py")
@@ -113,7 +114,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=drawn(50, many=150), deadline=None)
 @given(
     st.one_of(
         ANYTHING, st.lists(st.dictionaries(WORDS, ANYTHING, max_size=6), max_size=3)
@@ -281,7 +282,11 @@ async def live(rules, world):
     return house
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=drawn(7, many=20),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(st.lists(RULE, min_size=1, max_size=3), WORLD)
 def test_any_rules_tick_through_any_values(rules, world):
     house = asyncio.run(live(rules, world))

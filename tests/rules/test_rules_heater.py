@@ -14,6 +14,7 @@ from switchbot_automation.model import Device, DeviceList, DeviceStatus
 from switchbot_automation.rules.running.guards import GIVEN_UP, Guard
 from switchbot_automation.rules.running.memory import Memory
 from switchbot_automation.settings.read import check_settings
+from tests.cases import drawn
 
 _SPEC = importlib.util.spec_from_file_location(
     "house_with_a_heater", Path(__file__).with_name("conftest.py")
@@ -303,7 +304,7 @@ def test_it_is_for_what_turns_a_device_on():
 
 
 @settings(
-    max_examples=30,
+    max_examples=drawn(10, many=30),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -20,7 +20,7 @@ from switchbot_automation.rules.running.budget import (
     for_rules,
 )
 from switchbot_automation.settings.read import parse_settings
-from tests.cases import slow_after
+from tests.cases import drawn, slow_after
 
 _SPEC = importlib.util.spec_from_file_location(
     "house_that_runs_away", Path(__file__).with_name("conftest.py")
@@ -365,7 +365,11 @@ def test_rules_leave_the_zones_theirs(limit, left, reserved, seconds, meters):
             assert not off or quota.remaining <= reserve
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=drawn(4, many=10),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(
     st.lists(
         st.tuples(

@@ -8,6 +8,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.cases import drawn
+
 _SPEC = importlib.util.spec_from_file_location(
     "ruled_house", Path(__file__).with_name("conftest.py")
 )
@@ -87,7 +89,7 @@ async def told_by(rings, crashes, mode, most):
 _SECONDS = st.integers(1, 60).map(lambda n: n * 7)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(15, many=40), deadline=None)
 @given(
     st.lists(_SECONDS, max_size=8, unique=True),
     st.sets(st.integers(0, 500), max_size=3),
@@ -136,7 +138,7 @@ async def fired_at(temperatures, crashes, minutes):
     return fired
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(15, many=40), deadline=None)
 @given(
     st.lists(st.sampled_from([24, 26]), min_size=1, max_size=25),
     st.sets(st.integers(0, 25), max_size=5),

@@ -23,6 +23,7 @@ from switchbot_automation.rules.running.run import (
     step_at,
 )
 from switchbot_automation.settings.read import check_settings, parse_settings
+from tests.cases import drawn
 
 _SPEC = importlib.util.spec_from_file_location(
     "ruled_house_for_steps", Path(__file__).with_name("conftest.py")
@@ -164,7 +165,11 @@ async def told_by(steps, crashes, seconds):
     return told, house.outcomes
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=drawn(20, many=60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(STEPS, st.sets(st.integers(1, 300), max_size=3))
 def test_steps_do_what_a_plain_model_says_through_crashes(steps, crashes):
     expected = Model().run(steps)
@@ -203,7 +208,11 @@ LOOPS = st.recursive(
 ROUNDS, TAKEN = 12, 150
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=drawn(20, many=60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(
     st.lists(LOOPS, min_size=1, max_size=3),
     st.lists(st.sampled_from(["open", "close", None]), min_size=1, max_size=5),
@@ -253,7 +262,7 @@ def walked(parsed, edited, doors):
     raise AssertionError("it goes on and on")
 
 
-@settings(max_examples=60)
+@settings(max_examples=drawn(20, many=60))
 @given(st.lists(st.integers(-86400, 86400), min_size=1, max_size=10))
 def test_a_loop_waits_between_rounds_whatever_the_clock_is_set_to(leaps):
     rule = {

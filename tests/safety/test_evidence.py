@@ -12,6 +12,7 @@ from switchbot_automation.core.state.check import watts_of
 from switchbot_automation.core.state.zone import Evidence, ZoneState
 from switchbot_automation.errors import CloudTimeoutError
 from switchbot_automation.settings import parse_settings
+from tests.cases import drawn
 
 from .conftest import FLAT, NOON, Flat
 
@@ -389,7 +390,7 @@ MISHAPS = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=drawn(3, many=8), deadline=None)
 @given(plug=st.booleans(), script=MISHAPS)
 async def test_the_room_is_kept_or_it_is_said_why_not(plug, script):
     flat = Flat()

@@ -19,6 +19,7 @@ from switchbot_automation.core.state.meter import (
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import ReasonCode
 from switchbot_automation.settings.read import parse_settings
+from tests.cases import drawn
 
 from .conftest import NOON
 
@@ -117,7 +118,7 @@ def test_where_none_is_believed_all_count_that_gave_one():
     assert reading.temperature == 20.2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=drawn(20, many=60), deadline=None)
 @given(
     st.integers(2, 3),
     st.sampled_from(["median", "weighted", "fallback"]),

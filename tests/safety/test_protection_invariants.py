@@ -12,6 +12,7 @@ from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.errors import CloudServerError, CloudTimeoutError
 from switchbot_automation.settings.read import parse_settings
 from switchbot_store import MemoryStore, StoreUnavailableError
+from tests.cases import drawn
 from tests.safety.conftest import Flat
 
 documents = st.fixed_dictionaries(
@@ -47,6 +48,7 @@ steps = st.lists(
     min_size=4,
     max_size=25,
 )
+
 ERRORS = {
     "refuses": CloudServerError("refused", http_status=500),
     "silent": CloudTimeoutError("silence", maybe_sent=True),
@@ -161,7 +163,7 @@ def check_starts(document: dict[str, Any], script: list[Any]) -> None:
 
 
 @given(documents, steps)
-@settings(max_examples=60)
+@settings(max_examples=drawn(20, many=60))
 def test_starts_keep_their_distance_and_their_number(document, script):
     check_starts(document, script)
 
@@ -176,7 +178,7 @@ def test_starts_keep_their_distance_and_their_number_in_thousands_of_homes(
 
 
 @given(documents, steps)
-@settings(max_examples=40)
+@settings(max_examples=drawn(15, many=40))
 def test_a_restart_at_any_point_gives_the_same_commands(document, script):
     # Nobody notices that a clock was set while no engine ran.
     script = [step for step in script if step[0] not in ("clock", "store")]

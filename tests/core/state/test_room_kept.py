@@ -32,6 +32,7 @@ from switchbot_automation.core.state.zone import (
 from switchbot_automation.model import Action, Power, Reason, ReasonCode
 from switchbot_automation.settings.model import Overlay
 from switchbot_automation.settings.read import parse_settings
+from tests.cases import drawn
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -595,7 +596,7 @@ def rooms(draw):
 PROBLEMS = st.sampled_from([None, ReasonCode.NO_READING, ReasonCode.QUOTA_RESERVE])
 
 
-@settings(max_examples=400)
+@settings(max_examples=drawn(150, many=400))
 @given(rooms(), PROBLEMS, st.sampled_from([NOON, NOON + 40 * MINUTE, LATE]))
 def test_a_room_with_nothing_the_matter_is_as_a_thorough_look_finds_it(
     room, problem, now

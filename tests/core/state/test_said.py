@@ -20,6 +20,7 @@ from switchbot_automation.core.state.said import (
     unit_told,
 )
 from switchbot_automation.model import DeviceStatus
+from tests.cases import drawn
 
 NOW = datetime(2026, 1, 12, 12, tzinfo=UTC)
 EVENTS_OF = {
@@ -205,7 +206,7 @@ PLAIN = st.fixed_dictionaries(
 ODD = st.dictionaries(st.sampled_from(NAMES + ODD_NAMES), VALUES, max_size=1)
 
 
-@settings(max_examples=400)
+@settings(max_examples=drawn(150, many=400))
 @given(st.sampled_from([*THERMOMETERS, "Unheard Of"]), PLAIN, ODD)
 def test_what_is_plain_of_a_status_is_what_a_look_at_every_field_finds(
     kind, plain, odd

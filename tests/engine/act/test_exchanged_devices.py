@@ -17,6 +17,7 @@ from switchbot_automation.model import CommandResult, DeviceList, DeviceStatus
 from switchbot_automation.simulation import SimulatedClock, SimulatedHome
 from switchbot_automation.simulation.home import RoomSpec
 from switchbot_store import HistoryService, MemoryStore, SqliteHistory
+from tests.cases import drawn
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 ONE, OTHER, THIRD = (f"02-20200811003{number}-13" for number in (1, 2, 3))
@@ -976,7 +977,7 @@ def check(script: list[tuple[str, Any]]) -> None:
 
 
 @given(script=edits)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=drawn(15, many=40), deadline=None)
 def test_every_unit_is_as_wished_for_or_off_or_named(script):
     check(script)
 

@@ -19,11 +19,13 @@ from switchbot_automation.errors import (
     WebhookError,
 )
 from switchbot_automation.model import Device, DeviceList
+from tests.cases import drawn
 from tests.engine.conftest import AIRCON, METER, WINTER_ROOM, House
 
 UNSUPPORTED = UnsupportedCommandError(
     "not supported", status_code=160, maybe_sent=False
 )
+
 NOT_FOUND = BadParameterError("no such device", status_code=152, maybe_sent=False)
 WRONG_ID = BadParameterError('"wrong deviceId"', status_code=190, maybe_sent=False)
 WRONG_VALUE = BadParameterError("param is invalid", status_code=190, maybe_sent=False)
@@ -437,7 +439,10 @@ words = st.sampled_from(["setAll", "turnOff", "heat", "off", ".5,", "scene"])
 answers = st.sampled_from([UNSUPPORTED, NOT_FOUND, WRONG_ID, WRONG_VALUE])
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=drawn(8, many=25),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     refused=st.dictionaries(words, answers, max_size=5),
     extra=st.fixed_dictionaries(

@@ -17,6 +17,7 @@ from switchbot_automation.simulation import (
 )
 from switchbot_automation.simulation.faults import Call
 from switchbot_store import MemoryStore
+from tests.cases import drawn
 
 READ = "status C271111EC0AB"
 
@@ -174,7 +175,7 @@ async def test_two_engines_on_one_account_count_together(house):
     assert health["quota"]["foreign"] == 5
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=drawn(5, many=15), deadline=None)
 @given(
     limit=st.integers(420, 900),
     poll=st.sampled_from([15, 60, 120]),

@@ -15,6 +15,7 @@ from switchbot_automation.core.pace import KEPT_SECONDS, is_stale, too_old
 from switchbot_automation.core.protect.safety import CAP_SECONDS
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.settings.read import parse_settings
+from tests.cases import drawn
 from tests.engine.conftest import METER, MONDAY_NOON, WINTER_ROOM, House
 
 READ = f"status {METER}"
@@ -144,7 +145,7 @@ async def test_what_is_pushed_of_sensors_around_a_room_puts_no_reading_off(aroun
 # --- the kind --------------------------------------------------------------------
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=drawn(4, many=12), deadline=None)
 @given(
     way=st.sampled_from(["modulate", "modulate_auto", "predictive"]),
     running=st.booleans(),
@@ -200,7 +201,7 @@ async def test_whatever_calls_for_ticks_the_pace_asked_for_is_kept(way, running,
                 asked_seconds = max(60.0, wanted)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=drawn(7, many=20), deadline=None)
 @given(
     way=st.sampled_from(["modulate", "modulate_auto", "predictive"]),
     temperature=st.sampled_from([19.0, 20.0, 20.5, 21.0, 21.9, 22.6, 24.0]),
