@@ -16,6 +16,7 @@ Whoever writes holds the directory's lock; these functions do not take it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -159,7 +160,7 @@ class DocumentFile:
         """
         if self._several():
             return None, False
-        content = read_content(self.path)
+        content = self._current()
         if content is None:
             self._readable_again()
             return None, True
@@ -196,7 +197,7 @@ class DocumentFile:
         The `problem` of a damaged file is that the last good document stands in for it.
         """
         problem = self._several()
-        content = read_content(self.path)
+        content = self._current()
         if content is None:
             return None
         if problem is None:
@@ -235,7 +236,7 @@ class DocumentFile:
         """Tell whether the file has these bytes and this object made them durable."""
         if self._durable != data:
             return False
-        content = read_content(self.path)
+        content = self._current()
         return content is not None and content.data == data
 
     def check_writable(self) -> Content | None:
@@ -350,8 +351,31 @@ class DocumentFile:
         return True
 
     def place(self) -> str:
-        """Follow a symbolic link: people keep their settings elsewhere."""
-        return os.path.realpath(self.path) if os.path.islink(self.path) else self.path
+        """Follow a symbolic link: people keep their settings elsewhere.
+
+        Raises OSError where it leads to what is not there and was, or to no directory: a
+        disk that is not mounted is no document that was deleted, nor is it written below.
+        """
+        if not os.path.islink(self.path):
+            return self.path
+        target = os.path.realpath(self.path)
+        if not os.path.lexists(target) and (
+            not os.path.isdir(directory_of(target)) or os.path.lexists(self._good_path)
+        ):
+            raise OSError(
+                errno.ENOLINK,
+                f"this is a link to {target}, which is not there: mount its disk, bring the"
+                " file back, or remove the link",
+                self.path,
+            )
+        return target
+
+    def _current(self) -> Content | None:
+        """Return what the file holds, None if it was never set; see `read_content`."""
+        content = read_content(self.path)
+        if content is None:
+            self.place()
+        return content
 
     def several(self) -> bool:
         """Look where the document lies; tell whether that cannot be said."""
@@ -393,7 +417,7 @@ class DocumentFile:
         before = self._unreadable  # for that one was waited already
         content = None
         for _ in range(_SETTLE_ROUNDS):
-            content = read_content(self.path)
+            content = self._current()
             if content is None:
                 return None, None
             try:

@@ -94,6 +94,15 @@ WHERE l.granted AND l.pid <> pg_backend_pid() AND l.relation = ANY (
         'AccessExclusiveLock')
 """
 
+_UNCONFIRMED: Final = """
+SELECT current_setting('synchronous_standby_names')
+WHERE current_setting('synchronous_standby_names') <> ''
+    AND current_setting('synchronous_commit') NOT IN ('off', 'local')
+    AND (NOT EXISTS (SELECT FROM pg_stat_replication)
+        OR EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'
+            AND query_start < clock_timestamp() - interval '2 seconds'))
+"""
+
 _SUPPRESSED: Final = later(
     "the write went through and what was there stayed: a trigger or rule of others returns"
     " nothing, or a policy hides it"
@@ -105,6 +114,10 @@ _NOT_DELETED: Final = later(
 _LOCKED: Final = later(
     "it waits for a lock that session {sessions} of the server holds: VACUUM FULL, ALTER"
     " TABLE, or a transaction that was left open; `SELECT pg_terminate_backend(...)` ends it"
+)
+_NO_STANDBY: Final = later(
+    "no write is confirmed: the server waits for a standby ({names}) that does not answer;"
+    " bring it back, or ALTER SYSTEM RESET synchronous_standby_names"
 )
 _SLOW: Final = later(
     "it takes longer than {seconds} s: a trigger of others, or a server at its limit"
@@ -147,7 +160,13 @@ def refused(
         (_("hours of history cannot be summarised"), _tables(_OF_HOURS), _OF_HOURS),
         (_("readings of devices cannot be written"), _tables(_READINGS), _READINGS),
     )
-    return [
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        # What is taken back is waited for by nobody, so it would show in no trial.
+        unconfirmed = [
+            Refusal(_(_NO_STANDBY, names=names), "waits")
+            for (names,) in cursor.execute(_UNCONFIRMED).fetchall()
+        ]
+    return unconfirmed + [
         found
         for what, trial, tables in trials
         for found in _tried(connection, what, trial, tables, frozenset(made_next))

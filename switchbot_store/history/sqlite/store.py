@@ -299,9 +299,12 @@ class SqliteHistory(HistoryBackend):
                 return 0
             edge = min(to_micros(hour_of(before)), row[0])
             connection.execute(sql.FREEZE, {"before": edge, "through": row[0]})
-            return connection.execute(
+            connection.execute(
                 sql.PURGE, {"before": edge, "zone": None, "limit": limit}
-            ).rowcount
+            )
+            # `rowcount` knows nothing of a statement that begins with WITH.
+            (gone,) = connection.execute("SELECT changes()").fetchone()
+            return int(gone)
 
     def move(
         self,

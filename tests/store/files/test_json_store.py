@@ -238,6 +238,33 @@ def test_what_is_no_file_is_an_error_and_is_not_waited_for(tmp_path, made):
         assert store.get("state") == {"n": 1}
 
 
+@pytest.mark.parametrize("lost", ["the disk", "the file"])
+def test_a_link_to_what_is_not_there_any_more_is_no_deletion(tmp_path, lost):
+    disk = tmp_path / "disk"
+    real = disk / "settings.json"
+    disk.mkdir()
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "settings.json").symlink_to(real)
+    store = JsonStore(tmp_path / "config")
+    store.set("settings", {"n": 1})  # a link to what is still to be made makes it
+    away = tmp_path / "away"
+    (disk if lost == "the disk" else real).rename(away)
+    for asked in (store, JsonStore(tmp_path / "config")):
+        for ask in (
+            asked.get,
+            asked.delete,
+            lambda key, asked=asked: asked.set(key, {"n": 2}),
+            lambda key, asked=asked: asked.update(key, lambda _: {"n": 2}),
+        ):
+            with pytest.raises(StoreUnavailableError, match="mount its disk"):
+                ask("settings")
+    assert not real.exists()
+    away.rename(disk if lost == "the disk" else real)
+    assert store.get("settings") == {"n": 1}
+    assert store.delete("settings")
+    assert store.get("settings") == {}
+
+
 def test_what_comes_and_goes_is_listed_at_once_however_long_nothing_did(tmp_path):
     """Also by another process, and also where the names were kept from before."""
     store, beside = JsonStore(tmp_path), JsonStore(tmp_path)

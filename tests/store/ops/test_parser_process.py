@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from switchbot_store.languages import error_words, speaking
 from switchbot_store.ops import RefusedSqlError, parsing
 from switchbot_store.ops.parsing import judged, judged_index
 
@@ -66,6 +67,27 @@ def test_one_that_cannot_be_started_is_said_to_be_so(monkeypatch):
         with pytest.raises(RefusedSqlError, match="could not be started"):
             judged("SELECT 11")
     assert judged("SELECT 12").text == "SELECT 12"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE t",
+        "SELECT 1; SELECT 2",
+        "SELECT pg_read_file('x')",
+        "SELECT FROM FROM",
+    ],
+)
+@pytest.mark.parametrize("language", ["de", "fr", "ja"])
+def test_what_it_refuses_is_told_in_the_language_of_who_asks(language, statement):
+    with pytest.raises(RefusedSqlError) as refused:
+        judged(statement)
+    english = str(refused.value)
+    with speaking(language):
+        told = error_words(refused.value)
+    assert told != english
+    assert "{" not in told
+    assert error_words(refused.value) == english
 
 
 def test_many_threads_get_each_its_own_answer():

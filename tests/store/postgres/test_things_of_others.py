@@ -284,6 +284,25 @@ def test_a_lock_is_told_of_with_its_session_and_is_no_server_that_is_away(
     assert examine(config).status == "ok"
 
 
+def test_a_standby_that_commits_wait_for_is_named(postgres_server_factory, tmp_path):
+    server = postgres_server_factory()
+    migrate(server.url())
+    variables = {
+        "STORE_BACKEND": "postgres",
+        "POSTGRES_URL": server.url(),
+        "STORE_DIRECTORY": str(tmp_path),
+    }
+    config = StoreConfig.from_env(variables)
+    assert examine(config).last_error is None
+    with server.connect() as connection:
+        connection.autocommit = True
+        connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    server.restart()
+    looked = examine(config)
+    assert looked.status == "degraded"
+    assert "standby (nobody)" in looked.last_error
+
+
 def test_a_trigger_that_takes_its_time_is_named(owned, beside, config):
     beside.execute(trigger("INSERT", "json_store", "PERFORM pg_sleep(60); RETURN NEW;"))
     looked = examine(config)
