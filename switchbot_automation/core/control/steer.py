@@ -202,14 +202,15 @@ class Aim:
     def offset(self, steering: Steering) -> float:
         """Return the learned offset, before that what the person's setpoint implies.
 
-        One on the weak side of the band's middle implies nothing: units read the air they
-        make themselves, so none is known that settles a room beyond its setpoint by design.
+        One that the band lies wholly beyond implies no unit that much stronger than it is
+        set: too little would be asked of it, and it be taken for one that has no more.
         """
         learned = steering.offset(heating=self.heating)
         if learned is not None:
             return learned
-        implied = self.sign * self.asked - (self.near + self.far) / 2.0
-        return max(0.0, min(_IMPLIED_MOST, implied))
+        asked = max(self.sign * self.asked, self.near)
+        implied = asked - (self.near + self.far) / 2.0
+        return max(OFFSET_BOUNDS[0], min(_IMPLIED_MOST, implied))
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,26 +397,13 @@ def _wanted(
         return min(present, _least_kept(aim, steering)), _CHANGE_SECONDS
     if present < floor and level < target - _ENOUGH:
         return floor, _CHANGE_SECONDS
-    return _eased(aim, steering, present, max(level, x), level), _CHANGE_SECONDS
-
-
-def _eased(
-    aim: Aim, steering: Steering, present: float, warmest: float, level: float
-) -> float:
-    """Return the setpoint, as effort, where less than `present` keeps the room as well."""
-    target, offset = _target(aim, steering), aim.offset(steering)
-    floor = _up(aim, target + offset - _TOO_WEAK)
     # What the room shows now may be more than is known of the unit yet.
-    shown = max(offset, present - warmest)
+    shown = max(offset, present - max(level, x))
     if is_full(steering, present, offset, level):
         shown = offset
-    less = present - aim.step
-    if less >= target + shown + _TOO_STRONG and level > target:
-        return max(floor, _up(aim, target + offset))
-    # In a band as narrow as a step: past its far end, where a step less is inside of it.
-    if level > aim.far and present - shown > aim.far and less >= _weakest(aim, shown):
-        return less
-    return present
+    if present - aim.step >= target + shown + _TOO_STRONG and level > target:
+        return max(floor, _up(aim, target + offset)), _CHANGE_SECONDS
+    return present, _CHANGE_SECONDS
 
 
 def usual_level(aim: Aim, steering: Steering) -> float:

@@ -480,19 +480,6 @@ def test_a_room_that_dips_is_kept_that_much_further_inside():
     assert steer(WINTER, dips, replace(SETTLED, sunlit=22.5)).setpoint == 23.0
 
 
-# --- a band as narrow as a step ------------------------------------------------------------
-
-
-def test_a_room_past_a_narrow_band_comes_down_where_a_step_less_is_inside():
-    narrow = replace(WINTER, low=21.0)
-    over = replace(SETTLED, setpoint=24.0, temperature=22.4, level=22.4)
-    assert steer(narrow, READS_WARMER, over).setpoint == 23.0
-    # A step less would settle below it, where it is as far out.
-    low = replace(over, setpoint=23.7, temperature=22.1, level=22.1)
-    higher = replace(narrow, low=21.2, step=1.0)
-    assert steer(higher, READS_WARMER, low).setpoint == 23.7
-
-
 def test_a_raise_that_was_taken_back_is_no_trial():
     """Else the next one would be judged at once, by a room that had no time to follow."""
     steering = Steering(heating=2.0)
@@ -507,9 +494,3 @@ def test_a_raise_that_was_taken_back_is_no_trial():
         )
         steering = learn(WINTER, steering, seen, 1200.0)
     assert steering.full_seconds == 0.0
-
-
-@pytest.mark.parametrize("asked", [16.0, 20.0, 21.0])
-def test_a_setpoint_of_the_weak_side_implies_nothing_of_the_unit(asked):
-    assert replace(WINTER, asked=asked).offset(Steering()) == 0.0
-    assert replace(WINTER, asked=23.0).offset(Steering()) == 2.0
