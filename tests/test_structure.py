@@ -53,6 +53,7 @@ OWNERS = {
         "hold_by",
         "skipped",
         "quiet_until",
+        "quiet_by",
         "wish",
         "switch",
         "pending_repeat",

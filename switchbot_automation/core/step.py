@@ -97,6 +97,7 @@ from switchbot_automation.core.state.unit import (
     asked_beyond,
     first_seen,
     guarded,
+    last_turn,
     rounds_up,
     set_all_parameter,
 )
@@ -613,7 +614,8 @@ def _taught(
     """
     record = before.sensing
     if reading.problem is not ReasonCode.NO_METER:
-        reading, record = believed(zone, record, reading, now)
+        turned_at = last_turn(before)
+        reading, record = believed(zone, record, reading, now, turned_at=turned_at)
     state = after_reading(before, reading, record)
     if zone.predictive and reading.problem is None:
         state = after_new_reading(before, state, zone)

@@ -21,6 +21,7 @@ from switchbot_automation.core.state.meter import (
     STILL_SOONEST_SECONDS,
     doubts_of_meters,
     stands_still,
+    stands_through_turns,
     with_sensing,
 )
 from switchbot_automation.core.state.unit import rests_until
@@ -158,7 +159,8 @@ def _doubtful(
     # Asked thrice a tick, and nearly always it moved too lately for any limit.
     least = _seconds(min(zone.sensor_frozen_seconds, STILL_SOONEST_SECONDS))
     still = changed is not None and now - changed >= least
-    if still and changed is not None and stands_still(zone, record, now):
+    still = still and stands_still(zone, record, now)
+    if changed is not None and (still or stands_through_turns(zone, record)):
         detail: dict[str, object] = {
             "temperature_celsius": record.temperature,
             "unchanged_seconds": round((now - changed).total_seconds()),

@@ -23,7 +23,11 @@ from switchbot_automation.core.protect.limits import kept_out_by
 from switchbot_automation.core.protect.stages import locked_out, outdoor_unknown
 from switchbot_automation.core.state.around import OUTDOOR_LASTS, outdoor_of
 from switchbot_automation.core.state.evidence import unit_belief
-from switchbot_automation.core.state.meter import TOO_OLD, doubts_of_meters
+from switchbot_automation.core.state.meter import (
+    TOO_OLD,
+    doubts_of_meters,
+    stands_through_turns,
+)
 from switchbot_automation.core.state.refusals import READ, is_for_good
 from switchbot_automation.core.state.unit import season_action
 from switchbot_automation.core.state.zone import (
@@ -457,7 +461,7 @@ def _troubles(
         codes.append(ReasonCode.DEVICE_UNRESPONSIVE)
     if found.status == "unknown" and found.since is not None:
         codes.extend(found.reasons)
-    blind = _blind_for(zone, keeping, facts, now)
+    blind = _blind_for(zone, state, keeping, facts, now)
     if blind is not None:
         codes.append(blind)
     codes.extend(_doubted(zone, state, keeping, now))
@@ -476,7 +480,11 @@ def _troubles(
 
 
 def _blind_for(
-    zone: ZoneSettings, keeping: Keeping, facts: _Facts, now: datetime
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    facts: _Facts,
+    now: datetime,
 ) -> ReasonCode | None:
     """Return why nothing is known of the room, once that lasts."""
     if not zone.meters:
@@ -484,7 +492,9 @@ def _blind_for(
     why, since = keeping.blind_why, keeping.blind_since
     if why is None or since is None:
         return facts.silent if keeping.since else None
-    counts = _STILL_COUNTS if why is ReasonCode.SENSOR_FROZEN else _BLIND_COUNTS
+    counts = _BLIND_COUNTS
+    if why is ReasonCode.SENSOR_FROZEN and not _shown_by_turns(zone, state):
+        counts = _STILL_COUNTS
     return why if now - since >= counts else None
 
 
@@ -714,9 +724,16 @@ def _blindness(
         again = problem is ReasonCode.NO_READING and keeping.blind_why is not None
         return keeping.blind_why if again else problem or ReasonCode.NO_READING
     why = _not_believed(zone, state)
-    if why is ReasonCode.SENSOR_FROZEN and _is_made_to_move(state):
+    moves = _is_made_to_move(state) and not _shown_by_turns(zone, state)
+    if why is ReasonCode.SENSOR_FROZEN and moves:
         return None
     return why
+
+
+def _shown_by_turns(zone: ZoneSettings, state: ZoneState) -> bool:
+    """Tell whether it was the unit's own work that a value does not show."""
+    record = state.sensing
+    return record is not None and stands_through_turns(zone, record)
 
 
 def _is_made_to_move(state: ZoneState) -> bool:

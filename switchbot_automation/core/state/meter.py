@@ -44,6 +44,10 @@ _WATCHED, _WATCHED_LEAST = timedelta(days=1), timedelta(hours=6)
 _QUIET_HALVES_SECONDS = 3 * 86400.0
 _QUIET_MARGIN = 3.0
 STILL_SOONEST_SECONDS = 7200.0
+# A value that moved with nearly each start and stop of the unit, so many of them watched, and
+# stands through that many more than it did lately, is dead: the unit works on the room.
+_TURNS_WATCHED, _TURNS_LEAST, _TURNS_MARGIN = 12, 4, 2.0
+_TURNS_FADE, _TURNS_COUNTED = 0.995, 100
 # While the unit rests nothing moves the room, so that a value may stand three times as
 # long as while it runs.
 _RESTING = 3.0
@@ -91,11 +95,16 @@ def implausible(reading: Reading, words: str) -> Reading:
 
 
 def believed(
-    zone: ZoneSettings, record: SensorRecord | None, reading: Reading, now: datetime
+    zone: ZoneSettings,
+    record: SensorRecord | None,
+    reading: Reading,
+    now: datetime,
+    *,
+    turned_at: datetime | None = None,
 ) -> tuple[Reading, SensorRecord]:
     """Check a reading against what was known, and keep what it adds.
 
-    Returns the reading, without its temperature where no room has it, and the new
+    `turned_at`: when the unit was last started or stopped, which moves the room. Returns the reading, without its temperature where no room has it, and the new
     record. One that jumped further than a room can may stop a unit but not start one,
     see `safety`, until several agree; one of a meter that jumps and comes back again and
     again may do neither.
@@ -122,9 +131,11 @@ def believed(
                 )
             record = record._replace(good=0, odd=temperature, odd_count=count)
             return reading, doubted(record, jumped, now)
-    record = _good(zone, record, reading, now)
+    record = _after_turns(record, _good(zone, record, reading, now), turned_at)
     why = record.distrust
-    if why is None and stands_still(zone, record, now):
+    if why is None and (
+        stands_still(zone, record, now) or stands_through_turns(zone, record)
+    ):
         why = ReasonCode.SENSOR_FROZEN
     if why is None and leaps_often(record, now):
         why = ReasonCode.TEMPERATURE_JUMPED
@@ -169,6 +180,33 @@ def stands_still(zone: ZoneSettings, record: SensorRecord, now: datetime) -> boo
     if stood < STILL_SOONEST_SECONDS and stood < longest:
         return False
     return stood >= still_limit(zone, record)
+
+
+def stands_through_turns(zone: ZoneSettings, record: SensorRecord) -> bool:
+    """Tell whether a value stands still through more of its unit's turns than it ever does.
+
+    A heater that goes on and off moves a room each time, whatever it has in the middle: so
+    this is known long before a calm room could be told from a dead meter by the hour.
+    """
+    if not zone.sensor_frozen_seconds or record.turns_seen < _TURNS_WATCHED:
+        return False
+    most = max(float(_TURNS_LEAST), record.most_turns * _TURNS_MARGIN + 1.0)
+    return record.turns >= most
+
+
+def _after_turns(
+    before: SensorRecord, record: SensorRecord, turned_at: datetime | None
+) -> SensorRecord:
+    """Return the record with what the unit's starts and stops add, see `SensorRecord`."""
+    again = before.turned_at is not None and turned_at != before.turned_at
+    turns, most, watched = before.turns + again, before.most_turns, before.turns_seen
+    if record.changed_at != before.changed_at:
+        most = round(max(float(turns), most * _TURNS_FADE), 3)
+        watched = min(watched + turns, _TURNS_COUNTED)
+        turns = 0
+    return record._replace(
+        turns=turns, turned_at=turned_at, most_turns=most, turns_seen=watched
+    )
 
 
 def _good(
@@ -227,7 +265,13 @@ def seen(
     looked = record.looked_at or record.since
     if (now - looked).total_seconds() > longest_silence(zone):
         return record._replace(
-            since=now, looked_at=now, changed_at=None, watched_since=None, quiet=0.0
+            since=now,
+            looked_at=now,
+            changed_at=None,
+            watched_since=None,
+            quiet=0.0,
+            turns=0,
+            turned_at=None,
         )
     return record._replace(looked_at=now)
 

@@ -311,6 +311,12 @@ def its_way(found: ZoneState, told: str, action: Action) -> ZoneState:
     )
 
 
+def last_turn(state: ZoneState) -> datetime | None:
+    """Return when the unit was last started or stopped, None where nobody knows."""
+    turns = (state.compressor_started_at, state.compressor_stopped_at)
+    return max((at for at in turns if at is not None), default=None)
+
+
 def certain(state: ZoneState) -> ZoneState:
     """Return the state once something showed that the last command arrived."""
     return state._replace(uncertain=False)

@@ -477,6 +477,9 @@ class SensorRecord(NamedTuple):
     when this one last said something else, by device id. `doubt`: why the last judgement
     did not believe it, `doubted_at` since when. `base` is what it said before it jumped,
     at `leapt_at`; `leaps` how often lately it came back from a jump, fading.
+    `turns` is how often the unit was started or stopped since `changed_at`, the last time at
+    `turned_at`; `most_turns` how often it was lately before the value moved, fading, and
+    `turns_seen` from how many of its turns that is known.
     """
 
     since: datetime
@@ -497,6 +500,10 @@ class SensorRecord(NamedTuple):
     base: float | None = None
     leaps: float = 0.0
     leapt_at: datetime | None = None
+    turns: int = 0
+    turned_at: datetime | None = None
+    most_turns: float = 0.0
+    turns_seen: int = 0
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document; what is unknown is left out."""
@@ -537,6 +544,10 @@ class SensorRecord(NamedTuple):
             base=number(value.get("base")),
             leaps=max(0.0, min(number(value.get("leaps")) or 0.0, 1e3)),
             leapt_at=instant(value.get("leapt_at")),
+            turns=min(_count(value.get("turns")), 10_000),
+            turned_at=instant(value.get("turned_at")),
+            most_turns=max(0.0, min(number(value.get("most_turns")) or 0.0, 1e4)),
+            turns_seen=min(_count(value.get("turns_seen")), 10_000),
         )
 
     def not_later_than(self, now: datetime) -> SensorRecord:
@@ -553,6 +564,7 @@ _SENSOR_INSTANTS = _Instants(
     "watched_since",
     "doubted_at",
     "leapt_at",
+    "turned_at",
 )
 
 

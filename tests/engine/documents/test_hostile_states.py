@@ -103,7 +103,7 @@ SENSOR = {
     "changed_at": PAST, "distrust": "sensor_frozen", "good": 2, "odd": 30.0,
     "odd_count": 1, "looked_at": PAST, "quiet": 100.0, "watched_since": PAST,
     "beside": [[METER, 19.0]], "doubt": "sensor_disagrees", "doubted_at": PAST,
-    "base": 19.0, "leaps": 1.0, "leapt_at": PAST,
+    "base": 19.0, "leaps": 1.0, "leapt_at": PAST, "turns": 1, "turned_at": PAST, "most_turns": 1.0, "turns_seen": 20,
 }  # fmt: skip
 FULL: dict[str, Any] = {
     "last_temperature": 19.0, "last_humidity": 40.0, "last_co2": 800.0, "last_read_at": PAST,
@@ -143,9 +143,9 @@ FULL: dict[str, Any] = {
         "since": PAST, "until": SOON, "preset": "away", "winter": [19.0, 21.0], "by": "x",
     },
     "skipped_windows": [
-        {"window": "morning", "day": PAST[:10], "begins": PAST, "ends": SOON},
+        {"window": "morning", "day": PAST[:10], "begins": PAST, "ends": SOON, "by": "x"},
     ],
-    "quiet_fan_until": SOON,
+    "quiet_fan_until": SOON, "quiet_fan_by": "x",
     "command_check": {
         "id": "x", "action": "winter", "since": PAST, "due_at": SOON, "attempt": 1,
         "temperature": 19.0, "parameter": "23,5,3,on",
