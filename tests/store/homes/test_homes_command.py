@@ -221,3 +221,29 @@ def test_files_are_imported_into_the_home_that_is_chosen(
     # What is about the place is so whatever home is chosen.
     assert invoke("--home", "42", "health", "--json").json
     invoke("--home", "42", "migrate")
+
+
+def test_a_home_that_is_gone_writes_over_no_export_of_it(environment, invoke, tmp_path):  # noqa: F811
+    config = StoreConfig.from_env()
+    fill(config, "42")
+    file = tmp_path / "42.zip"
+    assert invoke("homes", "export", "42", file).code == 0
+    kept = file.read_bytes()
+    assert invoke("homes", "delete", "42", "--yes").code == 0
+    again = invoke("homes", "export", "42", file, "--json", code=1)
+    assert "nothing of the home '42'" in again.err
+    assert file.read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("homes", "list"), "there is no home"),
+        (("get",), "there is no document"),
+        (("history", "status"), "none"),
+    ],
+)
+def test_a_list_of_nothing_says_so(environment, invoke, words, told):  # noqa: F811
+    found = invoke(*words)
+    assert found.code == 0
+    assert told in found.out + found.err
