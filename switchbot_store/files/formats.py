@@ -441,18 +441,22 @@ def _scalar(node: Any, tag: str) -> Any:
             try:
                 number = _number(text.replace("_", ""), kind)
             except ValueError:
-                raise _slip(
-                    node, worded("this is no number; put a text in quotes")
-                ) from None
+                number = math.nan
+            by_digits = text[:1].isdigit()
             # As the ids 1234E567890 and 0123, of which a number would be another.
-            padded = kind == "int" and text[:1] == "0" and text.isdigit() and number
-            if not math.isfinite(number) or padded:
+            if by_digits and (math.isinf(number) or _is_padded(text, kind)):
                 raise _slip(
                     node,
                     worded("this is read as a number; put a text, as an id, in quotes"),
                 )
+            if not math.isfinite(number):
+                raise _slip(node, worded("this is no number; put a text in quotes"))
             return number
     raise _slip(node, worded("the tag {tag} means nothing here", tag=_short(tag)))
+
+
+def _is_padded(text: str, kind: str) -> bool:
+    return kind == "int" and text.isdigit() and text[0] == "0" and bool(text.strip("0"))
 
 
 def _number(text: str, kind: str) -> int | float:
