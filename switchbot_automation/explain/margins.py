@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.explain.words import duration
 from switchbot_automation.languages import later
 from switchbot_automation.languages import translated as _
-from switchbot_automation.schedule.windows import in_window, next_boundary
+from switchbot_automation.schedule.windows import foreseen_boundary, in_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -97,7 +97,7 @@ def _equipment(trace: Trace) -> Iterator[Margin]:
 
 def _window(trace: Trace) -> Iterator[Margin]:
     zone = trace.zone_settings
-    boundary = next_boundary(zone.time_windows, trace.at, zone.timezone)
+    boundary = foreseen_boundary(zone.time_windows, trace.at, zone.timezone)
     if boundary is None:
         return
     left = round((boundary - trace.at).total_seconds(), 1)

@@ -33,6 +33,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from switchbot_automation.instants import FOR_EVER
 from switchbot_automation.languages import worded
 from switchbot_automation.schedule.sun import SUNSET, SunTime
 
@@ -422,6 +423,14 @@ def next_boundary(
 ) -> datetime | None:
     """Return the next instant, in UTC, at which being in a window changes."""
     return _next(windows, now_utc, tz, _turns)
+
+
+def foreseen_boundary(
+    windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
+) -> datetime | None:
+    """Return `next_boundary` for people: None for what lasts until somebody takes it back."""
+    found = next_boundary(windows, now_utc, tz)
+    return None if found is not None and found >= FOR_EVER else found
 
 
 def next_wish(

@@ -449,6 +449,15 @@ def _device_ids(spec: SettingSpec, value: object) -> tuple[str, ...]:
 
 def _text(pattern: re.Pattern[str], what: str, spec: SettingSpec, value: object) -> str:
     _, longest = spec.bounds or (0, math.inf)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # As YAML reads an id of digits that stands without quotes.
+        raise vol.Invalid(
+            worded(
+                "expected {what}, got the number {value}; put it in quotes",
+                what=what,
+                value=shown(value),
+            )
+        )
     if not isinstance(value, str):
         raise vol.Invalid(
             worded("expected {what}, got {value}", what=what, value=shown(value))
@@ -499,7 +508,7 @@ def _secret(what: str, spec: SettingSpec, value: object) -> str:
 
 
 def _hook(spec: SettingSpec, value: object) -> str:
-    return _named(value) or _text(_ANY, "a URL", spec, value)
+    return _named(value) or _text(_ANY, worded("a URL"), spec, value)
 
 
 def _by_action(
@@ -588,6 +597,11 @@ def _plugins(_spec: SettingSpec, value: object) -> Mapping[str, Any]:
     return read_parts(value)
 
 
+def _meaning(spec: SettingSpec) -> str:
+    # One with an example of JSON would be taken for a template.
+    return spec.meaning if "{" in spec.meaning else worded(spec.meaning)
+
+
 def _section(_spec: SettingSpec, value: object) -> object:
     return value  # its keys are checked by the schema made of their own rows
 
@@ -601,14 +615,19 @@ _CONVERTERS: Mapping[Kind, _Converter] = {
     Kind.EDGE: _edge,
     Kind.DAYS: _days,
     Kind.DATE: _date,
-    Kind.NAME: partial(_text, _NAME, "a name of letters, digits, blanks and _ . -"),
+    Kind.NAME: partial(
+        _text, _NAME, worded("a name of letters, digits, blanks and _ . -")
+    ),
     Kind.DEVICE_ID: partial(
-        _text, _DEVICE_ID, "a device id of letters, digits and : - _ ."
+        _text, _DEVICE_ID, worded("a device id of letters, digits and : - _ .")
     ),
     Kind.SCENES: partial(
-        _by_action, partial(_text, _SCENE_ID, "a scene id of letters, digits, - and _")
+        _by_action,
+        partial(_text, _SCENE_ID, worded("a scene id of letters, digits, - and _")),
     ),
-    Kind.BUTTONS: partial(_by_action, partial(_text, _BUTTON, "a button's name")),
+    Kind.BUTTONS: partial(
+        _by_action, partial(_text, _BUTTON, worded("a button's name"))
+    ),
     Kind.WEBHOOKS: partial(_by_action, _hook),
     Kind.HOSTS: _hosts,
     Kind.CASCADE: _cascade,
@@ -621,9 +640,11 @@ _CONVERTERS: Mapping[Kind, _Converter] = {
     Kind.GROUPS: _by_name,
     Kind.PRESETS: _by_name,
     Kind.NOTIFIERS: _by_name,
-    Kind.URL: partial(_secret, "a URL"),
-    Kind.PASSWORD: partial(_secret, "a text without blanks"),
-    Kind.SERVICE: partial(_text, _SERVICE, "a service as notify.mobile_app_phone"),
+    Kind.URL: partial(_secret, worded("a URL")),
+    Kind.PASSWORD: partial(_secret, worded("a text without blanks")),
+    Kind.SERVICE: partial(
+        _text, _SERVICE, worded("a service as notify.mobile_app_phone")
+    ),
     Kind.DEVICE_IDS: _device_ids,
     Kind.NAMES: _names,
     Kind.RESERVE: _reserve,
@@ -706,7 +727,8 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
         key: Any = spec.key
         if spec.required:
             key = vol.Required(
-                spec.key, msg=worded("is missing: {meaning}", meaning=spec.meaning)
+                spec.key,
+                msg=worded("is missing: {meaning}", meaning=_meaning(spec)),
             )
         schema[key] = convert
         schema.update(dict.fromkeys(spec.aliases, convert))

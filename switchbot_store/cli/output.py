@@ -18,7 +18,12 @@ import orjson
 
 from switchbot_store.codec import UnreadableError
 from switchbot_store.files.formats import JSON, format_of
-from switchbot_store.files.hand_edits import BYTE_ORDER_MARK, mistake_in
+from switchbot_store.files.hand_edits import (
+    BYTE_ORDER_MARK,
+    Mistake,
+    mistake_in,
+    twice_in,
+)
 from switchbot_store.languages import filled, later
 from switchbot_store.languages import translated as _
 
@@ -325,21 +330,28 @@ def load_document(path: Path) -> dict[str, Any]:
         raise Misuse(f"{path}: {error.strerror}") from error
     language = format_of(path)
     if language is JSON:
-        return parsed(data, str(path))
+        document = parsed(data, str(path))
+        mistake = twice_in(data)
+        if mistake is not None:
+            raise Misuse(_not_in(JSON.name, path, mistake))
+        return document
     try:
         return language.read(data, key=str(path))
     except UnreadableError as error:
-        line, column, reason = language.mistake_in(data)
-        raise Misuse(
-            _(
-                "{place}: not {language}: line {line} column {column}: {reason}",
-                place=path,
-                language=language.name,
-                line=line,
-                column=column,
-                reason=reason,
-            )
-        ) from error
+        mistake = language.mistake_in(data)
+        raise Misuse(_not_in(language.name, path, mistake)) from error
+
+
+def _not_in(language: str, place: str | Path, mistake: Mistake) -> str:
+    line, column, reason = mistake
+    return _(
+        "{place}: not {language}: line {line} column {column}: {reason}",
+        place=place,
+        language=language,
+        line=line,
+        column=column,
+        reason=reason,
+    )
 
 
 def parsed(text: bytes | str, place: str) -> dict[str, Any]:
@@ -349,17 +361,7 @@ def parsed(text: bytes | str, place: str) -> dict[str, Any]:
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        line, column, reason = mistake_in(data)
-        raise Misuse(
-            _(
-                "{place}: not {language}: line {line} column {column}: {reason}",
-                place=place,
-                language=JSON.name,
-                line=line,
-                column=column,
-                reason=reason,
-            )
-        ) from error
+        raise Misuse(_not_in(JSON.name, place, mistake_in(data))) from error
     if not isinstance(document, dict):
         raise Misuse(_("{place}: expected a JSON object", place=place))
     return document

@@ -7,6 +7,7 @@ is read of any of them is the same document, or the first mistake in it.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from datetime import date
@@ -179,6 +180,9 @@ class _ByHand:
 _JSON5_SLIP: Final = re.compile(r"<string>:(\d+) (.*) at column (\d+)", re.DOTALL)
 
 
+_TWICE_IN_JSON5: Final = re.compile(r'Duplicate key "(.*)" found')
+
+
 class _Json5(_ByHand):
     name = "JSON5"
     longest = 64 * 1024
@@ -216,7 +220,11 @@ class _Json5(_ByHand):
 def _of_json5(message: str) -> Mistake:
     found = _JSON5_SLIP.search(message)
     if found is None:
-        return Mistake(1, 1, message)
+        twice = _TWICE_IN_JSON5.search(message)
+        if twice is None:
+            return Mistake(1, 1, worded("this means nothing here; is a comma missing?"))
+        name = worded("the name {name!r} stands twice in one object", name=twice[1])
+        return Mistake(1, 1, name)
     line, what, column = found.groups()
     shown = (
         worded("the text ends here too early")
@@ -301,15 +309,59 @@ class _Yaml(_ByHand):
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            reason = error.problem or error.context or worded("this is no YAML")
-            if reason.startswith("but ") and error.context:
-                reason = f"{error.context}, {reason}"
-            raise SlipError(Mistake(line, column, reason)) from error
+            told = f"{error.context}, {error.problem}"
+            raise SlipError(Mistake(line, column, _words_of_yaml(told))) from error
         except YAMLError as error:
-            raise SlipError(Mistake(1, 1, str(error).partition("\n")[0])) from error
+            raise SlipError(Mistake(1, 1, _words_of_yaml(str(error)))) from error
         if type(found) is not dict:
             raise SlipError(_NO_OBJECT._replace(reason=_NO_MAPPING))
         return found
+
+
+# What the reader says, by a part of it, as people say it; the first that is found counts.
+_YAML_WORDS: Final = (
+    ("'\\t'", worded("a tab stands here, and YAML indents with blanks alone")),
+    (
+        "cannot start any token",
+        worded("a text that begins with this has to be put in quotes"),
+    ),
+    (
+        "quoted scalar",
+        worded(
+            "the text that begins above has no closing quotation mark, or ends here"
+        ),
+    ),
+    (
+        "mapping values are not allowed",
+        worded(
+            "a colon too many: put a text with a colon in quotes, or indent this line as "
+            "those beside it"
+        ),
+    ),
+    ("expected ':'", worded("a colon is missing, with a blank behind it")),
+    ("flow", worded("a comma or a closing bracket is missing before this")),
+    (
+        "<block end>",
+        worded(
+            "this stands otherwise than what is above: indent it as those beside it, and "
+            "look whether a quotation mark or bracket above is one too many"
+        ),
+    ),
+    (
+        "another document",
+        worded("a second document begins here; a file holds one, without ---"),
+    ),
+    ("undefined alias", worded("the name behind * was given to nothing above, with &")),
+    ("duplicate anchor", worded("the name behind & was given above already")),
+    ("unacceptable character", worded("a control character stands in the file")),
+)
+
+
+def _words_of_yaml(message: str) -> str:
+    for part, words in _YAML_WORDS:
+        if part in message:
+            return words
+    return worded("this is no YAML")
 
 
 def _would_lose(place: str) -> StoreDataError:
@@ -387,12 +439,24 @@ def _scalar(node: Any, tag: str) -> Any:
             return text.lower() in _TRUE
         case "int" | "float" as kind:
             try:
-                return _number(text.replace("_", ""), kind)
+                number = _number(text.replace("_", ""), kind)
             except ValueError:
+                number = math.nan
+            by_digits = text[:1].isdigit()
+            # As the ids 1234E567890 and 0123, of which a number would be another.
+            if by_digits and (math.isinf(number) or _is_padded(text, kind)):
                 raise _slip(
-                    node, worded("this is no number; put a text in quotes")
-                ) from None
+                    node,
+                    worded("this is read as a number; put a text, as an id, in quotes"),
+                )
+            if not math.isfinite(number):
+                raise _slip(node, worded("this is no number; put a text in quotes"))
+            return number
     raise _slip(node, worded("the tag {tag} means nothing here", tag=_short(tag)))
+
+
+def _is_padded(text: str, kind: str) -> bool:
+    return kind == "int" and text.isdigit() and text[0] == "0" and bool(text.strip("0"))
 
 
 def _number(text: str, kind: str) -> int | float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from typing import Final, NamedTuple
 
 import orjson
@@ -43,6 +44,31 @@ _PLAIN_WORDS: Final = {
     "Illegal trailing comma before end of object": worded("a comma too many"),
     "Illegal trailing comma before end of array": worded("a comma too many"),
 }
+
+
+# What a person meant who wrote this where JSON has no such thing.
+_NO_JSON: Final = (
+    (
+        ("//", "/*", "#"),
+        worded(
+            "JSON has no comments; name the file .json5 or .yaml, which have them, or take "
+            "this out"
+        ),
+    ),
+    (("'",), worded("JSON knows double quotes alone: write \" in place of '")),
+    (
+        ("True", "False", "None"),
+        worded("JSON writes true, false and null in small letters"),
+    ),
+    (
+        ("NaN", "Infinity", "-Infinity", "+", "."),
+        worded("this is no number of JSON; write one as 20 or 20.5"),
+    ),
+)
+_TOO_LARGE: Final = worded("this number is larger than any that is read")
+_NOTHING: Final = worded("this means nothing here")
+# Texts, and what holds them together, of what is JSON.
+_TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
 
 
 class Mistake(NamedTuple):
@@ -112,7 +138,50 @@ def _mistake_in(text: str) -> Mistake:
         before = text[: len(text) - len(text.lstrip())]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         return Mistake(line, column, worded("a document is an object, in braces {{ }}"))
-    return Mistake(found.lineno, found.colno, _PLAIN_WORDS.get(found.msg, found.msg))
+    return Mistake(found.lineno, found.colno, _words_of(found.msg, text[found.pos :]))
+
+
+def _words_of(message: str, rest: str) -> str:
+    """Return what is wrong where `rest` begins, as people say it."""
+    for beginnings, words in _NO_JSON:
+        if rest.startswith(beginnings):
+            return words
+    if "infinity" in message:
+        return _TOO_LARGE
+    return _PLAIN_WORDS.get(message, _NOTHING)
+
+
+def twice_in(data: bytes) -> Mistake | None:
+    """Find a name that stands twice in one object of what is JSON.
+
+    Readers take the last one, and the person sees the first.
+
+    >>> twice_in(b'{"mode": "winter", "mode": "summer"}').column
+    20
+    >>> twice_in(b'{"a": {"mode": 1}, "b": {"mode": 2}}')
+    """
+    text = data.removeprefix(BYTE_ORDER_MARK).decode()
+    objects: list[set[str] | None] = []
+    last = ""
+    begins = 0
+    for found in _TOKENS.finditer(text):
+        mark = found[0]
+        if mark == "{":
+            objects.append(set())
+        elif mark == "[":
+            objects.append(None)
+        elif mark in ("}", "]"):
+            objects.pop()
+        elif mark == ":" and (names := objects[-1]) is not None:
+            name = json.loads(last, strict=False)
+            if name in names:
+                line = text.count("\n", 0, begins) + 1
+                column = begins - text.rfind("\n", 0, begins)
+                reason = worded("this name stands here for the second time")
+                return Mistake(line, column, reason)
+            names.add(name)
+        last, begins = mark, found.start()
+    return None
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

@@ -234,3 +234,73 @@ def test_a_file_in_another_language_is_checked_by_its_ending(
     told = invoke("check-config", str(path))
     assert told.exit_code == 2
     assert place in told.output
+
+
+# --- as people write them by hand ------------------------------------------------------
+
+# Name, text, where, and a word of what to change.
+BY_HAND = [
+    ("a.json", '{\n  "mode": "winter",\n  "mode": "summer"\n}', (3, 3), "second time"),
+    ("a.json", '{"a": [{"b": 1}, {"b": 1, "\\u0062": 2}]}', (1, 27), "second time"),
+    ("a.json", '// home\n{"mode": "winter"}', (1, 1), ".json5 or .yaml"),
+    ("a.json", '{"mode": "winter", # cold\n}', (1, 20), ".json5 or .yaml"),
+    ("a.json", "{'mode': 'winter'}", (1, 2), "double quotes"),
+    ("a.json", "{\"mode\": 'winter'}", (1, 10), "double quotes"),
+    ("a.json", '{"automation_enabled": True}', (1, 24), "small letters"),
+    ("a.json", '{"poll_interval_seconds": NaN}', (1, 27), "no number"),
+    ("a.json", '{"poll_interval_seconds": +20}', (1, 27), "no number"),
+    ("a.json", '{"poll_interval_seconds": 1e999}', (1, 27), "larger"),
+    ("a.json", '{"mode": winter}', (1, 10), "a value has to stand here"),
+    ("a.yaml", "winter:\n\tmin_temp: 20\n", (2, 1), "a tab"),
+    ("a.yaml", "mode: winter: cold\n", (1, 13), "a colon too many"),
+    ("a.yaml", "mode: winter\n  control: auto\n", (2, 10), "a colon too many"),
+    ("a.yaml", "a:\n  b: 1\n c: 2\n", (3, 2), "indent it"),
+    ("a.yaml", "days: [1, 2\nmode: winter\n", (2, 5), "closing bracket"),
+    ("a.yaml", 'mode: "winter\n', (2, 1), "closing quotation mark"),
+    ("a.yaml", "mode: @winter\n", (1, 7), "put in quotes"),
+    ("a.yaml", "mode: *winter\n", (1, 7), "was given to nothing"),
+    ("a.yaml", "mode: winter\n---\nmode: summer\n", (2, 1), "a second document"),
+    ("a.yaml", "meter_device_id: 1234E567890\n", (1, 18), "in quotes"),
+    ("a.yaml", "meter_device_id: 0123\n", (1, 18), "in quotes"),
+    ("a.json5", "{mode: 'winter',\n mode: 'summer'}", (1, 1), "'mode' stands twice"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "place", "words"), BY_HAND)
+def test_a_slip_of_the_hand_is_told_with_its_place_and_what_to_change(
+    invoke, tmp_path, name, text, place, words
+):
+    path = tmp_path / name
+    path.write_text(text)
+    ended = invoke("check-config", path)
+    assert ended.exit_code == 2
+    assert f"line {place[0]} column {place[1]}: " in ended.stderr
+    assert words in ended.stderr
+    for language in ("fr", "de", "ja"):
+        told = invoke("check-config", path, env={"SWITCHBOT_LANGUAGE": language})
+        assert words not in told.stderr.replace(".json5 or .yaml", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            "meter_device_id: 6055123456789",
+            "the number 6055123456789; put it in quotes",
+        ),
+        ("aircon_device_id: 12.5", "put it in quotes"),
+    ],
+)
+def test_an_id_that_yaml_reads_as_a_number_wants_quotes(invoke, tmp_path, line, words):
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{line}\n")
+    ended = invoke("check-config", path)
+    assert ended.exit_code == 2
+    assert words in ended.output + ended.stderr
+
+
+@pytest.mark.parametrize("text", ['{"mode": "winter"}', '\ufeff{"zones": {}}\r\n'])
+def test_names_of_different_objects_are_not_the_same(invoke, tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    assert invoke("check-config", path).exit_code == 0

@@ -323,7 +323,7 @@ async def test_a_webhook_that_is_not_named_is_deleted_by_its_url(
 
 METER = listed("C271111EC0AB", "Office", "Meter")
 PLUG = listed("6055F92BCC46", "Heater plug", "Plug Mini (US)")
-SWITCH = listed("A0DDE9FE0001", "Towel rail", "Relay Switch 1")
+SWITCH = listed("A0DDE9FE0001", "Towel rail", "Plug")
 VALVE = listed("B0E9FE000001", "Bath radiator", "Smart Radiator Thermostat")
 REMOTE = {
     "deviceId": "02-202008110034-13",

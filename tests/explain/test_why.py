@@ -33,6 +33,18 @@ async def test_it_names_state_reasons_margins_and_the_smallest_change(room):
     assert told["would_have_changed_if"][0]["change"] == answer.smallest_change.name
 
 
+async def test_a_wish_without_an_end_has_no_change_that_people_wait_for(room):
+    await room.tick(19.0)
+    zone = room.engine.zone_overview("default")
+    assert zone["next_change"] is not None
+    await room.engine.set_temperature("default", 20, 21, "permanent")
+    await room.tick(19.0)
+    answer = await room.engine.explain()
+    assert "closes in" not in answer.text
+    assert "until somebody resumes it" in answer.text
+    assert room.engine.zone_overview("default")["next_change"] is None
+
+
 async def test_the_smallest_change_is_true_and_anything_less_is_not(room):
     await room.tick(19.0)
     answer = await room.engine.explain()

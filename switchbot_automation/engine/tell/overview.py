@@ -17,7 +17,7 @@ from switchbot_automation.engine.tell.health import price_as_json, room_as_json
 from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import reason_words
-from switchbot_automation.schedule.windows import in_window, next_boundary
+from switchbot_automation.schedule.windows import foreseen_boundary, in_window
 from switchbot_automation.units import CELSIUS
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ class _Schedules:
             found = self._known[key] = _Schedule(
                 [_window(each) for each in windows],
                 _window(window) if window else None,
-                instant_or_none(next_boundary(windows, now, tz)),
+                instant_or_none(foreseen_boundary(windows, now, tz)),
             )
         return found
 
