@@ -16,6 +16,7 @@ import pytest
 from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.simulation import Fault
 from switchbot_automation.simulation.comfort import most_starts_in_an_hour
+from tests.cases import slow_after
 from tests.equipment.homes import AIRCON, DEVICE, STARTS, Home, roomed
 
 _WET = {"humidity": {"min_percent": 80, "max_percent": 95}}
@@ -75,7 +76,14 @@ def of_unit(home, sent):
     return [each for each in sent if each.zone == home.zone]
 
 
-@pytest.fixture(params=PLACES)
+# One of each way to be told and to tell: infrared, by a relay, by a setpoint, by a mode, by
+# a place; the others share theirs with one of these.
+HARDEST = ("aircon", "heater", "thermostat", "humidifier", "curtain")
+
+
+@pytest.fixture(
+    params=slow_after(len(HARDEST), (*HARDEST, *sorted(set(PLACES) - set(HARDEST))))
+)
 def kind(request):
     return request.param
 
@@ -84,6 +92,7 @@ def test_every_kind_has_its_place():
     assert set(PLACES) == set(KINDS)
 
 
+@pytest.mark.parametrize("kind", PLACES)
 async def test_it_works_where_it_is_wanted(kind):
     home = home_of(kind)
     await home.live(MORNING)
@@ -166,10 +175,13 @@ async def test_an_answer_that_was_lost_leaves_no_false_belief(kind):
 
 
 # What tells its power, its place or its mode when it is asked, and has no plug.
-TELLING = [kind for kind in PLACES if kind not in ("aircon", "heater", "dehumidifier")]
+TELLING = [
+    *("thermostat", "humidifier", "purifier", "curtain"),
+    *("fan", "blind", "shade"),
+]
 
 
-@pytest.mark.parametrize("kind", TELLING)
+@pytest.mark.parametrize("kind", slow_after(4, TELLING))
 async def test_what_says_itself_that_it_does_not_obey_is_told_of(kind):
     """Its word was believed each time, so that nobody counted how often it was told."""
     home = home_of(kind)
