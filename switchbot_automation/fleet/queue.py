@@ -72,6 +72,10 @@ _BATCH: Final = 500
 _WAITING: Final = "todo"
 
 
+QueueAwayError = ConnectorException
+"""What is raised where the queue's database does not answer: procrastinate's own error."""
+
+
 class FleetQueue:
     """The jobs of a fleet in one procrastinate queue, for whoever works or asks.
 
@@ -80,7 +84,8 @@ class FleetQueue:
     With `shards` above 1 a home's jobs are in the queue ``homes-N`` of its name, and a
     worker may take some of the queues alone: so many indexes, so many databases.
 
-    Use it as an async context manager. Raises what procrastinate raises.
+    Use it as an async context manager. Raises what procrastinate raises, `QueueAwayError`
+    first of all.
     """
 
     def __init__(

@@ -590,7 +590,7 @@ def _homes_with_settings() -> list[str]:
 @asynccontextmanager
 async def _queue(shards: int, *given: Any, **named: Any) -> AsyncIterator[FleetQueue]:
     try:
-        from switchbot_automation.fleet.queue import FleetQueue  # noqa: PLC0415 - the extra `fleet`
+        from switchbot_automation.fleet.queue import FleetQueue, QueueAwayError  # noqa: PLC0415 - the extra `fleet`
     except ImportError as error:
         raise Misuse(
             _("install switchbot-automation[fleet] ({error})", error=error)
@@ -603,12 +603,10 @@ async def _queue(shards: int, *given: Any, **named: Any) -> AsyncIterator[FleetQ
                 variable=_QUEUE_URL,
             )
         )
-    from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - the extra `fleet`
-
     try:
         async with FleetQueue(conninfo, *given, shards=shards, **named) as queue:
             yield queue
-    except ConnectorException as error:
+    except QueueAwayError as error:
         why = " ".join(str(error.__cause__ or error).split())
         raise click.ClickException(
             _("the queue does not answer: {why}", why=why)
