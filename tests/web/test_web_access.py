@@ -274,6 +274,31 @@ async def test_another_site_may_link_here_and_not_embed_or_read(looked, get, htt
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "login", "static/page.js", "static/none", "api/zones", "api/nothing", "metrics",
+        "healthz", "api/zones/office/history.csv", "webhook/wrong", "../x", "logout",
+    ],
+)  # fmt: skip
+async def test_every_answer_says_what_a_browser_may_do_with_it(looked, http, path):
+    """Whatever it is, errors and what is for programs included."""
+    async with (
+        looked.serve(token=TOKEN, webhook_secret=HOOK_SECRET) as url,
+        http.get(f"{url}{path}", headers=BEARER, allow_redirects=False) as answer,
+    ):
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert answer.headers["Cache-Control"] in {
+            "no-store",
+            "no-cache",
+            "private, no-cache",
+        }
+
+
 # --- the host's own ----------------------------------------------------------------
 
 

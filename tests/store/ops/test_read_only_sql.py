@@ -29,6 +29,8 @@ READS = [
     ),
     ("SELECT 'sad'::mood", [["sad"]]),
     ("SELECT 12345678901234567890::numeric", [["12345678901234567890"]]),
+    # Half a surrogate pair: a text to PostgreSQL's json, and to no encoding.
+    (r"""SELECT '{"a\ud800": ["\udc00"]}'::json""", [[{"a?": ["?"]}]]),
 ]
 
 WRITES = [

@@ -58,8 +58,9 @@ async def async_get_config_entry_diagnostics(
             ),
         },
         "entry": {
-            "data": {k: v for k, v in entry.data.items() if k != CONF_SETTINGS},
-            "options": dict(entry.options),
+            # The account's address may have a password in it, too.
+            "data": masked({k: v for k, v in entry.data.items() if k != CONF_SETTINGS}),
+            "options": masked(dict(entry.options)),
         },
         "settings": masked(stored),
         "overview": home.engine.overview(),
