@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
+from switchbot_store.languages import worded
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -52,11 +54,23 @@ class ZoneRules:
     in_use: Literal["system", "tzdata"]
 
     def __str__(self) -> str:
-        """Say which are in use, and what else there is."""
-        ours = f"tzdata {self.installed or 'not installed'}"
-        theirs = f"the operating system's {self.system or 'of an unknown release'}"
+        """Say in English which are in use, and what else there is."""
+        return str(self.told())
+
+    def told(self) -> str:
+        """Return that for who tells it in the language that is spoken."""
+        ours = (
+            worded("tzdata {release}", release=self.installed)
+            if self.installed
+            else worded("tzdata, which is not installed")
+        )
+        theirs = (
+            worded("the operating system's {release}", release=self.system)
+            if self.system
+            else worded("the operating system's of an unknown release")
+        )
         used, other = (ours, theirs) if self.in_use == "tzdata" else (theirs, ours)
-        return f"{used} (and not {other})"
+        return worded("{used} (and not {other})", used=used, other=other)
 
 
 class _NewerZone(ZoneInfo):

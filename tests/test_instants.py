@@ -282,6 +282,27 @@ async def test_a_permanent_hold_is_one_after_a_restart_too():
     assert unreadable_instants(store.get("state")) == {}
 
 
+@pytest.mark.parametrize("wish", ["temperature", "quiet_fan"])
+async def test_a_wish_without_an_end_is_one_after_a_restart_and_no_mistake(
+    wish, caplog
+):
+    made, store = engine()
+    async with made:
+        await made.run_once()
+        if wish == "temperature":
+            await made.set_temperature("default", 20, 21, "permanent")
+        else:
+            await made.quiet_fan("default", "permanent")
+    assert unreadable_instants(store.get("state")) == {}
+    broken = {"wish": {"until": "never"}}
+    assert unreadable_instants(broken) == {"wish.until": "never"}
+    with caplog.at_level(logging.WARNING):
+        again = AutomationEngine(Cloud(), store, clock=SimulatedClock(NOW))
+        async with again:
+            await again.run_once()
+    assert "until" not in caplog.text
+
+
 # --- settings, files and events -------------------------------------------------------
 
 

@@ -46,7 +46,7 @@ def host_zone_rules(_config: StoreConfig) -> Iterator[SetupFinding]:
             _("Install the package tzdata: pip install --upgrade tzdata."),
         )
     else:
-        yield SetupFinding("zone rules", "ok", str(rules))
+        yield SetupFinding("zone rules", "ok", rules.told())
 
 
 def history_clock(config: StoreConfig) -> Iterator[SetupFinding]:

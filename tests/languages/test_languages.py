@@ -171,7 +171,7 @@ def test_a_decision_is_one_sentence_in_a_persons_language(language, told):
     [
         ("fr", "mar. 2026-01-13 00:30:00", "jusqu'à la reprise"),
         ("ja", "火 2026-01-13 00:30:00まで", "誰かが再開するまで"),
-        ("de", "bis Di 2026-01-13 00:30:00", "bis jemand fortsetzt"),
+        ("de", "bis Di 2026-01-13 00:30:00", "bis zum Fortsetzen"),
     ],
 )
 def test_instants_have_the_names_of_days(language, day, for_ever):

@@ -1952,7 +1952,8 @@ def _unreadable_inside(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         elif (
             (key in _INSTANT_NAMES or key.endswith(("_at", "_since")))
             and each is not None
-            and instant(each) is None
+            # What somebody wants may have no end.
+            and (stored_hold(each) if key == "until" else instant(each)) is None
         ):
             yield name, each
 
