@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 _HOMES_AT_ONCE: Final = 500
 _QUEUE_URL: Final = "SWITCHBOT_QUEUE_URL"
+_NOT_THERE: Final = frozenset({"42P01", "42883", "42704"})
+"""What PostgreSQL says of a table, a function or a type that it does not have."""
 _SHARDS = click.option(
     "--shards",
     envvar="SWITCHBOT_FLEET_SHARDS",
@@ -616,6 +618,13 @@ async def _queue(shards: int, *given: Any, **named: Any) -> AsyncIterator[FleetQ
         async with FleetQueue(conninfo, *given, shards=shards, **named) as queue:
             yield queue
     except ConnectorException as error:
+        if getattr(error.__cause__, "sqlstate", None) in _NOT_THERE:
+            raise click.ClickException(
+                _(
+                    "the queue has no tables: `switchbot-automation fleet install` "
+                    "makes them"
+                )
+            ) from error
         why = " ".join(str(error.__cause__ or error).split())
         raise click.ClickException(
             _("the queue does not answer: {why}", why=why)
