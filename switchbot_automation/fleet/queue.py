@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
+UNANSWERED: Final[type[Exception]] = ConnectorException
+"""What is raised where the queue does not answer; its cause says why."""
 LEASE_SECONDS: Final = 30.0
 """So long after a worker died its homes are being ticked again."""
 _BEAT_SECONDS: Final = LEASE_SECONDS / 6

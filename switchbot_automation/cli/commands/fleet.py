@@ -599,7 +599,10 @@ def _homes_with_settings() -> list[str]:
 @asynccontextmanager
 async def _queue(shards: int, *given: Any, **named: Any) -> AsyncIterator[FleetQueue]:
     try:
-        from switchbot_automation.fleet.queue import FleetQueue  # noqa: PLC0415 - the extra `fleet`
+        from switchbot_automation.fleet.queue import (  # noqa: PLC0415 - the extra `fleet`
+            UNANSWERED,
+            FleetQueue,
+        )
     except ImportError as error:
         raise Misuse(
             _("install switchbot-automation[fleet] ({error})", error=error)
@@ -612,12 +615,10 @@ async def _queue(shards: int, *given: Any, **named: Any) -> AsyncIterator[FleetQ
                 variable=_QUEUE_URL,
             )
         )
-    from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - the extra `fleet`
-
     try:
         async with FleetQueue(conninfo, *given, shards=shards, **named) as queue:
             yield queue
-    except ConnectorException as error:
+    except UNANSWERED as error:
         if getattr(error.__cause__, "sqlstate", None) in _NOT_THERE:
             raise click.ClickException(
                 _(
