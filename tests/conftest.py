@@ -18,6 +18,9 @@ os.environ["SWITCHBOT_LANGUAGE"] = "en"
 # A shell lets what it runs in the background ignore Ctrl-C, and so would what tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# And `nohup` the end of a terminal: this process goes on by it, what it starts hears it.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 # Before any is imported: a failed assertion in a contract shows its values.
 pytest.register_assert_rewrite("switchbot_store.testing")

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
+UNANSWERED: Final[type[Exception]] = ConnectorException
+"""What is raised where the queue does not answer; its cause says why."""
 LEASE_SECONDS: Final = 30.0
 """So long after a worker died its homes are being ticked again."""
 _BEAT_SECONDS: Final = LEASE_SECONDS / 6
@@ -72,10 +74,6 @@ _BATCH: Final = 500
 _WAITING: Final = "todo"
 
 
-QueueAwayError = ConnectorException
-"""What is raised where the queue's database does not answer: procrastinate's own error."""
-
-
 class FleetQueue:
     """The jobs of a fleet in one procrastinate queue, for whoever works or asks.
 
@@ -84,8 +82,7 @@ class FleetQueue:
     With `shards` above 1 a home's jobs are in the queue ``homes-N`` of its name, and a
     worker may take some of the queues alone: so many indexes, so many databases.
 
-    Use it as an async context manager. Raises what procrastinate raises, `QueueAwayError`
-    first of all.
+    Use it as an async context manager. Raises what procrastinate raises.
     """
 
     def __init__(

@@ -41,6 +41,8 @@ def run(*words, code=0):
 
 def test_a_fleet_from_the_command_line(place, tmp_path):
     """Its tables, its homes, what a person asks, how it fares; a rollout and back."""
+    for words in (("sow",), ("ask", "1", "refresh")):
+        assert "`switchbot-automation fleet install` makes them" in run(*words, code=1)
     run("install")
     assert json.loads(run("sow", "--json")) == {"homes": 2, "sown": 2}
     assert run("sow") == "2 homes, 0 of them new\n"

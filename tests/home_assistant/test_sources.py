@@ -72,6 +72,10 @@ async def test_a_state_is_said_as_a_device_would(
         (METER, "unavailable", CELSIUS),
         (METER, "unknown", CELSIUS),
         (METER, "warm", CELSIUS),
+        (METER, "nan", CELSIUS),
+        (METER, "inf", CELSIUS),
+        ("climate.other", "off", {"current_temperature": True}),
+        ("zone.home", "nan", {}),
         (METER, "230", {"unit_of_measurement": "V"}),
         ("climate.other", "off", {}),
         (WINDOW, "ajar", {"device_class": "window"}),
@@ -102,6 +106,20 @@ async def test_the_humidity_may_be_another_entity_and_may_be_missing(hass):
     assert await read(hass, METER, **asked) == {"temperature": 19.5}
     hass.states.async_set("sensor.damp", "51", {"device_class": "humidity"})
     assert await read(hass, METER, **asked) == {"temperature": 19.5, "humidity": 51.0}
+
+
+async def test_a_humidity_that_is_old_or_none_is_left_out(hass, freezer):
+    asked = {"humidity_entity_id": "sensor.damp"}
+    hass.states.async_set("sensor.damp", "51", {"unit_of_measurement": "%"})
+    freezer.tick(7201)
+    hass.states.async_set(METER, "19.5", CELSIUS)
+    assert await read(hass, METER, **asked) == {"temperature": 19.5}
+    hass.states.async_set("sensor.damp", "52", {"unit_of_measurement": "%"})
+    assert (await read(hass, METER, **asked))["humidity"] == 52.0
+    # A thermometer that was chosen for it would be a room of 21 %.
+    for state, attributes in (("21.5", CELSIUS), ("nan", {}), ("unavailable", {})):
+        hass.states.async_set("sensor.damp", state, attributes)
+        assert await read(hass, METER, **asked) == {"temperature": 19.5}
 
 
 async def test_a_room_is_kept_by_what_a_person_chose(hass, home, entry, cloud):

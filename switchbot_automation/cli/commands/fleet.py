@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 _HOMES_AT_ONCE: Final = 500
 _QUEUE_URL: Final = "SWITCHBOT_QUEUE_URL"
+_NOT_THERE: Final = frozenset({"42P01", "42883", "42704"})
+"""What PostgreSQL says of a table, a function or a type that it does not have."""
 _SHARDS = click.option(
     "--shards",
     envvar="SWITCHBOT_FLEET_SHARDS",
@@ -590,7 +592,10 @@ def _homes_with_settings() -> list[str]:
 @asynccontextmanager
 async def _queue(shards: int, *given: Any, **named: Any) -> AsyncIterator[FleetQueue]:
     try:
-        from switchbot_automation.fleet.queue import FleetQueue, QueueAwayError  # noqa: PLC0415 - the extra `fleet`
+        from switchbot_automation.fleet.queue import (  # noqa: PLC0415 - the extra `fleet`
+            UNANSWERED,
+            FleetQueue,
+        )
     except ImportError as error:
         raise Misuse(
             _("install switchbot-automation[fleet] ({error})", error=error)
@@ -606,7 +611,14 @@ async def _queue(shards: int, *given: Any, **named: Any) -> AsyncIterator[FleetQ
     try:
         async with FleetQueue(conninfo, *given, shards=shards, **named) as queue:
             yield queue
-    except QueueAwayError as error:
+    except UNANSWERED as error:
+        if getattr(error.__cause__, "sqlstate", None) in _NOT_THERE:
+            raise click.ClickException(
+                _(
+                    "the queue has no tables: `switchbot-automation fleet install` "
+                    "makes them"
+                )
+            ) from error
         why = " ".join(str(error.__cause__ or error).split())
         raise click.ClickException(
             _("the queue does not answer: {why}", why=why)

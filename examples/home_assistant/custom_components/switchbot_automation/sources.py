@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -301,7 +302,7 @@ class EntitySensor:
         other = self._config.get("humidity_entity_id")
         if other is not None:
             try:
-                fields["humidity"] = _number(self._state(other).state, other)
+                fields["humidity"] = self._damp(self._state(other))
             except PluginError:
                 fields.pop("humidity", None)  # the temperature is what counts
         return fields
@@ -350,6 +351,16 @@ class EntitySensor:
             return {"humidity": value}
         return {"temperature": _celsius(value, unit, state.entity_id)}
 
+    def _damp(self, state: State) -> float:
+        """Return the humidity of an entity that was chosen for it."""
+        self._fresh(state)
+        unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
+        if unit not in {"%", None}:
+            raise PluginError(
+                f"{state.entity_id} is in {unit}, no humidity", plugin=NAME
+            )
+        return _number(state.state, state.entity_id)
+
     def _measured(
         self, state: State, temperature: str, humidity: str
     ) -> Mapping[str, Any]:
@@ -375,10 +386,11 @@ class EntitySensor:
 
 
 def _number(value: object, entity_id: str) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type] # whatever it is
-    except (TypeError, ValueError):
-        raise PluginError(f"{entity_id} says no number", plugin=NAME) from None
+    with suppress(TypeError, ValueError):
+        number = float(value)  # type: ignore[arg-type] # whatever it is
+        if math.isfinite(number) and not isinstance(value, bool):
+            return number
+    raise PluginError(f"{entity_id} says no number", plugin=NAME)
 
 
 def _celsius(value: float, unit: str | None, entity_id: str) -> float:
