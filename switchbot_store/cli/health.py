@@ -40,7 +40,7 @@ from switchbot_store.failover.lineage import left_behind
 from switchbot_store.failover.mirror import BEHIND, is_behind, read_mirror
 from switchbot_store.files.places import is_there, write_refusal
 from switchbot_store.files.store import JsonStore
-from switchbot_store.history.ingest.spill import write_refusal as spill_refusal
+from switchbot_store.history.ingest.spill import spill_refusal
 from switchbot_store.history.present import leap_of, present
 from switchbot_store.history.readings.sqlite import SqliteReadings
 from switchbot_store.history.sqlite.store import SqliteHistory

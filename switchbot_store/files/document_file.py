@@ -364,8 +364,10 @@ class DocumentFile:
         ):
             raise OSError(
                 errno.ENOLINK,
-                f"this is a link to {target}, which is not there: mount its disk, bring the"
-                " file back, or remove the link",
+                worded(
+                    "this is a link to {target}, which is not there: mount its disk, bring the file back, or remove the link",
+                    target=target,
+                ),
                 self.path,
             )
         return target

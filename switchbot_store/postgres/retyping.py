@@ -1,4 +1,4 @@
-"""Columns of ours that somebody gave another type are given theirs again.
+"""Numbers of ours that somebody gave another type are given theirs again.
 
 Of the tables of hours, marks and readings, which nobody else writes. Those that a dashboard
 shares are adopted, and documents have a migration of their own.
@@ -25,6 +25,9 @@ JOIN pg_attribute a ON a.attrelid = to_regclass(%(table)s) AND a.attname = w.nam
     AND a.attnum > 0 AND NOT a.attisdropped
     AND a.atttypid <> w.type::regtype::oid
 JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
+-- Numbers for numbers: of an instant without a zone nobody knows which it was.
+JOIN pg_type other ON other.oid = a.atttypid AND other.typcategory = 'N'
+JOIN pg_type own ON own.oid = w.type::regtype AND own.typcategory = 'N'
 """
 
 

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     _Trial: TypeAlias = Callable[[psycopg.Cursor[Any]], None]
 
 _DENIED: Final = "42501"
-LONGEST_WAIT: Final = (
-    "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '2s'"
-)
+LONGEST_WAIT: Final = "SET LOCAL lock_timeout = '1s'"
+_LONGEST: Final = "SET LOCAL statement_timeout = '2s'"
 _LONGEST_SECONDS: Final = 2
 # What others check when a transaction ends is checked before this one is taken back.
 _AT_THE_END: Final = "SET CONSTRAINTS ALL IMMEDIATE"
@@ -77,6 +76,7 @@ _BY_TYPE: Final = {
 }
 """What is tried in columns of a type: values that any home has. Instants are now."""
 _ZONES: Final = ("_health", "default")
+_DOCUMENT: Final = ("json_store",)
 _OF_ROWS: Final = ("state_history", "state_history_late", "state_history_zones")
 _OF_HOURS: Final = (
     *("state_history_hourly", "state_history_blocks"),
@@ -155,7 +155,7 @@ def refused(
     if never_made:
         made_next.add(_NO_COLUMN)
     trials: tuple[tuple[str, _Trial, tuple[str, ...]], ...] = (
-        (_("documents cannot be written"), _documents, ("json_store",)),
+        (_("documents cannot be written"), _documents, _DOCUMENT),
         (_("rows of history cannot be written"), _rows, _OF_ROWS),
         (_("hours of history cannot be summarised"), _tables(_OF_HOURS), _OF_HOURS),
         (_("readings of devices cannot be written"), _tables(_READINGS), _READINGS),
@@ -196,12 +196,16 @@ def _tried(
             connection.cursor(row_factory=tuple_row) as cursor,
         ):
             cursor.execute(LONGEST_WAIT)
+            cursor.execute(_LONGEST)
             trial(cursor)
             cursor.execute(_AT_THE_END)
     except _RefusedError as error:
         yield Refusal(f"{what}: {error}")
     except psycopg.errors.LockNotAvailable:
-        yield Refusal(f"{what}: {locked(connection, tables)}", "waits")
+        # Rows of hours are held by whoever summarises them, which is our own work; those
+        # of documents only by somebody else for so long.
+        if tables == _DOCUMENT or _sessions(connection, tables):
+            yield Refusal(f"{what}: {locked(connection, tables)}", "waits")
     except psycopg.errors.QueryCanceled:
         yield Refusal(f"{what}: {_(_SLOW, seconds=_LONGEST_SECONDS)}", "waits")
     except psycopg.Error as error:
@@ -221,9 +225,14 @@ def _tried(
 
 def locked(connection: Connection, tables: tuple[str, ...] = _ALL) -> str:
     """Say which sessions hold a lock on some tables that keeps others out."""
+    return _(_LOCKED, sessions=_sessions(connection, tables) or "?")
+
+
+def _sessions(connection: Connection, tables: tuple[str, ...]) -> str:
+    """Return the numbers of those sessions, ``""`` where none locks a whole table."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(_HOLDERS, {"tables": list(tables)}).fetchone()
-    return _(_LOCKED, sessions=(row and row[0]) or "?")
+    return str((row and row[0]) or "")
 
 
 def _documents(cursor: psycopg.Cursor[Any]) -> None:

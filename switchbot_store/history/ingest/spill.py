@@ -208,7 +208,7 @@ def waiting_rows(path: Path) -> int:
         file.close()
 
 
-def write_refusal(path: Path) -> str | None:
+def spill_refusal(path: Path) -> str | None:
     """Return why no row can wait in a spill, None if one can; nothing is changed."""
     if not is_there(path):
         return None  # the directory says whether it can be made

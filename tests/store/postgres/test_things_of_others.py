@@ -284,6 +284,14 @@ def test_a_lock_is_told_of_with_its_session_and_is_no_server_that_is_away(
     assert examine(config).status == "ok"
 
 
+def test_hours_that_are_being_summarised_are_no_lock_of_others(
+    owned, database_url, config
+):
+    with psycopg.connect(database_url) as ours:
+        ours.execute("SELECT FROM state_history_parts FOR UPDATE")
+        assert examine(config).status == "ok"
+
+
 def test_a_standby_that_commits_wait_for_is_named(postgres_server_factory, tmp_path):
     server = postgres_server_factory()
     migrate(server.url())
