@@ -12,6 +12,7 @@ from switchbot_automation.simulation import (
     SimulatedHome,
     default_settings,
 )
+from switchbot_automation.simulation.home import OUTDOOR_METER_ID
 from switchbot_automation.simulation.house.house import STEP_SECONDS, _exact_step
 from switchbot_automation.simulation.house.weather import Climate
 from switchbot_automation.simulation.scenarios import HOUSES
@@ -29,7 +30,18 @@ FOUND_WITHIN = 1020
 class House:
     """A house whose window opens at given seconds for ten minutes."""
 
-    def __init__(self, name, mean, openings, *, drop, seed=1):
+    def __init__(
+        self,
+        name,
+        mean,
+        openings,
+        *,
+        drop,
+        seed=1,
+        lasts=OPEN_SECONDS,
+        wide=WINDOW,
+        **more,
+    ):
         self.clock = SimulatedClock(MONDAY)
         self.home = SimulatedHome(
             self.clock,
@@ -41,24 +53,25 @@ class House:
         settings = default_settings("winter") | {
             "openings": {"drop_kelvin": drop},
             "predictive_polling": False,
+            **more,
         }
         self.store = MemoryStore(now=self.clock.now)
         self.store.set("settings", settings)
         self.engine = AutomationEngine(self.home, self.store, clock=self.clock)
-        self.openings = openings
+        self.openings, self.lasts, self.wide = openings, lasts, wide
         self._let_windows_open()
 
     def _let_windows_open(self):
         house = self.home.room.house
         closed = _exact_step(house.parameters, STEP_SECONDS)
-        loss = house.parameters.window_loss + WINDOW
+        loss = house.parameters.window_loss + self.wide
         opened = _exact_step(replace(house.parameters, window_loss=loss), STEP_SECONDS)
         run = house._run
 
         def step_by_step(last):
             while house._steps < last:
                 now = house._steps * STEP_SECONDS
-                is_open = any(at <= now < at + OPEN_SECONDS for at in self.openings)
+                is_open = any(at <= now < at + self.lasts for at in self.openings)
                 house._matrix = opened if is_open else closed
                 run(min(last, house._steps + 1))
 
@@ -99,3 +112,22 @@ async def test_every_window_open_for_ten_minutes_in_the_cold_is_found(seed):
     ]
     assert missed == []
     assert len(suspected) == len(openings)
+
+
+# Where the air outdoors is known, and too mild for ice, a defrost is no excuse. Less is lost
+# through a window then, so it takes longer to be told from what the unit itself does.
+MILD = {"outdoor_device_id": OUTDOOR_METER_ID}
+
+
+@pytest.mark.parametrize("mean", slow_after(1, [23.0, 20.0]))
+async def test_no_fall_of_mild_days_is_taken_for_a_window(mean):
+    assert await House("leaky", mean, (), drop=0.7, **MILD).suspected(2) == []
+
+
+@pytest.mark.parametrize("known", slow_after(1, [MILD, {}]))
+async def test_a_wide_door_open_while_the_unit_heats_in_mild_weather_is_found(known):
+    opening = 55.0 * 3600
+    house = House("leaky", 23.0, [opening], drop=0.7, lasts=900, wide=600.0, **known)
+    found = await house.suspected(2.4)
+    # Without a meter outdoors a fall of so much may be a defrost.
+    assert [0 <= at - opening <= 900 for at in found] == ([True] if known else [])
