@@ -24,6 +24,7 @@ from switchbot_automation.core.forecast import after_forecast, after_sun_forecas
 from switchbot_automation.core.price import level_said, store_of, with_price
 from switchbot_automation.core.protect.safety import may_run
 from switchbot_automation.core.state.around import (
+    ICES_BELOW_CELSIUS,
     after_outdoor,
     after_sign,
     after_temperature,
@@ -31,6 +32,7 @@ from switchbot_automation.core.state.around import (
     is_momentary,
     offset_of,
     open_until,
+    outdoor_of,
     shown_by,
     with_surroundings,
 )
@@ -43,6 +45,7 @@ from switchbot_automation.core.state.zone import (
     OffsetValue,
     with_learned,
 )
+from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.model import Reason, ReasonCode
 from switchbot_automation.schedule.windows import (
     CATCH_UPS,
@@ -757,11 +760,24 @@ def after_surroundings(
             reading.received_at,
             heating=zone.mode == "winter",
             running=may_run(state),
+            ices=_may_ice(zone, around, now),
             changed_at=_changed_at(state),
         )
     if zone.automation_enabled:
         around = after_windows(zone, around, now)
     return state if around == before else with_surroundings(state, around)
+
+
+def _may_ice(zone: ZoneSettings, around: Surroundings, now: datetime) -> bool:
+    """Tell whether a unit of the room may have to melt ice, which takes heat from it.
+
+    Only a heat pump does, and none in mild weather; where nobody knows that it may.
+    """
+    kinds = [zone.kind, *(KINDS[unit.kind] for unit in zone.equipment)]
+    if all(kind.cost != "compressor" for kind in kinds):
+        return False
+    outdoor = outdoor_of(around, now)
+    return outdoor is None or outdoor < ICES_BELOW_CELSIUS
 
 
 def _changed_at(state: ZoneState) -> datetime | None:

@@ -44,6 +44,12 @@ DEFROST_KELVIN: Final = 3.4
 """From so much on a loss while the unit heats is none of its own: more than any defrost
 took in the coldest weeks of a draughty house."""
 _DEEPEST_KELVIN = 4.5
+# Where there is no ice to melt: what a unit that heats lets a room fall by itself.
+_WORKS_KELVIN = 1.1
+ICES_BELOW_CELSIUS: Final = 8.0
+"""A heat pump's coil is some kelvin colder than the air outdoors, and gathers ice below about
+45 °F, 7 °C (people who repair them, as aaaeinc.com/2017/11/29/defrost-cycle); a meter outdoors
+may be off by a kelvin."""
 _DIP_MARGIN = 1.05
 _DIP_HALVES_SECONDS = 14 * 86400.0
 _FALLS_KELVIN = 0.3
@@ -243,10 +249,11 @@ def after_temperature(
     heating: bool,
     running: bool,
     changed_at: datetime | None,
+    ices: bool = True,
 ) -> Surroundings:
     """Return the surroundings with a reading, which may show a sudden loss.
 
-    `running`: the unit works, or may; `changed_at`: when it was last started, stopped or
+    `running`: the unit works, or may; `ices`: it may have to melt its ice; `changed_at`: when it was last started, stopped or
     told otherwise. While the room follows that, nothing is concluded. While the unit
     heats, a fall that is over within minutes is the melting of its ice.
     """
@@ -266,7 +273,8 @@ def after_temperature(
         return around
     if heating and running:
         lost, judged = _lost_while_heating(lately, seconds)
-        limit = max(openings.drop_kelvin, defrost_limit(around, at))
+        least = defrost_limit(around, at) if ices else _WORKS_KELVIN
+        limit = max(openings.drop_kelvin, least)
         if not judged and lost < _DEEPEST_KELVIN:
             return around
         if lost < limit:
