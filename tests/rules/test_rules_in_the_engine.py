@@ -181,11 +181,12 @@ async def test_a_step_cut_off_by_a_crash_is_not_done_twice(house):
     house.rules(rule(TOGGLE, TELL))
 
     def crash():
+        asyncio.current_task().cancel()
         raise asyncio.CancelledError
 
     house.cloud.on_send = crash
     with pytest.raises(asyncio.CancelledError):
-        await heated(house)
+        await asyncio.ensure_future(heated(house))
     house.cloud.on_send = lambda: None
     house.restarted()
     await house.tick(after=1)

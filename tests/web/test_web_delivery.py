@@ -69,7 +69,7 @@ async def test_who_takes_anything_takes_gzip(home, wire, accept):
 
 async def test_what_is_short_or_small_already_is_sent_as_it_is(home, wire):
     async with home.serve() as url:
-        for path in ("static/said.js", "static/icon-192.png"):
+        for path in ("static/icon.svg", "static/icon-192.png"):
             answer, _ = await wire(f"{url}{path}")
             assert answer.status == 200
             assert "Content-Encoding" not in answer.headers
@@ -165,7 +165,7 @@ async def test_the_first_load_is_small(pictured, wire):
         loaded = {each.rpartition("/")[2] for each in seen}
         scripts = {each for each in NAMES if each.endswith((".js", ".css"))}
         # What only opens when a person asks for it comes then.
-        assert scripts - loaded == {"upkeep.js"}
+        assert scripts - loaded == {"settings.js", "upkeep.js"}
         for path in asked:
             answer, body = await wire(f"{url}{path}")
             assert answer.status == 200

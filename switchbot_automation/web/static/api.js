@@ -26,6 +26,21 @@ export async function answered(path, options = {}) {
   return { body: path.startsWith("api/zones") ? told(body) : body, etag: answer.headers.get("ETag") };
 }
 
+// What settings are changed by; few visits do, so nobody waits for it. A browser may keep that a
+// module could not be had, which is therefore asked for by another name then.
+let settings = null;
+let misses = 0;
+
+export async function settingsPart() {
+  try {
+    settings ??= await import(misses ? `./settings.js?${misses}` : "./settings.js");
+  } catch {
+    misses += 1;
+    throw new Error(_("The server does not answer; look again in a moment."));
+  }
+  return settings;
+}
+
 export const ask = async (path, options) => (await answered(path, options)).body;
 
 export const sending = (method, body, headers = {}) => ({

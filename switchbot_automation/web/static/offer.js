@@ -1,8 +1,7 @@
 // What `control: auto` would bring to rooms that are kept otherwise, and the way there.
-import { answered } from "./api.js";
+import { answered, settingsPart } from "./api.js";
 import { _ } from "./language.js";
-import { say } from "./said.js";
-import { change, save } from "./settings.js";
+import { change, say } from "./said.js";
 import { titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
@@ -38,7 +37,7 @@ async function take() {
   try {
     const { body: before, etag } = await answered("api/settings");
     if (etag !== offered.etag) throw Object.assign(new Error(), { status: 412 });
-    await save(title(), before, offered.settings, etag);
+    await (await settingsPart()).save(title(), before, offered.settings, etag);
     done();
   } catch (error) {
     if (error.status !== 412) return say(error.message);

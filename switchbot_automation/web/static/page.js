@@ -1,11 +1,10 @@
 // The page: rooms as the engine tells of them, and what a person wants of them.
-import { ask, pathOf, sending } from "./api.js";
+import { ask, pathOf, sending, settingsPart } from "./api.js";
 import { gauge } from "./chart.js";
 import { _, language } from "./language.js";
 import { showOffer } from "./offer.js";
 import { showPast } from "./past.js";
 import { say } from "./said.js";
-import { openSettings } from "./settings.js";
 import { told } from "./unit.js";
 import { openChange, quietWords, showDial, skippedWords, wayBack, wishWords } from "./wants.js";
 import { showWeek } from "./week.js";
@@ -283,7 +282,13 @@ get("upkeep-part").addEventListener("toggle", async (event) => {
     say(error.message);
   }
 });
-get("open-settings").addEventListener("click", () => openSettings(selected));
+get("open-settings").addEventListener("click", async () => {
+  try {
+    await (await settingsPart()).openSettings(selected);
+  } catch (error) {
+    say(error.message);
+  }
+});
 for (const name of ["change", "review"]) get(`${name}-cancel`).addEventListener("click", () => get(name).close(""));
 get("settings-close").addEventListener("click", () => get("settings").close());
 // Not a submit button: the first of those is what Enter presses.

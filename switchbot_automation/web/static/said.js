@@ -1,4 +1,5 @@
 // What was done is said in one place, and can be undone there for a while.
+import { settingsPart } from "./api.js";
 import { _ } from "./language.js";
 
 const get = (id) => document.getElementById(id);
@@ -21,4 +22,14 @@ export function say(text, undo = null) {
   };
   clearTimeout(say.timer);
   if (text) say.timer = setTimeout(() => say(""), undo ? UNDO_MILLISECONDS : SHOWN_MILLISECONDS);
+}
+
+// Let `edit` change the settings; see `change` of settings.js. Resolves to whether it was saved.
+export async function change(title, edit) {
+  try {
+    return await (await settingsPart()).change(title, edit);
+  } catch (error) {
+    say(error.message);
+    return false;
+  }
 }

@@ -1,6 +1,6 @@
 // What a person wants of a room: other temperatures or a preset, for a time or for good.
 import { _, language } from "./language.js";
-import { change } from "./settings.js";
+import { change } from "./said.js";
 import { fromCelsius } from "./unit.js";
 import { dayAndClock, degrees, number, plain, titleOf } from "./words.js";
 

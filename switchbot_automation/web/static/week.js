@@ -2,7 +2,7 @@
 import { ask } from "./api.js";
 import { element } from "./chart.js";
 import { _, dayName } from "./language.js";
-import { change } from "./settings.js";
+import { change } from "./said.js";
 import { plain, titleOf } from "./words.js";
 
 const WEEK = [0, 1, 2, 3, 4, 5, 6];

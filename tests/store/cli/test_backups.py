@@ -6,6 +6,8 @@ import json
 import os
 import pty
 import re
+import select
+import signal
 import subprocess
 import sys
 import textwrap
@@ -421,12 +423,12 @@ class TestCommands:
         invoke("backup", tmp_path / "file")
         invoke("set", "notes", '{"n": 2}')
         code, shown = at_a_terminal(
-            "restore", tmp_path / "file", answer=b"n\n", when=b"[y/N]"
+            "restore", tmp_path / "file", answer=b"n\n", when=b"(y/n)"
         )
         assert code == 1
         assert json.loads(invoke("get", "notes").out) == {"n": 2}
         code, shown = at_a_terminal(
-            "restore", tmp_path / "file", answer=b"y\n", when=b"[y/N]"
+            "restore", tmp_path / "file", answer=b"y\n", when=b"(y/n)"
         )
         assert code == 0
         assert re.search(r"\d+%", shown)
@@ -442,6 +444,10 @@ def at_a_terminal(*arguments, answer, when):
     shown = b""
     answered = False
     while True:
+        if not select.select([terminal], [], [], 60)[0]:
+            # It waits for something else than was expected; nobody would end it.
+            os.kill(pid, signal.SIGKILL)
+            pytest.fail(f"it waits for an answer; shown: {shown.decode()!r}")
         try:
             chunk = os.read(terminal, 4096)
         except OSError:  # Linux says so when the other side is closed

@@ -74,7 +74,7 @@ def test_a_person_is_offered_a_backup(invoke, dashboard, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("switchbot_store.cli.schema._at_terminal", lambda: True)
     done = invoke("migrate", input="y\n")
-    assert "first? [Y/n]" in done.out
+    assert "first? (y/n) [y]" in done.out
     (file,) = tmp_path.glob("switchbot-store-*.backup")
     with BackupReader(file) as reader:
         assert sum(1 for _ in reader.records()) == 204
