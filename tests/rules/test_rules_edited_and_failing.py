@@ -12,6 +12,7 @@ from switchbot_automation.errors import (
     QuotaExhaustedError,
     RateLimitedError,
 )
+from switchbot_automation.plugins import API_VERSION, Plugin, registry
 from switchbot_automation.simulation import SimulatedClock
 from tests.cases import drawn
 
@@ -287,3 +288,39 @@ def type_of_house():
     from tests.rules.conftest import RuledHouse  # noqa: PLC0415 - a fixture is one for all examples
 
     return RuledHouse()
+
+
+class Quoting:
+    """A condition of a host's own whose database says its whole address."""
+
+    subjects = ()
+
+    def holds(self, home, now):
+        raise OSError("cannot reach https://u:pw@db.lan/rows?key=s3cret")
+
+
+@pytest.fixture
+def quoting():
+    registry.cache_clear()
+    plugin = Plugin(dict, lambda config: Quoting(), API_VERSION)
+    registry().add("conditions", "quoting", plugin)
+    yield
+    registry.cache_clear()
+
+
+@pytest.mark.usefixtures("quoting")
+async def test_a_broken_condition_s_trace_names_no_more_of_a_url_than_its_host(house):
+    house.rules(
+        {
+            "id": "warm",
+            "triggers": [{"trigger": "time", "at": "12:05"}],
+            "conditions": [{"condition": "quoting"}],
+            "actions": [{"action": "notify", "message": "x"}],
+        }
+    )
+    await house.tick()
+    await house.live(600)
+    (trace,) = [each for each in house.document["traces"] if each["outcome"] == "broken"]
+    assert "db.lan" in trace["error"]
+    assert "s3cret" not in trace["error"]
+    assert "pw" not in trace["error"]

@@ -90,6 +90,16 @@ async def test_exceptions_do_not_end_it_and_make_it_wait_longer(clock, engine, c
     assert len(tracebacks) == 1
 
 
+async def test_a_failed_tick_s_words_name_no_more_of_a_url_than_its_host(clock, engine):
+    engine.failures = [RuntimeError("no answer of https://u:pw@db.lan/x?key=s3cret")]
+    async with SchedulerService(engine) as service:
+        await clock.advance(0)
+        said = service.status().last_error
+    assert "db.lan" in said
+    assert "s3cret" not in said
+    assert "pw" not in said
+
+
 async def test_a_failing_tick_that_moves_the_wakeup_does_not_spin(clock, engine):
     async def run_once(trigger):
         engine.ticks.append(clock.monotonic())

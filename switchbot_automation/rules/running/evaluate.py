@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.instants import stored_instant
 from switchbot_automation.model import NOTHING
 from switchbot_automation.rules.definition.conditions import all_hold
@@ -282,8 +283,8 @@ def without_run(memory: Memory, rule: Rule, run: RuleRun) -> Memory:
 def broken(rule: Rule, part: str, error: Exception, now: datetime) -> dict[str, Any]:
     """Return the trace of a trigger or condition that raised."""
     run = RuleRun(_run_id(rule, NOTHING, now, Memory()), now, {"trigger": part})
-    why = f"{type(error).__name__}: {error}"
-    return {**trace_of(rule.id, run, "broken", now), "error": storable(why)}
+    why = storable(describe(error))
+    return {**trace_of(rule.id, run, "broken", now), "error": why}
 
 
 def _run_id(rule: Rule, cause: Mapping[str, Any], now: datetime, memory: Memory) -> str:
