@@ -320,7 +320,9 @@ async def test_a_broken_condition_s_trace_names_no_more_of_a_url_than_its_host(h
     )
     await house.tick()
     await house.live(600)
-    (trace,) = [each for each in house.document["traces"] if each["outcome"] == "broken"]
+    (trace,) = [
+        each for each in house.document["traces"] if each["outcome"] == "broken"
+    ]
     assert "db.lan" in trace["error"]
     assert "s3cret" not in trace["error"]
     assert "pw" not in trace["error"]

@@ -13,6 +13,7 @@ from switchbot_store import PostgresStore, SlowConnectionError, time_limit
 WAIT_SECONDS = 30
 PIDS = (
     "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    " AND backend_type = 'client backend'"
     " AND datname = current_database() AND application_name = 'switchbot_store'"
 )
 

@@ -398,6 +398,7 @@ class TestAtRest:
         def count():
             query = (
                 "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                " AND backend_type = 'client backend'"
                 " AND datname = current_database()"
             )
             return beside.execute(query).fetchone()[0]
@@ -474,6 +475,7 @@ class TestClosedWhileAtRest:
         """Tell whether the server closed every session of the database but this one."""
         query = (
             "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
             " AND datname = current_database()"
         )
         return lambda: beside.execute(query).fetchone() == (0,)
