@@ -77,7 +77,7 @@ class _Scanning:
         if task is not None:
             task.cancel()
         self._active = active
-        self._task = asyncio.get_running_loop().create_task(_scan(active=active))
+        self._task = asyncio.get_running_loop().create_task(_after(task, active=active))
 
     def added(self) -> None:
         """Count a sensor more."""
@@ -92,6 +92,13 @@ class _Scanning:
 
 
 _SCANNING: Final = _Scanning()
+
+
+async def _after(task: asyncio.Task[None] | None, *, active: bool) -> None:
+    """Scan once another scan has let the radio go."""
+    if task is not None and task.get_loop() is asyncio.get_running_loop():
+        await asyncio.wait({task})
+    await _scan(active=active)
 
 
 async def _scan(

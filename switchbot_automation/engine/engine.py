@@ -856,7 +856,7 @@ class AutomationEngine:
             if not self._parts.leadership.leads:
                 return
             for name in [each for each in names if pushes.concerns(each)] or names[:1]:
-                if ears is None or not ears.doubts(name):
+                if ears is None or not ears.doubts(name, fields):
                     self._take_event(self._event_of(name, fields))
         except Exception:
             _LOGGER.exception("what %s said by itself was not taken", names[0])

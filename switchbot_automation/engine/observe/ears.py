@@ -109,11 +109,12 @@ class EarsOfEngine:
         if status.device_id not in self.hearing():
             return status
         line = self._lines.setdefault(status.device_id, _Line())
-        line.asked_at = self._clock.monotonic()
         line.alone = False
         heard = await self._fields(status.device_id)
         if heard is None:
             return status
+        # Where nothing was heard nothing was confirmed either.
+        line.asked_at = self._clock.monotonic()
         told = said_by_status(status).values
         found = agreement(heard, told, line.believed)
         if found.agree:
@@ -167,9 +168,14 @@ class EarsOfEngine:
             return None
         return fields or None
 
-    def doubts(self, device_id: str) -> bool:
-        """Tell whether the cloud contradicts what is heard of a device."""
+    def doubts(self, device_id: str, heard: Mapping[str, Any]) -> bool:
+        """Tell whether what is heard was contradicted, or a temperature never compared."""
+        if device_id not in self.hearing():
+            return False
         line = self._lines.get(device_id)
+        compared = line is not None and line.asked_at is not None
+        if not compared and finite(heard.get("temperature")) is not None:
+            return True
         return line is not None and bool(line.doubt)
 
     def report(self) -> dict[str, dict[str, Any]]:

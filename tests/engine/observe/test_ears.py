@@ -201,6 +201,23 @@ async def test_what_is_contradicted_wants_no_tick(house):
     assert house.engine.next_wakeup == due
 
 
+async def test_an_ear_that_was_never_compared_neither_answers_nor_wants_a_tick(house):
+    """Nothing was heard when the cloud was asked; then another device under that address."""
+    meter, address = "C0FFEE000019", "C0:FF:EE:00:00:19"
+    part = {"sensor": "bluetooth", "device_id": address, "scan": "host"}
+    document = ROOM | {"meter_device_id": meter, "plugins": {"ear": part}}
+    await house.engine.run_once()
+    await house.engine.apply_settings(document)
+    assert await house.look() == 21.0
+    house.clock.advance(10)
+    due = house.engine.next_wakeup
+    house.radio.say(address, service=b"T\x00d" + bytes([0, 0x80 | 35, 40]))
+    assert house.engine.next_wakeup == due
+    assert await house.look() == 21.0
+    health = await house.engine.health()
+    assert "35 °C" in health["plugins"]["heard"][meter]["contradicted"]
+
+
 async def test_a_sensor_that_left_the_settings_speaks_no_more(house):
     house.hear(21.0)
     await house.look()
