@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from switchbot_automation.languages import worded
-from switchbot_automation.urls import mask_url
+from switchbot_automation.urls import mask_url, without_url, without_urls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,3 +51,20 @@ def shown(value: object) -> str:
     if isinstance(value, list | tuple):
         return worded("a list")
     return repr(value)[:SHOWN_CHARACTERS]
+
+
+def error_words(error: BaseException, *, hide: str = "") -> str:
+    """Return an error as one line for `last_error` and reasons, without that URL.
+
+    Of any other URL no more than its host: of a driver's or a plug-in's errors nobody knows
+    what they quote.
+    """
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 - somebody else's exception may be unable to say it
+        words = ""
+    words = without_urls(without_url(words, hide) if hide else words)
+    text = " ".join(words.replace("\0", " ").split())
+    # Half a surrogate pair, which a broken answer may hold, cannot be stored.
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__

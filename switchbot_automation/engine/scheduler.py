@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from switchbot_automation.cancellation import is_cancelled
 from switchbot_automation.clock import Clock, SystemClock
-from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import EngineClosedError
+from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,14 +235,14 @@ class SchedulerService:
             await self._engine.run_once(TRIGGER)
         except EngineClosedError as exc:
             # For good: there is nothing to try again.
-            self._last_error = describe(exc)
+            self._last_error = error_words(exc)
             self._stopping = True
             _LOGGER.warning("no more ticks: %s", exc)
             return
         except (Exception, SystemExit, asyncio.CancelledError) as exc:
             if is_cancelled():
                 raise
-            self._last_error = describe(exc)
+            self._last_error = error_words(exc)
             if self._failures:
                 _LOGGER.warning("tick failed again: %s", self._last_error)
             else:

@@ -30,7 +30,7 @@ from switchbot_automation.core.state.refusals import (
 )
 from switchbot_automation.core.state.unit import rounds_up, set_all_parameter
 from switchbot_automation.core.state.zone import Way
-from switchbot_automation.engine.observe.gateway import CALL_SECONDS, describe
+from switchbot_automation.engine.observe.gateway import CALL_SECONDS
 from switchbot_automation.equipment.kind import DEFAULT
 from switchbot_automation.errors import (
     CloudError,
@@ -39,6 +39,7 @@ from switchbot_automation.errors import (
     WebhookError,
 )
 from switchbot_automation.model import Action, RungResult
+from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
@@ -322,8 +323,8 @@ class Actuator:
 def _describe(error: Exception, rung: str, zone: ZoneSettings, action: Action) -> str:
     """Describe what a rung raised; a webhook's URL is a password."""
     if rung != "webhook":
-        return describe(error)
-    return describe(error, hide=zone.webhooks[action])
+        return error_words(error)
+    return error_words(error, hide=zone.webhooks[action])
 
 
 def _may_have_arrived(error: Exception) -> bool:

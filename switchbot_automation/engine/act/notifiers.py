@@ -15,9 +15,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.engine.act.outside import secret_of
-from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import WebhookError
 from switchbot_automation.languages import worded
+from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -107,7 +107,9 @@ class Notifiers:
         if failed and not told:
             raise failed[0]
         for each_failed in failed:
-            _LOGGER.warning("a notice did not get through: %s", describe(each_failed))
+            _LOGGER.warning(
+                "a notice did not get through: %s", error_words(each_failed)
+            )
 
     def _configured(self) -> Mapping[str, NotifierSettings]:
         settings = self._documents.life.settings
@@ -135,7 +137,7 @@ class Notifiers:
                 )
             )
         except Exception as error:  # noqa: BLE001 - any sender, also a host's own
-            words = describe(error, hide=notifier.url)
+            words = error_words(error, hide=notifier.url)
             if notifier.token:
                 words = words.replace(notifier.token, "…")
             self._failing[name] = words

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import WebhookError
 from switchbot_automation.languages import worded
 from switchbot_automation.urls import SecretName, without_url
+from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -126,4 +126,4 @@ def _without(error: Exception, url: str) -> WebhookError:
         words = without_url(str(error), url)
         return WebhookError(words, status=error.status, maybe_sent=error.maybe_sent)
     # A host's own sender: nobody knows what its errors mean.
-    return WebhookError(describe(error, hide=url), maybe_sent=True)
+    return WebhookError(error_words(error, hide=url), maybe_sent=True)

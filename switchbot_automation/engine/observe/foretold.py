@@ -12,10 +12,10 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.cancellation import unless_broken_off
-from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.instants import encode_instant
 from switchbot_automation.languages import worded
 from switchbot_automation.series import Series
+from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -91,8 +91,10 @@ class Foretold:
                 raise TypeError(f"read() gave a {kind}, no Series")  # noqa: TRY301 - told as any failure of a plug-in
         except Exception as error:  # noqa: BLE001 - a stranger's code
             if source not in self._problems:
-                _LOGGER.warning("series %s cannot be read: %s", source, describe(error))
-            self._problems[source] = describe(error)
+                _LOGGER.warning(
+                    "series %s cannot be read: %s", source, error_words(error)
+                )
+            self._problems[source] = error_words(error)
             self._due[source] = self._clock.monotonic() + _RETRY_SECONDS
             return
         self._problems.pop(source, None)

@@ -49,7 +49,7 @@ from switchbot_automation.model import (
     Device,
     DeviceStatus,
 )
-from switchbot_automation.urls import without_url, without_urls
+from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -126,23 +126,6 @@ def _is_answer(error: BaseException) -> bool:
         isinstance(error, CloudTimeoutError | CloudServerError)
         and error.status_code is None
     )
-
-
-def describe(error: BaseException, *, hide: str = "") -> str:
-    """Return an error as one line for `last_error` and reasons, without that URL.
-
-    Of any other URL no more than its host: of a driver's or a plug-in's errors nobody knows
-    what they quote.
-    """
-    try:
-        words = str(error)
-    except Exception:  # noqa: BLE001 - somebody else's exception may be unable to say it
-        words = ""
-    words = without_urls(without_url(words, hide) if hide else words)
-    text = " ".join(words.replace("\0", " ").split())
-    # Half a surrogate pair, which a broken answer may hold, cannot be stored.
-    text = text.encode("utf-8", "replace").decode("utf-8")
-    return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__
 
 
 class _Begun(Generic[_T]):
@@ -294,7 +277,7 @@ class Observer:
                 self._log_mistake(error)
             if device_id not in self._failing:
                 self._failing.add(device_id)
-                _LOGGER.warning("%s cannot be read: %s", device_id, describe(error))
+                _LOGGER.warning("%s cannot be read: %s", device_id, error_words(error))
             raise
         if device_id in self._failing:
             self._failing.discard(device_id)
@@ -394,7 +377,7 @@ class Observer:
         except Exception as error:
             scope = scope_of(error)
             if scope is not None:
-                said = Tried(way, taken=False, scope=scope, words=describe(error))
+                said = Tried(way, taken=False, scope=scope, words=error_words(error))
                 self.refusals = after_tries(self.refusals, (said,), self._clock.now())
             raise
         if self.refusals:
@@ -559,7 +542,7 @@ class Observer:
                     )
                 except Exception as error:  # noqa: BLE001 - any client, also a host's own
                     _LOGGER.warning(
-                        "the device list cannot be read: %s", describe(error)
+                        "the device list cannot be read: %s", error_words(error)
                     )
         return self._remotes
 

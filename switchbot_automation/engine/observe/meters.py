@@ -13,10 +13,10 @@ from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.core.pace import Note, Quota
 from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.said import finite
-from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.tell.events import QuotaLevelChanged
 from switchbot_automation.errors import QuotaExhaustedError
 from switchbot_automation.model import ReasonCode
+from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -134,12 +134,12 @@ class Meters:
                 return Reading(problem=ReasonCode.QUOTA_RESERVE)
             reading = _reading(*answer)
         except QuotaExhaustedError as error:
-            return Reading(problem=ReasonCode.QUOTA_RESERVE, error=describe(error))
+            return Reading(problem=ReasonCode.QUOTA_RESERVE, error=error_words(error))
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             return Reading(
                 received_at=self._clock.now(),
                 problem=ReasonCode.METER_UNREACHABLE,
-                error=describe(error),
+                error=error_words(error),
             )
         if heard:
             self._pushes.asked(device_id, reading)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from switchbot_automation.core.protect.safety import Level, assess
-from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.model import ReasonCode
+from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -316,4 +316,4 @@ class Announcer:
         if error is None:
             self._listeners.emit(StoreRecovered(now))
         else:
-            self._listeners.emit(StoreDegraded(now, describe(error)))
+            self._listeners.emit(StoreDegraded(now, error_words(error)))

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.state.kept import news_of
-from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.tell.events import RoomNotice
 from switchbot_automation.explain.words import advice_words, notice_words
 from switchbot_automation.languages import chosen, speaking, spoken
 from switchbot_automation.units import measuring
+from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -80,7 +80,7 @@ class Notices:
                 _LOGGER.warning(
                     "%s: a notice could not be delivered: %s",
                     news.zone,
-                    describe(error),
+                    error_words(error),
                 )
                 return False
         self._listeners.emit(

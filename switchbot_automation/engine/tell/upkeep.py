@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.core.state.said import said_by_event
-from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.tell.events import UpkeepNotice
 from switchbot_automation.explain.words import upkeep_words
 from switchbot_automation.languages import chosen, speaking, spoken
@@ -22,6 +21,7 @@ from switchbot_automation.model import Power
 from switchbot_automation.units import measuring
 from switchbot_automation.upkeep.ledger import UpkeepLedger, facts_of
 from switchbot_automation.upkeep.readings import readings_of
+from switchbot_automation.wording import error_words
 from switchbot_store import DeviceReading
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class UpkeepWatch:
                     await self._notifier.notify(text, title=title)
             except Exception as error:  # noqa: BLE001 - any notifier, also a host's own
                 _LOGGER.warning(
-                    "%s: a notice could not be delivered: %s", name, describe(error)
+                    "%s: a notice could not be delivered: %s", name, error_words(error)
                 )
                 return False
         self._listeners.emit(

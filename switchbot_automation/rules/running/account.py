@@ -21,11 +21,11 @@ from switchbot_automation.cloud.catalog.catalog import (
 )
 from switchbot_automation.cloud.catalog.infrared import is_infrared_id
 from switchbot_automation.core.state.values import encode_instant, text
-from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import BadParameterError, UnsupportedCommandError
 from switchbot_automation.instants import stored_instant
 from switchbot_automation.languages import worded
 from switchbot_automation.model import PLUGIN_PREFIX
+from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,7 +119,7 @@ class KnownAccount:
         try:
             found = known_of(await self._observer.devices())
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self.error = describe(error)
+            self.error = error_words(error)
             _LOGGER.warning("the device list cannot be read: %s", self.error)
             return
         self.error = ""
@@ -188,7 +188,7 @@ class KnownAccount:
             self.learn(await self._observer.status(device.device_id))
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             _LOGGER.info(
-                "nobody knows the type of %s: %s", device.name, describe(error)
+                "nobody knows the type of %s: %s", device.name, error_words(error)
             )
         return device._replace(device_type=self._types.get(device.device_id, ""))
 

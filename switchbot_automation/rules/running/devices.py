@@ -21,13 +21,12 @@ from switchbot_automation.core.state.said import (
     said_by_status,
     unit_told,
 )
-from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.observe.pushed import HEARTBEAT_SECONDS, PROOF
 from switchbot_automation.errors import RuleActionError
 from switchbot_automation.languages import worded
 from switchbot_automation.rules.definition.context import DeviceEvent
 from switchbot_automation.rules.running.account import KnownAccount
-from switchbot_automation.wording import nearest
+from switchbot_automation.wording import error_words, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -178,7 +177,9 @@ class RuleDevices:
             answer = dict(said_by_status(status).values)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             if not line.failing:
-                _LOGGER.warning("%s cannot be read: %s", device.name, describe(error))
+                _LOGGER.warning(
+                    "%s cannot be read: %s", device.name, error_words(error)
+                )
             line.failing = True
             return
         line.failing = False

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.instants import stored_instant
 from switchbot_automation.model import NOTHING
 from switchbot_automation.rules.definition.conditions import all_hold
@@ -20,6 +19,7 @@ from switchbot_automation.rules.definition.triggers import GAP
 from switchbot_automation.rules.running.endings import owed
 from switchbot_automation.rules.running.memory import Memory, storable, trace_of
 from switchbot_automation.rules.running.run import RuleRun, noted
+from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -283,7 +283,7 @@ def without_run(memory: Memory, rule: Rule, run: RuleRun) -> Memory:
 def broken(rule: Rule, part: str, error: Exception, now: datetime) -> dict[str, Any]:
     """Return the trace of a trigger or condition that raised."""
     run = RuleRun(_run_id(rule, NOTHING, now, Memory()), now, {"trigger": part})
-    why = storable(describe(error))
+    why = storable(error_words(error))
     return {**trace_of(rule.id, run, "broken", now), "error": why}
 
 

@@ -20,7 +20,6 @@ from switchbot_automation.engine.act.wishes import (
     quiet_for_person,
     skip_for_person,
 )
-from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import (
     AuthError,
     BadParameterError,
@@ -40,6 +39,7 @@ from switchbot_automation.rules.running.budget import Budget, check_affordable
 from switchbot_automation.settings.secrets import masked
 from switchbot_automation.units import SYMBOLS, degrees, from_celsius
 from switchbot_automation.urls import mask_url
+from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -393,7 +393,7 @@ class RunContext:
                     )
             except Exception as error:  # noqa: BLE001 - any sender, also a host's own
                 # What somebody else's sender says may quote the URL, a password.
-                raise RuleActionError(describe(error, hide=url)) from None
+                raise RuleActionError(error_words(error, hide=url)) from None
         return {"url": mask_url(url)}
 
     async def hold(self, zone: str, hold: timedelta | str) -> Mapping[str, Any]:
@@ -448,7 +448,9 @@ def _as_read(cause: Mapping[str, Any], unit: str) -> dict[str, Any]:
 
 def failure(error: BaseException) -> str:
     """Return an action's error as one line for the trace."""
-    return str(error)[:200] if isinstance(error, RuleActionError) else describe(error)
+    return (
+        str(error)[:200] if isinstance(error, RuleActionError) else error_words(error)
+    )
 
 
 def passes(error: BaseException, *, once: bool) -> bool:
