@@ -12,8 +12,19 @@ from hypothesis import HealthCheck, settings
 from tests.cases import drawn
 from tests.forked.commands import forked_commands
 
+# Before any is imported: a failed assertion in a contract shows its values.
+pytest.register_assert_rewrite("switchbot_store.testing")
+
+from switchbot_store.testing.in_memory import (  # noqa: E402 - after the line above
+    directory_in_memory,
+)
+
 # Whoever runs the tests may speak another language than they expect.
 os.environ["SWITCHBOT_LANGUAGE"] = "en"
+
+# A durable write waits for a disk ten milliseconds, and the tests make tens of thousands.
+if memory := directory_in_memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 # A shell lets what it runs in the background ignore Ctrl-C, and so would what tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -21,9 +32,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # And `nohup` the end of a terminal: this process goes on by it, what it starts hears it.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
-
-# Before any is imported: a failed assertion in a contract shows its values.
-pytest.register_assert_rewrite("switchbot_store.testing")
 
 pytest_plugins = ["switchbot_store.testing.fixtures", "pytester"]
 

@@ -265,7 +265,7 @@ class Connections:
         connection = connected(self._conninfo, options, timeout)
         try:
             left = max(0.001, expires_at - time.monotonic())
-            with connection, WATCHDOG.guarding(connection.pgconn.socket, left):
+            with connection, _in_time(connection, left):
                 yield connection
         except psycopg.Error as error:
             late = time.monotonic() >= expires_at
@@ -434,11 +434,13 @@ class Connections:
                 )
             )
         if self._given_pool is None:
+            reached = False
             try:
                 with self.direct(left) as connection:
+                    reached = True
                     prepare(connection)
             except SlowConnectionError:
-                was_patient = left > 0.9 * self._timeout_seconds
+                was_patient = not reached and left > 0.9 * self._timeout_seconds
                 self._opening_was_slow = self._opening_was_slow or was_patient
                 raise
         else:
@@ -447,7 +449,7 @@ class Connections:
                     self._given_pool.connection(
                         min(left, self._timeout_seconds)
                     ) as connection,
-                    WATCHDOG.guarding(connection.pgconn.socket, left),
+                    _in_time(connection, left),
                 ):
                     prepare(connection)
             except psycopg.Error as error:
@@ -472,6 +474,27 @@ class Connections:
             self._working = None
         self._opening = threading.Lock()
         self._process_id = os.getpid()
+
+
+@contextmanager
+def _in_time(connection: Connection, seconds: float) -> Iterator[None]:
+    """Bound what is done inside, and say so where the time was up.
+
+    Whoever words its errors inside sees a connection that was lost.
+    """
+    guard = WATCHDOG.guarding(connection.pgconn.socket, seconds)
+    try:
+        with guard:
+            yield
+    except psycopg.Error as error:
+        if not guard.expired:
+            raise
+        raise translated(error, expired=True) from error
+    except StoreUnavailableError as error:
+        cause = error.__cause__
+        if not (guard.expired and isinstance(cause, psycopg.Error)):
+            raise
+        raise translated(cause, expired=True) from cause
 
 
 def _run(

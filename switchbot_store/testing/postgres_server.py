@@ -24,6 +24,7 @@ import psycopg
 from psycopg import sql
 
 from switchbot_store.testing import process_family
+from switchbot_store.testing.in_memory import directory_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
 _START_ATTEMPTS = 20
 _START_SECONDS = 60.0
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
-_UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
+_UNSAFE_BUT_FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    # It may lie in memory, of which there is not much: by default it grows to 1 GB.
+    "max_wal_size": "96MB",
+}
 
 
 def find_postgres_binaries() -> Path:
@@ -81,7 +87,8 @@ class PostgresServer:
     It runs in its own session, as `nobody` when the tests run as root, and goes away
     together with its files however the tests end.
 
-    fsync: True for durability tests; the default trades safety for speed.
+    fsync: True for durability tests; the default trades safety for speed, and keeps the
+        files in memory where that has room.
     password: of the user `postgres` (SCRAM); without one everybody is let in.
     options: further server settings, as ``{"max_connections": "8"}``.
 
@@ -106,6 +113,7 @@ class PostgresServer:
         self.password = password
         self.port: int = 0
         self.directory: Path | None = None
+        self._durable = fsync
         settings = {} if fsync else _UNSAFE_BUT_FAST
         self._settings = {**settings, "max_connections": "60", **(options or {})}
         self._binaries = Path()
@@ -239,12 +247,22 @@ class PostgresServer:
             self._watch = None
         self.directory = None
 
-    def log(self) -> str:
-        """Return what the server has written to its log."""
+    def log(self, since: int = 0) -> str:
+        """Return what the server has written to its log, from the byte `since` on.
+
+        A log of many tests is long: who asks again and again takes `log_size` first.
+        """
         if self.directory is None:
             return ""
-        path = self.directory / "server.log"
-        return path.read_text(encoding="utf-8", errors="replace")
+        with (self.directory / "server.log").open("rb") as file:
+            file.seek(since)
+            return file.read().decode("utf-8", "replace")
+
+    def log_size(self) -> int:
+        """Return the bytes of the log now."""
+        if self.directory is None:
+            return 0
+        return (self.directory / "server.log").stat().st_size
 
     # connecting
 
@@ -298,7 +316,8 @@ class PostgresServer:
 
     def _create(self) -> None:
         self._binaries = _reachable_binaries(find_postgres_binaries())
-        directory = Path(tempfile.mkdtemp(prefix="pg-", dir=_temporary_parent()))
+        parent = _temporary_parent() if self._durable else _fast_parent()
+        directory = Path(tempfile.mkdtemp(prefix="pg-", dir=parent))
         self.directory = directory
         self._watch = _watch_over(directory)
         atexit.register(self.close)
@@ -421,7 +440,7 @@ def _run(command: list[str | Path], directory: Path) -> None:
 @functools.cache
 def _made(binaries: Path, user: str, password: str | None) -> Path:
     """Return the directory of a cluster that never ran; to copy one takes a tenth of it."""
-    directory = Path(tempfile.mkdtemp(prefix="pg-new-", dir=_temporary_parent()))
+    directory = Path(tempfile.mkdtemp(prefix="pg-new-", dir=_fast_parent()))
     atexit.register(_watch_over(directory).communicate)
     command: list[str | Path] = [binaries / "initdb", "-D", directory / "data"]
     command += ["-U", user, "--no-sync", "--encoding=UTF8", "--locale=C"]
@@ -464,6 +483,11 @@ def _nobody_group() -> int:
 
 def _open_to_all(path: Path) -> bool:
     return all(parent.stat().st_mode & stat.S_IXOTH for parent in (path, *path.parents))
+
+
+def _fast_parent() -> str:
+    """Return where what no power cut may harm is made: in memory, if that has room."""
+    return str(directory_in_memory() or _temporary_parent())
 
 
 def _temporary_parent() -> str:

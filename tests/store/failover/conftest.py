@@ -1,10 +1,7 @@
 import contextlib
 import datetime as dt
-import shutil
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -117,20 +114,6 @@ class BreakableServer:
 
     def connect(self):
         return self._server.connect(self.database)
-
-
-@pytest.fixture
-def tmp_path():
-    """Give a directory in memory where there is room: kill -9 takes nothing from it.
-
-    What a power cut takes is another folder's matter.
-    """
-    shared = Path("/dev/shm")
-    room = shared.is_dir() and shutil.disk_usage(shared).free > 2**30
-    parent = Path(tempfile.mkdtemp(prefix="failover-", dir=shared if room else None))
-    (parent / "home").mkdir()
-    yield parent / "home"
-    shutil.rmtree(parent)
 
 
 @pytest.fixture(scope="session")

@@ -37,11 +37,11 @@ def host(tmp_path, flaky):
 
 
 @pytest.fixture
-def crash(tmp_path):
+def crash(tmp_path, tmp_path_factory):
     """Keep the directory as a kill -9 leaves it, while its store lives on."""
 
     def do(name="crashed"):
-        target = tmp_path.parent / f"{tmp_path.name}-{name}"
+        target = tmp_path_factory.mktemp("after") / name
         subprocess.run(["cp", "-a", tmp_path, target], check=True)
         return target
 

@@ -1,6 +1,7 @@
 """PostgresStore when the server is away, silent, wrong or read-only."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import threading
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from psycopg_pool import ConnectionPool
 
 from switchbot_store import (
     HistorySample,
@@ -30,6 +32,7 @@ from switchbot_store.postgres.connections import (
     RestingConnections,
 )
 from switchbot_store.postgres.location import connection_options, connection_string
+from switchbot_store.postgres.migrations import migrate_documents
 
 WAIT_SECONDS = 120
 
@@ -160,8 +163,28 @@ class TestOutages:
         with pytest.raises(SlowConnectionError):
             store.open()
         proxy.pass_through()
-        with store:
+        # Making the tables takes forty round trips: on a busy machine more than a second.
+        with time_limit(WAIT_SECONDS), store:
             assert store.get("a") == {}
+
+    @pytest.mark.parametrize("given", [False, True], ids=["own", "given pool"])
+    def test_tables_that_are_not_made_in_time_are_no_server_that_ended(
+        self, proxied_url, proxy, given
+    ):
+        def prepare(connection):
+            proxy.black_hole()
+            migrate_documents(connection)
+
+        with contextlib.ExitStack() as stack:
+            source = {"conninfo": proxied_url}
+            if given:
+                pool = ConnectionPool(proxied_url, min_size=1, open=True)
+                source = {"pool": stack.enter_context(pool)}
+            connections = Connections(
+                **source, prepare=prepare, connect_timeout_seconds=1
+            )
+            with pytest.raises(SlowConnectionError):
+                connections.open()
 
     def test_a_read_only_server_cannot_acknowledge(self, postgres_server_factory):
         server = postgres_server_factory()
