@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import stat
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -19,6 +17,7 @@ from switchbot_automation.cloud.talk.client import DEFAULT_BASE_URL, SwitchBotCl
 from switchbot_automation.engine.observe.meters import account_of
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.languages import worded
+from switchbot_store.custody import read_in_custody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +34,8 @@ LOOK_SECONDS: Final = 5.0
 """So often a file of accounts is looked at, whether it was written."""
 _CLIENTS: Final = 512
 """So many clients stay; one that is made anew restores its count of calls."""
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_MOST_BYTES: Final = 256 * 1024 * 1024
+"""Some hundred thousand homes, of which each has a few hundred bytes."""
 _DAY: Final = "api_quota_day"
 _USED: Final = "api_requests_total"
 _LEFT: Final = "api_requests_remaining"
@@ -60,13 +60,13 @@ def read_accounts(path: Path) -> dict[str, HomeAccount]:
     A file that others may read is warned of. Raises SettingsError naming the home, never a
     secret; OSError.
     """
-    with path.open("rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        body = file.read()
-    if os.name == "posix" and mode & _OTHERS:
+    found = read_in_custody(path, most_bytes=_MOST_BYTES, pipes=True)
+    if found.others_may_touch:
         _LOGGER.warning("%s holds secrets and others may read it: chmod 600 it", path)
+    if found.planted:
+        _LOGGER.warning("%s holds secrets and others may replace it: move it", path)
     try:
-        document = json.loads(body)
+        document = json.loads(found.data)
     except (ValueError, RecursionError) as error:
         # Of json's words none repeats the text.
         raise SettingsError(
@@ -74,7 +74,7 @@ def read_accounts(path: Path) -> dict[str, HomeAccount]:
         ) from None
     if not isinstance(document, dict):
         raise SettingsError(worded("{path}: not an object of homes", path=path))
-    found = {}
+    accounts = {}
     for home, each in document.items():
         if not (
             isinstance(each, dict)
@@ -83,8 +83,8 @@ def read_accounts(path: Path) -> dict[str, HomeAccount]:
         ):
             raise SettingsError(worded("needs a token and a secret"), path=home)
         base_url = each.get("base_url") or DEFAULT_BASE_URL
-        found[home] = HomeAccount(each["token"], each["secret"], str(base_url))
-    return found
+        accounts[home] = HomeAccount(each["token"], each["secret"], str(base_url))
+    return accounts
 
 
 class AccountsFile(Mapping[str, HomeAccount]):

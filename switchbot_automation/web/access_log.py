@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.http_exceptions import HttpProcessingError
@@ -19,10 +20,15 @@ _LINES = Strangers()
 
 
 def redacted_path(path: str) -> str:
-    """Return a path as it may be logged: without the webhook's secret and the query."""
+    """Return a path as it may be logged: without the webhook's secret and the query.
+
+    >>> redacted_path("/home/%77ebhook/4711?x=1"), redacted_path("/api/zones/den")
+    ('/home/webhook/…', '/api/zones/den')
+    """
     path = path.partition("?")[0]
-    before, found, secret = path.partition(_WEBHOOK)
-    return f"{before}{found}…" if secret else path
+    # Routes are found by what a path means, however much of it is escaped.
+    before, found, secret = unquote(path).partition(_WEBHOOK)
+    return f"{quote(before)}{found}…" if secret else path
 
 
 def quiet_logger() -> logging.Logger:

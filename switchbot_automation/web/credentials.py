@@ -77,7 +77,7 @@ class Credentials:
                 )
         self._tokens = tokens
         self._keys = tuple(
-            hashlib.sha256(b"switchbot session\0" + token.encode()).digest()
+            hashlib.sha256(b"switchbot session\0" + _bytes(token)).digest()
             for token in tokens
         )
 
@@ -101,13 +101,10 @@ class Credentials:
             return None
         expires, nonce, signature = parts
         body = f"{expires[:20]}.{nonce}"
-        good = any(
-            hmac.compare_digest(signature.encode(), _signature(key, body).encode())
-            for key in self._keys
-        )
+        good = any(same_secret(signature, _signature(key, body)) for key in self._keys)
         if not good or int(expires[:20]) <= self._now():
             return None
-        name = hashlib.sha256(b"session's name\0" + body.encode()).hexdigest()[:32]
+        name = hashlib.sha256(b"session's name\0" + _bytes(body)).hexdigest()[:32]
         return Session(name, int(expires[:20]))
 
     def new_session(self) -> str:
@@ -125,7 +122,12 @@ def credentials_of(token: str | Sequence[str] | None) -> Credentials | None:
 
 
 def _signature(key: bytes, body: str) -> str:
-    return hmac.new(key, body.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, _bytes(body), hashlib.sha256).hexdigest()
+
+
+def _bytes(said: str) -> bytes:
+    # A header, and an environment, may hold bytes that are no text.
+    return said.encode("utf-8", "surrogatepass")
 
 
 class Sessions:

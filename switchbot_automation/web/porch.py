@@ -192,7 +192,9 @@ class Porch:
 
     def _is_known(self, said: bytes) -> bool:
         """Tell whether what was said so far can only come from somebody known."""
-        first, *lines = said.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+        # As aiohttp reads it, so that a token is known here in whatever letters.
+        head = said.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
+        first, *lines = head.split("\r\n")
         secret = self._site.webhook_secret
         if secret is not None:
             path = first.partition(" ")[2].partition(" ")[0].partition("?")[0]

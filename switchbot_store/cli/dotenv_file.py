@@ -7,6 +7,7 @@ set, as everywhere else. Only the two command lines read it; a host in Python ha
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from dotenv.parser import parse_stream
 
 from switchbot_store.cli.output import Misuse
+from switchbot_store.custody import read_in_custody
 from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ _LOGGER = logging.getLogger(__name__)
 VARIABLE: Final = "SWITCHBOT_ENV_FILE"
 DEFAULT_FILE: Final = ".env"
 
-_OTHERS: Final = 0o077
+_MOST_BYTES: Final = 1024 * 1024
 
 
 def env_file() -> Path:
@@ -47,16 +49,18 @@ def load_env_file() -> None:
     """Add the file's variables to the environment; what is set there stays.
 
     A dollar sign in a value means itself, as in a password. Warns of a
-    file that others may read. Raises Misuse for one that cannot be read, or that was named
-    and is not there; what it says shows nothing of a line.
+    file that others may read or replace. Raises Misuse for one that cannot be read, that
+    was named and is not there, or that was not named and may be a stranger's; what it says
+    shows nothing of a line.
     """
     path = env_file()
+    named = bool(os.environ.get(VARIABLE))
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            found = list(parse_stream(file))
+        file = read_in_custody(path, most_bytes=_MOST_BYTES, pipes=named)
+        text = io.StringIO(file.data.decode("utf-8-sig"), newline=None)
+        found = list(parse_stream(text))
     except FileNotFoundError:
-        if os.environ.get(VARIABLE):
+        if named:
             raise Misuse(
                 _(
                     "{variable} names {path}, which is not there",
@@ -78,10 +82,22 @@ def load_env_file() -> None:
         raise Misuse(
             _("{path} is no UTF-8 text: byte {number}", path=path, number=error.start)
         ) from error
+    if file.foreign and not named:
+        # In /tmp, say: it would choose where the account's token is sent.
+        raise Misuse(
+            _(
+                "{path} is another user's, in a directory that everybody may write: it is "
+                "not read; work in a directory of your own, or name the file in {variable}",
+                path=path,
+                variable=VARIABLE,
+            )
+        )
     values = _values(found, path)
-    if os.name == "posix" and mode & _OTHERS:
+    if file.others_may_touch or file.planted:
         _LOGGER.warning(
-            "%s holds secrets and others may read it: chmod 600 %s", path, path
+            "%s holds secrets and others may read it, or put another in its place: "
+            "chmod 600 it, in a directory of your own",
+            path,
         )
     for name, value in values.items():
         if value and not os.environ.get(name):

@@ -43,6 +43,7 @@ _MOST_INDEXES: Final = 5
 _SIZE_WEIGHT: Final = 2.0
 """Time counts twice as much as space, in the logarithm: an index may double neither."""
 _QUERIES_LOOKED_AT: Final = 50
+MAX_QUERIES: Final = 100
 _BUDGET_SECONDS: Final = 20.0
 
 _PLANNING_SECONDS: Final = 5
@@ -146,11 +147,20 @@ def analyze_query_indexes(
 ) -> IndexAdvice:
     """Advise on indexes for some queries, each as important as the others.
 
-    Raises ValueError without any query; StoreUnavailableError. What cannot be planned,
-    or is no read, is skipped with the reason.
+    Raises ValueError without any query, and for more than `MAX_QUERIES`;
+    StoreUnavailableError. What cannot be planned, or is no read, is skipped with the
+    reason.
     """
     if not queries:
         raise ValueError(worded("give at least one query"))
+    if len(queries) > MAX_QUERIES:
+        raise ValueError(
+            worded(
+                "{number} queries: give {most} at most",
+                number=len(queries),
+                most=MAX_QUERIES,
+            )
+        )
     return _advised(target, dict.fromkeys(queries, 1.0), budget_seconds)
 
 
@@ -226,6 +236,8 @@ class _Search:
         for sql in self._weights:
             if sql in self._skipped:
                 continue
+            if not self._in_time():
+                break
             planned = self._planned(sql)
             if planned is None:
                 continue

@@ -10,8 +10,11 @@ import argparse
 import asyncio
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from importlib.metadata import version
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
@@ -20,6 +23,7 @@ from switchbot_store import ops
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.languages import joined, worded
+from switchbot_store.ops.calling_off import CallingOff
 from switchbot_store.ops.role import HOW_TO_READ_ONLY
 from switchbot_store.postgres.location import connection_string
 
@@ -36,6 +40,9 @@ _INSTRUCTIONS = (
 )
 # An error may quote what was asked, which may be long.
 _SAID_CHARACTERS: Final = 2000
+_AT_ONCE: Final = 4
+_MOST_WAITING: Final = 100
+"""Questions that wait for one of the threads; more are refused, with nothing kept of them."""
 
 
 def make_server(target: Target, *, only_reading_role: bool = False) -> MCPServer[Any]:
@@ -86,16 +93,38 @@ class _Tools:
     def __init__(self, target: Target, *, only_reading_role: bool) -> None:
         self._target = target
         self._execute = partial(ops.execute_sql, only_reading_role=only_reading_role)
+        # A question that was called off holds its thread until it has ended.
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="question")
+        self._waiting = 0
 
     async def _asked(self, function: Callable[..., Any], *values: Any) -> str:
         from mcp.server.mcpserver.exceptions import ToolError  # noqa: PLC0415 - an extra
 
-        call = partial(function, self._target)
+        if self._waiting >= _AT_ONCE + _MOST_WAITING:
+            raise ToolError(worded("too many questions wait for an answer already"))
+        self._waiting += 1
         try:
-            return _as_json(await asyncio.to_thread(call, *values))
+            return await self._answered(partial(function, self._target, *values))
         except (StoreError, ValueError) as error:
             # Any other is told without its words.
             raise ToolError(str(error)[:_SAID_CHARACTERS]) from error
+        finally:
+            self._waiting -= 1
+
+    async def _answered(self, ask: Callable[[], Any]) -> str:
+        """Ask on a thread; where the client calls the question off, end it there."""
+        calling_off = CallingOff()
+        in_context = copy_context().run
+        asking = self._threads.submit(
+            in_context, calling_off.run, lambda: _as_json(ask())
+        )
+        try:
+            return await asyncio.wrap_future(asking)
+        except asyncio.CancelledError:
+            # On a thread, since the server is told; nobody here waits for that.
+            if not asking.cancel():
+                Thread(target=calling_off.call_off, daemon=True).start()
+            raise
 
     async def list_schemas(self) -> str:
         """List the schemas of the database."""

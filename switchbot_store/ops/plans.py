@@ -14,7 +14,7 @@ from switchbot_store.ops.parsing import judged, judged_index, parameters_in
 from switchbot_store.ops.reach import checked, nodes_of, read_plan
 from switchbot_store.ops.read_only import telling
 from switchbot_store.ops.target import read
-from switchbot_store.ops.validation import MAX_STATEMENT_BYTES
+from switchbot_store.ops.validation import MAX_STATEMENT_BYTES, RefusedSqlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from switchbot_store.ops.target import Session, Target
 
 TIMEOUT_SECONDS: Final = 30.0
+MAX_HYPOTHETICAL_INDEXES: Final = 20
+"""Each is parsed, looked up and supposed in the server, before anything is planned."""
 MAX_PLAN_BYTES: Final = 2_000_000
 """A plan quotes the constants of its conditions, computed ones too."""
 SortBy = Literal[
@@ -168,10 +170,18 @@ def explain_query(
 
     `analyze` runs it, in a transaction that is read-only and rolled back.
     `hypothetical_indexes` are CREATE INDEX statements, supposed but not carried out
-    (extension hypopg), which must be as harmless. Raises RefusedSqlError as `execute_sql`
-    does; StoreDataError for
-    what the server refuses, and where hypopg is missing, saying how to get it.
+    (extension hypopg), which must be as harmless, `MAX_HYPOTHETICAL_INDEXES` at most.
+    Raises RefusedSqlError as `execute_sql` does; StoreDataError for what the server
+    refuses, and where hypopg is missing, saying how to get it.
     """
+    if len(hypothetical_indexes) > MAX_HYPOTHETICAL_INDEXES:
+        raise RefusedSqlError(
+            worded(
+                "{number} hypothetical indexes: suppose {most} at most",
+                number=len(hypothetical_indexes),
+                most=MAX_HYPOTHETICAL_INDEXES,
+            )
+        )
     parts = judged(sql, parameters=not analyze)
     supposed = [judged_index(each) for each in hypothetical_indexes]
     text = parts.text

@@ -16,6 +16,7 @@ from switchbot_store.errors import StoreConfigError, StoreDataError
 from switchbot_store.failover.store import FailoverStore
 from switchbot_store.interface import StoreInterface
 from switchbot_store.languages import worded
+from switchbot_store.ops.calling_off import asking_on
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.errors import is_broken_connection
 from switchbot_store.postgres.store import PostgresStore
@@ -158,7 +159,10 @@ def read(
     def within(connection: Connection) -> T:
         before: _Traces | None = None
         try:
-            with connection.transaction(force_rollback=True):
+            with (
+                asking_on(connection),
+                connection.transaction(force_rollback=True),
+            ):
                 # Of its own, whatever a role or a database sets: what is asked twice is
                 # looked at twice, and values come in the form that the driver reads.
                 connection.execute(

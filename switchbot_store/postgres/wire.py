@@ -286,7 +286,7 @@ class Watchdog:
                 for guard in [each for each in self._armed if each.expires_at <= now]:
                     guard.expired = True
                     self._armed.discard(guard)
-                    _shut_down(guard.file_descriptor)
+                    shut_down(guard.file_descriptor)
                 self._wakes_at = min(
                     (guard.expires_at for guard in self._armed),
                     default=now + _IDLE_SECONDS,
@@ -294,7 +294,8 @@ class Watchdog:
                 self._changed.wait(self._wakes_at - now)
 
 
-def _shut_down(file_descriptor: int) -> None:
+def shut_down(file_descriptor: int) -> None:
+    """End a connection's socket from another thread, so that who waits on it fails at once."""
     # On a duplicate: closing the socket object must not close libpq's descriptor.
     with suppress(OSError), socket.socket(fileno=os.dup(file_descriptor)) as duplicate:
         # What the network still holds back of this call must not arrive later on.

@@ -239,6 +239,9 @@ async def test_the_access_log_holds_no_secret(looked, http, caplog):
         ("/climate/webhook/s3cr3t/more?x=1", "/climate/webhook/…"),
         ("/api/zones?token=s3cr3t", "/api/zones"),
         ("/webhook/", "/webhook/"),
+        ("/%77ebhook/s3cr3t", "/webhook/…"),
+        ("/w%65bhook%2Fs3cr3t%2F", "/webhook/…"),
+        ("/a%0Ab/webhook/s3cr3t", "/a%0Ab/webhook/…"),
         ("/api/zones", "/api/zones"),
     ],
 )

@@ -125,6 +125,52 @@ async def test_there_is_a_limit_to_how_many_of_those_known_connect(
 # --- requests ----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("given", [b"\xff\xfe", b"\xed\xa0\x80", "é²".encode()])
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Cookie: switchbot_session=1.a.%s",
+        b"Cookie: switchbot_session=9999999999.%s.0123",
+        b"Cookie: switchbot_session=%s.a.b",
+        b"Cookie: %s=1; switchbot_session=%s",
+        b"Authorization: Bearer %s",
+        b"Authorization: %s",
+        b"Accept-Language: %s;q=%s",
+        b"Accept-Encoding: %s",
+        b"If-None-Match: %s",
+        b"Sec-Fetch-Site: %s",
+        b"Origin: https://%s",
+        b"X-Forwarded-For: %s",
+    ],
+)
+async def test_bytes_that_are_no_text_are_a_strangers_and_no_failure(
+    looked, caplog, header, given
+):
+    """A failure is logged with its traceback, which strangers could fill a disk with."""
+    line = header.replace(b"%s", given)
+    request = b"GET /api/zones HTTP/1.1\r\nHost: home\r\n" + line + b"\r\n\r\n"
+    async with looked.serve(token=TOKEN) as url:
+        one = await connect(url)
+        assert await answer_to(one, request) in {400, 401}
+        close(one)
+    assert "failed" not in caplog.text
+
+
+async def test_a_token_of_any_letters_is_known_while_every_place_is_taken(
+    looked, monkeypatch
+):
+    monkeypatch.setattr("switchbot_automation.web.porch._ONE_EVERY_SECONDS", 3600.0)
+    token = "schlüssel-der-tests-ひみつ-0123456789"
+    async with looked.serve(token=token) as url:
+        first = await connect(url)
+        assert await answer_to(first, NOBODY) == 401
+        # The next stranger would wait for an hour.
+        owner = await connect(url)
+        said = f"GET /healthz HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}"
+        assert await answer_to(owner, f"{said}\r\n\r\n".encode()) == 200
+        close(first, owner)
+
+
 async def statuses(http, method, url, times, **options):
     found = []
     for _ in range(times):

@@ -60,6 +60,17 @@ async def test_a_file_that_others_may_touch_is_not_read(lay, mode):
     assert "hunter2" not in repr(caught.value)
 
 
+@pytest.mark.parametrize("above", [0o777, 0o773])
+async def test_a_file_that_others_may_replace_is_not_read(lay, above):
+    path = lay({"boiler_on": "hunter2"})
+    path.parent.chmod(above)
+    with pytest.raises(WebhookError, match="in its place") as caught:
+        await secret_of(NAMED)
+    assert "hunter2" not in repr(caught.value)
+    path.parent.chmod(0o1777)  # as /tmp
+    assert await secret_of(NAMED) == "hunter2"
+
+
 @pytest.mark.parametrize(
     "body", [b"hunter2", b"[]", b'{"boiler_on": ["hunter2"]}', b"{}", b" " * 2_000_000]
 )

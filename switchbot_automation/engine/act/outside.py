@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -19,6 +18,7 @@ from switchbot_automation.errors import WebhookError
 from switchbot_automation.languages import worded
 from switchbot_automation.urls import SecretName, without_url
 from switchbot_automation.wording import error_words
+from switchbot_store.custody import read_in_custody
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,7 +29,6 @@ FILE: Final = "SWITCHBOT_SECRETS_FILE"
 VARIABLE: Final = "SWITCHBOT_SECRET_"
 
 _MOST_BYTES: Final = 1024 * 1024
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 async def secret_of(value: str) -> str:
@@ -60,27 +59,12 @@ async def secret_of(value: str) -> str:
     return found
 
 
-_NOT_WAITING: Final[int] = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _TO_VARIABLE: Final = str.maketrans("-.", "__")
 
 
 def _in_file(path: str, name: str) -> str | None:
     try:
-        # Not waiting: in place of a file there may be a pipe that nobody writes to.
-        handle = os.open(path, os.O_RDONLY | _NOT_WAITING)
-        with os.fdopen(handle, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            # Elsewhere these bits say nothing of who may read it.
-            for_others = os.name == "posix" and mode & _OTHERS
-            if not stat.S_ISREG(mode) or for_others:
-                raise WebhookError(
-                    worded(
-                        "{file}: others may read that file; take their rights away "
-                        "(chmod 600)",
-                        file=FILE,
-                    )
-                )
-            body = file.read(_MOST_BYTES + 1)
+        found = read_in_custody(path, most_bytes=_MOST_BYTES)
     except OSError as error:
         raise WebhookError(
             worded(
@@ -89,16 +73,31 @@ def _in_file(path: str, name: str) -> str | None:
                 strerror=error.strerror or type(error).__name__,
             )
         ) from None
+    if found.others_may_touch:
+        raise WebhookError(
+            worded(
+                "{file}: others may read that file; take their rights away (chmod 600)",
+                file=FILE,
+            )
+        )
+    if found.planted:
+        raise WebhookError(
+            worded(
+                "{file}: others may put another file in its place; keep it in a "
+                "directory that only its owner may write",
+                file=FILE,
+            )
+        )
     try:
-        document = orjson.loads(body) if len(body) <= _MOST_BYTES else None
+        document = orjson.loads(found.data)
     except ValueError:
         document = None  # its message may quote the file
     if not isinstance(document, dict):
         raise WebhookError(
             worded("{file}: that file is no JSON object of names and texts", file=FILE)
         )
-    found = document.get(name)
-    return found if isinstance(found, str) else None
+    value = document.get(name)
+    return value if isinstance(value, str) else None
 
 
 class UnsealingSender:

@@ -59,3 +59,35 @@ def test_a_line_that_is_none_is_named_and_not_passed_over(load, text, line):
     with pytest.raises(Misuse, match=f"line {line} ") as caught:
         load(text)
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="gives files away")
+@pytest.mark.parametrize("link", [False, True])
+def test_a_strangers_file_is_not_read_unless_it_was_named(tmp_path, monkeypatch, link):
+    """In /tmp it would choose the cloud that the account's token is sent to."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    path = tmp_path / "theirs" if link else shared / ".env"
+    path.write_text("A=hush\n")
+    path.chmod(0o600)
+    if link:
+        (shared / ".env").symlink_to(path)
+    os.lchown(shared / ".env", 65534, 65534)
+    monkeypatch.chdir(shared)
+    monkeypatch.setattr(os, "environ", {})
+    with pytest.raises(Misuse, match="another user's") as caught:
+        load_env_file()
+    assert "hush" not in str(caught.value)
+    assert "A" not in os.environ
+    os.environ["SWITCHBOT_ENV_FILE"] = str(shared / ".env")
+    load_env_file()
+    assert os.environ["A"] == "hush"
+
+
+def test_a_pipe_in_its_place_is_refused_and_not_waited_for(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / ".env", 0o600)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", {})
+    with pytest.raises(Misuse, match="pipe"):
+        load_env_file()
