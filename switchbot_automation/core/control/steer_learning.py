@@ -138,7 +138,9 @@ def _note_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
     All of what the room had overrun its band; half of what it was off within it, where
     it may have been the sun that has just gone.
     """
-    if seen.setpoint is None or not is_to_rest(aim, steering, seen):
+    # One that falls already, as after a step down or to the night's band, it does not hold.
+    falls = aim.sign * (seen.slope or 0.0) < -_STEADY
+    if seen.setpoint is None or falls or not is_to_rest(aim, steering, seen):
         return replace(steering, held=None)
     x = aim.sign * seen.temperature
     offset = aim.offset(steering)
