@@ -47,8 +47,10 @@ class Case:
     `changes` are written over the default document, `judged_from` is the first day that
     counts. `bound` names the case whose best in hindsight is the bound, itself by default.
     `every` is a host's own cadence in seconds, None the engine's. `lost` are all
-    answers to commands lost, `rooms` how many zones there are, `sensors` what hangs in
-    the first. `most` is the goal, per cent out of band; where the bound is higher, that and
+    answers to commands lost, `unheard` is the share of ticks whose commands reach nobody
+    although they were answered, `rooms` how many zones there are, `sensors` what hangs in
+    the first. `night` is the band of the hours between the windows, None where the unit is
+    off then; it is not judged. `most` is the goal, per cent out of band; where the bound is higher, that and
     one point more.
     """
 
@@ -62,6 +64,8 @@ class Case:
     heater: bool = False
     every: float | None = None
     lost: bool = False
+    unheard: float = 0.0
+    night: Mapping[str, Any] | None = None
     rooms: int = 1
     sensors: bool = False
     bound: str = ""

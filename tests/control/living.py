@@ -14,6 +14,7 @@ from switchbot_automation.simulation import Fault, SimulatedClock
 from switchbot_automation.simulation.account.products import make_device
 from switchbot_automation.simulation.comfort import measure_comfort, window_spans
 from switchbot_automation.simulation.faults import Call
+from switchbot_automation.simulation.house.chance import seeded
 from switchbot_automation.simulation.house.house import RECORD_SECONDS
 from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import SEASON_STARTS
@@ -21,6 +22,7 @@ from switchbot_store import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from random import Random
 
     from switchbot_automation.settings.model import Settings, ZoneSettings
     from switchbot_automation.simulation import SimulatedHome
@@ -32,6 +34,7 @@ _SENSORS = {
     "openings": {"sensors": [CONTACT], "poll_interval_seconds": 60},
     "presence": {"sensors": [MOTION], "preset": "eco", "poll_interval_seconds": 60},
 }
+_NIGHT = "night"
 _ECO = {"eco": {"winter": {"min_temp": 18.0, "max_temp": 20.0, "target_temp": 20.0}}}
 
 
@@ -55,6 +58,10 @@ def room_settings(case: Case, **control: Any) -> tuple[dict[str, Any], Settings]
     document = case.document(**control)
     if case.sensors:
         document |= {"presets": _ECO}
+    if case.night is not None:
+        presets = document.get("presets", {})
+        document["presets"] = presets | {_NIGHT: {case.season: case.night}}
+        document["time_windows"] = [*document["time_windows"], *_nights(document)]
     if case.rooms > 1:
         document["zones"] = {
             f"room {number}": {
@@ -65,6 +72,16 @@ def room_settings(case: Case, **control: Any) -> tuple[dict[str, Any], Settings]
             for number in range(case.rooms)
         }
     return document, parse_settings(document)
+
+
+def _nights(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"days": each["days"], "start": each["end"], "end": "23:59", "preset": _NIGHT}
+        for each in document["time_windows"]
+    ] + [
+        {"days": each["days"], "start": "00:00", "end": each["start"], "preset": _NIGHT}
+        for each in document["time_windows"]
+    ]
 
 
 @contextmanager
@@ -93,7 +110,17 @@ async def live(case: Case, *, seed: int = 0, **control: Any) -> Figures:
     """Let the engine look after it, told `control`."""
     document, settings = room_settings(case, **control)
     with built(case, settings, seed) as (clock, home):
-        return await _lived_in(case, document, settings, clock, home)
+        return await _lived_in(case, document, settings, clock, home, seeded(seed, "unheard"))
+
+
+@contextmanager
+def _unheard(home: SimulatedHome, case: Case, chance: Random) -> Iterator[None]:
+    """Let what is told meanwhile be answered and reach nobody, now and then."""
+    if chance.random() >= case.unheard:
+        yield
+        return
+    with home.faults.inject(Fault.LOST, calls=[Call.COMMAND]):
+        yield
 
 
 async def _lived_in(
@@ -102,6 +129,7 @@ async def _lived_in(
     settings: Settings,
     clock: SimulatedClock,
     home: SimulatedHome,
+    chance: Random,
 ) -> Figures:
     if case.sensors:
         for kind, device_id, shows in (
@@ -123,7 +151,8 @@ async def _lived_in(
             if clock.now() <= counted:
                 calls = home.account.calls.total()
                 commands = home.account.calls[Call.COMMAND]
-            await engine.run_once()
+            with _unheard(home, case, chance):
+                await engine.run_once()
             wanted = (engine.next_wakeup - clock.now()).total_seconds()
             left = (end - clock.now()).total_seconds()
             clock.advance(min(left, case.every or max(1.0, wanted)))
@@ -161,7 +190,8 @@ def judged(case: Case, zone: ZoneSettings, room: Room, home: SimulatedHome) -> F
     step = timedelta(seconds=RECORD_SECONDS)
     first = int(timedelta(days=case.judged_from) / step)
     times = [home.start + step * each for each in range(len(recording.room))][first:]
-    spans = window_spans(zone.time_windows, zone.timezone, times[0], times[-1] + step)
+    windows = [each for each in zone.time_windows if each.preset != _NIGHT]
+    spans = window_spans(windows, zone.timezone, times[0], times[-1] + step)
     inside = [any(begin <= at < end for begin, end in spans) for at in times]
     air, on = recording.room[first:], recording.conditioning[first:]
 

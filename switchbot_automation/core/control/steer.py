@@ -467,17 +467,18 @@ def is_to_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
     offset = aim.offset(steering)
     present = aim.sign * seen.setpoint
     # Where it would be wanted again at once it does not rest.
-    if x <= aim.wake or present > _weakest(aim, offset):
+    if x <= aim.wake:
         return False
-    if overruns(aim, x):
+    settles, slope = present - offset, aim.sign * (seen.slope or 0.0)
+    carried = x - settles > RESTS_PAST and slope > 0.0 and x + slope >= aim.far
+    if present > _weakest(aim, offset):
+        # It gives nothing already: to ask for less would be one more beep.
+        return carried and seen.least is not None
+    if overruns(aim, x) and (x - aim.far > _FAR_OVER or x + slope / 2.0 > aim.far):
         return True
     if seen.least is None:
         return False
-    settles = present - offset
-    if aim.sign * seen.least - settles > RESTS_PAST:
-        return True
-    slope = aim.sign * (seen.slope or 0.0)
-    return x - settles > RESTS_PAST and slope > 0.0 and x + slope >= aim.far
+    return carried or aim.sign * seen.least - settles > RESTS_PAST
 
 
 def is_let_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:

@@ -34,6 +34,8 @@ _CAUTION_STEP, _CAUTION_HOURS, _CALM_HOURS = 0.15, 24.0, 12.0
 _DIP_UNSEEN = 0.15
 # A rest that is over sooner than this was none.
 _SHORT_REST_SECONDS = 2700.0
+# A room that the sun had held falls no faster, in kelvin an hour, once its meter follows.
+_FALLS_BACK, _METER_FOLLOWS_SECONDS = 2.0, 900.0
 # A room follows a setpoint within this, by this share of it; and whether one that does
 # not would follow tomorrow is tried again.
 _FOLLOWS_SECONDS, _FOLLOWS, _FULL_SECONDS = 3000.0, 0.5, 72000.0
@@ -136,7 +138,9 @@ def _note_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
     All of what the room had overrun its band; half of what it was off within it, where
     it may have been the sun that has just gone.
     """
-    if seen.setpoint is None or not is_to_rest(aim, steering, seen):
+    # One that falls already, as after a step down or to the night's band, it does not hold.
+    falls = aim.sign * (seen.slope or 0.0) < -_STEADY
+    if seen.setpoint is None or falls or not is_to_rest(aim, steering, seen):
         return replace(steering, held=None)
     x = aim.sign * seen.temperature
     offset = aim.offset(steering)
@@ -176,7 +180,12 @@ def _learn_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
         return steering
     if seen.settled_seconds > _SHORT_REST_SECONDS:
         return replace(steering, held=None)
-    if not is_needed(aim, seen):
+    falls = (
+        seen.settled_seconds >= _METER_FOLLOWS_SECONDS
+        and -aim.sign * (seen.slope or 0.0) >= _FALLS_BACK
+    )
+    # One that falls as fast may not have left a wide band yet.
+    if not falls and not is_needed(aim, seen):
         return steering
     steering = replace(steering, held=None)
     if held >= aim.offset(steering):
