@@ -36,6 +36,7 @@ from switchbot_store.zone_rules import differs_from, zone_rules
 from .account import WatchedAccount, connect, devices_in, devices_of
 from .const import CONF_DEVICES, CONF_SETTINGS, DOMAIN, HIGHEST, LOWEST
 from .issues import ACCOUNT_UNKNOWN, PUSH_TAKEN, Issues, Trouble, troubles_of
+from .language import as_spoken_here
 from .push import Push, is_wanted
 from .sources import Hearing, provide, renamed
 
@@ -71,6 +72,7 @@ class Home(DataUpdateCoordinator[Picture]):
         self.push = Push(hass, entry, self.account.client)
         self._hearing = Hearing(hass, entry)
         self._looking = asyncio.Lock()
+        self._stopped = False
         # Whether the account has none of the devices that the entry was made with.
         self._stranger = False
         self._stranger_asked_at = 0.0
@@ -117,7 +119,7 @@ class Home(DataUpdateCoordinator[Picture]):
         self.data = self._picture()
         enter.callback(self.engine.subscribe(self._hear))
         enter.callback(self._forget)
-        enter.callback(self._issues.show, {})
+        enter.callback(self._end_repairs)
         enter.callback(self.push.stop)
         if is_wanted(self.entry):
             await self.push.try_to_start(self.engine.handle_webhook)
@@ -164,7 +166,7 @@ class Home(DataUpdateCoordinator[Picture]):
         try:
             stored = await self.engine.stored_settings()
             changed = renamed(stored.data, before, now)
-            await self.engine.apply_settings(changed, revision=stored.revision)
+            await self.apply(changed, stored.revision)
         except (EngineClosedError, SettingsError, StoreError) as error:
             _LOGGER.warning("%s is now %s, choose it again: %s", before, now, error)
 
@@ -205,7 +207,8 @@ class Home(DataUpdateCoordinator[Picture]):
         """Make the repairs of what needs a person now, and take back the others."""
         async with self._looking:
             try:
-                found = troubles_of(await self.health(), self.entry.title)
+                with as_spoken_here(self.hass):
+                    found = troubles_of(await self.health(), self.entry.title)
             except EngineClosedError:
                 return  # it was unloaded meanwhile, and its repairs with it
             if await self._is_stranger():
@@ -214,7 +217,15 @@ class Home(DataUpdateCoordinator[Picture]):
                 )
             if self.push.problem is not None:
                 found[PUSH_TAKEN] = Trouble(PUSH_TAKEN, {"error": self.push.problem})
-            self._issues.show(found)
+            if (
+                not self._stopped
+            ):  # or they would outlive it, with nobody to delete them
+                self._issues.show(found)
+
+    @callback
+    def _end_repairs(self) -> None:
+        self._stopped = True
+        self._issues.show({})
 
     async def _is_stranger(self) -> bool:
         """Tell whether the account is another one; asked again while it is."""
@@ -241,7 +252,8 @@ class Home(DataUpdateCoordinator[Picture]):
             self._showing = None
 
     def _picture(self) -> Picture:
-        overview = self.engine.overview()
+        with as_spoken_here(self.hass):
+            overview = self.engine.overview()
         quota = self.account.client.quota
         return Picture(
             zones={zone["name"]: zone for zone in overview["zones"]},
@@ -252,13 +264,24 @@ class Home(DataUpdateCoordinator[Picture]):
 
     # --- what entities ask for ------------------------------------------------------
 
+    async def apply(self, document: Any, revision: str | None) -> None:
+        """Put settings in force. Raises SettingsError, StoreError as the engine does."""
+        try:
+            # Timezones are files, which must not be read on the loop; known ones are kept.
+            await self.hass.async_add_executor_job(parse_settings, document)
+        except SettingsError as error:
+            if error.path.endswith("timezone"):
+                raise  # it would be looked for again, on the loop
+            # The engine lets stand what it has set aside already, and says the rest.
+        await self.engine.apply_settings(document, revision=revision)
+
     async def change_zone(self, zone: str, changes: dict[str, Any]) -> None:
         """Write settings of one zone. Raises SettingsError, StoreError."""
         stored = await self.engine.stored_settings()
         document = _with_changes(stored.data, zone, changes)
         if document == stored.data:
             return  # applied again as they are, they would end a quick-off
-        await self.engine.apply_settings(document, revision=stored.revision)
+        await self.apply(document, stored.revision)
         await self._look()
 
     async def check_band(self, zone: str, mode: str, band: tuple[float, float]) -> None:
