@@ -398,7 +398,10 @@ async def test_diagnostics_name_no_device_entity_or_place(
     assert "sensor.anns_bedroom" in json.dumps(await home.health())
     assert await async_setup_component(hass, "diagnostics", {})
     text = json.dumps(await get_diagnostics_for_config_entry(hass, hass_client, entry))
-    for named in ("anns_bedroom", METER_ID, AIRCON_ID, "48.85", "home.example.com"):
+    for named in (
+        *("anns_bedroom", METER_ID, AIRCON_ID, "48.85", "home.example.com"),
+        entry.unique_id,
+    ):
         assert named not in text
     # Which is which can still be followed.
     assert '"plugins": {"**' in text

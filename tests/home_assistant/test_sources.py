@@ -431,3 +431,28 @@ def test_an_entity_is_one_source_however_often_it_is_named():
     (only,) = changed["plugins"]
     assert changed["openings"]["sensors"] == [f"plugin:{only}"]
     assert changed["presence"]["sensors"] == [f"plugin:{only}"]
+
+
+async def test_sources_that_are_renamed_together_and_again_stay_the_sources(hass, home):
+    """As a device does that is renamed; the second time comes before the next tick."""
+    registry = er.async_get(hass)
+    parts = ("window", "door", "hatch")
+    for part in parts:
+        registry.async_get_or_create("binary_sensor", "demo", part)
+    before = [f"binary_sensor.demo_{part}" for part in parts]
+    document = with_sources(
+        (await home.engine.stored_settings()).data, "default", {"openings": before}
+    )
+    await home.engine.apply_settings(document)
+    await home.engine.run_once(trigger="settings")
+    await hass.async_block_till_done()
+    for now in ("den", "attic"):
+        for part in parts:
+            entity = registry.async_get_entity_id("binary_sensor", "demo", part)
+            registry.async_update_entity(
+                entity, new_entity_id=f"binary_sensor.{now}_{part}"
+            )
+        await hass.async_block_till_done()
+        stored = (await home.engine.stored_settings()).data
+        found = [each["entity_id"] for each in stored["plugins"].values()]
+        assert found == [f"binary_sensor.{now}_{part}" for part in parts]

@@ -263,7 +263,8 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
             how_long = UNTIL_NEXT_CHANGE
         engine = self.coordinator.engine
         if action is None:
-            await self._ask(engine.hold(self.zone, how_long or UNTIL_NEXT_CHANGE))
+            how_long = UNTIL_NEXT_CHANGE if how_long is None else how_long
+            await self._ask(engine.hold(self.zone, how_long))
             return {}
         command = await self._ask(engine.act(self.zone, action, how_long))
         until = command.blocked_until

@@ -30,7 +30,13 @@ from switchbot_automation.errors import CloudError, EngineClosedError
 from switchbot_automation.model import DeviceList
 from switchbot_automation.plugins import registry
 from switchbot_automation.settings.read import parse_settings
-from switchbot_store import HistoryService, JsonStore, SqliteHistory, StoreError
+from switchbot_store import (
+    HistoryService,
+    JsonStore,
+    SqliteHistory,
+    StoreConflictError,
+    StoreError,
+)
 from switchbot_store.zone_rules import differs_from, zone_rules
 
 from .account import WatchedAccount, connect, devices_in, devices_of
@@ -44,6 +50,7 @@ _LOGGER = logging.getLogger(__name__)
 
 # How soon an account that is not recognised is asked for its devices again.
 _STRANGER_SECONDS = 900.0
+_MOST_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,7 @@ class Home(DataUpdateCoordinator[Picture]):
         self.push = Push(hass, entry, self.account.client)
         self._hearing = Hearing(hass, entry)
         self._looking = asyncio.Lock()
+        self._renaming = asyncio.Lock()
         self._stopped = False
         # Whether the account has none of the devices that the entry was made with.
         self._stranger = False
@@ -164,11 +172,24 @@ class Home(DataUpdateCoordinator[Picture]):
     async def _renamed(self, before: str, now: str) -> None:
         """Have the settings name a source by its new entity id."""
         try:
-            stored = await self.engine.stored_settings()
-            changed = renamed(stored.data, before, now)
-            await self.apply(changed, stored.revision)
+            # A device that is renamed renames all its entities at once: one by one, and
+            # each is heard by its new name before the next tick has that in force.
+            async with self._renaming:
+                await self._rename_in_settings(before, now)
+                await self._follow_entities()
         except (EngineClosedError, SettingsError, StoreError) as error:
             _LOGGER.warning("%s is now %s, choose it again: %s", before, now, error)
+
+    async def _rename_in_settings(self, before: str, now: str) -> None:
+        for attempt in range(1, _MOST_ATTEMPTS + 1):
+            stored = await self.engine.stored_settings()
+            try:
+                await self.apply(renamed(stored.data, before, now), stored.revision)
+            except StoreConflictError:  # a person saves others just now
+                if attempt == _MOST_ATTEMPTS:
+                    raise
+            else:
+                return
 
     @callback
     def _hear(self, event: object) -> None:
