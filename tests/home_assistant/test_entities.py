@@ -379,3 +379,29 @@ async def test_a_zone_that_comes_back_after_its_device_was_deleted(
         "sensor.study_room",
     ):
         assert hass.states.get(entity_id).state != STATE_UNAVAILABLE
+
+
+async def test_a_hold_goes_on_where_home_assistant_was_started_again(hass, home, entry):
+    room = {"entity_id": "climate.living_room"}
+    for action in ("hold", "quiet_fan"):
+        how_long = {"duration": "03:00:00"}
+        await hass.services.async_call(
+            "switchbot_automation", action, room | how_long, blocking=True
+        )
+    shown = ("hold_until", "quiet_fan_until", "hvac_action")
+    before = hass.states.get("climate.living_room").attributes
+    assert before["hold_until"]
+    assert before["quiet_fan_until"]
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    after = hass.states.get("climate.living_room").attributes
+    assert [after[each] for each in shown] == [before[each] for each in shown]
+
+
+async def test_a_hold_of_no_time_is_refused_and_is_none_without_an_end(hass, home):
+    room = {"entity_id": "climate.living_room", "duration": "00:00:00"}
+    with pytest.raises(ServiceValidationError, match="positive"):
+        await hass.services.async_call(
+            "switchbot_automation", "hold", room, blocking=True
+        )
+    assert hass.states.get("climate.living_room").attributes["hold_until"] is None

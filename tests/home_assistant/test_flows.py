@@ -4,10 +4,17 @@ import json
 
 import pytest
 from custom_components.switchbot_automation.sources import with_sources
-from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_USER, ConfigEntryState
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    ConfigEntryState,
+)
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.diagnostics import (
     get_diagnostics_for_config_entry,
 )
@@ -391,7 +398,182 @@ async def test_diagnostics_name_no_device_entity_or_place(
     assert "sensor.anns_bedroom" in json.dumps(await home.health())
     assert await async_setup_component(hass, "diagnostics", {})
     text = json.dumps(await get_diagnostics_for_config_entry(hass, hass_client, entry))
-    for named in ("anns_bedroom", METER_ID, AIRCON_ID, "48.85", "home.example.com"):
+    for named in (
+        *("anns_bedroom", METER_ID, AIRCON_ID, "48.85", "home.example.com"),
+        entry.unique_id,
+    ):
         assert named not in text
     # Which is which can still be followed.
     assert '"plugins": {"**' in text
+
+
+NEW = {"token": "ab" * 48, "secret": "e" * 32}
+
+
+async def beside(hass, cloud, account, answer):
+    """Go through two flows for one account, by two tokens, which are open at once."""
+    flows = []
+    for token in (account["token"], "cd" * 48):
+        cloud.token = token
+        form = await hass.config_entries.flow.async_init(
+            DOMAIN, context={"source": SOURCE_USER}
+        )
+        flows.append(await go_on(hass, form, account | {"token": token}))
+    ends = []
+    for flow in reversed(flows):
+        ends.append(await go_on(hass, flow, answer))
+        await hass.async_block_till_done()
+    (only,) = hass.config_entries.async_entries(DOMAIN)
+    assert await hass.config_entries.async_unload(only.entry_id)
+    return [each.get("reason") for each in ends]
+
+
+async def test_of_two_flows_for_one_account_one_makes_an_entry(hass, account, cloud):
+    ends = await beside(hass, cloud, account, ROOM)
+    assert ends == [None, "already_configured"]
+
+
+async def test_of_two_flows_for_one_account_one_goes_on(hass, left, cloud):
+    ends = await beside(hass, cloud, left, {"next_step_id": "go_on"})
+    assert ends == [None, "already_configured"]
+
+
+@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+async def test_no_entry_takes_over_the_account_of_another(hass, home, account, source):
+    """Not even one whose room has no device that its own account is known by."""
+    alone = MockConfigEntry(
+        domain=DOMAIN,
+        unique_id="feed",
+        data=account | NEW | {"settings": {"meter_device_id": "plugin:sensor.den"}},
+    )
+    alone.add_to_hass(hass)
+    if source == SOURCE_REAUTH:
+        alone.async_start_reauth(hass)
+        await hass.async_block_till_done()
+        (form,) = hass.config_entries.flow.async_progress()
+        answers = {"token": account["token"], "secret": account["secret"]}
+    else:
+        form, answers = await alone.start_reconfigure_flow(hass), account
+    ended = await go_on(hass, form, answers)
+    assert ended["reason"] == "already_configured"
+    assert alone.data["token"] == NEW["token"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"token": each} for each in ("", "  ", "a\nb", "日本")),
+        *({"secret": each} for each in ("", "é")),
+        *(
+            {"base_url": each}
+            for each in ("no url", "ftp://x", "http://", "http://[::1", "127.0.0.1:1")
+        ),
+        {"base_url": "http://127.0.0.1:99999"},
+        {"base_url": "http://ann:pass@127.0.0.1:1"},
+    ],
+    ids=str,
+)
+async def test_what_is_no_account_is_said_and_can_be_corrected(
+    hass, begun, account, changed
+):
+    refused = await go_on(hass, begun, account | changed)
+    at_fault = "cannot_connect" if "base_url" in changed else "invalid_auth"
+    assert refused["errors"] == {"base": at_fault}
+    # With the blanks and line ends that come with copying.
+    copied = {key: f" {value}\n" for key, value in account.items()}
+    assert (await go_on(hass, refused, copied))["step_id"] == "room"
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "at start"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"plugins": ["sensor.den"]},
+        {"plugins": "sensor.den"},
+        {"plugins": None},
+        {"plugins": {"den": "sensor.den", "attic": None}},
+        {"plugins": {"den": {"sensor": "home_assistant"}}},
+        {"plugins": {"den": {"sensor": "home_assistant", "entity_id": ["sensor.a"]}}},
+        {"plugins": {"den": {"sensor": "home_assistant", "entity_id": "no entity"}}},
+        {"meter_device_id": ["plugin:den"], "openings": 3, "presence": [1]},
+        {"openings": {"sensors": "plugin:den"}, "presence": {"sensors": [1, None]}},
+        {"zones": 3},
+        {"zones": {"den": 3}},
+        {"zones": {}},
+    ],
+    ids=str,
+)
+async def test_whatever_a_person_wrote_can_be_mended_in_the_options(
+    hass, entry, own_directory, settings, written, running
+):
+    """The account is there, and so are its options, with what is to be changed."""
+    document = own_directory / DOMAIN / "0123456789abcdef" / "settings.json"
+    if running:
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done()
+    document.parent.mkdir(parents=True, exist_ok=True)
+    wrong = json.dumps(settings | written)
+    await hass.async_add_executor_job(document.write_text, wrong)
+    if running:
+        await entry.runtime_data.engine.run_once(trigger="settings")
+    else:
+        assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    sources = await options(hass, entry, "zone")
+    assert sources.get("step_id") == "sources" or sources["reason"] == "no_room"
+    form = await options(hass, entry, "settings")
+    done = await hass.config_entries.options.async_configure(
+        form["flow_id"], {"settings": settings}
+    )
+    assert done["type"] is FlowResultType.CREATE_ENTRY, done
+    await entry.runtime_data.engine.run_once(trigger="settings")
+    await hass.async_block_till_done()
+    assert hass.states.get("climate.living_room").state == "heat"
+    await entry.runtime_data.look_for_trouble()
+    assert not ir.async_get(hass).issues
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("timezone", ["Mars/Base", "Pacific/Chatham"])
+async def test_another_timezone_is_read_beside_the_loop(hass, home, entry, timezone):
+    """One that exists and one that does not; what blocks the loop fails every test."""
+    form = await options(hass, entry, "settings")
+    document = dict((await home.engine.stored_settings()).data)
+    ended = await hass.config_entries.options.async_configure(
+        form["flow_id"], {"settings": document | {"timezone": timezone}}
+    )
+    if timezone == "Mars/Base":
+        assert timezone in ended["description_placeholders"]["problem"]
+    else:
+        assert ended["type"] is FlowResultType.CREATE_ENTRY
+        assert (await home.engine.stored_settings()).data["timezone"] == timezone
+
+
+async def test_what_is_wrong_is_said_in_the_language_of_home_assistant(
+    hass, home, entry
+):
+    await hass.config.async_update(language="de", unit_system="us_customary")
+    await hass.async_block_till_done()
+    form = await options(hass, entry, "settings")
+    document = dict((await home.engine.stored_settings()).data)
+    refused = await hass.config_entries.options.async_configure(
+        form["flow_id"], {"settings": document | {"hysteresis_celsius": "much"}}
+    )
+    assert "erwartet" in refused["description_placeholders"]["problem"]
+    home.show()
+    reasons = hass.states.get("climate.living_room").attributes["reasons"]
+    assert any(each.startswith("das Zeitfenster") for each in reasons)
+    assert any("64,4 °F" in each for each in reasons)
+    with pytest.raises(ServiceValidationError) as caught:
+        await hass.services.async_call(
+            DOMAIN,
+            "set_temperature",
+            {
+                "entity_id": "climate.living_room",
+                "target_temp_low": 25,
+                "target_temp_high": 20,
+            },
+            blocking=True,
+        )
+    assert "77 bis 68 °F" in caught.value.translation_placeholders["error"]

@@ -1,9 +1,12 @@
 """What needs a person is a repair, and no longer one when it is over."""
 
+import asyncio
+
 import pytest
 from custom_components.switchbot_automation.issues import troubles_of
 from homeassistant.helpers import issue_registry as ir
 
+from switchbot_automation.model import DeviceList
 from switchbot_automation.simulation import Fault
 
 DOMAIN = "switchbot_automation"
@@ -91,3 +94,26 @@ async def test_settings_that_cannot_be_used_are_a_repair(hass, home):
         "settings_unusable",
         "mode: expected winter",
     )
+
+
+async def test_a_look_that_an_unload_overtakes_leaves_no_repair(hass, entry, cloud):
+    """It asks the cloud, which may answer when there is nobody to take a repair back."""
+    with cloud.faults.inject(Fault.EMPTY_LIST):
+        assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    home = entry.runtime_data
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def devices():
+        asked.set()
+        await answer.wait()
+        return DeviceList((), ())
+
+    home._stranger_asked_at -= 901
+    home.account.devices = devices
+    look = asyncio.create_task(home.look_for_trouble())
+    await asked.wait()
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    answer.set()
+    await look
+    assert issues(hass) == {}

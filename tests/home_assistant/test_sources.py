@@ -13,7 +13,7 @@ from custom_components.switchbot_automation.sources import (
     with_sources,
 )
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import async_get_platforms
@@ -385,3 +385,74 @@ def test_an_entity_that_takes_over_a_name_is_another_source():
     changed = with_sources(document, "den", {"meter": METER})
     assert sources_of(changed, "hall") == {"meter": "sensor.salon"}
     assert sources_of(changed, "den") == {"meter": METER}
+
+
+async def test_what_is_shown_of_a_room_is_no_meter_of_it(hass, home):
+    """It would be read as news for ever, whatever the room does."""
+    own = "climate.living_room"
+    assert hass.states.get(own).attributes["current_temperature"] == 18.0
+    with pytest.raises(PluginError, match=own):
+        await read(hass, own)
+    menu = await hass.config_entries.options.async_init(home.entry.entry_id)
+    form = await hass.config_entries.options.async_configure(
+        menu["flow_id"], {"next_step_id": "zone"}
+    )
+    with pytest.raises(InvalidData, match="meter"):
+        await hass.config_entries.options.async_configure(
+            form["flow_id"], {"meter": own}
+        )
+
+
+async def test_entities_for_a_room_that_is_gone_are_for_no_other(
+    hass, home, entry, two_rooms
+):
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    choice = await hass.config_entries.options.async_configure(
+        menu["flow_id"], {"next_step_id": "zone"}
+    )
+    form = await hass.config_entries.options.async_configure(
+        choice["flow_id"], {"zone": "Study"}
+    )
+    document = {**two_rooms, "zones": dict(two_rooms["zones"])}
+    del document["zones"]["Study"]
+    await home.engine.apply_settings(document)
+    await home.engine.run_once(trigger="settings")
+    home.show()
+    ended = await hass.config_entries.options.async_configure(
+        form["flow_id"], {"openings": [WINDOW]}
+    )
+    assert ended["reason"] == "no_room"
+    assert (await home.engine.stored_settings()).data == document
+
+
+def test_an_entity_is_one_source_however_often_it_is_named():
+    wanted = {"openings": [WINDOW, WINDOW], "presence": [WINDOW], "preset": "eco"}
+    changed = with_sources({"mode": "winter"}, "default", wanted)
+    (only,) = changed["plugins"]
+    assert changed["openings"]["sensors"] == [f"plugin:{only}"]
+    assert changed["presence"]["sensors"] == [f"plugin:{only}"]
+
+
+async def test_sources_that_are_renamed_together_and_again_stay_the_sources(hass, home):
+    """As a device does that is renamed; the second time comes before the next tick."""
+    registry = er.async_get(hass)
+    parts = ("window", "door", "hatch")
+    for part in parts:
+        registry.async_get_or_create("binary_sensor", "demo", part)
+    before = [f"binary_sensor.demo_{part}" for part in parts]
+    document = with_sources(
+        (await home.engine.stored_settings()).data, "default", {"openings": before}
+    )
+    await home.engine.apply_settings(document)
+    await home.engine.run_once(trigger="settings")
+    await hass.async_block_till_done()
+    for now in ("den", "attic"):
+        for part in parts:
+            entity = registry.async_get_entity_id("binary_sensor", "demo", part)
+            registry.async_update_entity(
+                entity, new_entity_id=f"binary_sensor.{now}_{part}"
+            )
+        await hass.async_block_till_done()
+        stored = (await home.engine.stored_settings()).data
+        found = [each["entity_id"] for each in stored["plugins"].values()]
+        assert found == [f"binary_sensor.{now}_{part}" for part in parts]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
@@ -25,6 +25,7 @@ from .account import connect
 from .const import DOMAIN, PLATFORMS
 from .entity import account_device
 from .home import Home
+from .language import learn, words_of
 from .push import Push, is_wanted
 
 _LOGGER = logging.getLogger(__name__)
@@ -35,6 +36,12 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     services.register(hass)
+    await learn(hass)
+
+    async def learn_another(_event: Event) -> None:
+        await learn(hass)
+
+    hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, learn_another)
     return True
 
 
@@ -43,9 +50,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: HomeEntry) -> bool:
     try:
         await home.start()
     except AuthError as error:
-        raise ConfigEntryAuthFailed(str(error)) from error
+        raise ConfigEntryAuthFailed(words_of(hass, error)) from error
     except (CloudError, StoreError) as error:
-        raise ConfigEntryNotReady(str(error)) from error
+        raise ConfigEntryNotReady(words_of(hass, error)) from error
     entry.runtime_data = home
     dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id, **account_device(entry)

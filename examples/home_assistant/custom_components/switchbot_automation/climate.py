@@ -32,6 +32,7 @@ from . import HomeEntry, services
 from .const import DOMAIN, HIGHEST, LOWEST
 from .entity import ZoneEntity, add_for_zones
 from .home import Home, moved_by
+from .language import as_spoken_here, words_of
 from .services import PERMANENT, UNTIL_END_OF_DAY, UNTIL_NEXT_CHANGE
 
 _MODES = {
@@ -230,6 +231,10 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
 
     async def do_boost(self, kelvin: float, duration: timedelta) -> None:
         """The action `boost`: warmer in winter, cooler in summer, and only for a while."""
+        if not self.shown.get("wanted"):
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="no_wish_while_off"
+            )
         await self._ask(self.coordinator.boost(self.zone, kelvin, duration))
 
     async def do_hold(
@@ -258,7 +263,8 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
             how_long = UNTIL_NEXT_CHANGE
         engine = self.coordinator.engine
         if action is None:
-            await self._ask(engine.hold(self.zone, how_long or UNTIL_NEXT_CHANGE))
+            how_long = UNTIL_NEXT_CHANGE if how_long is None else how_long
+            await self._ask(engine.hold(self.zone, how_long))
             return {}
         command = await self._ask(engine.act(self.zone, action, how_long))
         until = command.blocked_until
@@ -304,24 +310,27 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         """The action `explain`; a time without an offset is Home Assistant's."""
         at = None if at is None else _with_offset(at)
         answer = await self._ask(self.coordinator.engine.explain(self.zone, at))
-        found: dict[str, Any] = answer.to_dict()
+        with as_spoken_here(self.hass):
+            found: dict[str, Any] = answer.to_dict()
         return found
 
     async def _ask(self, asked: Any) -> Any:
         try:
-            answer = await asked
+            # Some words are chosen where they are said, others where they are read.
+            with as_spoken_here(self.hass):
+                answer = await asked
         except (SettingsError, ValueError) as error:
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
                 translation_key="refused",
-                translation_placeholders={"error": str(error)},
+                translation_placeholders={"error": words_of(self.hass, error)},
             ) from error
         except (StoreError, AutomationError) as error:
             kept = isinstance(error, AutomationError)
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key="failed" if kept else "store",
-                translation_placeholders={"error": str(error)},
+                translation_placeholders={"error": words_of(self.hass, error)},
             ) from error
         self.coordinator.show()
         return answer

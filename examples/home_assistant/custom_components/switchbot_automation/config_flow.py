@@ -18,8 +18,9 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     OptionsFlow,
 )
-from homeassistant.core import callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.data_entry_flow import AbortFlow
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import selector
 from homeassistant.helpers.network import NoURLAvailableError
 
@@ -51,6 +52,7 @@ from .const import (
     DOMAIN,
 )
 from .home import Home, directory_of
+from .language import words_of
 from .push import is_wanted
 from .sources import sources_of, with_sources
 
@@ -65,14 +67,6 @@ _CREDENTIALS: dict[vol.Marker, Any] = {
 }
 _ACCOUNT = vol.Schema(
     {**_CREDENTIALS, vol.Optional(CONF_BASE_URL, default=DEFAULT_BASE_URL): str}
-)
-_METER = selector.EntitySelector(
-    selector.EntitySelectorConfig(
-        filter=[
-            {"domain": "sensor", "device_class": "temperature"},
-            {"domain": ["climate", "weather", "input_number"]},
-        ]
-    )
 )
 _OPENINGS = selector.EntitySelector(
     selector.EntitySelectorConfig(
@@ -121,7 +115,8 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         errors: dict[str, str] = {}
         if user_input is not None:
-            token = user_input[CONF_TOKEN].strip()
+            user_input = _as_copied(user_input)
+            token = user_input[CONF_TOKEN]
             # The token itself must not become an identifier that shows everywhere.
             await self.async_set_unique_id(
                 hashlib.sha256(token.encode()).hexdigest()[:16]
@@ -129,10 +124,7 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
             self._abort_if_unique_id_configured()
             errors = await self._try(user_input)
             if not errors:
-                # The cloud names no account, and a token may be a new one: the account
-                # is known by its devices. Two engines must not run one unit.
-                if any(map(self._has_devices_of, self._async_current_entries())):
-                    return self.async_abort(reason="already_configured")
+                self._abort_if_account_configured()
                 self._account = user_input
                 self._former = await self.hass.async_add_executor_job(self._left)
                 if self._former is not None:
@@ -156,6 +148,7 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
         """Take up the rooms, settings and history that a removed entry left."""
         await self.async_set_unique_id(self._former)
         self._abort_if_unique_id_configured()
+        self._abort_if_account_configured()
         return self.async_create_entry(title="SwitchBot", data=self._account)
 
     def _left(self) -> str | None:
@@ -202,6 +195,8 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
                     self._unused, self.unique_id or ""
                 )
                 await self.async_set_unique_id(name)
+                # Another flow may have been through meanwhile, by another token.
+                self._abort_if_account_configured()
                 return self.async_create_entry(
                     title=meters[user_input[CONF_METER]].name or "SwitchBot",
                     data={**self._account, CONF_SETTINGS: settings},
@@ -264,14 +259,28 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
         """Take new credentials for an entry, if they are of the same account."""
         errors: dict[str, str] = {}
         if user_input is not None:
+            user_input = _as_copied(user_input)
             errors = await self._try({**entry.data, **user_input})
             if not errors:
                 if devices_of(entry) and not self._has_devices_of(entry):
                     return self.async_abort(reason="wrong_account")
+                self._abort_if_account_configured(besides=entry)
                 return self.async_update_reload_and_abort(
                     entry, data_updates=user_input
                 )
         return self.async_show_form(step_id=step_id, data_schema=schema, errors=errors)
+
+    @callback
+    def _abort_if_account_configured(self, besides: ConfigEntry | None = None) -> None:
+        """Raise AbortFlow where another entry has the account that was found.
+
+        The cloud names no account, and a token may be a new one: the account is known by
+        its devices. Two engines must not run one unit.
+        """
+        for entry in self._async_current_entries():
+            other = besides is None or entry.entry_id != besides.entry_id
+            if other and self._has_devices_of(entry):
+                raise AbortFlow("already_configured")
 
     def _has_devices_of(self, entry: ConfigEntry) -> bool:
         """Tell whether what was found is the account of an entry."""
@@ -323,7 +332,8 @@ class SettingsFlow(OptionsFlow):
                     user_input[CONF_SETTINGS], self._shown.data
                 )
             except SecretMaskError as error:
-                errors, problem = {"base": "settings"}, str(error)
+                errors = {"base": "settings"}
+                problem = words_of(self.hass, error)
             else:
                 errors, problem = await self._apply(wanted, self._shown)
             if not errors:
@@ -349,6 +359,8 @@ class SettingsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Which room it is about, where there are several."""
         zones = list(self._home.data.zones)
+        if not zones:  # the settings cannot be used, which a repair says
+            return self.async_abort(reason="no_room")
         if user_input is None and len(zones) > 1:
             choice = selector.SelectSelector(
                 selector.SelectSelectorConfig(options=zones)
@@ -368,6 +380,9 @@ class SettingsFlow(OptionsFlow):
         problem = ""
         stored = await self._home.engine.stored_settings()
         document = dict(stored.data)
+        if self._zone not in self._home.data.zones:
+            # It was there when the form was shown. Its entities are not for all rooms.
+            return self.async_abort(reason="no_room")
         if user_input is not None:
             changed = with_sources(document, self._zone, user_input)
             errors, problem = await self._apply(changed, stored)
@@ -375,7 +390,7 @@ class SettingsFlow(OptionsFlow):
                 return self._done()
         presets = list(self._home.data.zones[self._zone].get("presets", ()))
         fields: dict[vol.Marker, Any] = {
-            vol.Optional(CONF_METER): _METER,
+            vol.Optional(CONF_METER): _meter(self.hass),
             vol.Optional(CONF_OPENINGS): _OPENINGS,
         }
         if presets:
@@ -408,9 +423,11 @@ class SettingsFlow(OptionsFlow):
             except NoURLAvailableError:
                 errors["base"] = "no_url"
             except WebhookConflictError as error:
-                errors["base"], problem = "push_taken", str(error)
+                errors["base"] = "push_taken"
+                problem = words_of(self.hass, error)
             except CloudError as error:
-                errors["base"], problem = "cannot_connect", str(error)
+                errors["base"] = "cannot_connect"
+                problem = words_of(self.hass, error)
             else:
                 return self._done({CONF_PUSH: user_input[CONF_PUSH]})
         wanted = is_wanted(self.config_entry)
@@ -434,19 +451,40 @@ class SettingsFlow(OptionsFlow):
     ) -> tuple[dict[str, str], str]:
         """Put settings in force, unless others were since those that were shown."""
         try:
-            await self._home.engine.apply_settings(document, revision=shown.revision)
+            await self._home.apply(document, shown.revision)
         except StoreConflictError:
             return {"base": "changed"}, ""
         except SettingsError as error:
-            return {"base": "settings"}, str(error)
+            return {"base": "settings"}, words_of(self.hass, error)
         except StoreError as error:
-            return {"base": "store"}, str(error)
+            return {"base": "store"}, words_of(self.hass, error)
         return {}, ""
 
     def _done(self, changed: Mapping[str, Any] | None = None) -> ConfigFlowResult:
         # The options are replaced as a whole.
         options = {**self.config_entry.options, **(changed or {})}
         return self.async_create_entry(data=options)
+
+
+def _meter(hass: HomeAssistant) -> selector.EntitySelector:
+    """Any entity that says a temperature, but for our own, which would hear themselves."""
+    entities = er.async_get(hass).entities.values()
+    return selector.EntitySelector(
+        selector.EntitySelectorConfig(
+            filter=[
+                {"domain": "sensor", "device_class": "temperature"},
+                {"domain": ["climate", "weather", "input_number"]},
+            ],
+            exclude_entities=[
+                each.entity_id for each in entities if each.platform == DOMAIN
+            ],
+        )
+    )
+
+
+def _as_copied(credentials: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was entered without the blanks that come with copying it."""
+    return {key: value.strip() for key, value in credentials.items()}
 
 
 def _choice(found: Mapping[str, Device | Remote]) -> selector.SelectSelector:

@@ -66,7 +66,8 @@ async def async_get_config_entry_diagnostics(
         "overview": home.engine.overview(),
         "health": await home.health(),
     }
-    ids = {*_ids_in(stored), *devices_of(entry)}
+    # Its directory has the entry's name.
+    ids = {*_ids_in(stored), *devices_of(entry), entry.unique_id or ""}
     numbered = {
         each: f"**{number}**"
         # The longest first: one may begin as another.

@@ -30,12 +30,19 @@ from switchbot_automation.errors import CloudError, EngineClosedError
 from switchbot_automation.model import DeviceList
 from switchbot_automation.plugins import registry
 from switchbot_automation.settings.read import parse_settings
-from switchbot_store import HistoryService, JsonStore, SqliteHistory, StoreError
+from switchbot_store import (
+    HistoryService,
+    JsonStore,
+    SqliteHistory,
+    StoreConflictError,
+    StoreError,
+)
 from switchbot_store.zone_rules import differs_from, zone_rules
 
 from .account import WatchedAccount, connect, devices_in, devices_of
 from .const import CONF_DEVICES, CONF_SETTINGS, DOMAIN, HIGHEST, LOWEST
 from .issues import ACCOUNT_UNKNOWN, PUSH_TAKEN, Issues, Trouble, troubles_of
+from .language import as_spoken_here
 from .push import Push, is_wanted
 from .sources import Hearing, provide, renamed
 
@@ -43,6 +50,7 @@ _LOGGER = logging.getLogger(__name__)
 
 # How soon an account that is not recognised is asked for its devices again.
 _STRANGER_SECONDS = 900.0
+_MOST_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,8 @@ class Home(DataUpdateCoordinator[Picture]):
         self.push = Push(hass, entry, self.account.client)
         self._hearing = Hearing(hass, entry)
         self._looking = asyncio.Lock()
+        self._renaming = asyncio.Lock()
+        self._stopped = False
         # Whether the account has none of the devices that the entry was made with.
         self._stranger = False
         self._stranger_asked_at = 0.0
@@ -117,7 +127,7 @@ class Home(DataUpdateCoordinator[Picture]):
         self.data = self._picture()
         enter.callback(self.engine.subscribe(self._hear))
         enter.callback(self._forget)
-        enter.callback(self._issues.show, {})
+        enter.callback(self._end_repairs)
         enter.callback(self.push.stop)
         if is_wanted(self.entry):
             await self.push.try_to_start(self.engine.handle_webhook)
@@ -162,11 +172,24 @@ class Home(DataUpdateCoordinator[Picture]):
     async def _renamed(self, before: str, now: str) -> None:
         """Have the settings name a source by its new entity id."""
         try:
-            stored = await self.engine.stored_settings()
-            changed = renamed(stored.data, before, now)
-            await self.engine.apply_settings(changed, revision=stored.revision)
+            # A device that is renamed renames all its entities at once: one by one, and
+            # each is heard by its new name before the next tick has that in force.
+            async with self._renaming:
+                await self._rename_in_settings(before, now)
+                await self._follow_entities()
         except (EngineClosedError, SettingsError, StoreError) as error:
             _LOGGER.warning("%s is now %s, choose it again: %s", before, now, error)
+
+    async def _rename_in_settings(self, before: str, now: str) -> None:
+        for attempt in range(1, _MOST_ATTEMPTS + 1):
+            stored = await self.engine.stored_settings()
+            try:
+                await self.apply(renamed(stored.data, before, now), stored.revision)
+            except StoreConflictError:  # a person saves others just now
+                if attempt == _MOST_ATTEMPTS:
+                    raise
+            else:
+                return
 
     @callback
     def _hear(self, event: object) -> None:
@@ -205,7 +228,8 @@ class Home(DataUpdateCoordinator[Picture]):
         """Make the repairs of what needs a person now, and take back the others."""
         async with self._looking:
             try:
-                found = troubles_of(await self.health(), self.entry.title)
+                with as_spoken_here(self.hass):
+                    found = troubles_of(await self.health(), self.entry.title)
             except EngineClosedError:
                 return  # it was unloaded meanwhile, and its repairs with it
             if await self._is_stranger():
@@ -214,7 +238,15 @@ class Home(DataUpdateCoordinator[Picture]):
                 )
             if self.push.problem is not None:
                 found[PUSH_TAKEN] = Trouble(PUSH_TAKEN, {"error": self.push.problem})
-            self._issues.show(found)
+            if (
+                not self._stopped
+            ):  # or they would outlive it, with nobody to delete them
+                self._issues.show(found)
+
+    @callback
+    def _end_repairs(self) -> None:
+        self._stopped = True
+        self._issues.show({})
 
     async def _is_stranger(self) -> bool:
         """Tell whether the account is another one; asked again while it is."""
@@ -241,7 +273,8 @@ class Home(DataUpdateCoordinator[Picture]):
             self._showing = None
 
     def _picture(self) -> Picture:
-        overview = self.engine.overview()
+        with as_spoken_here(self.hass):
+            overview = self.engine.overview()
         quota = self.account.client.quota
         return Picture(
             zones={zone["name"]: zone for zone in overview["zones"]},
@@ -252,13 +285,24 @@ class Home(DataUpdateCoordinator[Picture]):
 
     # --- what entities ask for ------------------------------------------------------
 
+    async def apply(self, document: Any, revision: str | None) -> None:
+        """Put settings in force. Raises SettingsError, StoreError as the engine does."""
+        try:
+            # Timezones are files, which must not be read on the loop; known ones are kept.
+            await self.hass.async_add_executor_job(parse_settings, document)
+        except SettingsError as error:
+            if error.path.endswith("timezone"):
+                raise  # it would be looked for again, on the loop
+            # The engine lets stand what it has set aside already, and says the rest.
+        await self.engine.apply_settings(document, revision=revision)
+
     async def change_zone(self, zone: str, changes: dict[str, Any]) -> None:
         """Write settings of one zone. Raises SettingsError, StoreError."""
         stored = await self.engine.stored_settings()
         document = _with_changes(stored.data, zone, changes)
         if document == stored.data:
             return  # applied again as they are, they would end a quick-off
-        await self.engine.apply_settings(document, revision=stored.revision)
+        await self.apply(document, stored.revision)
         await self._look()
 
     async def check_band(self, zone: str, mode: str, band: tuple[float, float]) -> None:

@@ -24,6 +24,7 @@ from switchbot_automation.cloud.webhook import MAX_BODY_BYTES
 from switchbot_automation.errors import CloudError
 
 from .const import CONF_PUSH, CONF_WEBHOOK_ID, DOMAIN
+from .language import words_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -82,7 +83,9 @@ class Push:
         try:
             await self.start(hear)
         except (CloudError, NoURLAvailableError) as error:
-            self.problem = str(error) or "Home Assistant has no external URL"
+            self.problem = (
+                words_of(self._hass, error) or "Home Assistant has no external URL"
+            )
             _LOGGER.info("the cloud does not push here: %s", self.problem)
 
     def stop(self) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -96,27 +96,27 @@ def _digested(name: str, entity_id: str) -> str:
 
 def renamed(document: Mapping[str, Any], before: str, now: str) -> dict[str, Any]:
     """Return a settings document in which an entity is called otherwise. Pure."""
-    plugins = {
+    changed = {
         name: {
             key: now if key in _ENTITIES and value == before else value
             for key, value in part.items()
         }
-        if part.get("sensor") == NAME
-        else part
-        for name, part in (document.get("plugins") or {}).items()
+        for name, part in _ours(document)
     }
-    return {**document, "plugins": plugins}
+    if not changed:
+        return dict(document)
+    return {**document, "plugins": {**document["plugins"], **changed}}
 
 
 def sources_of(document: Mapping[str, Any], zone: str) -> dict[str, Any]:
     """Return the entities that a zone of a settings document has, as the form shows them."""
     own = _own(document, zone)
     entities = _entities(document)
-    meter = entities.get(own.get("meter_device_id", ""))
-    presence = own.get("presence") or {}
+    meter = entities.get(str(own.get("meter_device_id")))
+    presence = _mapping(own.get("presence"))
     found = {
         CONF_METER: meter,
-        CONF_OPENINGS: _of(own.get("openings"), entities),
+        CONF_OPENINGS: _of(_mapping(own.get("openings")), entities),
         CONF_PRESENCE: _of(presence, entities),
         CONF_PRESET: presence.get("preset"),
     }
@@ -132,14 +132,14 @@ def with_sources(
     """
     before = _entities(document)
     changed, own = dict(document), dict(_own(document, zone))
-    plugins = dict(document.get("plugins") or {})
+    plugins = dict(_mapping(document.get("plugins")))
     names = _named(plugins, before, wanted)
     if wanted.get(CONF_METER):
         own["meter_device_id"] = names[wanted[CONF_METER]]
     for key, section in ((CONF_OPENINGS, "openings"), (CONF_PRESENCE, "presence")):
-        there = dict(own.get(section) or {})
-        kept = [each for each in there.get("sensors", ()) if each not in before]
-        sensors = kept + [names[each] for each in wanted.get(key, ())]
+        there = dict(_mapping(own.get(section)))
+        kept = [each for each in _sensors(there) if each not in before]
+        sensors = kept + [names[each] for each in dict.fromkeys(wanted.get(key, ()))]
         if section == "presence" and wanted.get(CONF_PRESET):
             there["preset"] = wanted[CONF_PRESET]
         if sensors:
@@ -170,6 +170,8 @@ def _named(
         *wanted.get(CONF_OPENINGS, ()),
         *wanted.get(CONF_PRESENCE, ()),
     ):
+        if entity_id in names:
+            continue  # one entity may be both opening and presence
         if entity_id in there_already:
             names[entity_id] = there_already[entity_id]
             continue
@@ -190,28 +192,45 @@ def _own(document: Mapping[str, Any], zone: str) -> Mapping[str, Any]:
     return document
 
 
+def _mapping(value: object) -> Mapping[str, Any]:
+    """Return a part of a document that a person may have written, empty if it is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _ours(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the name and part of each of the `plugins` that is an entity, read or not."""
+    for name, part in _mapping(document.get("plugins")).items():
+        if _mapping(part).get("sensor") == NAME:
+            yield name, part
+
+
 def _entities(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the entity of each device id of a settings document that is one."""
     return {
         f"{PLUGIN}{name}": part["entity_id"]
-        for name, part in (document.get("plugins") or {}).items()
-        if part.get("sensor") == NAME
+        for name, part in _ours(document)
+        if isinstance(part.get("entity_id"), str)
     }
 
 
 def _parts_of(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the entities' part of the `plugins`, without what the engine sets aside."""
     found: dict[str, Mapping[str, Any]] = {}
-    for name, part in (document.get("plugins") or {}).items():
-        if part.get("sensor") == NAME:
-            with suppress(vol.Invalid):
-                found[name] = SCHEMA({k: v for k, v in part.items() if k != "sensor"})
+    for name, part in _ours(document):
+        with suppress(vol.Invalid):
+            found[name] = SCHEMA({k: v for k, v in part.items() if k != "sensor"})
     return found
 
 
-def _of(section: Mapping[str, Any] | None, entities: Mapping[str, str]) -> list[str]:
-    sensors = (section or {}).get("sensors", ())
-    return [entities[each] for each in sensors if each in entities]
+def _sensors(section: Mapping[str, Any]) -> list[str]:
+    sensors = section.get("sensors")
+    if not isinstance(sensors, list | tuple):
+        return []
+    return [each for each in sensors if isinstance(each, str)]
+
+
+def _of(section: Mapping[str, Any], entities: Mapping[str, str]) -> list[str]:
+    return [entities[each] for each in _sensors(section) if each in entities]
 
 
 class Hearing:
@@ -336,6 +355,12 @@ class EntitySensor:
         )
 
     def _state(self, entity_id: str) -> State:
+        entry = er.async_get(self._hass).async_get(entity_id)
+        if entry is not None and entry.platform == DOMAIN:
+            # It would say for ever, and as news, what it was told of itself.
+            raise PluginError(
+                f"{entity_id} is made of what it is to measure", plugin=NAME
+            )
         state = self._hass.states.get(entity_id)
         if state is None:
             raise PluginError(f"Home Assistant has no {entity_id}", plugin=NAME)
