@@ -18,6 +18,7 @@ _TINIEST_READING: Final = 1e-200
 """What PostgreSQL would refuse to multiply by the time it held, as an underflow."""
 _MAX_METADATA_BYTES: Final = 1024 * 1024
 _REMEMBERED: Final = 1024
+_REMEMBERED_IN_ALL: Final = 8192
 _STEP: Final = timedelta(microseconds=1)
 
 
@@ -145,18 +146,27 @@ class DistinctTimestamps:
 
     Rows are identified by zone and timestamp, so that a repeated write does nothing;
     two samples of one instant must therefore differ. The last 1024 of each zone are
-    remembered. Not thread-safe.
+    remembered, and the last 8192 of all of them: a process may record for any number of
+    homes. Not thread-safe.
     """
 
     def __init__(self) -> None:
         # By zone: each instant taken, with where the search for a free one goes on.
         self._taken: dict[str, dict[datetime, datetime | None]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        """Return how many instants are remembered."""
+        return self._count
 
     def assign(self, zone: str, timestamp: datetime) -> datetime:
         """Return `timestamp`, or the first free instant after it."""
-        taken = self._taken.get(zone)
+        # The zone that was told of last comes last.
+        taken = self._taken.pop(zone, None)
         if taken is None:
-            taken = self._taken[zone] = {}
+            taken = {}
+        self._taken[zone] = taken
+        before = len(taken)
         free = timestamp
         while free in taken:
             free = taken[free] or free + _STEP
@@ -167,4 +177,9 @@ class DistinctTimestamps:
         taken[free] = None
         if len(taken) > _REMEMBERED:
             del taken[next(iter(taken))]
+        self._count += len(taken) - before
+        while self._count > _REMEMBERED_IN_ALL:
+            # Of this zone alone there are fewer.
+            longest_silent = next(iter(self._taken))
+            self._count -= len(self._taken.pop(longest_silent))
         return free

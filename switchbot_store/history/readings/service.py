@@ -20,6 +20,7 @@ from switchbot_store.history.query.buckets import (
     timezone_of,
 )
 from switchbot_store.history.readings.buckets import HOLD, bucketed
+from switchbot_store.history.readings.last import LastSaid
 from switchbot_store.history.readings.model import (
     READING_FIELDS,
     DeviceReading,
@@ -71,7 +72,7 @@ class _Shared:
         self.flushing = threading.Lock()
         self.max_buffered = max_buffered
         self.buffer: list[DeviceReading] = []
-        self.last: dict[tuple[str, str], DeviceReading] = {}
+        self.last = LastSaid(_UNCHANGED)
         self.written = self.dropped = 0
         self.error: str | None = None
         self.spilled = True
@@ -181,16 +182,10 @@ class DeviceHistory:
             given.attribute,
             given.value,
         )
-        shared, key = self._shared, (kept.device_id, kept.attribute)
+        shared = self._shared
         with shared.lock:
-            last = shared.last.get(key)
-            if (
-                last is not None
-                and last.value == kept.value
-                and timedelta() <= kept.timestamp - last.timestamp < _UNCHANGED
-            ):
+            if not shared.last.take(kept):
                 return False
-            shared.last[key] = kept
             shared.buffer.append(kept)
             over = len(shared.buffer) - shared.max_buffered
             if over > 0:

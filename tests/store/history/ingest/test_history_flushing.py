@@ -21,8 +21,10 @@ from switchbot_store import (
     StoreDataError,
     StoreUnavailableError,
 )
+from switchbot_store.history.ingest.samples import DistinctTimestamps
 
 WAIT_SECONDS = 30
+NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -123,6 +125,23 @@ def test_a_closed_service_says_so(backend, samples):
     ):
         with pytest.raises(StoreClosedError):
             call()
+
+
+def test_instants_of_ever_more_homes_take_no_more_memory():
+    distinct = DistinctTimestamps()
+    for minute in range(12):
+        at = NOON + timedelta(minutes=minute)
+        for home in range(1000):
+            assert distinct.assign(f"{home}/living", at) == at
+    assert len(distinct) <= 8192
+    # Of those recorded last each is known.
+    at = NOON + timedelta(minutes=11)
+    moved = [distinct.assign(f"{home}/living", at) for home in (0, 999)]
+    assert moved == [at + timedelta(microseconds=1)] * 2
+    # A burst of one instant in one zone is told apart however long it is.
+    burst = [distinct.assign("0/living", NOON) for _ in range(9000)]
+    assert len(set(burst)) == 9000
+    assert len(distinct) <= 8192
 
 
 def test_many_threads_record_at_one_instant_and_every_row_arrives(

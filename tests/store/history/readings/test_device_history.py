@@ -1,5 +1,6 @@
 """What devices said: kept, carried over an outage, of one home, exported, deleted."""
 
+import struct
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,6 +25,7 @@ from switchbot_store.history.readings import (
     DeviceReading,
     SqliteReadings,
 )
+from switchbot_store.history.readings.last import LastSaid
 from switchbot_store.instants import EARLIEST, LATEST
 
 START = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -87,6 +89,45 @@ def test_a_value_that_stays_is_kept_every_quarter_of_an_hour(place, clock):
             55,
         ]
         assert not readings.record(said(56, 501))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [
+        (0.0, -0.0, False),
+        (725, 725.0, False),
+        ("open", "open", False),
+        ("open", "shut", True),
+        (struct.unpack("<d", b"abcdefg?")[0], "abcdefg?", True),
+        (1.0, "1.0", True),
+    ],
+)
+def test_what_is_said_anew_is_kept_once(place, clock, before, after, kept):
+    with history(place, clock) as readings:
+        assert readings.record(said(0, before))
+        assert readings.record(said(1, after)) is kept
+        assert readings.record(said(1, before, device="C2"))
+        assert readings.record(said(1, before, attribute="humidity"))
+
+
+def test_of_devices_that_are_silent_nothing_is_remembered():
+    """A process may hear ten thousand homes whose devices come and go."""
+    last = LastSaid(timedelta(minutes=15))
+    for minute in range(60):
+        for number in range(200):
+            assert last.take(said(minute, 1.0, device=f"{minute}/{number}"))
+    # In a quarter of an hour 3,000 are heard.
+    assert len(last) <= 6200
+    # And a fleet's own are known still.
+    assert not last.take(said(59, 1.0, device="59/7"))
+    assert not last.take(said(59, 1.0, device="46/7"))
+
+
+def test_a_clock_that_is_set_back_silences_no_device(place, clock):
+    with history(place, clock) as readings:
+        assert readings.record(said(0, 1))
+        assert readings.record(said(-60, 1))
+        assert not readings.record(said(-59, 1))
 
 
 def test_it_is_due_after_the_interval_and_writes_before_an_answer(place, clock):
