@@ -96,7 +96,7 @@ def run_tests(
     env: dict[str, str] | None = None,
 ) -> None:
     """Run every test but the slow and the browser's; arguments go to pytest."""
-    # Half of its time a test waits, for a server or a disk; some say how long, so no more.
+    # A part of its time a test waits, for a server or a program; some say how long, so no more.
     at_once = ("-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal")
     chosen = ("-m", "not slow and not browser")
     # Without bytecode every worker, and every Python that a test starts, compiles and has

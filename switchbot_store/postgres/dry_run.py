@@ -11,7 +11,6 @@ import selectors
 import socket
 import struct
 import time
-from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
@@ -74,8 +73,12 @@ def _gives_up(conninfo: str, listener: socket.socket) -> bool:
             if listener in ready:
                 server = listener.accept()[0]
             elif server is not None and server in ready:
-                if _says_who_it_is(server):
+                further = _says_who_it_is(server)
+                if further:
                     return False
+                if further is None:  # it tries once more: without TLS, or another host
+                    server.close()
+                    server = None
             else:
                 status = pq.PollingStatus(connection.connect_poll())
                 if status == pq.PollingStatus.FAILED:
@@ -87,15 +90,17 @@ def _gives_up(conninfo: str, listener: socket.socket) -> bool:
             server.close()
 
 
-def _says_who_it_is(server: socket.socket) -> bool:
-    """Agree to what it asks before that; tell whether it went further."""
-    with suppress(OSError):
+def _says_who_it_is(server: socket.socket) -> bool | None:
+    """Agree to what it asks before that; tell whether it went further, None if it left."""
+    try:
         head = server.recv(_HEAD.size, socket.MSG_PEEK)
         if not head:
-            return False
+            return None
         code = _HEAD.unpack(head)[1] if len(head) == _HEAD.size else 0
         if code not in {_SSL_REQUEST, _GSS_REQUEST}:
             return True
         server.recv(_HEAD.size)
         server.sendall(b"S" if code == _SSL_REQUEST else b"N")
+    except OSError:
+        return None
     return False

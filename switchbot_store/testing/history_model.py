@@ -6,6 +6,7 @@ are walked minute by minute where the wall clock matters.
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -103,9 +104,10 @@ class HistoryModel:
         return answer
 
 
+@functools.lru_cache(maxsize=4096)  # each backend, each of its stages asks the same
 def wall_clock_edges(
     start: datetime, end: datetime, bucket: str, timezone: str
-) -> list[datetime]:
+) -> tuple[datetime, ...]:
     """Return the instants at which the wall clock begins another day or hour."""
     home = zone_of(timezone)
 
@@ -115,16 +117,16 @@ def wall_clock_edges(
             return (local.date(),)
         return (local.date(), local.hour, local.utcoffset())
 
-    first = start.replace(second=0, microsecond=0)
-    while label(first - _MINUTE) == label(start):
+    first, here = start.replace(second=0, microsecond=0), label(start)
+    while label(first - _MINUTE) == here:
         first -= _MINUTE
     edges = [first]
     while edges[-1] < end:
-        moment = edges[-1]
-        while label(moment) == label(edges[-1]):
+        moment, here = edges[-1], label(edges[-1])
+        while label(moment) == here:
             moment += _MINUTE
         edges.append(moment)
-    return edges
+    return tuple(edges)
 
 
 def even_edges(

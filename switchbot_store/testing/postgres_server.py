@@ -37,6 +37,8 @@ _UNSAFE_BUT_FAST = {
     "full_page_writes": "off",
     # It may lie in memory, of which there is not much: by default it grows to 1 GB.
     "max_wal_size": "96MB",
+    # Among its own files, which are removed: a killed server leaves others behind.
+    "dynamic_shared_memory_type": "mmap",
 }
 
 

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 
 import psycopg
 import pytest
@@ -16,7 +17,10 @@ from switchbot_store import (
     StoreConfigError,
     StoreUnavailableError,
 )
+from switchbot_store.postgres import dry_run
 
+LONG_SECONDS = 20.0
+"""Nothing of libpq's own takes so long, however busy the machine is."""
 needs_trace = pytest.mark.skipif(
     pq.version() < 180000,
     reason="before 18 libpq does not tell the code of a refused connection",
@@ -172,6 +176,23 @@ class TestWhereItArose:
         url = f"host=127.0.0.1 port={closed_port} dbname=home {fine}"
         with pytest.raises(StoreUnavailableError, match="refused"):
             PostgresStore(url).open()
+
+    def test_a_second_try_without_tls_is_not_waited_for(
+        self, closed_port, tmp_path, monkeypatch
+    ):
+        """What cannot be read is given up by libpq, by default, for a plain connection."""
+        monkeypatch.setattr(dry_run, "_SECONDS", LONG_SECONDS)
+        (tmp_path / "unreadable").write_text("no certificate")
+        (tmp_path / "unreadable").chmod(0o600)
+        certificate = {"sslcert": "unreadable", "sslkey": "unreadable"}
+        paths = {name: str(tmp_path / each) for name, each in certificate.items()}
+        url = psycopg.conninfo.make_conninfo(
+            f"host=127.0.0.1 port={closed_port} dbname=home", **paths
+        )
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailableError, match="refused"):
+            PostgresStore(url).open()
+        assert time.monotonic() - began < LONG_SECONDS
 
     def test_a_standby_where_a_primary_is_wanted_is_an_outage(self, database_url):
         url = psycopg.conninfo.make_conninfo(

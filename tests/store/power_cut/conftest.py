@@ -1,10 +1,5 @@
 """Recording what a store does to a disk, and looking at all a power cut may leave."""
 
-import os
-import shutil
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from switchbot_store.testing.power_cut import RecordedDisk, written
@@ -12,13 +7,10 @@ from switchbot_store.testing.simulated_disk import tree_digest
 
 
 @pytest.fixture
-def places():
+def places(tmp_path):
     """Give a directory to record and one to rebuild, in memory where there is room."""
-    parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    place = Path(tempfile.mkdtemp(prefix="power-cut-", dir=parent))
-    (place / "recorded").mkdir()
-    yield place / "recorded", place / "rebuilt"
-    shutil.rmtree(place)
+    (tmp_path / "recorded").mkdir()
+    return tmp_path / "recorded", tmp_path / "rebuilt"
 
 
 @pytest.fixture
