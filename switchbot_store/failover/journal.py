@@ -34,6 +34,7 @@ from switchbot_store.files.durable import (
     directory_of,
     make_directory,
     read_content,
+    remove_leftovers,
     wrapped_os_errors,
     write_durably,
 )
@@ -120,6 +121,7 @@ class Journal:
             if owner:
                 return owner
             try:
+                remove_leftovers(self.directory / DIRECTORY)
                 pending: dict[str, PendingWrite] = {}
                 lines = self._file.open(lambda line: _apply(pending, line))
                 self.pending = pending

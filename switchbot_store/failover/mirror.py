@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -34,9 +33,9 @@ from switchbot_store.codec import decode, encode_of_others, is_internal
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.failover import witness
 from switchbot_store.files.durable import (
-    TEMPORARY_SUFFIX,
     make_directory,
     read_content,
+    remove_leftovers,
     replace,
     sync_directory,
     wrapped_os_errors,
@@ -185,9 +184,7 @@ class Mirror:
             self.meet(self.identity)
         else:
             self.identity = identity
-        with suppress(OSError):
-            for path in self._place.glob(f"*{TEMPORARY_SUFFIX}"):
-                path.unlink()
+        remove_leftovers(self._place)
 
     def look(self) -> None:
         """Read what another process keeps in the files; nothing is touched.

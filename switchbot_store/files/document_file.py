@@ -30,6 +30,7 @@ from switchbot_store.errors import StoreDataError
 from switchbot_store.files.durable import (
     Content,
     directory_of,
+    discard,
     holds,
     keep_copy,
     make_directory,
@@ -112,6 +113,8 @@ class DocumentFile:
         """Whether the copy is known to hold just that."""
         self._revision: tuple[bytes, str] = (b"", "")
         self._unreadable: bytes | None = None
+        self.uninstalled: str | None = None
+        """A generation that counts and that the disk did not let into its place."""
         self.alone_at: object = None
         """What the directory was like when nothing in it was in this document's way."""
 
@@ -280,7 +283,11 @@ class DocumentFile:
         """Replace the document, which is `current`; durable when it returns."""
         target = self.place()
         temporary = self._write_beside(target, data, current)
-        self._install(temporary, target, current)
+        try:
+            self._install(temporary, target, current)
+        except BaseException:
+            discard(temporary)
+            raise
         sync_directory(directory_of(target))
         self.written(data)
 
@@ -300,7 +307,8 @@ class DocumentFile:
     def install(self, name: str) -> None:
         """Make a prepared generation current, unless that was done already.
 
-        The directory still wants its fsync.
+        It stays prepared where the disk refuses: it may be one of several that count
+        together, of which others are in their places. The directory still wants its fsync.
         """
         target = self.place()
         temporary = os.path.join(directory_of(target), name)
@@ -374,6 +382,9 @@ class DocumentFile:
 
     def _current(self) -> Content | None:
         """Return what the file holds, None if it was never set; see `read_content`."""
+        content = read_content(self.uninstalled) if self.uninstalled else None
+        if content is not None:
+            return content
         content = read_content(self.path)
         if content is None:
             self.place()
@@ -531,14 +542,12 @@ class DocumentFile:
                 temporary = write_temporary(
                     self._good_path, content.data, like=content.status, durable=False
                 )
-                with suppress(FileNotFoundError):
-                    os.unlink(self._good_path)
+                discard(self._good_path)
                 replace(temporary, self._good_path)
             self._copied = True
         except OSError as error:
             _LOGGER.debug("no copy of %s is kept: %s", self.path, error)
-            with suppress(OSError):
-                os.unlink(self._good_path)
+            discard(self._good_path)
 
     def _secure_copy(self) -> None:
         """Make the copy durable, once it is the only place of the last good."""
@@ -574,7 +583,7 @@ class DocumentFile:
                     target,
                     evidence,
                 )
-        replace(temporary, target)
+        os.replace(temporary, target)
 
     @staticmethod
     def _set_aside(target: str) -> str:

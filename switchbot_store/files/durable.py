@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import threading
 import time
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-TEMPORARY_SUFFIX: Final = ".tmp"
+_TEMPORARY_SUFFIX: Final = ".tmp"
 # A pipe in a file's place is not waited for, until somebody writes into it.
 _READING: Final = os.O_RDONLY | OPEN_FLAGS | getattr(os, "O_NONBLOCK", 0)
+_TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 _NEW_FILE_MODE: Final = 0o600
 """Settings hold webhook addresses, which are secrets."""
 _LOCK_FILE_MODE: Final = 0o644
@@ -104,8 +106,25 @@ def holds(path: str, data: bytes) -> bool:
 def temporary_name(path: str) -> str:
     """Return a new name beside `path` for what will replace it."""
     directory, name = os.path.split(path)
-    unique = f".{name[:100]}.{os.urandom(8).hex()}{TEMPORARY_SUFFIX}"
+    unique = f".{name[:100]}.{os.urandom(8).hex()}{_TEMPORARY_SUFFIX}"
     return f"{directory}/{unique}" if directory else unique
+
+
+def remove_leftovers(directory: str | os.PathLike[str]) -> None:
+    """Remove temporary files of processes that died.
+
+    Only for who has the lock that says they did. What the disk does not let go stays.
+    """
+    with suppress(OSError):
+        for name in os.listdir(directory):
+            if _TEMPORARY.fullmatch(name):
+                discard(os.path.join(directory, name))
+
+
+def discard(path: str) -> None:
+    """Remove a file that is of no use, if it is there and the disk lets it go."""
+    with suppress(OSError):
+        os.unlink(path)
 
 
 def write_temporary(
@@ -137,8 +156,7 @@ def write_temporary(
         finally:
             os.close(descriptor)
     except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
+        discard(temporary)
         raise
     return temporary
 
@@ -161,8 +179,7 @@ def replace(temporary: str, path: str) -> None:
     try:
         os.replace(temporary, path)
     except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
+        discard(temporary)
         raise
 
 

@@ -24,8 +24,11 @@ from switchbot_store.files.durable import (
     directory_of,
     make_directory,
     read_content,
+    replace,
+    sync_directory,
     wrapped_os_errors,
     write_durably,
+    write_temporary,
 )
 from switchbot_store.languages import worded
 from switchbot_store.portable import OPEN_FLAGS
@@ -66,6 +69,8 @@ class LineFile:
         self._descriptor: int | None = None
         self._wanted = False
         self._uncertain = False
+        self._named = True
+        """Whether the file's name is durable, since it was put in another's place."""
         self._damaged = False
         """The file has damaged lines that no copy keeps yet."""
 
@@ -146,11 +151,16 @@ class LineFile:
         """Put other lines in the place of all; a crash leaves the old or the new."""
         with wrapped_os_errors(f"cannot write {self.path}"):
             self._keep_evidence()
-            write_durably(self.path, map(_line, payloads))
+            temporary = write_temporary(self.path, map(_line, payloads))
+            size = Path(temporary).stat().st_size
+            replace(temporary, self.path)
+            # Whatever fails from here on, what is open is not at that name any more:
+            # a line that were added to it would be nowhere.
+            self._named = self._uncertain = False
+            self.size = size
             self._close_descriptor()
+            self._make_name_durable()
             self._descriptor = os.open(self.path, _FLAGS)
-            self.size = os.fstat(self._descriptor).st_size
-            self._uncertain = False
 
     def clear(self, *, durable: bool = True) -> None:
         """Remove every line; durably, if so asked."""
@@ -173,12 +183,18 @@ class LineFile:
         self._keep_evidence()
         descriptor = self._opened()
         os.ftruncate(descriptor, size)
+        self.size, self._uncertain = size, durable
         if durable:
             os.fsync(descriptor)
-        self.size = size
         self._uncertain = False
 
+    def _make_name_durable(self) -> None:
+        if not self._named:
+            sync_directory(directory_of(self.path))
+            self._named = True
+
     def _opened(self) -> int:
+        self._make_name_durable()
         if self._descriptor is None:
             if not self._wanted:
                 raise OSError(f"{self.path} is not open")

@@ -17,7 +17,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import re
 import time
 from bisect import bisect_left
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +52,7 @@ from switchbot_store.files.durable import (
     DirectoryLock,
     make_directory,
     read_content,
+    remove_leftovers,
     replace,
     sync_directory,
     wrapped_os_errors,
@@ -84,7 +84,6 @@ _SETTINGS: Final = "settings"
 _MANY: Final = 24
 """From so many documents on, those written together are written side by side."""
 _SIDE_BY_SIDE: Final = 16
-_TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 
 
 class JsonStore(StoreInterface):
@@ -123,6 +122,7 @@ class JsonStore(StoreInterface):
         """What the directory was like, and since when by the monotonic clock."""
         self._listing: tuple[object, list[str]] = (None, [])
         """The sorted names in the directory, and what it was like then."""
+        self._uninstalled: list[DocumentFile] = []
         self._last_error: str | None = None
         self._closed = False
 
@@ -326,6 +326,7 @@ class JsonStore(StoreInterface):
     def _found(self, prefix: str = "") -> Collection[str]:
         """Return the keys that are there, at least those that begin so."""
         found = {key for key, path in self._paths.items() if is_there(path)}
+        found.update(file.key for file in self._uninstalled)
         with suppress(FileNotFoundError, NotADirectoryError):
             names = self._names()
             for begins in beginnings(prefix):
@@ -399,7 +400,7 @@ class JsonStore(StoreInterface):
                 )
             with self._locked(writing=False):
                 for directory in self._directories():
-                    _remove_leftovers(directory)
+                    remove_leftovers(directory)
         return self
 
     def close(self) -> None:
@@ -428,9 +429,29 @@ class JsonStore(StoreInterface):
         if writing and not os.path.isdir(self._lock_directory):
             make_directory(self._lock_directory)
         with self._lock.held(writing=writing):
+            self._forget_uninstalled()
             if os.path.exists(self._pending):
-                self._finish_pending()
+                try:
+                    self._finish_pending()
+                except OSError as error:
+                    if writing:
+                        raise
+                    # What counts is read where it lies, on a disk that went read-only too.
+                    if self._last_error != str(error):
+                        _LOGGER.warning(
+                            "%s: what counts cannot be put in its place yet: %s",
+                            self._pending,
+                            error,
+                        )
+                    self._last_error = str(error)
+                else:
+                    self._forget_uninstalled()
             yield
+
+    def _forget_uninstalled(self) -> None:
+        for file in self._uninstalled:
+            file.uninstalled = None
+        self._uninstalled = []
 
     def _file(self, key: str) -> DocumentFile:
         key = validate_key(key)
@@ -552,6 +573,11 @@ class JsonStore(StoreInterface):
             file.is_prepared(name) or file.has(revisions.get(file.key))
             for file, name in names.items()
         ):
+            self._uninstalled = [
+                file for file, name in names.items() if file.is_prepared(name)
+            ]
+            for file in self._uninstalled:
+                file.uninstalled = os.path.join(file.directory(), names[file])
             self._install(names)
             return
         # It was not committed, or long ago: installing it in part is neither.
@@ -650,12 +676,3 @@ def _side_by_side(
 def _stamps_differ_after(stamp_ns: int) -> float:
     """Return after how many seconds a change certainly gets another stamp."""
     return _FINE_STAMP_SECONDS if stamp_ns % 1_000_000 else _COARSE_STAMP_SECONDS
-
-
-def _remove_leftovers(directory: Path) -> None:
-    """Remove temporary files of processes that died; the lock says they did."""
-    with suppress(OSError):
-        for path in directory.iterdir():
-            if _TEMPORARY.fullmatch(path.name):
-                with suppress(OSError):
-                    path.unlink()

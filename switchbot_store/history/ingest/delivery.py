@@ -55,12 +55,14 @@ class Delivery:
     ) -> None:
         self._backend = backend
         self._quarantine = quarantine
+        self._is_draining = self._disk_refused = False
         self._health = health
         self._now = now
 
     def write(self, rows: list[HistorySample]) -> bool:
         """Write the rows; they leave the list as they arrive."""
         late = False
+        self._quarantine.write_unwritten()
         rows[:] = self._of_their_time(rows, self._now())
         while rows:
             chunk = rows[:_CHUNK_ROWS]
@@ -89,10 +91,25 @@ class Delivery:
         another way.
         """
         late = False
-        while waiting := self._oldest(spill):
-            now = self._now()
-            samples = self._of_their_time(self._decoded(waiting), now)
-            late = self._write_sound(samples, now) or late
+        self._is_draining, self._disk_refused = True, False
+        try:
+            while waiting := self._oldest(spill):
+                late = self._drained(spill, waiting) or late
+                if self._disk_refused:
+                    break
+        finally:
+            self._is_draining = False
+        return late
+
+    def _drained(self, spill: HistorySpill, waiting: list[SpilledRow]) -> bool:
+        """Write rows that wait; they stay while the disk keeps one from being set aside.
+
+        Those that arrived are known there by their key when they come again.
+        """
+        now = self._now()
+        samples = self._of_their_time(self._decoded(waiting), now)
+        late = self._write_sound(samples, now)
+        if not self._disk_refused:
             refusal = spill.remove(waiting)
             if refusal is not None:
                 self._health.disk_failed(refusal)
@@ -107,9 +124,13 @@ class Delivery:
             return []
 
     def set_aside(self, row: HistorySample | str, reason: str) -> None:
-        """Put a row into quarantine."""
-        self._quarantine.add(row, reason, at=self._now())
-        self._health.quarantined()
+        """Put a row into quarantine; where the disk refuses it stays where it was."""
+        kept = self._quarantine.add(
+            row, reason, at=self._now(), kept_elsewhere=self._is_draining
+        )
+        if kept or not self._is_draining:
+            self._health.quarantined()
+        self._disk_refused = self._disk_refused or not kept
 
     def _decoded(self, waiting: Sequence[SpilledRow]) -> list[HistorySample]:
         samples = []

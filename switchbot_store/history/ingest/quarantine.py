@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import IO, TYPE_CHECKING, Final
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from switchbot_store.arguments import checked_path
 from switchbot_store.errors import HistoryError, StoreDataError
-from switchbot_store.files.durable import make_directory
+from switchbot_store.files.durable import make_directory, sync_directory
 from switchbot_store.history.ingest.codec import as_dict, load
 from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.languages import worded
 from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 _MAX_BYTES: Final = 64 * 1024 * 1024
 _MAX_TEXT: Final = 2000
+_MAX_UNWRITTEN: Final = 1000
 MISDATED: Final = "stamped by a clock from before this program"
 """Why rows are set aside that `HistoryService.move` brings back."""
 
@@ -42,6 +45,8 @@ class Quarantine:
             None if path is None else checked_path(path, "quarantine")
         )
         self._changing = threading.Lock()
+        self._unwritten: deque[bytes] = deque(maxlen=_MAX_UNWRITTEN)
+        """Lines that the disk did not take."""
 
     def take(
         self,
@@ -96,43 +101,87 @@ class Quarantine:
                 try:
                     lines = rest(lines)
                 finally:
-                    with _opened(self.path) as file:
-                        file.writelines(lines)
-                        file.flush()
-                        os.fsync(file.fileno())
+                    _append(self.path, b"".join(lines))
                     taken.unlink()
             except OSError as error:
                 raise HistoryError(
                     worded("{path}: {error}", path=self.path, error=error)
                 ) from error
 
-    def add(self, row: HistorySample | str, reason: str, *, at: datetime) -> None:
-        """Set a row aside. Never raises: without a usable file the log has it."""
+    def add(
+        self,
+        row: HistorySample | str,
+        reason: str,
+        *,
+        at: datetime,
+        kept_elsewhere: bool = False,
+    ) -> bool:
+        """Set a row aside; tell whether it is. Never raises.
+
+        One that the disk does not take is kept in memory for the next time, unless it is
+        `kept_elsewhere`. Without a path the log has it.
+        """
         shown = row if isinstance(row, str) else as_dict(row)
         _LOGGER.error(
             "a row of history cannot be stored: %s: %.500s", reason, _shown(shown)
         )
-        if self.path is None:
-            return
         line = _line({"at": at, "reason": reason, "row": shown})
         with self._changing:
-            self._append(self.path, line)
+            if self._kept([*self._unwritten, line]):
+                self._unwritten.clear()
+                return True
+            if not kept_elsewhere:
+                self._unwritten.append(line)
+        return False
 
-    def _append(self, path: Path, line: bytes) -> None:
+    def write_unwritten(self) -> None:
+        """Write the rows that the disk did not take so far, if it does now."""
+        if self._unwritten:
+            with self._changing:
+                if self._kept(self._unwritten):
+                    self._unwritten.clear()
+
+    def _kept(self, lines: Iterable[bytes]) -> bool:
+        path = self.path
+        if path is None:
+            return True
         try:
             make_directory(str(path.parent))
-            with _opened(path) as file:
-                if file.tell() + len(line) <= _MAX_BYTES:
-                    file.write(line)
-                    file.flush()
-                    os.fsync(file.fileno())
+            _append(path, b"".join(lines), up_to=_MAX_BYTES)
         except OSError as error:
             _LOGGER.error("%s: %s", path, error)  # noqa: TRY400 - the reason is in it
+            return False
+        return True
 
 
-def _opened(path: Path) -> IO[bytes]:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | OPEN_FLAGS
-    return os.fdopen(os.open(path, flags, 0o600), "ab")
+def _append(path: Path, lines: bytes, *, up_to: int | None = None) -> None:
+    """Add whole lines durably, unless the file would get larger. Raises OSError.
+
+    A full disk takes half a line: the next must not follow that, or both are lost.
+    """
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | OPEN_FLAGS
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        size = os.fstat(descriptor).st_size
+        if up_to is not None and size + len(lines) > up_to:
+            return
+        if size:
+            os.lseek(descriptor, -1, os.SEEK_END)
+            if os.read(descriptor, 1) != b"\n":
+                lines = b"\n" + lines
+        try:
+            view = memoryview(lines)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
+    if not size:
+        sync_directory(str(path.parent))
 
 
 def _sample_of(line: bytes, reason: str) -> HistorySample | None:

@@ -14,7 +14,7 @@ import orjson
 
 from switchbot_store.arguments import no_setting
 from switchbot_store.errors import HistoryError, StoreConfigError
-from switchbot_store.files.durable import temporary_name
+from switchbot_store.files.durable import sync_directory, temporary_name
 from switchbot_store.languages import worded
 from switchbot_store.portable import OPEN_FLAGS
 
@@ -105,8 +105,16 @@ def write_pages(
                 write(rows)
                 count += len(rows)
     except OSError as error:
-        raise HistoryError(worded("the export failed: {error}", error=error)) from error
+        raise HistoryError(
+            worded("{path}: {error}", path=_name_of(target), error=error)
+        ) from error
     return count
+
+
+def _name_of(target: Target) -> str:
+    if isinstance(target, str | os.PathLike):
+        return os.fspath(target)
+    return str(getattr(target, "name", "the export"))
 
 
 @contextmanager
@@ -130,6 +138,7 @@ def _opened(target: Target) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+        sync_directory(str(path.parent))
     finally:
         partial.unlink(missing_ok=True)
 
