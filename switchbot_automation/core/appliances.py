@@ -185,11 +185,16 @@ def dried(
     if (
         wanted is None
         or celsius is None
-        or percent is None
         or zone.summer is None
         or not _may_dry(zone, state, free, settings)
     ):
         return free
+    if percent is None:
+        if not runs:
+            return free
+        unknown = Reason(ReasonCode.HUMIDITY_UNKNOWN)
+        stop = paused(zone, state, (*free.reasons, unknown))
+        return replace(stop, look_at=free.look_at)
     safety = assess(zone, state, now)
     if safety is not None and safety.forbids_start and not runs:
         return free

@@ -74,6 +74,7 @@ from switchbot_automation.core.requests import (
     Send,
     Together,
 )
+from switchbot_automation.core.state.air import air_believed
 from switchbot_automation.core.state.check import asked, with_check
 from switchbot_automation.core.state.evidence import after_order
 from switchbot_automation.core.state.kept import after_look, command_taken
@@ -616,6 +617,7 @@ def _taught(
     if reading.problem is not ReasonCode.NO_METER:
         turned_at = last_turn(before)
         reading, record = believed(zone, record, reading, now, turned_at=turned_at)
+        reading, record = air_believed(zone, before, record, reading, now)
     state = after_reading(before, reading, record)
     if zone.predictive and reading.problem is None:
         state = after_new_reading(before, state, zone)

@@ -1288,6 +1288,14 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "see whether its tank is empty or full, its filter clean and a window open, and "
         "whether it can do this at all; a purifier takes no CO2."
     ),
+    ReasonCode.HUMIDITY_UNKNOWN: later(
+        "the meter says no humidity that can be, so the air is left as it is: see whether "
+        "this meter measures it, and whether it has battery."
+    ),
+    ReasonCode.CO2_UNKNOWN: later(
+        "the meter says no CO2 that can be, so the air is left as it is: see whether this "
+        "meter measures it, as a Meter Pro (CO2) does, and whether it has power."
+    ),
     ReasonCode.TANK_EMPTY: later("the water tank of the unit is empty: fill it."),
     ReasonCode.FILTER_DRIES: later(
         "the unit dries its filter and does nothing else meanwhile: wait until it is "

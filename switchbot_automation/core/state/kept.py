@@ -493,7 +493,14 @@ def _blind_for(
     if why is None or since is None:
         return facts.silent if keeping.since else None
     counts = _BLIND_COUNTS
-    if why is ReasonCode.SENSOR_FROZEN and not _shown_by_turns(zone, state):
+    if (
+        why is ReasonCode.SENSOR_FROZEN
+        and keeps_air(zone)
+        and _air_unknown(zone, state)
+    ):
+        # That the air did not follow was said of it before.
+        counts = timedelta(0)
+    elif why is ReasonCode.SENSOR_FROZEN and not _shown_by_turns(zone, state):
         counts = _STILL_COUNTS
     return why if now - since >= counts else None
 
@@ -645,7 +652,8 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
         return idle[0] == "off" == keeping.status
     if keeps_air(zone):
         want = _air_wanted(zone, state, now)
-        stands = want is not None and not want.works
+        known = _air_unknown(zone, state) is None
+        stands = known and want is not None and not want.works
         return keeping.status == "kept" and stands
     edges = edges_of(as_asked(zone))
     return (
@@ -723,11 +731,29 @@ def _blindness(
         # A look between two readings gives the last one, without its cause.
         again = problem is ReasonCode.NO_READING and keeping.blind_why is not None
         return keeping.blind_why if again else problem or ReasonCode.NO_READING
+    if keeps_air(zone):
+        unknown = _air_unknown(zone, state)
+        if unknown is not None:
+            return unknown
     why = _not_believed(zone, state)
     moves = _is_made_to_move(state) and not _shown_by_turns(zone, state)
     if why is ReasonCode.SENSOR_FROZEN and moves:
         return None
     return why
+
+
+def _air_unknown(zone: ZoneSettings, state: ZoneState) -> ReasonCode | None:
+    """Return why what a unit keeps of the air is unknown, None where it is known."""
+    record = state.sensing
+    if zone.kind.own in (Action.DRY, Action.HUMIDIFY):
+        known, unknown = state.last_humidity, ReasonCode.HUMIDITY_UNKNOWN
+        dead = record is not None and record.humidity_dead
+    else:
+        known, unknown = state.last_co2, ReasonCode.CO2_UNKNOWN
+        dead = record is not None and record.co2_dead
+    if known is not None:
+        return None
+    return ReasonCode.SENSOR_FROZEN if dead else unknown
 
 
 def _shown_by_turns(zone: ZoneSettings, state: ZoneState) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from switchbot_automation.core.state.air import without_nonsense
 from switchbot_automation.core.state.zone import SensorRecord, read_well, with_error
 from switchbot_automation.model import ReasonCode
 
@@ -112,7 +113,7 @@ def believed(
     record = seen(zone, record, now)
     if zone.sensor_slew_kelvin > 0:
         record = _after_leap(record, reading.temperature, now)
-    reading = plausible(zone, reading)
+    reading = plausible(zone, without_nonsense(reading))
     temperature = reading.temperature
     if temperature is None:
         record = record._replace(good=0, odd=None, odd_count=0)
@@ -249,6 +250,11 @@ def _good(
         base=record.base,
         leaps=record.leaps,
         leapt_at=record.leapt_at,
+        humidity_at=record.humidity_at,
+        humidity_dead=record.humidity_dead,
+        co2=record.co2,
+        co2_at=record.co2_at,
+        co2_dead=record.co2_dead,
     )
 
 
@@ -272,6 +278,8 @@ def seen(
             quiet=0.0,
             turns=0,
             turned_at=None,
+            humidity_at=None,
+            co2_at=None,
         )
     return record._replace(looked_at=now)
 

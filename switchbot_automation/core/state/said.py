@@ -236,6 +236,8 @@ _NOTHING = 1e-9
 _AIR = frozenset({"temperature", "humidity", "battery"})
 _NO_HUB = ("", "000000000000")
 _MEASURED = _AIR | {"co2"}
+# No air is without any of it; the least that a sensor says.
+_NEVER_NOTHING, _LEAST = frozenset({"humidity", "co2"}), 1.0
 
 
 class _Usual(NamedTuple):
@@ -299,7 +301,7 @@ def _usual(device_type: str, names: tuple[str, ...]) -> tuple[_Usual, ...]:
         if field.name.casefold() not in _MEASURED:
             found.append(_Usual(name, field))
             continue
-        low, high = _PERCENT if field.unit == "%" else (field.minimum, field.maximum)
+        low, high = _bounds(field)
         low = -_LARGEST if low is None else low
         high = _LARGEST if high is None else high
         if field.name == "temperature":
@@ -309,6 +311,12 @@ def _usual(device_type: str, names: tuple[str, ...]) -> tuple[_Usual, ...]:
             return ()
         found.append(_Usual(name, field, kinds, low, high))
     return tuple(found)
+
+
+def _bounds(field: StatusField) -> tuple[float | None, float | None]:
+    """Return between what a measured field can be, both included; None: anything."""
+    low, high = _PERCENT if field.unit == "%" else (field.minimum, field.maximum)
+    return (_LEAST if field.name.casefold() in _NEVER_NOTHING else low), high
 
 
 def _all_of(reading: DeviceReading) -> dict[str, Any]:
@@ -338,7 +346,7 @@ def _parted(
         number = finite(values[field.name])
         if number is None or field.name in doubts:
             continue
-        low, high = _PERCENT if field.unit == "%" else (field.minimum, field.maximum)
+        low, high = _bounds(field)
         if (low is not None and number < low) or (high is not None and number > high):
             temperature = field.name == "temperature"
             if temperature and not is_celsius(given):

@@ -479,7 +479,9 @@ class SensorRecord(NamedTuple):
     at `leapt_at`; `leaps` how often lately it came back from a jump, fading.
     `turns` is how often the unit was started or stopped since `changed_at`, the last time at
     `turned_at`; `most_turns` how often it was lately before the value moved, fading, and
-    `turns_seen` from how many of its turns that is known.
+    `turns_seen` from how many of its turns that is known. `co2` in ppm;
+    `humidity_at` and `co2_at` are when these last were another, `humidity_dead` and `co2_dead`
+    that they are not believed, see `core.state.air`.
     """
 
     since: datetime
@@ -504,6 +506,11 @@ class SensorRecord(NamedTuple):
     turned_at: datetime | None = None
     most_turns: float = 0.0
     turns_seen: int = 0
+    humidity_at: datetime | None = None
+    humidity_dead: bool = False
+    co2: float | None = None
+    co2_at: datetime | None = None
+    co2_dead: bool = False
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document; what is unknown is left out."""
@@ -548,6 +555,11 @@ class SensorRecord(NamedTuple):
             turned_at=instant(value.get("turned_at")),
             most_turns=max(0.0, min(number(value.get("most_turns")) or 0.0, 1e4)),
             turns_seen=min(_count(value.get("turns_seen")), 10_000),
+            humidity_at=instant(value.get("humidity_at")),
+            humidity_dead=value.get("humidity_dead") is True,
+            co2=number(value.get("co2")),
+            co2_at=instant(value.get("co2_at")),
+            co2_dead=value.get("co2_dead") is True,
         )
 
     def not_later_than(self, now: datetime) -> SensorRecord:
@@ -565,6 +577,8 @@ _SENSOR_INSTANTS = _Instants(
     "doubted_at",
     "leapt_at",
     "turned_at",
+    "humidity_at",
+    "co2_at",
 )
 
 
