@@ -12,7 +12,6 @@ import asyncio
 import logging
 import os
 import sys
-from dataclasses import replace
 from statistics import fmean, quantiles
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -156,9 +155,7 @@ def lived(asked: tuple[int, float]) -> Lived:
     number, days = asked
     case = drawn(number, days)
     auto = asyncio.run(live(case, seed=number, control="auto"))
-    switch = asyncio.run(
-        live(case, seed=number, control="switch", optimum_start=True)
-    )
+    switch = asyncio.run(live(case, seed=number, control="switch", optimum_start=True))
     plain = None
     if not case.unheard and case.night is None:
         plain = lived_by(case, Hysteresis(share=False), seed=number)

@@ -110,7 +110,9 @@ async def live(case: Case, *, seed: int = 0, **control: Any) -> Figures:
     """Let the engine look after it, told `control`."""
     document, settings = room_settings(case, **control)
     with built(case, settings, seed) as (clock, home):
-        return await _lived_in(case, document, settings, clock, home, seeded(seed, "unheard"))
+        return await _lived_in(
+            case, document, settings, clock, home, seeded(seed, "unheard")
+        )
 
 
 @contextmanager

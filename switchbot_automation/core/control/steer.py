@@ -42,7 +42,7 @@ AHEAD_HOURS, _AHEAD_MOST, RISING_MOST = 0.3, 0.6, 1.5
 # trend shows nothing but the command.
 SETTLED_SECONDS = 1500.0
 _CHANGE_SECONDS, _URGENT_SECONDS, _SOONEST_SECONDS = 1500.0, 900.0, 420.0
-# A room that comes back this fast, in kelvin an hour, needs no more than it has.
+# A room that comes back this fast, in kelvin an hour, needs no more and no less than it has.
 RECOVERS = 0.5
 # A unit whose return air is this far past its setpoint rests (makers use about 1 K).
 RESTS_PAST = 1.15
@@ -58,6 +58,10 @@ FULL_ERROR = 1.2
 # How much is asked for at once before it is seen whether the room follows.
 _TRIED_STEPS = 2.0
 _NEAR_EDGE, _FAR_EDGE, _OVERRUN = 0.05, 0.2, 0.3
+# So many reversals of late, and the room swings by itself: its unit is too strong for it, or
+# its meter too late. Who answered each swing would only add to it.
+_SWINGS = 1.5
+_SWING_SECONDS, _FAR_OUT = 2400.0, 1.0
 _LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
 _LOOK_LATEST_OFF = 1500.0
 # How slowly a room may be assumed to drift at most, in kelvin an hour: people come home
@@ -93,7 +97,9 @@ class Steering:
     zero: how much less far one has to that was seen to stand still where it settles.
     `held` is what the offset is if the unit held the room that was then put to rest;
     None where it was not. `trial` is the raise that is being watched; `full_seconds` how
-    long yet a unit that did not follow one counts as giving all it has.
+    long yet a unit that did not follow one counts as giving all it has. `told` is the
+    setpoint it ran at last, `turned` which way that was changed (1.0 up, -1.0 down),
+    `reversals` how often the other way was taken next, lately: each fades within hours.
     """
 
     heating: float | None = None
@@ -102,6 +108,9 @@ class Steering:
     held: float | None = None
     trial: Trial | None = None
     full_seconds: float = 0.0
+    told: float | None = None
+    turned: float = 0.0
+    reversals: float = 0.0
 
     def offset(self, *, heating: bool) -> float | None:
         """Return the offset of a season."""
@@ -121,6 +130,9 @@ class Steering:
             "caution": self.caution,
             "held": self.held,
             "full_seconds": self.full_seconds or None,
+            "told": self.told,
+            "turned": self.turned or None,
+            "reversals": self.reversals or None,
             "trial": asdict(self.trial) if self.trial else None,
         }
         return {"version": _VERSION} | {
@@ -138,6 +150,9 @@ class Steering:
             "caution": (CAUTION_LEAST, CAUTION_MOST),
             "held": OFFSET_BOUNDS,
             "full_seconds": (0.0, _DAY),
+            "told": (-100.0, 100.0),
+            "turned": (-1.0, 1.0),
+            "reversals": (0.0, 100.0),
         }
         found = numbers(document, bounds)
         return cls(**found, trial=_read_trial(document.get("trial")))
@@ -373,6 +388,8 @@ def _wanted(
     floor = _up(aim, target + offset - _TOO_WEAK)
     slope = aim.sign * (seen.slope or 0.0)
     level = x if seen.level is None else aim.sign * seen.level
+    if steering.reversals >= _SWINGS:
+        return _wanted_of_a_swing(aim, steering, seen, present, level)
     # One low reading is a unit that defrosts, and comes back by itself.
     if max(x, level) < aim.near + _NEAR_EDGE and slope < RECOVERS:
         if present >= floor and _asked_enough(aim, steering, present, level):
@@ -382,17 +399,7 @@ def _wanted(
     # A unit that comes back from defrosting runs over for a moment; that is no sun.
     held = max(level, x - _OVERRUN)
     if held + rising > aim.far - _FAR_EDGE and held - present + offset > _FAR_EDGE:
-        weakest = _weakest(aim, offset)
-        spared = seen.spared and overruns(aim, x)
-        if present > weakest:
-            wanted = min(weakest, _at_rest(aim, x, offset)) if spared else weakest
-            return wanted, _SOONEST_SECONDS
-        # A unit that is not to be stopped rests by itself when little enough is asked:
-        # at once, not by a beep for every step.
-        past = x - (present - offset)
-        if not spared or slope < -_COMES_BACK or past > RESTS_PAST + aim.step:
-            return present, _CHANGE_SECONDS
-        return min(present - aim.step, _at_rest(aim, x, offset)), _CHANGE_SECONDS
+        return _wanted_over(aim, seen, x, present, offset)
     if before_sun(aim, seen):
         return min(present, _least_kept(aim, steering)), _CHANGE_SECONDS
     if present < floor and level < target - _ENOUGH:
@@ -404,6 +411,41 @@ def _wanted(
     if present - aim.step >= target + shown + _TOO_STRONG and level > target:
         return max(floor, _up(aim, target + offset)), _CHANGE_SECONDS
     return present, _CHANGE_SECONDS
+
+
+def _wanted_over(
+    aim: Aim, seen: Situation, x: float, present: float, offset: float
+) -> tuple[float, float]:
+    """Return the same of a room that is carried over its band."""
+    slope = aim.sign * (seen.slope or 0.0)
+    if slope < -RECOVERS:
+        return present, _CHANGE_SECONDS
+    weakest = _weakest(aim, offset)
+    spared = seen.spared and overruns(aim, x)
+    if present > weakest:
+        wanted = min(weakest, _at_rest(aim, x, offset)) if spared else weakest
+        return wanted, _SOONEST_SECONDS
+    # A unit that is not to be stopped rests by itself when little enough is asked:
+    # at once, not by a beep for every step.
+    past = x - (present - offset)
+    if not spared or slope < -_COMES_BACK or past > RESTS_PAST + aim.step:
+        return present, _CHANGE_SECONDS
+    return min(present - aim.step, _at_rest(aim, x, offset)), _CHANGE_SECONDS
+
+
+def _wanted_of_a_swing(
+    aim: Aim, steering: Steering, seen: Situation, present: float, level: float
+) -> tuple[float, float]:
+    """Return the same of a room that swings: what its middle needs, the later the more so."""
+    middle = level
+    if seen.least is not None and seen.most is not None:
+        middle = aim.sign * (seen.least + seen.most) / 2.0
+    out = max(aim.near - middle, middle - aim.far)
+    calm = _SWING_SECONDS * steering.reversals
+    least = _CHANGE_SECONDS if out > _FAR_OUT else calm
+    if out <= 0.0:
+        return present, least
+    return present + (aim.step if middle < aim.near else -aim.step), least
 
 
 def usual_level(aim: Aim, steering: Steering) -> float:
@@ -478,7 +520,8 @@ def is_to_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
         return True
     if seen.least is None:
         return False
-    return carried or aim.sign * seen.least - settles > RESTS_PAST
+    stays = slope > -RECOVERS and aim.sign * seen.least - settles > RESTS_PAST
+    return carried or stays
 
 
 def is_let_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:

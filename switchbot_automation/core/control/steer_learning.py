@@ -40,6 +40,7 @@ _FALLS_BACK, _METER_FOLLOWS_SECONDS = 2.0, 900.0
 # not would follow tomorrow is tried again.
 _FOLLOWS_SECONDS, _FOLLOWS, _FULL_SECONDS = 3000.0, 0.5, 72000.0
 _GOES_ON = 0.7
+_REVERSAL_HOURS, _FORGOTTEN = 4.0, 0.1
 
 
 def learn(
@@ -51,6 +52,7 @@ def learn(
     than was asked for is believed soon; one that is warmer only slowly, for that may be
     the sun, and hardly at all once the unit must be resting.
     """
+    steering = _count_reversals(aim, steering, seen, elapsed_seconds)
     steering = _try_capacity(aim, steering, seen, elapsed_seconds)
     if not seen.running:
         return _learn_rest(aim, steering, seen)
@@ -66,6 +68,22 @@ def learn(
     steering = _learn_caution(aim, steering, seen, elapsed)
     steering = _learn_offset(aim, steering, seen, elapsed)
     return _note_rest(aim, steering, seen)
+
+
+def _count_reversals(
+    aim: Aim, steering: Steering, seen: Situation, elapsed: float
+) -> Steering:
+    """Count how often the setpoint was changed the one way and then the other, lately."""
+    reversals = steering.reversals * math.exp(-elapsed / _HOUR / _REVERSAL_HOURS)
+    reversals = reversals if reversals > _FORGOTTEN else 0.0
+    told = None if seen.setpoint is None else aim.sign * seen.setpoint
+    turned = steering.turned
+    if told is not None and steering.told is not None and told != steering.told:
+        turned = math.copysign(1.0, told - steering.told)
+        reversals += turned == -steering.turned
+    if not seen.running:
+        told, turned = None, 0.0
+    return replace(steering, told=told, turned=turned, reversals=reversals)
 
 
 def _try_capacity(
