@@ -302,7 +302,9 @@ async function actAll(wishes, sent = () => {}) {
     if (skips && !undone) told.push(_("Resume takes it back, with all else that is wished."));
     say(told.join(" "), undone ? () => undo(backs, made) : null);
   } catch (error) {
-    say(error.message);
+    // To say the same once more does no harm, but to skip: the hours after those would be next.
+    const again = error.lost && wishes.every(([, wish]) => wish.action !== "skip_next_window");
+    say(error.message, again ? () => actAll(wishes) : null, { label: _("Try again"), doing: _("Trying again…") });
   } finally {
     sent();
     asking.forEach((card) => card.classList.remove("busy"));
