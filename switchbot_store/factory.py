@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_store.arguments import no_setting
 from switchbot_store.config import StoreConfig, accepted_backends, plugins
 from switchbot_store.errors import StoreConfigError
+from switchbot_store.files.places import is_there
 from switchbot_store.files.store import JsonStore
 from switchbot_store.history.home import HomeBackend
 from switchbot_store.history.ingest.spill import HistorySpill
@@ -41,13 +42,14 @@ _ECONOMY_FLUSH_SECONDS: Final = 900.0
 """A scale-to-zero database sleeps after five minutes without a statement."""
 
 
-def make_history(config: StoreConfig) -> HistoryService:
+def make_history(config: StoreConfig, *, creating: bool = True) -> HistoryService:
     """Return the history of a configuration, not opened.
 
     PostgreSQL keeps it in `state_history`; ``memory`` until it is closed; any other
     backend has it in the file ``history.sqlite3`` of the directory. Rows that cannot
     be written wait in ``history_spill.sqlite3`` there. What devices said goes beside: into
-    `device_readings`, or the file ``device_readings.sqlite3``.
+    `device_readings`, or the file ``device_readings.sqlite3``. `creating` as
+    `make_backend` has it.
 
     Profile ``economy`` keeps each row on the local disk and carries them over every 15
     minutes, or 1000 rows, unless `history_flush_interval_seconds` or
@@ -64,27 +66,37 @@ def make_history(config: StoreConfig) -> HistoryService:
     if economy and flush_seconds == _DEFAULT_FLUSH_SECONDS:
         flush_seconds = _ECONOMY_FLUSH_SECONDS
     return HistoryService(
-        make_backend(config),
+        make_backend(config, creating=creating),
         batch_size=batch_size,
         flush_interval_seconds=flush_seconds,
         spill=spill,
         journal=economy and spill is not None,
         retention_days=config.history_retention_days or None,
-        readings=make_readings(config, flush_interval_seconds=flush_seconds),
+        readings=make_readings(
+            config, flush_interval_seconds=flush_seconds, creating=creating
+        ),
     )
 
 
 def make_readings(
-    config: StoreConfig, *, flush_interval_seconds: float = _DEFAULT_FLUSH_SECONDS
+    config: StoreConfig,
+    *,
+    flush_interval_seconds: float = _DEFAULT_FLUSH_SECONDS,
+    creating: bool = True,
 ) -> DeviceHistory:
-    """Return where a configuration keeps what devices said, not opened."""
+    """Return where a configuration keeps what devices said, not opened.
+
+    `creating` as `make_backend` has it.
+    """
     retention_days = config.history_retention_days or None
     if config.backend == "memory":
         place: ReadingBackend = SqliteReadings(":memory:")
     elif config.backend == "postgres":
         place = _postgres_readings(config)
     else:
-        place = SqliteReadings(config.directory / READINGS_NAME)
+        file = config.directory / READINGS_NAME
+        there = creating or is_there(file)
+        place = SqliteReadings(file if there else ":memory:")
     spill = None
     if config.backend == "postgres":
         spill = SqliteReadings(config.directory / READINGS_SPILL_NAME)
@@ -117,20 +129,28 @@ def _postgres_readings(config: StoreConfig) -> ReadingBackend:
     return PostgresReadings(config.conninfo, pooler=config.pooler)
 
 
-def make_backend(config: StoreConfig, *, looking: bool = False) -> HistoryBackend:
+def make_backend(
+    config: StoreConfig, *, looking: bool = False, creating: bool = True
+) -> HistoryBackend:
     """Return where a configuration keeps rows, not opened.
 
-    With `looking` a file is only read, and left as it is.
+    With `looking` a file is only read, and left as it is. Without `creating` no file is
+    made: where there is none there are no rows, which is no reason to leave one behind.
     """
-    backend = _make_place(config, looking=looking)
+    backend = _make_place(config, looking=looking, creating=creating)
     return backend if config.home is None else HomeBackend(backend, config.home)
 
 
-def _make_place(config: StoreConfig, *, looking: bool) -> HistoryBackend:
+def _make_place(
+    config: StoreConfig, *, looking: bool, creating: bool
+) -> HistoryBackend:
     if config.backend == "memory":
         return SqliteHistory(":memory:")
     if config.backend != "postgres":
-        return SqliteHistory(config.directory / FILE_NAME, looking=looking)
+        file = config.directory / FILE_NAME
+        if not creating and not is_there(file):
+            return SqliteHistory(":memory:")
+        return SqliteHistory(file, looking=looking)
     try:
         from switchbot_store.history.postgres.store import PostgresHistory  # noqa: PLC0415 - the driver only for who wants PostgreSQL
     except ImportError as error:
@@ -158,16 +178,16 @@ def get_store(config: StoreConfig | None = None) -> StoreInterface:
     return store if config.home is None else HomeStore(store, config.home)
 
 
-def get_history(config: StoreConfig | None = None) -> HistoryService:
+def get_history(
+    config: StoreConfig | None = None, *, creating: bool = True
+) -> HistoryService:
     """Return an opened history, always with a place for an outage's rows.
 
     Like `get_store`; when PostgreSQL cannot be reached rows wait in the local spill.
-    The caller closes it. Raises StoreConfigError, MigrationError.
+    Without `creating`, for who only reads, no file is made where there is none. The
+    caller closes it. Raises StoreConfigError, MigrationError.
     """
-    from switchbot_store.factory import make_history  # noqa: PLC0415 - only for who keeps a history
-
-    config = _given(config)
-    return make_history(config).open()
+    return make_history(_given(config), creating=creating).open()
 
 
 def _given(config: StoreConfig | None) -> StoreConfig:

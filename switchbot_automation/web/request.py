@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import json
 import logging
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -374,7 +375,53 @@ async def read_json(request: web.Request, limit: int = BODY_BYTES) -> dict[str, 
         raise RequestRefusedError(
             415, "not_json", worded("send Content-Type: application/json"), close=True
         )
-    return json_object(await read_body(request, limit))
+    body = await read_body(request, limit)
+    found = json_object(body)
+    twice = _name_twice(body)
+    if twice is not None:
+        message = worded(
+            "{name}: this name stands twice in one object; keep one of them", name=twice
+        )
+        raise RequestRefusedError(422, "name_twice", message, path=twice)
+    return found
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as it was written, each name as often as it stands there."""
+
+
+def _name_twice(body: bytes) -> str | None:
+    """Return where a name stands for the second time in one object; None nowhere.
+
+    Readers take the last one, and a person sees the first. `body` is JSON that is not deep.
+    """
+    is_twice = False
+
+    def pairs(found: list[tuple[str, Any]]) -> _Pairs:
+        nonlocal is_twice
+        is_twice = is_twice or len(dict(found)) < len(found)
+        return _Pairs(found)
+
+    # As texts: no number is needed, and one of thousands of digits is none of Python's.
+    written = json.loads(body, object_pairs_hook=pairs, parse_int=str, parse_float=str)
+    return _path_twice(written, "") if is_twice else None
+
+
+def _path_twice(value: Any, path: str) -> str | None:
+    if isinstance(value, _Pairs):
+        names: set[str] = set()
+        for name, each in value:
+            below = f"{path}.{name}" if path else name
+            found = below if name in names else _path_twice(each, below)
+            if found is not None:
+                return found
+            names.add(name)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            found = _path_twice(each, f"{path}[{index}]")
+            if found is not None:
+                return found
+    return None
 
 
 def json_object(body: bytes) -> dict[str, Any]:

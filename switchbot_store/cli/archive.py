@@ -204,7 +204,7 @@ def _back_up(
                 return counts, []
     with (
         opening.documents(config) as store,
-        opening.history(config) as rows,
+        opening.history(config, creating=False) as rows,
         opening.readings_there(config) as said,
     ):
         source = StoreSource(store, rows, said)

@@ -151,14 +151,18 @@ def range_options(default_span: timedelta | None) -> Callable[[_Command], _Comma
 def open_service(
     config: StoreConfig, *, quarantine: Path | None = None
 ) -> Iterator[HistoryService]:
-    """Give the history for reading: no spill, which a running program holds."""
+    """Give the history for reading: no spill, which a running program holds.
+
+    No file is made for it, but for rows that were set aside in a `quarantine`.
+    """
+    creating = quarantine is not None
     with (
-        opening.history(config) as backend,
+        opening.history(config, creating=creating) as backend,
         HistoryService(
             backend,
             quarantine=quarantine,
             retention_days=config.history_retention_days or None,
-            readings=make_readings(config),
+            readings=make_readings(config, creating=creating),
         ) as service,
     ):
         yield service

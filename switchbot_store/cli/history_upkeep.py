@@ -244,7 +244,7 @@ def adopt(as_json: bool) -> None:
     with progress_bar(as_json=as_json) as progress:
         if config.backend == "postgres":
             bring_up_to_date(config, progress)
-        with opening.history(config) as backend:
+        with opening.history(config, creating=False) as backend:
             hours = summarise(backend, progress, begin=SCHEMA_SHARE)
             oldest = backend.oldest()
     if as_json:

@@ -40,7 +40,10 @@ def homes() -> None:
 def list_command(as_json: bool) -> None:
     """Print the name of every home of which anything is there."""
     config = StoreConfig.from_env().whole
-    with opening.documents(config) as store, opening.history(config) as rows:
+    with (
+        opening.documents(config) as store,
+        opening.history(config, creating=False) as rows,
+    ):
         found = list_homes(store, rows)
     if as_json:
         print_json(found)
@@ -63,7 +66,7 @@ def export(home: str, file: Path, as_json: bool) -> None:
     config = StoreConfig.from_env().whole
     with (
         opening.documents(config) as store,
-        opening.history(config) as rows,
+        opening.history(config, creating=False) as rows,
         opening.readings_there(config) as said,
     ):
         if not (
@@ -99,7 +102,10 @@ def delete(home: str, yes: bool, as_json: bool) -> None:
         raise Misuse(_("it cannot be undone: without a terminal to ask, give --yes"))
     if not ask(_("Delete everything of the home {home!r}?", home=home), yes=yes):
         raise click.Abort
-    with get_store(config) as store, closing(get_history(config)) as history:
+    with (
+        get_store(config) as store,
+        closing(get_history(config, creating=False)) as history,
+    ):
         if store.status().journal == "waiting":
             raise click.ClickException(
                 _(

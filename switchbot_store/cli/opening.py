@@ -74,9 +74,9 @@ def reading(config: StoreConfig) -> Iterator[Readable]:
 
 
 @contextmanager
-def history(config: StoreConfig) -> Iterator[HistoryBackend]:
-    """Give the place of the rows, open."""
-    backend = make_backend(config)
+def history(config: StoreConfig, *, creating: bool = True) -> Iterator[HistoryBackend]:
+    """Give the place of the rows, open; without `creating` no file is made for it."""
+    backend = make_backend(config, creating=creating)
     backend.open()
     try:
         yield backend

@@ -5,13 +5,15 @@ Its own nox session (`browser`) installs what it needs; Chromium is the system's
 """
 
 import os
-from datetime import datetime
+from copy import deepcopy
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from switchbot_automation.settings.proposal import kept_by_auto
-from tests.web.conftest import WIDE
+from switchbot_automation.simulation import SimulatedClock
+from tests.web.conftest import MONDAY, SETTINGS, WIDE, LivedHome
 
 pytestmark = pytest.mark.browser
 
@@ -869,3 +871,61 @@ async def test_what_a_wish_will_do_is_said_before_it_is_sent(pictured, open_page
         assert await will.is_hidden()
         await pictured.engine.run_once()
         await office.get_by_text("Off", exact=True).first.wait_for()
+
+
+# --- many rooms --------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def many():
+    """A home of more rooms than one screen has, after one tick."""
+    settings = deepcopy(SETTINGS)
+    room = settings["zones"]["office"]
+    settings["zones"] = {
+        f"room {number}": {
+            **room,
+            "meter_device_id": f"C27111{number:06X}",
+            "aircon_device_id": f"02-2020081{number:05d}-13",
+        }
+        for number in range(60)
+    }
+    lived = LivedHome(None, SimulatedClock(MONDAY), settings)
+    async with lived.engine:
+        await lived.engine.run_once()
+        yield lived
+
+
+async def test_of_many_rooms_each_is_there_and_only_what_changed_is_drawn_anew(
+    many, open_page
+):
+    async with many.serve() as url, open_page(url) as page:
+        await page.wait_for_selector(".pill.live")
+        # Those that are far below are read, found and reached by keyboard as well.
+        count = "() => document.querySelectorAll('.room .name').length === 60"
+        await page.wait_for_function(count)
+        last = page.get_by_role("button", name="Hold, Room 59")
+        assert await last.count() == 1
+        assert await violations(page) == []
+        await page.evaluate(
+            """() => {
+                window.drawn = new Set();
+                new MutationObserver((changes) => changes.forEach(({ target }) => {
+                    const node = target.nodeType === 1 ? target : target.parentElement;
+                    drawn.add(node.closest("[data-zone]")?.dataset.zone ?? "the list");
+                })).observe(document.getElementById("rooms"), {
+                    subtree: true, childList: true, characterData: true, attributes: true,
+                });
+            }"""
+        )
+        taken = "() => { const each = [...drawn].sort(); drawn.clear(); return each; }"
+        await page.get_by_role("button", name="Room 3", exact=True).click()
+        await page.wait_for_selector('[data-zone="room 3"].selected')
+        assert await page.evaluate(taken) == ["room 0", "room 3"]
+        # Somebody else holds a room that is not on this screen.
+        await many.engine.hold("room 59", timedelta(hours=1))
+        held = page.locator('[data-zone="room 59"] .note').get_by_text("Held until")
+        await held.wait_for(state="attached")
+        assert await page.evaluate(taken) == ["room 59"]
+        await last.focus()
+        await page.keyboard.press("Enter")
+        await page.get_by_role("dialog", name="Hold Room 59").wait_for()

@@ -157,6 +157,40 @@ async def test_undo_leaves_what_somebody_else_wished_meanwhile(home, open_page):
         assert zone["wanted"] == {"low": 18, "high": 19}
 
 
+async def test_a_wish_without_an_answer_is_told_and_sent_again_by_one_press(
+    home, open_page
+):
+    cut = {"answer": False, "request": False}
+    sent = []
+
+    async def on_the_way(route):
+        # Either it never comes to the server, or what the server says never comes back.
+        if cut["answer"]:
+            sent.append(await route.fetch())
+        await route.abort()
+
+    async with home.serve() as url, open_page(url, forgiven="ERR_FAILED") as page:
+        await page.wait_for_selector(".pill.live")
+        status = page.get_by_role("status")
+        again = page.get_by_role("button", name="Try again")
+        warmer = page.get_by_role("button", name="Warmer by half a degree, Living")
+        for lost in ("request", "answer"):
+            before = home.engine.zone_overview("living room")["wanted"]["low"]
+            await page.route("**/actions", on_the_way)
+            cut[lost] = True
+            await warmer.click()
+            await status.get_by_text("may have been done or not").wait_for()
+            # Nothing is left that cannot be pressed.
+            assert await warmer.is_enabled()
+            cut[lost] = False
+            await page.unroute("**/actions")
+            await again.click()
+            await status.get_by_text("kept until").wait_for()
+            after = home.engine.zone_overview("living room")["wanted"]["low"]
+            assert after == before + 0.5
+    assert len(sent) == 1
+
+
 @pytest.mark.parametrize("width", [390, 320])
 async def test_rooms_of_any_name_fit_a_phone(looked, open_page, width):
     settings = looked.store.get("settings")

@@ -526,3 +526,37 @@ async def test_a_stored_document_that_is_too_deep_is_named_and_no_failure(looked
     async with looked.serve() as url:
         told = await get(f"{url}api/settings", 422)
     assert "levels" in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ('{"mode": "winter", "mode": "summer"}', "mode"),
+        ('{"zones": {"office": {}, "office": {}}}', "zones.office"),
+        ('{"rules": [{}, {"steps": [{"a": 1, "\\u0061": 2}]}]}', "rules[1].steps[0].a"),
+        (f'{{"mode": {"9" * 30}, "mode": 1}}', "mode"),
+    ],
+)
+async def test_a_name_that_stands_twice_is_refused_wherever_it_stands(
+    home, http, get, body, path
+):
+    async with home.serve() as url:
+        before = await get(f"{url}api/settings")
+        for query in ("", "?dry_run=1"):
+            async with http.put(
+                f"{url}api/settings{query}",
+                data=body,
+                headers={"Content-Type": "application/json", "If-Match": "*"},
+            ) as answer:
+                told = await answer.json()
+            assert (answer.status, told["error"]) == (422, "name_twice")
+            assert told["path"] == path
+            assert told["message"].startswith(f"{path}: this name stands twice")
+        assert await get(f"{url}api/settings") == before
+        twice = '{"action": "off", "action": "on"}'
+        async with http.post(
+            f"{url}api/zones/office/actions",
+            data=twice,
+            headers={"Content-Type": "application/json"},
+        ) as answer:
+            assert answer.status == 422

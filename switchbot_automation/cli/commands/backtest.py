@@ -147,7 +147,7 @@ def backtest(
         start, end = _range(start_text, end_text, tz, readings)
         history: Any = readings
         if history is None:
-            history = stack.enter_context(closing(get_history()))
+            history = stack.enter_context(closing(get_history(creating=False)))
         advance = stack.enter_context(progress_bar(_("Backtesting")))
         stack.enter_context(interruptible())
         report = what_if(

@@ -61,7 +61,10 @@ def explain(
     the engine may be running or not. The exit code is 1 when nothing is recorded.
     """
     config = StoreConfig.from_env()
-    with get_store(config) as store, closing(get_history(config)) as history:
+    with (
+        get_store(config) as store,
+        closing(get_history(config, creating=False)) as history,
+    ):
         life = _settings_life(store)
         settings = life.settings
         if zone is not None and settings is not None and zone not in settings.zones:

@@ -4,6 +4,13 @@ import { told, wished } from "./unit.js";
 
 export const pathOf = (name) => `api/zones/${encodeURIComponent(name)}`;
 
+// What was only asked can be asked again, and so can settings, which name the ones they follow. Of
+// a wish that was sent nobody knows how far it came.
+function unanswered(method) {
+  if (method !== "POST") return new Error(_("The server does not answer; look again in a moment."));
+  return Object.assign(new Error(_("No answer came: it may have been done or not. Look once the page is live again.")), { lost: true });
+}
+
 export async function answered(path, options = {}) {
   let answer;
   let body;
@@ -12,7 +19,7 @@ export async function answered(path, options = {}) {
     body = await answer.json();
   } catch {
     // No answer, or the page of a proxy in its place: what a browser says of that is for programmers.
-    if (!answer || answer.ok) throw new Error(_("The server does not answer; look again in a moment."));
+    if (!answer || answer.ok) throw unanswered(options.method);
     body = {};
   }
   if (answer.status === 401) {

@@ -13,12 +13,17 @@ import { action, because, clock, dateAndClock, dayAndClock, degrees, levelWord, 
 const get = (id) => document.getElementById(id);
 const FOR_EVER = "9999-";
 const LATEST_ANSWER_MILLISECONDS = 60000;
+// So many rooms are drawn before anything is on the screen, and so long at a time afterwards.
+const FIRST_CARDS = 24;
+const SLICE_MILLISECONDS = 12;
+const MOST_LOST = 8;
 
 let home = null;
 let selected = null;
 let holding = null;
 
-const zoneOf = (name) => home?.zones.find((zone) => zone.name === name);
+let byName = new Map();
+const zoneOf = (name) => byName.get(name);
 
 function problem(text) {
   // What is said again and again is not said anew to who listens.
@@ -49,46 +54,127 @@ function problemsOf(home) {
 
 // --- rooms ---------------------------------------------------------------------------
 
+// How a room was told, as text: what did not change is neither kept anew nor drawn anew.
+const texts = new WeakMap();
+
+function textOf(zone) {
+  if (!texts.has(zone)) texts.set(zone, JSON.stringify(zone));
+  return texts.get(zone);
+}
+
+function withKnown(zones) {
+  return zones.map((zone) => {
+    const before = zoneOf(zone.name);
+    return before && (before === zone || textOf(before) === textOf(zone)) ? before : zone;
+  });
+}
+
 function showHome(given) {
   // An answer that was made before what is shown, and came after it, is old news. One much
   // older is from a clock that was set back.
   const late = given.at && home?.at ? Date.parse(home.at) - Date.parse(given.at) : 0;
   if (late > 0 && late < LATEST_ANSWER_MILLISECONDS) return;
-  home = { ...home, ...given };
+  home = { ...home, ...given, zones: withKnown(given.zones ?? home.zones) };
+  byName = new Map(home.zones.map((zone) => [zone.name, zone]));
   const lost = home.zones.filter(isLost);
   const zones = [...lost, ...home.zones.filter((zone) => !isLost(zone))];
-  problem([...problemsOf(home), ...lost.map(lostWords)].join(" "));
+  problem([...problemsOf(home), ...lostOnes(lost)].join(" "));
   if (!zoneOf(selected)) selected = zones[0]?.name ?? null;
   const focused = document.activeElement;
   const rooms = get("rooms");
   rooms.classList.toggle("one", home.zones.length === 1);
-  const cards = new Map([...rooms.children].map((card) => [card.dataset.zone, card]));
-  zones.forEach((zone, index) => {
-    const card = cards.get(zone.name) ?? newRoom(zone.name);
-    cards.delete(zone.name);
-    if (rooms.children[index] !== card) rooms.insertBefore(card, rooms.children[index] ?? null);
-    showRoom(card, zone);
-  });
-  cards.forEach((card) => card.remove());
+  let place = rooms.firstElementChild;
+  for (const { name } of zones) {
+    if (!cards.has(name)) cards.set(name, newCard(name));
+    const card = cards.get(name);
+    if (card === place) place = place.nextElementSibling;
+    else rooms.insertBefore(card, place);
+  }
+  while (place) {
+    const gone = place;
+    place = place.nextElementSibling;
+    cards.delete(gone.dataset.zone);
+    seen.unobserve(gone);
+    gone.remove();
+  }
+  showRooms(zones);
   // What is moved loses the keyboard.
   if (focused !== document.activeElement && focused?.isConnected) focused.focus();
   showFacts();
   showDetail();
 }
 
-function newRoom(name) {
-  const card = get("room").content.firstElementChild.cloneNode(true);
+// A long list of rooms says no more than its beginning and how many there are.
+function lostOnes(lost) {
+  const told = lost.slice(0, MOST_LOST).map(lostWords);
+  if (lost.length > MOST_LOST) told.push(_("{count} more rooms are not kept.", { count: number(lost.length - MOST_LOST, 0) }));
+  return told;
+}
+
+// Cards that are on the screen, or nearly, are drawn at once; all others soon after, a few at
+// a time, so that hundreds of rooms hold up neither a hand nor what is looked at.
+const cards = new Map();
+const near = new Set();
+const drawn = new WeakMap();
+let others = null;
+
+const seen = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      near[isIntersecting ? "add" : "delete"](target);
+      if (isIntersecting && zoneOf(target.dataset.zone)) showRoom(target, zoneOf(target.dataset.zone));
+    }
+  },
+  { rootMargin: "50%" },
+);
+
+function showRooms(zones) {
+  const waiting = [];
+  zones.forEach((zone, index) => {
+    const card = cards.get(zone.name);
+    if (near.has(card) || (index < FIRST_CARDS && !drawn.has(card)) || zones.length <= FIRST_CARDS) showRoom(card, zone);
+    else waiting.push(card);
+  });
+  clearTimeout(others);
+  const some = () => {
+    const until = performance.now() + SLICE_MILLISECONDS;
+    while (waiting.length && performance.now() < until) {
+      const card = waiting.shift();
+      showRoom(card, zoneOf(card.dataset.zone));
+    }
+    if (waiting.length) others = setTimeout(some);
+  };
+  if (waiting.length) others = setTimeout(some);
+}
+
+function newCard(name) {
+  const card = document.createElement("article");
+  card.classList.add("card", "room");
   card.dataset.zone = name;
+  seen.observe(card);
+  return card;
+}
+
+function showRoom(card, zone) {
+  const skips = zone.skipped_windows.some((each) => Date.parse(each.begins) > Date.parse(home.at));
+  const as = [zone, zone.name === selected, home.zones.length > 1, home.read_only, card.classList.contains("busy"), skips];
+  if (drawn.get(card)?.every((each, index) => each === as[index])) return;
+  if (!drawn.has(card)) fill(card, zone.name);
+  drawn.set(card, as);
+  draw(card, zone, skips);
+}
+
+function fill(card, name) {
+  card.append(get("room").content.cloneNode(true));
   card.querySelector(".name").addEventListener("click", () => select(name));
   card.querySelector(".do-change").addEventListener("click", () => openChange(zoneOf(name), home.zones, act));
   card.querySelector(".do-hold").addEventListener("click", () => openHold(name));
   card.querySelector(".do-skip").addEventListener("click", () => act(name, { action: "skip_next_window" }));
   card.querySelector(".do-resume").addEventListener("click", () => act(name, { action: "resume" }));
   card.querySelector(".do-off").addEventListener("click", () => act(name, { action: "quick_off" }));
-  return card;
 }
 
-function showRoom(card, zone) {
+function draw(card, zone, skips) {
   const part = (name) => card.querySelector(name);
   const title = titleOf(zone.name);
   part(".name").textContent = title;
@@ -113,7 +199,6 @@ function showRoom(card, zone) {
   showDial(card, zone, { readOnly: home.read_only, send: act });
   part(".do-change").hidden = zone.observe_only && !zone.wanted;
   const held = zone.hold_until !== null || zone.wish !== null || zone.quiet_fan_until !== null || zone.skipped_windows.length > 0;
-  const skips = zone.skipped_windows.some((each) => Date.parse(each.begins) > Date.parse(home.at));
   const off = !zone.enabled && zone.power === "off";
   for (const button of card.querySelectorAll(".buttons button")) {
     button.disabled = home.read_only || card.classList.contains("busy");
@@ -204,9 +289,9 @@ async function actAll(wishes, sent = () => {}) {
   // How the rooms were wished once this was done: what is another by then is somebody else's.
   let made = null;
   const backs = wishes.map(([name, wish]) => [name, wayBack(zoneOf(name), wish.action)]);
-  const cards = rooms.map((name) => document.querySelector(`[data-zone="${CSS.escape(name)}"]`));
+  const asking = rooms.map((name) => cards.get(name));
   const focused = document.activeElement;
-  cards.forEach((card, index) => {
+  asking.forEach((card, index) => {
     card.classList.add("busy");
     showRoom(card, zoneOf(rooms[index]));
   });
@@ -217,14 +302,17 @@ async function actAll(wishes, sent = () => {}) {
     if (skips && !undone) told.push(_("Resume takes it back, with all else that is wished."));
     say(told.join(" "), undone ? () => undo(backs, made) : null);
   } catch (error) {
-    say(error.message);
+    // To say the same once more does no harm, but to skip: the hours after those would be next.
+    const again = error.lost && wishes.every(([, wish]) => wish.action !== "skip_next_window");
+    say(error.message, again ? () => actAll(wishes) : null, { label: _("Try again"), doing: _("Trying again…") });
   } finally {
     sent();
-    cards.forEach((card) => card.classList.remove("busy"));
-    await refresh();
+    asking.forEach((card) => card.classList.remove("busy"));
+    // Also where the server does not answer: the buttons can be pressed again.
+    if (!(await refresh())) rooms.forEach((name) => zoneOf(name) && showRoom(cards.get(name), zoneOf(name)));
     made = rooms.map(wished);
     // A button that went away must not leave the keyboard nowhere.
-    if (!focused?.isConnected || focused.hidden || focused.disabled) cards[0].querySelector(".name").focus();
+    if (!focused?.isConnected || focused.hidden || focused.disabled) asking[0].querySelector(".name").focus();
     else focused.focus();
   }
 }
@@ -333,7 +421,7 @@ function connect() {
   source.addEventListener("home", (event) => show(JSON.parse(event.data)));
   source.addEventListener("changes", (event) => {
     const { zones, ...rest } = JSON.parse(event.data);
-    show({ ...known, ...rest, zones: known.zones.map((zone) => ({ ...zone, ...zones[zone.name] })) });
+    show({ ...known, ...rest, zones: known.zones.map((zone) => (zones[zone.name] ? { ...zone, ...zones[zone.name] } : zone)) });
   });
   source.addEventListener("quota_level_changed", refresh);
   source.addEventListener("error", () => {

@@ -101,10 +101,15 @@ function showChoices() {
   const range = `start=${new Date(start).toISOString()}&end=${new Date(end).toISOString()}`;
   get("csv").href = `${pathOf(zone.name)}/history.csv?${range}`;
   get("csv").setAttribute("aria-label", _("CSV of {room}", { room: titleOf(zone.name) }));
+  if (get("beside-part").open) showBeside();
+}
+
+// Boxes to draw other rooms beside this one: as many as there are rooms, so only once they are looked at.
+function showBeside() {
   const others = home.zones.filter((each) => each.name !== zone.name);
   const wanted = JSON.stringify([zone.name, zone.beside, others.map((each) => each.name)]);
-  if (showChoices.shown === wanted) return;
-  showChoices.shown = wanted;
+  if (showBeside.shown === wanted) return;
+  showBeside.shown = wanted;
   const boxes = others.map((each) => choice(titleOf(each.name), beside.has(each.name), (on) => (on ? beside.add(each.name) : beside.delete(each.name))));
   const more = (key, text) => choice(text, showChoices[key] ?? false, (on) => (showChoices[key] = on));
   boxes.push(more("humidity", _("Humidity")));
@@ -343,6 +348,7 @@ get("zoom-in").addEventListener("click", () => zoom(0.5));
 get("zoom-out").addEventListener("click", () => zoom(2));
 get("older").addEventListener("click", () => older().catch((error) => say(error.message)));
 get("why-at").addEventListener("click", whyThen);
+get("beside-part").addEventListener("toggle", () => get("beside-part").open && showBeside());
 get("days-part").addEventListener("toggle", () => get("days-part").open && showDays());
 get("look-at").addEventListener("input", (event) => lookAt(Number(event.target.value)));
 get("look-at").addEventListener("keydown", (event) => {

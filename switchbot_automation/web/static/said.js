@@ -6,14 +6,15 @@ const get = (id) => document.getElementById(id);
 const SHOWN_MILLISECONDS = 8000;
 const UNDO_MILLISECONDS = 60000;
 
-export function say(text, undo = null) {
+export function say(text, undo = null, { label = _("Undo"), doing = _("Undoing…") } = {}) {
   const place = get("said");
   place.querySelector("span").textContent = text;
   place.classList.toggle("shown", Boolean(text));
   const button = get("undo");
   button.hidden = !undo;
+  button.textContent = label;
   button.onclick = async () => {
-    say(_("Undoing…"));
+    say(doing);
     try {
       await undo();
     } catch (error) {

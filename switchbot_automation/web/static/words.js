@@ -64,8 +64,13 @@ export const plain = (word) => {
   const text = String(word).replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
-export const number = (value, digits = 1) => Number(value.toFixed(digits)).toLocaleString(language);
-export const degrees = (value) => (value == null ? "–" : value.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 }));
+// To make one is dear, and a page of many rooms writes thousands of numbers and times.
+const plainNumber = new Intl.NumberFormat(language);
+const oneDigit = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const clocks = new Map();
+
+export const number = (value, digits = 1) => plainNumber.format(Number(value.toFixed(digits)));
+export const degrees = (value) => (value == null ? "–" : oneDigit.format(value));
 
 export function state(zone) {
   if (zone.power === "on") {
@@ -79,7 +84,9 @@ export function state(zone) {
 
 export function clock(instant, timeZone, options = {}) {
   const shape = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone, ...options };
-  return new Intl.DateTimeFormat(dates, shape).format(new Date(instant));
+  const key = JSON.stringify(shape);
+  if (!clocks.has(key)) clocks.set(key, new Intl.DateTimeFormat(dates, shape));
+  return clocks.get(key).format(new Date(instant));
 }
 
 export const dayAndClock = (instant, timeZone) => clock(instant, timeZone, { weekday: "short" });

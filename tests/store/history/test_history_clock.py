@@ -432,3 +432,27 @@ def test_the_command_moves_and_says_what_it_cannot_read(history, tmp_path):
     assert told == {"moved": 1}
     with HistoryService(backend) as service:
         assert [row.timestamp for row in service.query(*EVER).rows] == [now - DAY, now]
+
+
+def test_rows_that_were_set_aside_come_back_where_no_file_has_any(
+    history, clock, tmp_path
+):
+    place = tmp_path / "config/history_spill.quarantine.jsonl"
+    place.parent.mkdir(exist_ok=True)
+    clock.wrong = datetime(1970, 1, 2, tzinfo=UTC) - clock.truth
+    lost = HistoryService(
+        SqliteHistory(":memory:"),
+        quarantine=place,
+        now=clock.now,
+        monotonic=clock.monotonic,
+    )
+    with lost:
+        run(lost, clock, 2 * HOUR)
+        assert lost.status().quarantined == 12
+    span = ("--from", "1970-01-01T00:00Z", "--to", "1970-02-01T00:00Z")
+    by = f"{-clock.wrong.total_seconds():.0f}s"
+    told = json.loads(history("move", *span, "--by", by, "--json").stdout)
+    assert told == {"moved": 12}
+    kept = SqliteHistory(tmp_path / "config/history.sqlite3")
+    assert len(kept.latest(100)) == 12
+    kept.close()
