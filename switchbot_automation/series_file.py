@@ -5,6 +5,9 @@ The plug-in `file` of the group ``switchbot_automation.series``::
     "plugins": {"day-ahead": {"series": "file", "path": "/var/lib/prices.json"}},
     "price": {"source": "day-ahead"}
 
+Who may change the settings chooses the file. So no error says anything of what is in it: it might
+be one of secrets, of which the page shows none.
+
 A line of CSV, or an object of JSON, is a value from its start on. The file was issued when it was
 written last, so one that nobody writes any more is not believed for ever.
 """
@@ -27,6 +30,7 @@ from switchbot_automation.instants import from_unix
 from switchbot_automation.languages import reworded, worded
 from switchbot_automation.plugins import API_VERSION, Plugin
 from switchbot_automation.series import MOST_POINTS, Series
+from switchbot_store.custody import read_in_custody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -93,15 +97,8 @@ class SeriesFile:
 
     def _read(self) -> Series:
         try:
-            with self._path.open("rb") as file:
-                written = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
-                content = file.read(_MOST_BYTES + 1)
-            if len(content) > _MOST_BYTES:
-                raise ValueError(  # noqa: TRY301 - told like the rest
-                    worded(
-                        "expected {most_bytes} bytes at most", most_bytes=_MOST_BYTES
-                    )
-                )
+            written = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+            content = read_in_custody(self._path, most_bytes=_MOST_BYTES).data
             spans = self._spans(_rows(content.decode("utf-8-sig"), self._config))
             return _series(spans, written, self._now())
         except OSError as error:
@@ -141,9 +138,8 @@ class SeriesFile:
         if at is None:
             raise ValueError(
                 worded(
-                    "{where}: {said!r} is no instant, as 2026-01-12T22:00+01:00",
+                    "{where}: this is no instant, as 2026-01-12T22:00+01:00",
                     where=where,
-                    said=said,
                 )
             )
         if at.tzinfo is not None:
@@ -152,9 +148,8 @@ class SeriesFile:
         if zone is None:
             raise ValueError(
                 worded(
-                    "{where}: {said!r} has no timezone; write its offset, or set `timezone`",
+                    "{where}: this has no timezone; write its offset, or set `timezone`",
                     where=where,
-                    said=said,
                 )
             )
         first = at.replace(tzinfo=zone).astimezone(UTC)
@@ -165,9 +160,7 @@ class SeriesFile:
     def _number(self, said: Any, where: str) -> float:
         number = _as_number(said)
         if number is None:
-            raise ValueError(
-                worded("{where}: {said!r} is no number", where=where, said=said)
-            )
+            raise ValueError(worded("{where}: this is no number", where=where))
         return number * float(self._config["factor"])
 
 
@@ -216,10 +209,11 @@ def _listed(document: Any, place: str) -> list[Any]:
     if isinstance(document, dict) and not place:
         lists = {key: each for key, each in document.items() if isinstance(each, list)}
         if len(lists) != 1:
-            names = ", ".join(sorted(lists)) or "none"
             raise ValueError(
                 worded(
-                    "`list` has to say which list it is; found: {names}", names=names
+                    "`list` has to say which list it is, as data.today; of {number} "
+                    "that are there",
+                    number=len(lists),
                 )
             )
         (document,) = lists.values()
@@ -237,10 +231,11 @@ def _key(
     for each in (named,) if named else usual:
         if each in rows[0]:
             return each
-    there = ", ".join(str(each) for each in rows[0])
     raise ValueError(
         worded(
-            "`{what}` has to name one of its columns: {there}", what=what, there=there
+            "`{what}` has to name one of its {number} columns, or keys",
+            what=what,
+            number=len(rows[0]),
         )
     )
 

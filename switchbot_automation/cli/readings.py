@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from switchbot_automation.cli.output import echo
 from switchbot_automation.cli.targets import (
     CUT_OFF,
     NOTHING_LISTED,
@@ -100,7 +99,7 @@ async def targets(
     found = await client.devices()
     if not wanted:
         if not (found.devices or found.remotes):
-            click.echo(_("warning: {problem}", problem=_(NOTHING_LISTED)), err=True)
+            echo(_("warning: {problem}", problem=_(NOTHING_LISTED)), err=True)
         return [*found.devices, *found.remotes]
     return [find_target(found, each) for each in wanted]
 

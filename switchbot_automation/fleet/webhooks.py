@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import re
 import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -46,7 +48,10 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 LEAST_KEY_CHARACTERS: Final = 32
-_PATH: Final = "/webhook/{name}/{code}"
+_PATH: Final = "/webhook/{name:[^/]+}/{code}"
+_NO_STEPS: Final = frozenset(("", ".", ".."))
+"""Of a path these lead elsewhere, before anybody is asked."""
+_HALVES: Final = re.compile("[\\ud800-\\udfff]")
 
 
 def _one_home(name: str) -> Sequence[str]:
@@ -56,12 +61,17 @@ def _one_home(name: str) -> Sequence[str]:
 def path_of(key: str, name: str) -> str:
     """Return the path of an account's URL, which proves that it is that account's.
 
-    Raises SettingsError for a key that is too short.
+    A name is quoted in it, whatever it holds. Raises SettingsError for a key that is too
+    short, and for a name that no path has.
 
     >>> path_of("k" * 32, "42").startswith("/webhook/42/"), len(path_of("k" * 32, "42"))
     (True, 44)
     """
-    return f"/webhook/{name}/{_code(_checked(key), name)}"
+    if name in _NO_STEPS or _HALVES.search(name):
+        raise SettingsError(
+            worded("{name!r} can be no part of a URL", name=name), path="name"
+        )
+    return f"/webhook/{quote(name, safe='')}/{_code(_checked(key), name)}"
 
 
 def _checked(key: str) -> bytes:

@@ -21,6 +21,7 @@ from switchbot_store.cli.output import (
     ask,
     counted,
     dry_run_option,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -59,7 +60,7 @@ def backup(file: Path, as_json: bool) -> None:
         size = file.stat().st_size
         print_json({"file": str(file), "bytes": size, **asdict(counts)})
     else:
-        click.echo(
+        echo(
             _(
                 "{file}: {what}, {size:,} bytes",
                 file=file,
@@ -116,7 +117,7 @@ def restore(file: Path, dry_run: bool, yes: bool, as_json: bool) -> None:
         "hours": counted(done.hours, "hour"),
     }
     if not (plan.counts.readings or plan.counts.reading_hours):
-        click.echo(
+        echo(
             _(
                 "Restored: {documents}, {rows} and {hours} of history that were not"
                 " there",
@@ -124,7 +125,7 @@ def restore(file: Path, dry_run: bool, yes: bool, as_json: bool) -> None:
             )
         )
         return
-    click.echo(
+    echo(
         _(
             "Restored: {documents}, {rows} and {hours} of history, {readings} and"
             " {reading_hours} of devices that were not there",

@@ -27,6 +27,7 @@ from switchbot_store.cli.output import (
     USAGE,
     HintedError,
     Misuse,
+    echo,
 )
 from switchbot_store.languages import (
     ENGLISH,
@@ -181,7 +182,7 @@ class CommandLine(click.Group):
             if ctx.meta[_FOR_A_PROGRAM]:
                 tell_program("Interrupted", "interrupted")
             else:
-                click.echo(err=True)  # closes the terminal's ^C
+                echo(err=True)  # closes the terminal's ^C
             ctx.exit(INTERRUPTED)
         except self.misused as error:
             raise Misuse(_words(error)) from error
@@ -198,7 +199,7 @@ class CommandLine(click.Group):
     def _tell(self, error: click.ClickException, told_as_json: bool) -> None:
         message = _in_words(error)
         if isinstance(error, NoArgsIsHelpError):
-            click.echo(message, err=True)
+            echo(message, err=True)
             return
         if told_as_json:
             way_out = _help_of(error)
@@ -208,15 +209,15 @@ class CommandLine(click.Group):
             tell_program(self._kind(error), message, hint)
             return
         if isinstance(error, click.UsageError) and error.ctx is not None:
-            click.echo(error.ctx.get_usage(), err=True)
+            echo(error.ctx.get_usage(), err=True)
             way_out = _help_of(error)
             tried = _("Try '{command}' for help.", command=way_out) if way_out else ""
-            click.echo(f"{tried}\n" if tried else "", err=True)
+            echo(f"{tried}\n" if tried else "", err=True)
         if isinstance(error, HintedError):
             message = error.told()
-        click.echo(_("Error: {what}", what=message), err=True)
+        echo(_("Error: {what}", what=message), err=True)
         if isinstance(error, Misuse) and error.hint:
-            click.echo(error.hint, err=True)
+            echo(error.hint, err=True)
 
     def _kind(self, error: click.ClickException) -> str:
         cause = error.__cause__
@@ -248,7 +249,7 @@ def _tell_of_abort(told_as_json: bool) -> None:
     if told_as_json:
         tell_program("Aborted", "a question was not answered")
     else:
-        click.echo(_("Aborted!"), err=True)
+        echo(_("Aborted!"), err=True)
 
 
 def _words(error: Exception) -> str:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from switchbot_store.cli import opening
+from switchbot_store.cli.mistakes import harmless_json
 from switchbot_store.cli.output import (
     Misuse,
     confirmed,
+    echo,
     instant,
     json_option,
     logging_options,
@@ -64,9 +66,9 @@ def get(key: str | None, as_json: bool) -> None:
         if as_json:
             print_json(keys)
         elif keys:
-            click.echo("".join(f"{each}\n" for each in keys), nl=False)
+            echo("".join(f"{each}\n" for each in keys), nl=False)
         else:
-            click.echo(_("there is no document"), err=True)
+            echo(_("there is no document"), err=True)
         return
     entry = read(config, validate_key(key))
     if as_json:
@@ -97,7 +99,7 @@ def get(key: str | None, as_json: bool) -> None:
     unfit = unfit_for_a_store(entry.data)
     if unfit is not None:
         warn(_("no store could keep this document: {why}", why=unfit))
-    click.echo(shown(entry.data), nl=False)
+    click.echo(harmless_json(shown(entry.data)), nl=False)
 
 
 @click.command("set")
@@ -133,7 +135,7 @@ def set_command(
             store.set(key, data)
         else:
             store.compare_and_set(key, data, revision)
-    click.echo(_("{key} is written", key=key), err=True)
+    echo(_("{key} is written", key=key), err=True)
 
 
 @click.command()
@@ -155,7 +157,7 @@ def edit(key: str) -> None:
         before = shown(entry.data)
         data = _edited(key, before)
         if data is None or (data == entry.data and entry.revision):
-            click.echo(_("{key} is unchanged", key=key), err=True)
+            echo(_("{key} is unchanged", key=key), err=True)
             return
         try:
             store.compare_and_set(key, data, entry.revision)
@@ -164,7 +166,7 @@ def edit(key: str) -> None:
             raise click.ClickException(
                 _("{error}; your text is in {file}", error=error, file=kept)
             ) from error
-    click.echo(_("{key} is written", key=key), err=True)
+    echo(_("{key} is written", key=key), err=True)
 
 
 def _given(document: str) -> Document:

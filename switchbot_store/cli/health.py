@@ -14,6 +14,7 @@ from switchbot_store.cli import opening
 from switchbot_store.cli.output import (
     FAILURE,
     OK,
+    echo,
     instant,
     json_option,
     logging_options,
@@ -459,8 +460,6 @@ def _print(found: Health) -> None:
         ),
     )
     if found.last_error:
-        click.echo(found.last_error)
+        echo(found.last_error)
     if found.missing_migrations:
-        click.echo(
-            _("Not migrated yet: {names}", names=", ".join(found.missing_migrations))
-        )
+        echo(_("Not migrated yet: {names}", names=", ".join(found.missing_migrations)))

@@ -17,6 +17,7 @@ from switchbot_store.cli.output import (
     Misuse,
     counted,
     dry_run_option,
+    echo,
     instant,
     json_option,
     logging_options,
@@ -221,14 +222,14 @@ def _show(export: AppExport, added: int, *, dry_run: bool) -> None:
             **found,
         )
     )
-    click.echo(told)
+    echo(told)
     if report.unit == "fahrenheit":
-        click.echo(f"  {_('converted from degrees Fahrenheit')}")
+        echo(f"  {_('converted from degrees Fahrenheit')}")
     if report.repeated:
         lines = counted(report.repeated, "line")
-        click.echo(f"  {_('{lines} said the same twice', lines=lines)}")
+        echo(f"  {_('{lines} said the same twice', lines=lines)}")
     for change in report.clock_changes:
-        click.echo(f"  {_in_words(change)}")
+        echo(f"  {_in_words(change)}")
     if report.bad:
         _list_bad(report, export.path)
 
@@ -275,9 +276,9 @@ def _list_bad(report: ExportReport, path: Path) -> None:
             reason=line.reason,
             text=line.text,
         )
-        click.echo(f"  {told}", err=True)
+        echo(f"  {told}", err=True)
     numbers = [str(line.number) for line in report.bad_lines[_LISTED:]]
     if numbers:
         more = ", ..." if report.bad > len(report.bad_lines) else ""
         told = _("and lines {numbers}", numbers=", ".join(numbers) + more)
-        click.echo(f"  {told}", err=True)
+        echo(f"  {told}", err=True)

@@ -14,7 +14,7 @@ from switchbot_store.cli.history_ranges import (
     open_service,
     range_options,
 )
-from switchbot_store.cli.output import FAILURE, Misuse, logging_options, warn
+from switchbot_store.cli.output import FAILURE, Misuse, echo, logging_options, warn
 from switchbot_store.config import StoreConfig
 from switchbot_store.history.query import picture
 from switchbot_store.history.query.chart import POINTS, gather
@@ -58,10 +58,10 @@ def plot(ctx: click.Context, output: Path | None, range_: RangeOptions) -> None:
             warn(_nothing(service, zone, start, end))
             ctx.exit(FAILURE)
     if output is None:
-        click.echo("\n".join(render(chart, _width())))
+        echo("\n".join(render(chart, _width())))
     else:
         picture.draw(chart, output)
-        click.echo(_("{file}: {size:,} bytes", file=output, size=output.stat().st_size))
+        echo(_("{file}: {size:,} bytes", file=output, size=output.stat().st_size))
 
 
 def _width() -> int:

@@ -19,6 +19,7 @@ from switchbot_store.cli.history_ranges import (
 from switchbot_store.cli.output import (
     Misuse,
     counted,
+    echo,
     instant,
     json_option,
     logging_options,
@@ -219,7 +220,7 @@ def export(  # noqa: PLR0917  # click passes every one by name
         except StoreConfigError as error:
             raise Misuse(f"--{error.variable}: {error_words(error)}") from error
     if not to_stdout:
-        click.echo(
+        echo(
             _(
                 "{file}: {what}, {size:,} bytes",
                 file=file,
@@ -250,7 +251,7 @@ def adopt(as_json: bool) -> None:
     if as_json:
         print_json({"hours": hours, "oldest": oldest})
     else:
-        click.echo(
+        echo(
             _(
                 "Adopted: rows since {at}, {hours} summarised",
                 at=instant(oldest),
@@ -278,7 +279,7 @@ def clean(as_json: bool) -> None:
     if as_json:
         print_json({"deleted": deleted, "clock_doubt": doubt})
     else:
-        click.echo(_("{rows} deleted", rows=counted(deleted, "row")))
+        echo(_("{rows} deleted", rows=counted(deleted, "row")))
     if doubt:
         warn(_("nothing is deleted by a clock that is in doubt: {doubt}", doubt=doubt))
 
@@ -315,7 +316,7 @@ def move(range_: RangeOptions, by: str, as_json: bool) -> None:
     if as_json:
         print_json({"moved": moved})
     else:
-        click.echo(_("{rows} moved by {span}", rows=counted(moved, "row"), span=span))
+        echo(_("{rows} moved by {span}", rows=counted(moved, "row"), span=span))
 
 
 def bring_up_to_date(config: StoreConfig, progress: Progress) -> list[int]:

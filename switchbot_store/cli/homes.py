@@ -16,6 +16,7 @@ from switchbot_store.cli.output import (
     Misuse,
     ask,
     counted,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -48,9 +49,9 @@ def list_command(as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif found:
-        click.echo("".join(f"{each}\n" for each in found), nl=False)
+        echo("".join(f"{each}\n" for each in found), nl=False)
     else:
-        click.echo(_("there is no home"), err=True)
+        echo(_("there is no home"), err=True)
 
 
 @homes.command()
@@ -83,7 +84,7 @@ def export(home: str, file: Path, as_json: bool) -> None:
     if as_json:
         print_json({"file": str(file), "home": home, **asdict(counts)})
     else:
-        click.echo(f"{file}: {in_words(counts)}")
+        echo(f"{file}: {in_words(counts)}")
 
 
 @homes.command()
@@ -117,7 +118,7 @@ def delete(home: str, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json(removed._asdict())
     else:
-        click.echo(
+        echo(
             _(
                 "{home}: {documents} and {rows} deleted",
                 home=home,

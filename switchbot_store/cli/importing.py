@@ -15,6 +15,7 @@ from switchbot_store.cli.output import (
     FAILURE,
     Misuse,
     dry_run_option,
+    echo,
     instant,
     json_option,
     load_document,
@@ -127,7 +128,7 @@ def import_command(  # noqa: PLR0917 - click passes them by name
             }
         )
     else:
-        click.echo(_("Into {database}:", database=inspection.description))
+        echo(_("Into {database}:", database=inspection.description))
         for each in incoming:
             told = _(
                 "{key} from {file}: {action}",
@@ -135,9 +136,9 @@ def import_command(  # noqa: PLR0917 - click passes them by name
                 file=each.path,
                 action=_(each.action),
             )
-            click.echo(f"  {told}")
+            echo(f"  {told}")
             for change in changes(each.there.data if each.there else {}, each.data):
-                click.echo(f"    {change}")
+                echo(f"    {change}")
     refused = [each for each in incoming if each.is_older and not force]
     for each in refused:
         at = instant(each.there.updated_at if each.there else None)
@@ -223,7 +224,7 @@ def _write(config: StoreConfig, incoming: list[Incoming]) -> None:
                 )
             store.compare_and_set(key, changed[key].data, entry.revision)
     names = ", ".join(changed) or _("nothing, all is equal")
-    click.echo(_("Imported: {names}", names=names), err=True)
+    echo(_("Imported: {names}", names=names), err=True)
 
 
 def _row(each: Incoming) -> dict[str, Any]:

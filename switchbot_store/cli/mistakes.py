@@ -6,6 +6,7 @@ Imports nothing but the standard library, since a missing library is such a mist
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -14,10 +15,23 @@ if TYPE_CHECKING:
 
 JSON_OPTION: Final = "--json"
 
+# What steers a terminal and JSON leaves as it is: the second half of the controls, and
+# what turns the direction of writing around or begins a line.
+_STEERING: Final = re.compile(r"[\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069]")
+
 
 def for_a_program(arguments: Iterable[str]) -> bool:
     """Tell whether a program reads what a command says: it asked for JSON."""
     return JSON_OPTION in arguments
+
+
+def harmless_json(text: str) -> str:
+    r"""Return JSON that means the same, without what would steer the terminal it is shown in.
+
+    >>> harmless_json('"living\x9b31m room"')
+    '"living\\\\u009b31m room"'
+    """
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def tell_program(kind: str, message: str, hint: str = "") -> None:
@@ -25,7 +39,7 @@ def tell_program(kind: str, message: str, hint: str = "") -> None:
     told = {"error": kind, "message": message}
     if hint:
         told["hint"] = hint
-    sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
+    sys.stderr.write(harmless_json(json.dumps(told, ensure_ascii=False)) + "\n")
     sys.stderr.flush()  # whoever captures it, as click's runner, may not
 
 

@@ -11,6 +11,7 @@ from switchbot_store.cli.output import (
     FAILURE,
     OK,
     Misuse,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -149,7 +150,7 @@ def top(
     if as_json:
         print_json(found.to_dict())
     elif found.how_to:
-        click.echo(error_words(found.how_to), err=True)
+        echo(error_words(found.how_to), err=True)
     else:
         print_table(
             _("by {what}", what=sort_by),
@@ -191,13 +192,13 @@ def explain(
     if as_json:
         print_json(plan.to_dict())
         return
-    click.echo(plan.text)
+    echo(plan.text)
     if plan.actual_seconds is not None:
         took = plan.actual_seconds * 1000
-        click.echo(_("took {milliseconds:.2f} ms", milliseconds=took))
+        echo(_("took {milliseconds:.2f} ms", milliseconds=took))
     for definition in plan.hypothetical:
         used = _("used") if definition in plan.used else _("not used")
-        click.echo(f"{used}: {definition}")
+        echo(f"{used}: {definition}")
 
 
 @ops.command()
@@ -224,7 +225,7 @@ def indexes(
     if as_json:
         print_json(advice.to_dict())
     elif advice.how_to:
-        click.echo(error_words(advice.how_to), err=True)
+        echo(error_words(advice.how_to), err=True)
     else:
         print_table(
             _(
@@ -318,7 +319,7 @@ def _show_details(details: dict[str, Any], as_json: bool) -> None:
         pairs = [(name, str(value)) for name, value in details["sequence"].items()]
         print_table(title, ["", ""], pairs)
     if details["definition"]:
-        click.echo(details["definition"])
+        echo(details["definition"])
 
 
 @ops.command()
@@ -357,11 +358,7 @@ def role(
     if as_json:
         print_json(made.to_dict())
     else:
-        click.echo(
-            _("{role} may read {schemas}", role=name, schemas=", ".join(schemas))
-        )
+        echo(_("{role} may read {schemas}", role=name, schemas=", ".join(schemas)))
         for each in made.beyond_select:
-            click.echo(
-                _("beyond that, as everybody here, it {what}", what=each), err=True
-            )
+            echo(_("beyond that, as everybody here, it {what}", what=each), err=True)
     ctx.exit(FAILURE if made.beyond_select else OK)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import click
 import orjson
 
+from switchbot_store.cli.mistakes import harmless_json
 from switchbot_store.codec import UnreadableError
 from switchbot_store.files.formats import JSON, format_of
 from switchbot_store.files.hand_edits import (
@@ -128,10 +129,25 @@ def start_logging(
 ) -> None:
     """Send records of `level` and above to stderr; of `quiet` loggers only warnings."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if as_json else logging.Formatter(_FORMAT))
+    handler.setFormatter(JsonLines() if as_json else TextLines(_FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in quiet:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class TextLines(logging.Formatter):
+    r"""Writes a record for people; nothing in it can pass for another record's line.
+
+    What would steer the terminal is marked, and lines after the first are indented.
+
+    >>> record = logging.makeLogRecord({"msg": "lost\x1b[2J\nINFO  all is well"})
+    >>> TextLines().format(record)
+    'lost\ufffd[2J\n    INFO  all is well'
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines, a traceback's among them."""
+        return printable(super().format(record)).replace("\n", "\n    ")
 
 
 class JsonLines(logging.Formatter):
@@ -154,7 +170,16 @@ class JsonLines(logging.Formatter):
             line["error"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = record.stack_info
-        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+        try:
+            said = orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z)
+        except TypeError:  # half of a pair, as in a path that is no text
+            whole = {name: _text(value) for name, value in line.items()}
+            said = orjson.dumps(whole, option=orjson.OPT_UTC_Z)
+        return harmless_json(said.decode())
+
+
+def _text(value: Any) -> Any:
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 _HOME_VARIABLE = "SWITCHBOT_HOME"
@@ -203,7 +228,7 @@ def yes_option() -> Callable[[_Command], _Command]:
 
 def print_json(value: Any) -> None:
     """Print one value as one line of JSON; instants as ISO 8601 with ``Z``."""
-    click.echo(orjson.dumps(value, option=orjson.OPT_UTC_Z).decode())
+    click.echo(harmless_json(orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()))
 
 
 def print_table(
@@ -220,15 +245,24 @@ def print_table(
 
     table = Table(box=box.SIMPLE_HEAD, show_header=any(columns))
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(printable(column), overflow="fold")
     for row in rows:
         table.add_row(*map(printable, row))
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _PIPED_WIDTH
     # Not as the table's title, which would be folded to the table's width.
-    console.print(title, style="bold")
+    console.print(printable(title), style="bold")
     console.print(table if table.row_count else f"  {_('none')}")
+
+
+def echo(message: object = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print what a person reads, without what would steer the terminal.
+
+    `err`: to stderr; `nl`: with a line break behind. The names of devices, and what a
+    cloud or a server answers, may hold anything.
+    """
+    click.echo(printable(str(message)), err=err, nl=nl)
 
 
 def printable(text: str) -> str:
@@ -249,7 +283,7 @@ def asked(question: str, read: Callable[[str], _Value], *, default: str) -> _Val
         try:
             return read(typed)
         except click.BadParameter as error:
-            click.echo(_("Error: {what}", what=error.message), err=True)
+            echo(_("Error: {what}", what=error.message), err=True)
 
 
 def confirmed(question: str, *, default: bool) -> bool:
@@ -267,7 +301,7 @@ def confirmed(question: str, *, default: bool) -> bool:
 
 def warn(message: str) -> None:
     """Say something on stderr that the result does not show."""
-    click.echo(_("Warning: {what}", what=message), err=True)
+    echo(_("Warning: {what}", what=message), err=True)
 
 
 @contextmanager
@@ -294,10 +328,16 @@ def progress_bar(*, as_json: bool = False) -> Iterator[Callable[[float, str], No
         TextColumn,
     )
 
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=1.0)
-        yield lambda part, what: bar.update(task, completed=part, description=what)
+        yield lambda part, what: bar.update(
+            task, completed=part, description=printable(what)
+        )
 
 
 def _json_lines() -> Callable[[float, str], None]:
@@ -307,7 +347,8 @@ def _json_lines() -> Callable[[float, str], None]:
         if told and what == told[-1][1] and part < told[-1][0] + _TOLD_PART:
             return
         told[:] = [(part, what)]
-        click.echo(orjson.dumps({"progress": round(part, 4), "at": what}), err=True)
+        said = orjson.dumps({"progress": round(part, 4), "at": what}).decode()
+        click.echo(harmless_json(said), err=True)
 
     return tell
 

@@ -7,6 +7,7 @@ import click
 from switchbot_store.cli import opening
 from switchbot_store.cli.output import (
     counted,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -42,7 +43,7 @@ def partition(modulus: int, as_json: bool) -> None:
         print_json([each._asdict() for each in done])
         return
     for each in done:
-        click.echo(
+        echo(
             _(
                 "{table}: {parts} parts, {rows} moved",
                 table=each.table,
@@ -51,7 +52,7 @@ def partition(modulus: int, as_json: bool) -> None:
             )
         )
         for index in each.left_out:
-            click.echo(
+            echo(
                 _(
                     "{table}: the index {index} cannot be over parts, and is gone",
                     table=each.table,

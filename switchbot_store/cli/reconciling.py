@@ -12,6 +12,7 @@ from switchbot_store.cli.output import (
     FAILURE,
     counted,
     dry_run_option,
+    echo,
     instant,
     json_option,
     logging_options,
@@ -92,14 +93,12 @@ def resync(ctx: click.Context, dry_run: bool, policy: str, as_json: bool) -> Non
             }
         )
     else:
-        click.echo(_("Carried over: {writes}", writes=counted(carried, "write")))
+        echo(_("Carried over: {writes}", writes=counted(carried, "write")))
         if conflicts:
             lost = counted(conflicts, "conflict")
-            click.echo(
-                _("{conflicts}: see `switchbot-store conflicts`", conflicts=lost)
-            )
+            echo(_("{conflicts}: see `switchbot-store conflicts`", conflicts=lost))
         if not done:
-            click.echo(
+            echo(
                 _(
                     "Still pending: {number}; {why}",
                     number=status.pending,
@@ -135,7 +134,7 @@ def conflicts(ctx: click.Context, key: str | None, as_json: bool) -> None:
                 print_json(row)
         return
     if not found:
-        click.echo(_("No conflicts"))
+        echo(_("No conflicts"))
         return
     print_table(
         _("Documents that lost"),
@@ -185,10 +184,10 @@ def restore(key: str | None, dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json({"dry_run": dry_run, "restored": list(found)})
     elif not found:
-        click.echo(_("Nothing is missing in the database"))
+        echo(_("Nothing is missing in the database"))
     else:
         names = ", ".join(found)
-        click.echo(
+        echo(
             _("Would be brought back: {names}", names=names)
             if dry_run
             else _("Brought back: {names}", names=names)
@@ -219,7 +218,7 @@ def _show(
     if as_json:
         print_json({"dry_run": True, "writes": rows})
     elif not rows:
-        click.echo(_("Nothing is pending"))
+        echo(_("Nothing is pending"))
     else:
         print_table(
             _("Pending"),

@@ -19,6 +19,7 @@ from switchbot_store.cli.history_upkeep import (
 from switchbot_store.cli.output import (
     confirmed,
     dry_run_option,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -94,10 +95,10 @@ def migrate(
         )
         return
     if not missing:
-        click.echo(_("{database}: up to date", database=inspection.description))
+        echo(_("{database}: up to date", database=inspection.description))
     else:
         for name in missing:
-            click.echo(
+            echo(
                 _("{migration}: would be applied", migration=name)
                 if dry_run
                 else _("{migration}: applied", migration=name)
@@ -114,7 +115,7 @@ def _back_up(look: Inspection, chosen: Path | None) -> Path | None:
     with progress_bar() as progress:
         counts = back_up_as_it_is(look, file, progress)
     if counts is not None:
-        click.echo(f"{file}: {in_words(counts)}", err=True)
+        echo(f"{file}: {in_words(counts)}", err=True)
     return file
 
 

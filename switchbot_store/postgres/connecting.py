@@ -42,6 +42,7 @@ from switchbot_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from switchbot_store.frames import without_frames
 from switchbot_store.languages import joined, reworded, worded
 from switchbot_store.postgres import dry_run
 from switchbot_store.postgres.errors import (
@@ -77,8 +78,20 @@ def connected(
     attempt. Unless a pooler lies between, which
     a `prepare_threshold` of None says beforehand, the session is brought into the state
     that `sessions` describes; behind one nothing is prepared. Raises StoreConfigError
-    when a setting has to be corrected, SlowConnectionError, StoreUnavailableError.
+    when a setting has to be corrected, SlowConnectionError, StoreUnavailableError; none of
+    them has a frame in which the password lies.
     """
+    try:
+        return _connected(conninfo, options, timeout_seconds)
+    except StoreError as error:
+        told = without_frames(error)
+    del conninfo, options
+    raise told
+
+
+def _connected(
+    conninfo: str, options: dict[str, Any], timeout_seconds: float
+) -> OwnConnection:
     expires_at = time.monotonic() + timeout_seconds
     own = {name: options[name] for name in _OF_PSYCOPG & options.keys()}
     parameters = with_system_roots(

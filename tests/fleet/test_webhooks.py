@@ -5,6 +5,7 @@ import gzip
 import json
 import logging
 from contextlib import asynccontextmanager
+from urllib.parse import quote, unquote
 
 import pytest
 from aiohttp import ClientSession
@@ -58,6 +59,34 @@ class Endpoint:
     async def post(self, path, body):
         async with TestClient(TestServer(self.hooks.app())) as client:
             return (await client.post(path, json=body)).status
+
+
+ODD = [
+    "a/b", "a%2Fb", "a%62", "a%25", "a?b=c", "a#b", "a;b", "a+b", "a b", "...", "é家",
+    "{name}", "a\\b", "a&b", "~", "%", "x" * 64, "\x1b[2J", "'\"<script>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_an_account_of_any_name_is_woken_under_its_own_url_alone(name):
+    endpoint = Endpoint()
+    said = event(endpoint.clock)
+    path = path_of(KEY, name)
+    # As the cloud asks, to whom the URL was given as a text.
+    assert await endpoint.post(URL(path, encoded=True), said) == 200
+    assert [home for home, _, _ in endpoint.woken] == [name]
+    code = path.rpartition("/")[2]
+    for other in {*ODD, "ab", "a", unquote(name)} - {name}:
+        assert await endpoint.hooks.take(other, code, b"{}") == 404
+    taken = f"/webhook/{quote(name + '%', safe='')}/{code}"
+    assert await endpoint.post(URL(taken, encoded=True), said) == 404
+    assert len(endpoint.woken) == 1
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "\ud800"])
+def test_a_name_that_no_path_has_is_refused(name):
+    with pytest.raises(SettingsError, match="no part of a URL"):
+        path_of(KEY, name)
 
 
 async def test_an_event_wakes_the_home_whose_url_it_came_to():

@@ -112,14 +112,14 @@ WRONG = {
     "no value": (
         [{"start": "2026-01-12T12:00Z", "cost": 1}],
         {},
-        "columns: start, cost",
+        "one of its 2 columns",
     ),
     "no timezone": ([{"start": "2026-01-12T12:00", "value": 1}], {}, "`timezone`"),
-    "no instant": ([{"start": "noon", "value": 1}], {}, "entry 1, start: 'noon'"),
+    "no instant": ([{"start": "noon", "value": 1}], {}, "entry 1, start: "),
     "no number": ([*LISTED, {"start": 1768226400, "value": "-"}], {}, "entry 3, value"),
     "not finite": ([{"start": 1768226400, "value": "nan"}], {}, "finite"),
     "twice": ([LISTED[0], LISTED[0]], {}, "twice"),
-    "two lists": ({"a": LISTED, "b": LISTED}, {}, "found: a, b"),
+    "two lists": ({"a": LISTED, "b": LISTED}, {}, "of 2 that are there"),
     "no such list": ({"a": LISTED}, {"list": "c.d"}, "'c.d'"),
     "numbers alone": ([1, 2], {}, "list of objects"),
     "no UTF-8": (None, {}, "utf-8"),
@@ -135,6 +135,38 @@ async def test_what_cannot_be_read_says_where_and_what_to_change(written, name):
     with pytest.raises(PluginError, match="prices") as caught:
         await source(path, **config).read()
     assert words in str(caught.value)
+
+
+FILES_OF_SECRETS = {
+    "variables": "SWITCHBOT_TOKEN=hush\nSWITCHBOT_SECRET=hush\n",
+    "one a line": "hush\nhush\nhush\n",
+    "columns": "time,value,hush\nhush,hush,hush\n",
+    "semicolons": "time;value\n2026-01-12T12:00Z;hush\n",
+    "names": {"hush": "hush", "hushes": ["hush"]},
+    "lists": {"hush": ["hush"], "hush2": ["hush"]},
+    "objects": {"list": [{"hush": "hush"}]},
+    "instants": [{"start": "hush", "value": "hush"}],
+    "values": [{"start": "2026-01-12T12:00Z", "value": "hush"}],
+    "without a timezone": [{"start": "2026-01-12T12:00", "value": "hush"}],
+    "broken": '{"hush": "hush',
+}
+
+
+@pytest.mark.parametrize("config", [{}, {"list": "a"}, {"start": "time", "value": "b"}])
+@pytest.mark.parametrize("name", FILES_OF_SECRETS)
+async def test_an_error_says_nothing_of_what_is_in_the_file(written, name, config):
+    """Who may change the settings names it, and may read no secret."""
+    path = written(FILES_OF_SECRETS[name])
+    with pytest.raises(PluginError) as caught:
+        await source(path, **config).read()
+    assert "hush" not in f"{caught.value!r}{caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "pipe", "."])
+async def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, place):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(PluginError):
+        await source(tmp_path / place).read()
 
 
 async def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -14,6 +14,7 @@ import click
 from switchbot_automation import SwitchBotClient
 from switchbot_automation.cli.output import (
     Misuse,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -102,13 +103,13 @@ def devices(as_json: bool) -> None:
     """
     found = ask(lambda client: client.devices())
     if not (found.devices or found.remotes):
-        click.echo(_("warning: {problem}", problem=_(NOTHING_LISTED)), err=True)
+        echo(_("warning: {problem}", problem=_(NOTHING_LISTED)), err=True)
     cut_off = [
         device.name or device.device_id for device in filter(is_cut_off, found.devices)
     ]
     for name in cut_off:
         problem = f"{name}: {_(CUT_OFF)}"
-        click.echo(_("warning: {problem}", problem=problem), err=True)
+        echo(_("warning: {problem}", problem=problem), err=True)
     if as_json:
         print_json(
             {

@@ -16,6 +16,7 @@ from switchbot_automation.cli.output import (
     FAILURE,
     OK,
     Misuse,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -118,7 +119,7 @@ def act(  # noqa: PLR0917  # click passes every one by name
     if as_json:
         print_json(answer)
     else:
-        click.echo(_told(answer, command))
+        echo(_told(answer, command))
     failed = command is not None and command.status is CommandStatus.FAILED
     ctx.exit(FAILURE if failed else OK)
 

@@ -16,6 +16,7 @@ from switchbot_automation.cli.commands.simulate import check_plot
 from switchbot_automation.cli.output import (
     Misuse,
     cluster_option,
+    echo,
     json_option,
     load_document,
     logging_options,
@@ -212,7 +213,7 @@ def _backtest_homes(
         ],
     )
     for each in problems:
-        click.echo(f"{each['home']}: {each['problem']}", err=True)
+        echo(f"{each['home']}: {each['problem']}", err=True)
 
 
 def _current(path: Path | None, stack: ExitStack) -> dict[str, Any]:
@@ -235,7 +236,7 @@ def _readings(path: Path) -> Sequence[RecordedReading]:
             path=path,
             count=len(recording.bad_rows),
         )
-        click.echo(words, err=True)
+        echo(words, err=True)
     if not recording.readings:
         raise click.ClickException(_("{path}: no row could be read", path=path))
     return recording.readings
@@ -288,9 +289,9 @@ def _print_report(report: BacktestReport, tz: tzinfo) -> None:
         ("", _("current"), _("candidate")),
         ((_(name), *figures) for name, *figures in report.rows()),
     )
-    click.echo(recorded_words(of_backtest(report)))
+    echo(recorded_words(of_backtest(report)))
     for line in report_lines(report, tz):
-        click.echo(line)
+        echo(line)
 
 
 def report_lines(report: BacktestReport, tz: tzinfo) -> list[str]:
@@ -342,4 +343,4 @@ def _plot(report: BacktestReport, path: Path, tz: tzinfo, *, quiet: bool) -> Non
         draw_backtest(report, path, tz)
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror}") from error
-    click.echo(_("Drawn: {path}", path=path), err=quiet)
+    echo(_("Drawn: {path}", path=path), err=quiet)

@@ -14,6 +14,7 @@ from switchbot_automation.cli.commands.account import ask
 from switchbot_automation.cli.output import (
     USAGE,
     Misuse,
+    echo,
     json_option,
     load_document,
     logging_options,
@@ -110,10 +111,10 @@ def check_config(
         )
     else:
         for error in found.errors:
-            click.echo(f"{file}: {error_words(error)}", err=True)
+            echo(f"{file}: {error_words(error)}", err=True)
         for warning in found.warnings:
             told = _("warning: {problem}", problem=warning)
-            click.echo(f"{file}: {told}", err=True)
+            echo(f"{file}: {told}", err=True)
         if settings is not None:
             measure(settings.unit)
             _print_zones(settings)
@@ -132,7 +133,7 @@ def _print_auto(file: Path, zones: list[str], change: Brought | None) -> None:
     """Say what `control: auto` would bring, or how to find out."""
     if change is None and zones:
         command = f"switchbot-automation check-config {file} --what-if"
-        click.echo(
+        echo(
             _(
                 "Not kept by control: auto: {zones}. What that would bring says: {command}",
                 zones=", ".join(zones),
@@ -141,7 +142,7 @@ def _print_auto(file: Path, zones: list[str], change: Brought | None) -> None:
         )
     if change is None:
         return
-    click.echo(change.words())
+    echo(change.words())
     now, auto = change.now, change.auto
     rows = (
         (_("out of band, % of the windows"), "percent_out_of_band", 1),
@@ -238,7 +239,7 @@ def _print_zones(settings: Settings) -> None:
         ),
         (_row(zone) for zone in settings.zones.values()),
     )
-    click.echo(_("Rules of the timezones: {rules}", rules=zone_rules()))
+    echo(_("Rules of the timezones: {rules}", rules=zone_rules()))
 
 
 def _row(zone: ZoneSettings) -> tuple[str, ...]:

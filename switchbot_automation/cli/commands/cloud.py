@@ -12,6 +12,7 @@ import click
 
 from switchbot_automation.cli.output import (
     Misuse,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -106,11 +107,11 @@ def cloud(
             return
         if settings_out is not None:
             what = _("written") if written else _("was there already, left as it is")
-            click.echo(f"# {settings_out}: {what}")
-        click.echo(f"# {_('In the shell that is to use this cloud:')}")
+            echo(f"# {settings_out}: {what}")
+        echo(f"# {_('In the shell that is to use this cloud:')}")
         for name, value in {"SWITCHBOT_BASE_URL": server.base_url, **variables}.items():
-            click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo(f"# {_('Serving until Ctrl-C.')}", err=True)
+            echo(f"export {name}={shlex.quote(value)}")
+        echo(f"# {_('Serving until Ctrl-C.')}", err=True)
 
     ctx.exit(asyncio.run(_serve(server, broker, announce)))
 

@@ -14,6 +14,7 @@ from switchbot_automation.cli.output import (
     FAILURE,
     OK,
     Misuse,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -79,7 +80,7 @@ def explain(
     else:
         _print_answer(answer, tz)
         if answer.decided_at is None and moment is None:
-            click.echo(
+            echo(
                 _(
                     "What a running engine decides is recorded within a minute: ask "
                     "again then. Nothing is recorded where none runs."
@@ -140,5 +141,5 @@ async def _explain(
 def _print_answer(answer: Explanation, tz: tzinfo) -> None:
     if answer.decided_at is not None:
         at = answer.decided_at.astimezone(tz)
-        click.echo(f"{weekday(at)} {at:%Y-%m-%d %H:%M:%S} ({tz})")
-    click.echo(answer.text)
+        echo(f"{weekday(at)} {at:%Y-%m-%d %H:%M:%S} ({tz})")
+    echo(answer.text)

@@ -15,6 +15,7 @@ from switchbot_automation.cli.beside_run.page import TOKEN, Address, address_of,
 from switchbot_automation.cli.output import (
     Misuse,
     cluster_option,
+    echo,
     json_option,
     load_document,
     logging_options,
@@ -88,7 +89,7 @@ def install(shards: int, as_json: bool) -> None:
     if as_json:
         print_json({"installed": True})
     else:
-        click.echo(_("the queue has its tables"))
+        echo(_("the queue has its tables"))
 
 
 @fleet.command()
@@ -119,7 +120,7 @@ def sow(homes: tuple[str, ...], spread: float, shards: int, as_json: bool) -> No
     if as_json:
         print_json({"homes": len(wanted), "sown": count})
     else:
-        click.echo(_("{homes} homes, {new} of them new", homes=len(wanted), new=count))
+        echo(_("{homes} homes, {new} of them new", homes=len(wanted), new=count))
 
 
 @fleet.command()
@@ -243,7 +244,7 @@ def ask(
     if as_json:
         print_json({"home": home, "job": number})
     else:
-        click.echo(_("job {number}", number=number))
+        echo(_("job {number}", number=number))
 
 
 @fleet.command()
@@ -297,11 +298,9 @@ def not_kept(as_json: bool) -> None:
             else:
                 status = word_of("kept", room["status"])
                 since, advice = room["since"] or "", room["advice"]
-                click.echo(
-                    f"{room['home']}\t{room['zone']}\t{status}\t{since}\t{advice}"
-                )
+                echo(f"{room['home']}\t{room['zone']}\t{status}\t{since}\t{advice}")
     if kept and not as_json:
-        click.echo(_("no room is told of"), err=True)
+        echo(_("no room is told of"), err=True)
 
 
 @fleet.command()
@@ -323,7 +322,7 @@ def page(address: Address, as_json: bool) -> None:
                     if as_json:
                         print_json({"url": url})
                     else:
-                        click.echo(_("the homes are at {url}", url=url))
+                        echo(_("the homes are at {url}", url=url))
                     with stop_requested() as stop:
                         await stop
             except ValueError as error:
@@ -361,7 +360,7 @@ def listen(address: Address, key: str, shards: int, as_json: bool) -> None:
                     if as_json:
                         print_json({"listening": where})
                     else:
-                        click.echo(_("events are taken at {address}", address=where))
+                        echo(_("events are taken at {address}", address=where))
                     with stop_requested() as stop:
                         await stop
             except OSError as error:
@@ -453,7 +452,7 @@ def webhook_path(home: str, key: str, as_json: bool) -> None:
     if as_json:
         print_json({"home": home, "path": path_of(key, home)})
     else:
-        click.echo(path_of(key, home))
+        echo(path_of(key, home))
 
 
 @fleet.command()
@@ -551,7 +550,7 @@ def _tell_of(found: Iterable[Rolled], *, as_json: bool) -> int:
         if as_json:
             print_json(each._asdict())
         else:
-            click.echo(f"{each.home}\t{each.what}\t{each.why}")
+            echo(f"{each.home}\t{each.what}\t{each.why}")
     if failed:
         raise click.ClickException(
             _("{failed} of {homes} homes failed", failed=failed, homes=count)

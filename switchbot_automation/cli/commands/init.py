@@ -30,6 +30,7 @@ from switchbot_automation.cli.output import (
     Misuse,
     asked,
     confirmed,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -143,7 +144,7 @@ def init(
     if as_json and not yes:
         raise click.UsageError(_("--json asks nothing, so it needs --yes"))
     wants = _Wants(season, band, hours, timezone, ask=not yes)
-    setup = _Setup(wants, tell=_nothing if as_json else click.echo)
+    setup = _Setup(wants, tell=_nothing if as_json else echo)
     result = setup.run()
     if as_json:
         print_json(result)

@@ -33,6 +33,7 @@ from switchbot_automation.cli.commands.account import (
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -344,7 +345,7 @@ class Narrator:
         if self._as_json:
             print_json({"at": timestamp(at), "event": kind, **facts})
         else:
-            click.echo(f"{at.astimezone():%Y-%m-%d %H:%M:%S} {_sentence(kind, facts)}")
+            echo(f"{at.astimezone():%Y-%m-%d %H:%M:%S} {_sentence(kind, facts)}")
 
 
 def sentence(command: Command) -> str:
@@ -427,11 +428,11 @@ def _report_as_json(report: TickReport) -> dict[str, Any]:
 
 def _print_report(report: TickReport) -> None:
     for decision in report.decisions:
-        click.echo(_sentence("decision", _decision_as_json(decision)))
+        echo(_sentence("decision", _decision_as_json(decision)))
     for command in report.commands:
-        click.echo(sentence(command))
+        echo(sentence(command))
     at = f"{report.next_wakeup.astimezone():%H:%M:%S}"
-    click.echo(
+    echo(
         _(
             "{seconds:.2f} s; the next look is due at {at}",
             seconds=report.duration_seconds,

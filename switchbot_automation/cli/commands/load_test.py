@@ -15,6 +15,7 @@ from switchbot_automation.cli.output import (
     FAILURE,
     OK,
     counted,
+    echo,
     json_option,
     logging_options,
     milliseconds,
@@ -160,7 +161,7 @@ def _plot(report: LoadReport, path: Path) -> None:
         ) from error
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror}") from error
-    click.echo(_("Drawn: {path}", path=path), err=True)
+    echo(_("Drawn: {path}", path=path), err=True)
 
 
 def _print_report(report: LoadReport) -> None:
@@ -243,4 +244,4 @@ def _print_report(report: LoadReport) -> None:
         ],
     )
     for why, count in sorted(report.failures.items()):
-        click.echo(_("{number} requests: {why}", number=count, why=why), err=True)
+        echo(_("{number} requests: {why}", number=count, why=why), err=True)

@@ -12,6 +12,7 @@ import click
 
 from switchbot_automation.cli.output import (
     Misuse,
+    echo,
     json_option,
     load_document,
     logging_options,
@@ -73,17 +74,17 @@ def replay(
     zone = parsed.default.timezone
     recording = read_recording(readings)
     for row in recording.bad_rows[:_BAD_ROWS_SHOWN]:
-        click.echo(f"{readings}:{row.line}: {row.message}", err=True)
+        echo(f"{readings}:{row.line}: {row.message}", err=True)
     if len(recording.bad_rows) > _BAD_ROWS_SHOWN:
         more = len(recording.bad_rows) - _BAD_ROWS_SHOWN
-        click.echo(_("... and {more} more rows", more=more), err=True)
+        echo(_("... and {more} more rows", more=more), err=True)
     if not recording.readings:
         raise click.ClickException(_("{path}: no row could be read", path=readings))
     with interruptible():
         changes = asyncio.run(_replay(recording, settings, state, as_json=as_json))
     if not as_json:
         _print_changes(changes, zone)
-        click.echo(
+        echo(
             _(
                 "{readings} readings, {changes} changes of decision, {commands} commands",
                 readings=len(recording.readings),

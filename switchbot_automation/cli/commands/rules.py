@@ -19,6 +19,7 @@ from switchbot_automation.cli.output import (
     OK,
     USAGE,
     Misuse,
+    echo,
     json_option,
     load_document,
     logging_options,
@@ -87,7 +88,7 @@ def check(ctx: click.Context, file: Path | None, account: bool, as_json: bool) -
         print_json({"ok": not errors, "errors": errors, "rules": listed_rules})
     elif errors:
         for error in errors:
-            click.echo(error["message"], err=True)
+            echo(error["message"], err=True)
     else:
         print_table(
             _("Rules"),
@@ -121,7 +122,7 @@ def run(
         print_json(dict(trace))
     else:
         for line in _told(trace):
-            click.echo(line)
+            echo(line)
     ctx.exit(OK if trace["outcome"] in {"finished", "waiting"} else FAILURE)
 
 
@@ -144,10 +145,10 @@ def trace(rule: str | None, last: int, as_json: bool) -> None:
         print_json([dict(each) for each in newest])
         return
     if not newest:
-        click.echo(_("nothing was triggered yet"))
+        echo(_("nothing was triggered yet"))
     for each in newest:
         for line in _told(each):
-            click.echo(line)
+            echo(line)
 
 
 def _stored() -> dict[str, Any]:

@@ -10,6 +10,7 @@ import orjson
 from switchbot_automation.cli.commands.account import ask
 from switchbot_automation.cli.output import (
     Misuse,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -101,7 +102,7 @@ def send(  # noqa: PLR0917  # click passes every one by name
     if sent["warning"]:
         name = sent["name"] or sent["device_id"]
         problem = f"{name}: {sent['warning']}"
-        click.echo(_("warning: {problem}", problem=problem), err=True)
+        echo(_("warning: {problem}", problem=problem), err=True)
     if as_json:
         print_json(sent)
         return
@@ -115,7 +116,7 @@ def send(  # noqa: PLR0917  # click passes every one by name
     if sent.get("command_id"):
         number = sent["command_id"]
         told = _("{told}; its result comes by webhook as {id}", told=told, id=number)
-    click.echo(told)
+    echo(told)
 
 
 def _checked(

@@ -9,6 +9,7 @@ import orjson
 
 from switchbot_automation.cli.output import (
     FAILURE,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -62,7 +63,7 @@ def settings(
     elif markdown:
         with speaking(ENGLISH):
             told = page(found)
-        click.echo(told, nl=False)
+        echo(told, nl=False)
     else:
         columns = [_(each) for each in COLUMNS]
         print_table(_("Settings"), columns, (_cells(spec) for spec in found))

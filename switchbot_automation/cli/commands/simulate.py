@@ -15,6 +15,7 @@ from switchbot_automation import plotting
 from switchbot_automation.cli.output import (
     Misuse,
     cluster_option,
+    echo,
     json_option,
     load_document,
     logging_options,
@@ -346,4 +347,4 @@ def _plot(report: SimulationReport, path: Path, *, quiet: bool) -> None:
         plots.draw(report.series, path, title=title, season=report.season)
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror}") from error
-    click.echo(_("Drawn: {path}", path=path), err=quiet)
+    echo(_("Drawn: {path}", path=path), err=quiet)

@@ -12,6 +12,7 @@ from switchbot_automation.cli.commands.account import ask
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -76,7 +77,7 @@ def status(ctx: click.Context, devices: tuple[str, ...], as_json: bool) -> None:
     """
     rooms, problems = read_rooms()
     for problem in problems:
-        click.echo(_("warning: {problem}", problem=problem), err=True)
+        echo(_("warning: {problem}", problem=problem), err=True)
     assumed = {room.aircon_id: room.assumed for room in rooms if room.aircon_id}
 
     async def answer(client: SwitchBotClient) -> tuple[list[Row], int]:

@@ -12,6 +12,7 @@ from switchbot_automation.cli.output import (
     OK,
     HintedError,
     Misuse,
+    echo,
     json_option,
     logging_options,
     print_json,
@@ -63,13 +64,13 @@ def query(ctx: click.Context, show: bool, as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif not found:
-        click.echo(_("there is no webhook"))
+        echo(_("there is no webhook"))
     for each in () if as_json else found:
         state = _("enabled") if each["enabled"] else _("switched off")
         told = f"{each['url']} {state}"
         if each["created_at"]:
             told = _("{what} since {instant}", what=told, instant=each["created_at"])
-        click.echo(told)
+        echo(told)
     ctx.exit(OK if found else FAILURE)
 
 
@@ -150,7 +151,7 @@ def _usable(url: str) -> None:
     if mask_url(url) == "…" or not url.startswith(("http://", "https://")):
         raise Misuse(_("expected a full URL, https://host/path"))
     if url.startswith("http://"):
-        click.echo(
+        echo(
             _("warning: over http anybody on the way can read and forge events"),
             err=True,
         )
@@ -160,7 +161,7 @@ def _say(result: str, url: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"result": result, "url": mask_url(url) if url else None})
     else:
-        click.echo(_(_SENTENCES[result]))
+        echo(_(_SENTENCES[result]))
 
 
 _SENTENCES = {

@@ -58,6 +58,7 @@ from switchbot_automation.errors import (
     QuotaExhaustedError,
 )
 from switchbot_automation.languages import worded
+from switchbot_store.frames import without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -306,7 +307,9 @@ class SwitchBotClient:
             "url": _checked_url(url),
             "deviceList": "ALL",
         }
-        await self._webhook("setupWebhook", payload, url)
+        asking = self._webhook("setupWebhook", payload, url)
+        del payload, url  # of what is raised no frame has them
+        await asking
 
     async def query_webhook(self) -> tuple[str, ...]:
         """Return the account's webhook URLs: one or none."""
@@ -319,19 +322,25 @@ class SwitchBotClient:
         """Return when those webhooks were made and whether they are enabled."""
         asked = list(urls)
         payload = {"action": "queryDetails", "urls": asked}
-        body = await self._webhook("queryWebhook", payload, *asked, reads=True)
+        asking = self._webhook("queryWebhook", payload, *asked, reads=True)
+        del asked, payload, urls
+        body = await asking
         return parse_webhook_details(body)
 
     async def update_webhook(self, url: str, *, enable: bool) -> None:
         """Switch the webhook of that URL on or off."""
         config = {"url": _checked_url(url), "enable": enable}
         payload = {"action": "updateWebhook", "config": config}
-        await self._webhook("updateWebhook", payload, url, repeats=True)
+        asking = self._webhook("updateWebhook", payload, url, repeats=True)
+        del config, payload, url
+        await asking
 
     async def delete_webhook(self, url: str) -> None:
         """Remove the webhook. Not sent twice."""
         payload = {"action": "deleteWebhook", "url": url}
-        await self._webhook("deleteWebhook", payload, url)
+        asking = self._webhook("deleteWebhook", payload, url)
+        del payload, url
+        await asking
 
     # --- what only some products have ---------------------------------------------
 
@@ -417,6 +426,7 @@ class SwitchBotClient:
             private=tuple(part for url in urls for part in (url, urlsplit(url).path)),
             empty_190_is_none=reads,
         )
+        del payload, urls
         return (await self._carry_out(call)).body
 
     def _is_remote(self, device_id: str) -> bool:
@@ -467,7 +477,7 @@ class SwitchBotClient:
         try:
             answer = await self._send(call, headers)
         except CloudError as error:
-            return Failure(error, again=True)
+            return Failure(without_frames(error), again=True)
         good, now = answer.is_good, self._clock.now()
         said, resets_at = quota.learn(answer.limits, day=spent.day, now=now)
         if call.empty_190_is_none and answer.is_bare_190:
@@ -631,6 +641,10 @@ class _Call(NamedTuple):
     empty_190_is_none: bool = False
     iot: bool = False
     headers: Mapping[str, str] = _NO_HEADERS
+
+    def __repr__(self) -> str:
+        # What is sent may be a code of a lock, or a webhook's URL.
+        return f"<_Call {self.method} {self.path}>"
 
 
 @lru_cache(1024)  # the same devices are asked again and again

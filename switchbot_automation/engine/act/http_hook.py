@@ -27,6 +27,7 @@ from switchbot_automation.urls import (
     mask_url,
     refuse_metadata,
 )
+from switchbot_store.frames import without_frames
 
 if TYPE_CHECKING:
     import ssl
@@ -78,7 +79,9 @@ class WebhookSender:
         body is not read, nothing is sent twice. Raises `WebhookError`, also for a URL
         that is refused.
         """
-        return await self._post(url, allowed_hosts, {})
+        posting = self._post(url, allowed_hosts, {})
+        del url  # of what is raised no frame has it
+        return await posting
 
     async def post_json(
         self,
@@ -94,11 +97,23 @@ class WebhookSender:
         in `send`.
         """
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return await self._post(
+        posting = self._post(
             url, allowed_hosts, {"json": dict(body), "headers": headers}
         )
+        del url, body, token, headers  # of what is raised no frame has them
+        return await posting
 
     async def _post(
+        self, url: str, allowed_hosts: Collection[str], what: Mapping[str, Any]
+    ) -> int:
+        try:
+            return await self._posted(url, allowed_hosts, what)
+        except WebhookError as error:
+            told = without_frames(error)
+        del url, what
+        raise told
+
+    async def _posted(
         self, url: str, allowed_hosts: Collection[str], what: Mapping[str, Any]
     ) -> int:
         target, unchecked = _target(url, allowed_hosts)

@@ -19,6 +19,7 @@ from switchbot_automation.languages import worded
 from switchbot_automation.urls import SecretName, without_url
 from switchbot_automation.wording import error_words
 from switchbot_store.custody import read_in_custody
+from switchbot_store.frames import without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -116,7 +117,9 @@ class UnsealingSender:
         except Exception as error:
             if found is url:
                 raise  # the caller knows the URL, and hides it
-            raise _without(error, found) from None
+            told = without_frames(_without(error, found))
+        del found
+        raise told
 
 
 def _without(error: Exception, url: str) -> WebhookError:
