@@ -9,7 +9,15 @@ import logging
 import os
 import threading
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Generic,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+    cast,
+)
 
 from switchbot_automation.engine.scheduler import Schedulable, SchedulerService
 
@@ -25,6 +33,7 @@ _LOGGER = logging.getLogger(__name__)
 
 # Longer than the scheduler waits for its last tick.
 _STOP_SECONDS = 40.0
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
@@ -42,6 +51,27 @@ class OpenableEngine(Schedulable, Protocol):
 
 
 _E = TypeVar("_E", bound=OpenableEngine)
+
+
+class _LastingPool(concurrent.futures.ThreadPoolExecutor):
+    """A loop's pool that still works where the interpreter ends.
+
+    Python closes all pools before it calls what was registered by `atexit`, as our `stop`
+    is: a host that closes its history by `asyncio.to_thread` could not write its last rows.
+    """
+
+    def submit(
+        self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> concurrent.futures.Future[_T]:
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except RuntimeError:  # closed; nothing else waits for this thread any more
+            done: concurrent.futures.Future[_T] = concurrent.futures.Future()
+            try:
+                done.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - told to who waits for it
+                done.set_exception(error)
+            return done
 
 
 class EngineThread(Generic[_E]):
@@ -234,6 +264,8 @@ class EngineThread(Generic[_E]):
             self._running = None
 
     async def _serve(self, ready: concurrent.futures.Future[None]) -> None:
+        pool = _LastingPool(thread_name_prefix="switchbot-engine")
+        asyncio.get_running_loop().set_default_executor(pool)
         async with self._made() as engine, engine:
             running = _Running(engine, asyncio.get_running_loop())
             self._running = running

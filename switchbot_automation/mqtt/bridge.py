@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -18,7 +19,7 @@ import orjson
 from switchbot_automation.allowance import Allowance
 from switchbot_automation.errors import AutomationError, BrokerError, EngineClosedError
 from switchbot_automation.instants import encode_instant
-from switchbot_automation.languages import reworded
+from switchbot_automation.languages import reworded, worded
 from switchbot_automation.mqtt.commands import COMMANDS, carry_out, number, set_band
 from switchbot_automation.mqtt.discovery import (
     OFFLINE,
@@ -53,6 +54,11 @@ _LINES: Final = 20
 _LINE_SECONDS: Final = 60.0
 # A topic may have 65,535 bytes.
 _SHOWN_CHARACTERS: Final = 80
+# What was put right so often in so long is undone by somebody who goes on doing so.
+_DISPUTES: Final = 3
+_DISPUTED_SECONDS: Final = 300.0
+# What we sent comes back to us, later than what followed it: no more are under way.
+_MOST_UNDER_WAY: Final = 8
 
 
 class HomeBridge:
@@ -93,6 +99,9 @@ class HomeBridge:
         self._connections = self._commands = self._refused = 0
         self._news = asyncio.Event()
         self._published: dict[str, bytes] = {}
+        self._sent: dict[str, deque[int]] = {}
+        self._disputed: deque[float] = deque(maxlen=_DISPUTES)
+        self._in_dispute = self._told_of_another = False
         self._again: set[str] = set()
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -107,21 +116,35 @@ class HomeBridge:
         """Return how it fares, JSON-able. No I/O.
 
         `state` is ``connected``, ``connecting``, ``waiting`` or ``idle`` (not wanted);
-        `problem` what keeps it away for more than a minute, else None; `commands` those
-        that were carried out, `refused` those that were not.
+        `problem` what keeps it away for more than a minute, or that somebody else publishes
+        in its place, else None; `commands` those that were carried out, `refused` those
+        that were not.
         """
-        down = self._clock.monotonic() - self._down_since
-        quiet = self._state in {"connected", "idle"} or down < _TOLD_AFTER_SECONDS
         return {
             "state": self._state,
             "since": encode_instant(self._changed_at),
             "broker": str(self._address),
-            "problem": None if quiet else self._problem or "it does not answer",
+            "problem": self._trouble(),
             "connections": self._connections,
             "topics": len(self._published),
             "commands": self._commands,
             "refused": self._refused,
         }
+
+    def _trouble(self) -> str | None:
+        now = self._clock.monotonic()
+        if self._state in {"connected", "idle"}:
+            often = len(self._disputed) == _DISPUTES
+            if not often or now - self._disputed[0] > _DISPUTED_SECONDS:
+                return None
+            return worded(
+                "another program publishes below {topic}, too, and takes commands: "
+                "give one of them another topic (SWITCHBOT_MQTT_TOPIC)",
+                topic=self._topics.root,
+            )
+        if now - self._down_since < _TOLD_AFTER_SECONDS:
+            return None
+        return self._problem or "it does not answer"
 
     async def until(self, state: str) -> None:
         """Return once it is in a state of `report`; at once where it is."""
@@ -175,12 +198,13 @@ class HomeBridge:
     async def _begin(self, link: Link) -> float:
         topics = self._topics
         self._published.clear()
-        await link.subscribe(topics.all_commands)
-        await link.subscribe(topics.birth)
+        self._sent.clear()
+        await self._listen(link, topics.all_commands)
+        await self._listen(link, topics.birth)
         await self._publish(link)
         # What is retained of zones that are no more comes in by these, and is taken away.
-        await link.subscribe(topics.all_states)
-        await link.subscribe(topics.all_configs)
+        await self._listen(link, topics.all_states)
+        await self._listen(link, topics.all_configs)
         await link.publish(Message(topics.availability, ONLINE, retained=True))
         self._connections += 1
         self._show("connected")
@@ -188,6 +212,22 @@ class HomeBridge:
             _LOGGER.info("the home is shown at the MQTT broker %s", self._address)
         self._told, self._problem = False, None
         return self._clock.monotonic()
+
+    async def _listen(self, link: Link, topic: str) -> None:
+        try:
+            await link.subscribe(topic)
+        except BrokerError as error:
+            if error.fault != "forbidden":
+                raise
+            # Of one's own broker the topics are no secret, and its rules can be changed.
+            raise BrokerError(
+                worded(
+                    "{address} does not let us listen to {topic}",
+                    address=self._address,
+                    topic=topic,
+                ),
+                fault="forbidden",
+            ) from error
 
     async def _go_on(self, link: Link) -> None:
         """Take messages in and publish what changes, until not wanted or cut off."""
@@ -221,16 +261,29 @@ class HomeBridge:
 
     async def _publish(self, link: Link) -> None:
         """Publish what differs from what was published, and take away what is no more."""
+        if self._in_dispute:
+            # Counted by what is put right, not by how much it was.
+            self._disputed.append(self._clock.monotonic())
+            self._in_dispute = False
+            trouble = self._trouble()
+            if trouble and not self._told_of_another:
+                _LOGGER.warning("%s", trouble)
+            self._told_of_another = trouble is not None
         wanted = dict(self._picture())
         # Descriptions come first: a hub would read an emptied state by them.
         for topic in [each for each in self._published if each not in wanted]:
-            await link.publish(Message(topic, b"", retained=True))
+            await self._retain(link, topic, b"")
             del self._published[topic]
         for topic, payload in wanted.items():
             if self._published.get(topic) != payload or topic in self._again:
                 self._again.discard(topic)
-                await link.publish(Message(topic, payload, retained=True))
+                await self._retain(link, topic, payload)
                 self._published[topic] = payload
+
+    async def _retain(self, link: Link, topic: str, payload: bytes) -> None:
+        sent = self._sent.setdefault(topic, deque(maxlen=_MOST_UNDER_WAY))
+        sent.append(hash(payload))
+        await link.publish(Message(topic, payload, retained=True))
 
     def _picture(self) -> list[tuple[str, bytes]]:
         """Return every topic with what is to be retained there: descriptions first."""
@@ -281,10 +334,19 @@ class HomeBridge:
                 # Somebody else's, or one of ours that was under way. It is put right at
                 # the next look: at once, two of one name would do nothing else.
                 self._again.add(message.topic)
+                self._look_whose(message)
         elif is_ours(message.payload):
             # A state or description of ours that belongs to no zone. Others may share
             # the topics' beginning: what is theirs is theirs to take away.
-            await link.publish(Message(message.topic, b"", retained=True))
+            await self._retain(link, message.topic, b"")
+            # What a zone that went left is retained: this was said just now.
+            self._look_whose(message)
+
+    def _look_whose(self, message: Message) -> None:
+        """Notice what another says in our place now: neither left behind nor ours."""
+        ours = hash(message.payload) in self._sent.get(message.topic, ())
+        if not ours and not message.retained:
+            self._in_dispute = True
 
     def _obey(self, link: Link, zone_id: str, what: str, payload: bytes) -> None:
         """Start carrying a command out; those of one zone one after the other."""

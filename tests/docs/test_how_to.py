@@ -261,7 +261,15 @@ def program(page):
     return "\n".join(each.text for each in blocks(DOCS / page) if each.kind == "python")
 
 
-@pytest.mark.parametrize("page", ["how-to/plug-ins.md", "how-to/price.md"])
+def test_one_plug_in_of_each_kind_does_its_part(reader):
+    (reader.place / "program.py").write_text(program("how-to/plug-ins.md"), "utf-8")
+    code, out, err = reader.types("python -W error program.py")
+    assert code == 0, out + err
+    for said in ("/dev/ttyUSB0: setAll", "ding ding", "another hour", "{}"):
+        assert said in out
+
+
+@pytest.mark.parametrize("page", ["how-to/price.md"])
 def test_a_program_that_needs_no_home_runs(page, reader):
     (reader.place / "program.py").write_text(program(page), "utf-8")
     code, out, err = reader.types("python -W error program.py")

@@ -444,3 +444,46 @@ def test_ids_of_zones_are_theirs_alone():
     for each in ids:
         assert each
         assert set(each) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+@pytest.mark.parametrize("room", ["office", "den"], ids=["the same", "others"])
+async def test_two_homes_under_one_name_are_told_of_each_other(
+    bridge, hub, running, clock, room
+):
+    """Each undoes what the other shows, of its rooms and its own; until one is gone."""
+    running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.state("office"))
+    topic = Topics().state(room)
+    before = hub.known.get(topic)
+    said = json.dumps(A_STATE).encode()
+    for time in (1, 2, 3):
+        assert bridge.report()["problem"] is None
+        await hub.client.publish(topic, said, qos=1, retain=True)
+        await hub.until(lambda time=time: hub.passing.count((topic, said)) == time)
+        while hub.known.get(topic) != before:
+            await clock.until_sleeping(least=1)
+            clock.advance(31)
+            await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        while bridge.report()["problem"] is None:
+            await clock.until_sleeping(least=1)
+            clock.advance(31)
+            await asyncio.sleep(0)
+    assert "SWITCHBOT_MQTT_TOPIC" in bridge.report()["problem"]
+    clock.advance(301)
+    assert bridge.report()["problem"] is None
+
+
+async def test_what_changes_fast_is_no_other_program(
+    bridge, hub, engine, running, clock
+):
+    """What we said comes back after what we said next."""
+    running(bridge)
+    await connected(bridge)
+    for low in range(15, 23):
+        await engine.set_temperature("office", low, low + 1.0)
+        await hub.until(lambda low=low: hub.state("office").get("low") == low)
+        await clock.until_sleeping(least=1)
+        clock.advance(31)
+    assert bridge.report()["problem"] is None

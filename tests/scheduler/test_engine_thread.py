@@ -16,7 +16,7 @@ from switchbot_automation.engine.engine import AutomationEngine
 from switchbot_automation.engine.thread import EngineThread
 from switchbot_automation.errors import EngineClosedError
 from switchbot_automation.model import DeviceList
-from switchbot_store import MemoryStore
+from switchbot_store import HistoryService, MemoryStore, SqliteHistory
 
 
 class NoCloud:
@@ -213,7 +213,7 @@ def test_the_end_of_the_interpreter_closes_the_engine(tmp_path):
         from switchbot_automation.engine.engine import AutomationEngine
         from switchbot_automation.engine.thread import EngineThread
         from switchbot_automation.model import DeviceList
-        from switchbot_store import MemoryStore
+        from switchbot_store import HistoryService, MemoryStore, SqliteHistory
 
         class NoCloud:
             async def devices(self):
@@ -266,6 +266,43 @@ def refusal(call) -> str:
     with pytest.raises(RuntimeError) as caught:
         call()
     return str(caught.value)
+
+
+def test_the_end_of_the_interpreter_leaves_a_host_time_for_its_last_rows(tmp_path):
+    """What a host makes and closes beside the loop, as the documentation has it."""
+    program = """
+        import asyncio, sys
+        from contextlib import asynccontextmanager
+        from switchbot_automation import AutomationEngine, EngineThread
+        from switchbot_automation.simulation import SimulatedHome, default_settings
+        from switchbot_store import HistoryService, MemoryStore, SqliteHistory
+
+        @asynccontextmanager
+        async def house():
+            rows = HistoryService(SqliteHistory(sys.argv[1]))
+            await asyncio.to_thread(rows.open)
+            home, store = SimulatedHome(), MemoryStore()
+            store.set("settings", default_settings("winter"))
+            try:
+                yield AutomationEngine(home, store, history=rows, clock=home.clock)
+            finally:
+                await asyncio.to_thread(rows.close)
+
+        thread = EngineThread(house, schedule=False)
+        thread.start()
+        thread.call(thread.engine.run_once("manual"))
+    """
+    place = tmp_path / "rows.sqlite3"
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(place)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    with HistoryService(SqliteHistory(place)) as rows:
+        assert rows.latest()
 
 
 def test_after_a_fork_it_does_not_run_and_calls_raise(engine):
