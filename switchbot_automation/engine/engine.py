@@ -984,8 +984,12 @@ class AutomationEngine:
             self._documents.life.settings, zone, now, told
         )
 
-    async def health(self) -> dict[str, Any]:
-        """Return how the engine fares, JSON-able; see `health_report`. No I/O."""
+    async def health(self, *, plugins: bool = True) -> dict[str, Any]:
+        """Return how the engine fares, JSON-able; see `health_report`. No I/O.
+
+        To tell of the `plugins` that are installed all of them are loaded; without them
+        ``plugins`` is empty, and the rest the same.
+        """
         self._lifetime.check()
         of_home = {} if self._home is None else {"home": self._home}
         return of_home | health_report(
@@ -1002,7 +1006,7 @@ class AutomationEngine:
             rules=self._rules.health(),
             left_units=self._parts.left_units.report(),
             refused=self._parts.observer.refusals,
-            plugins=await self._plugins(),
+            plugins=await self._plugins() if plugins else {},
             beside={name: dict(report()) for name, report in self._beside.items()},
         )
 

@@ -173,7 +173,7 @@ async def do_for_person(home: str, place: Place, errand: Errand) -> int:
     # Kept as it is said, and joined with what others write.
     async with place.engine(home, place.client_of(home), place.store) as engine:
         sent = sum(map(was_sent, await run_errand(engine, errand)))
-        kept = (await engine.health())["store"]["reachable"]
+        kept = (await engine.health(plugins=False))["store"]["reachable"]
     # What was sent is not sent again for that: to press a button twice undoes it.
     if not sent and not kept:
         raise StoreUnavailableError(
@@ -204,7 +204,7 @@ async def _visited(
         report = await engine.run_once(trigger)
         if visit.failure is not None:
             raise visit.failure
-        health = await engine.health()
+        health = await engine.health(plugins=False)
         # Of settings that cannot be used there are no zones: nothing is commanded.
         zones = () if health["settings_error"] else health["zones"]
         units = units_of(map(engine.zone_in_force, zones), account_of(client))

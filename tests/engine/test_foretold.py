@@ -127,7 +127,10 @@ async def test_a_plugin_that_fails_changes_nothing_and_is_tried_again(
         found, without = await engine.run_once(), await plain.run_once()
         assert found.outcome == without.outcome
         assert band(engine) == WHOLE
-        assert (await engine.health())["plugins"]["series"]["market"]["problem"]
+        health = await engine.health()
+        assert health["plugins"]["series"]["market"]["problem"]
+        # Who does not ask of them hears all else, and nothing is loaded for it.
+        assert await engine.health(plugins=False) == health | {"plugins": {}}
         exchange.says = dear_from(clock.now() + HOUR)
         clock.advance(15 * 60)
         await engine.run_once()

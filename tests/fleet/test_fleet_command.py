@@ -44,7 +44,11 @@ def test_a_fleet_from_the_command_line(place, tmp_path):
     for words in (("sow",), ("ask", "1", "refresh")):
         assert "`switchbot-automation fleet install` makes them" in run(*words, code=1)
     run("install")
+    for words in (("sow", "1", "nowhere"), ("ask", "nowhere", "refresh")):
+        assert "no settings of the home 'nowhere'" in run(*words, code=1)
+    # Of the homes that were named none was sown.
     assert json.loads(run("sow", "--json")) == {"homes": 2, "sown": 2}
+    assert run("sow", "2", "2", "1") == "2 homes, 0 of them new\n"
     assert run("sow") == "2 homes, 0 of them new\n"
     asked = run("ask", "1", "act", "zone=default", "action=off", "--json")
     assert json.loads(asked)["home"] == "1"

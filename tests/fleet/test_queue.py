@@ -6,6 +6,7 @@ import signal
 import sys
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from switchbot_automation.errors import SettingsError
@@ -63,6 +64,21 @@ async def test_homes_that_come_later_are_sown_beside_those_that_wait(fleet):
     spread = [(job.scheduled_at - later).total_seconds() for job in jobs]
     assert min(spread) >= 0
     assert 30 < max(spread) - min(spread) < 60
+
+
+@pytest.mark.parametrize("rested_seconds", [0.0, 3600.0])
+async def test_a_connection_that_ended_is_replaced_unseen(
+    fleet, monkeypatch, rested_seconds
+):
+    """Whether it rested for long, and is asked first, or was lent a moment ago."""
+    monkeypatch.setattr(queue_module, "_RESTED_SECONDS", rested_seconds)
+    fleet.add("42")
+    query = fleet.queue.app.connector.execute_query_all_async
+    (mine,) = await query("SELECT pg_backend_pid() AS pid")
+    with psycopg.connect(fleet.url, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(%s, 10000)", [mine["pid"]])
+    assert await fleet.queue.sow(["42"], fleet.clock.now()) == 1
+    assert await fleet.do_all_that_is_due() == ["42"]
 
 
 async def test_what_a_person_asks_goes_out_at_once_and_is_ticked_anew(fleet):

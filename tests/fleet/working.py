@@ -19,6 +19,7 @@ class Working:
     """A queue, and who does at once all that is due."""
 
     def __init__(self, url):
+        self.url = url
         self.store = PostgresStore(url)
         self.clouds = {}
         self.visits = []

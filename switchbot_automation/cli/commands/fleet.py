@@ -24,15 +24,16 @@ from switchbot_automation.cli.output import (
     workers_option,
 )
 from switchbot_automation.cli.stopping import stop_requested
+from switchbot_automation.errors import UnknownHomeError
 from switchbot_automation.explain.words import word_of
 from switchbot_automation.fleet.shared_store import for_a_fleet
 from switchbot_automation.languages import error_words, later_in, translated_in
 from switchbot_automation.languages import translated as _
-from switchbot_store import StoreConfig, ThreadedStore, get_store
+from switchbot_store import StoreConfig, ThreadedStore, checked_home, get_store
 from switchbot_store.backup import list_homes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from switchbot_automation.fleet.metrics import FleetMetrics
     from switchbot_automation.fleet.queue import FleetQueue
@@ -108,9 +109,9 @@ def sow(homes: tuple[str, ...], spread: float, shards: int, as_json: bool) -> No
     """Let HOMES be ticked from now on; without any, all that have settings.
 
     Those that wait for their tick already go on as they are: call it as often as homes
-    are added.
+    are added. Where one of HOMES has no settings, none is sown.
     """
-    wanted = list(homes) or _homes_with_settings()
+    wanted = _with_settings(homes) if homes else _homes_with_settings()
 
     async def sown() -> int:
         async with _queue(shards) as queue:
@@ -235,6 +236,7 @@ def ask(
         if not equals:
             raise Misuse(_("{text!r}: NAME=VALUE is wanted", text=each))
         document[name] = value
+    _with_settings([home])
 
     async def asked() -> int:
         async with _queue(shards) as queue:
@@ -574,18 +576,31 @@ def _store() -> StoreInterface:
 
 def _homes_with_settings() -> list[str]:
     with _store() as store:
-        homes = list_homes(store)
-        found: list[str] = []
-        for start in range(0, len(homes), _HOMES_AT_ONCE):
-            some = homes[start : start + _HOMES_AT_ONCE]
-            keys = [f"homes/{home}/settings" for home in some]
-            entries = store.get_many(keys)
-            found.extend(
-                home
-                for home, key in zip(some, keys, strict=True)
-                if entries[key].revision
-            )
-        return found
+        return list(_having_settings(store, list_homes(store)))
+
+
+def _with_settings(homes: Sequence[str]) -> list[str]:
+    """Return the homes, each once. Raises UnknownHomeError for the first without settings.
+
+    Whoever visits such a home lets it be, so that nobody would hear of a wrong name.
+    """
+    wanted = list(dict.fromkeys(map(checked_home, homes)))
+    with _store() as store:
+        found = set(_having_settings(store, wanted))
+    for home in wanted:
+        if home not in found:
+            raise UnknownHomeError(home)
+    return wanted
+
+
+def _having_settings(store: StoreInterface, homes: Sequence[str]) -> Iterator[str]:
+    for start in range(0, len(homes), _HOMES_AT_ONCE):
+        some = homes[start : start + _HOMES_AT_ONCE]
+        keys = [f"homes/{home}/settings" for home in some]
+        entries = store.get_many(keys)
+        for home, key in zip(some, keys, strict=True):
+            if entries[key].revision:
+                yield home
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -151,8 +152,9 @@ class DistinctTimestamps:
     """
 
     def __init__(self) -> None:
-        # By zone: each instant taken, with where the search for a free one goes on.
-        self._taken: dict[str, dict[datetime, datetime | None]] = {}
+        # By zone, the one told of last at the end: each instant taken, with where the
+        # search for a free one goes on.
+        self._taken: OrderedDict[str, dict[datetime, datetime | None]] = OrderedDict()
         self._count = 0
 
     def __len__(self) -> int:
@@ -161,11 +163,8 @@ class DistinctTimestamps:
 
     def assign(self, zone: str, timestamp: datetime) -> datetime:
         """Return `timestamp`, or the first free instant after it."""
-        # The zone that was told of last comes last.
-        taken = self._taken.pop(zone, None)
-        if taken is None:
-            taken = {}
-        self._taken[zone] = taken
+        taken = self._taken.setdefault(zone, {})
+        self._taken.move_to_end(zone)
         before = len(taken)
         free = timestamp
         while free in taken:
@@ -180,6 +179,6 @@ class DistinctTimestamps:
         self._count += len(taken) - before
         while self._count > _REMEMBERED_IN_ALL:
             # Of this zone alone there are fewer.
-            longest_silent = next(iter(self._taken))
-            self._count -= len(self._taken.pop(longest_silent))
+            _silent, forgotten = self._taken.popitem(last=False)
+            self._count -= len(forgotten)
         return free
