@@ -37,6 +37,8 @@ class Cover(EquipmentKind):
     fails: ClassVar[Fails] = "stays"
     categories: ClassVar[frozenset[str]] = frozenset({"cover"})
     options: ClassVar[frozenset[str]] = frozenset({"level"})
+    # Who opens it wants to look out of the window, and no cut in the mains moves it.
+    by_hand_seconds: ClassVar[int] = 4 * 3600
     presumes: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             # Each move is heard, and taken from a battery.

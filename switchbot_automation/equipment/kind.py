@@ -43,7 +43,8 @@ class EquipmentKind(ABC):
     products are of, none for every product that has what it `takes`; what has one of the
     commands that it `lacks` is another kind's.
     `options` are the keys of its entry beside `kind` and `device_id`; `presumes` are
-    settings that a zone has which says nothing of them. `takes` is a command that every
+    settings that a zone has which says nothing of them. `by_hand_seconds`: for how long it is
+    left as a hand set it at the device, where the settings say nothing of that. `takes` is a command that every
     device of the kind has.
     """
 
@@ -64,6 +65,7 @@ class EquipmentKind(ABC):
     tells_setpoint: ClassVar[bool] = True
     options: ClassVar[frozenset[str]] = frozenset()
     presumes: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    by_hand_seconds: ClassVar[int] = 0
 
     sets: ClassVar[bool] = False
     """Whether it takes a setpoint. Follows `lowest`."""

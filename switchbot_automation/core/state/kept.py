@@ -104,8 +104,8 @@ _DOUBT_COUNTS = timedelta(minutes=10)
 _STILL_COUNTS = timedelta(hours=1)
 _UNSURE_COUNTS = timedelta(hours=1)
 _FAILS, _FAILS_FOR = 2, timedelta(minutes=10)
-# What nobody answered and is not wanted any more says nothing of today; the cloud's own no
-# stands until it is tried again and taken, or forgotten.
+# What failed for a while, as by too many calls at once, and is not wanted any more says nothing
+# of today; what the cloud refuses for good stands until it is taken, or forgotten.
 _FAILED_LASTS = timedelta(hours=3)
 # An end that lasts is one.
 _WELL_FOR = timedelta(minutes=10)
@@ -574,7 +574,9 @@ def _commands_fail(state: ZoneState, keeping: Keeping, now: datetime) -> bool:
     since, last = keeping.failed_since, keeping.failed_at
     if state.commands_failed < _FAILS or since is None or last is None:
         return False
-    said_no = any(each.way.rung != READ and not each.maybe for each in state.refusals)
+    said_no = any(
+        each.way.rung != READ and is_for_good(each) for each in state.refusals
+    )
     return now - since >= _FAILS_FOR and (said_no or now - last < _FAILED_LASTS)
 
 

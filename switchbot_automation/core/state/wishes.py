@@ -259,10 +259,12 @@ def after_remote(
     """Return the state after somebody used the unit's own remote or the cloud's app.
 
     That is a person's command: it ends what waits or repeats. It holds only where the
-    settings say for how long, since a unit that lost its power shows the same, and no
-    longer than `longest`.
+    settings say for how long, or its kind does, since a unit that lost its power shows
+    the same, and no longer than `longest`.
     """
     seconds, until = zone.manual_hold_seconds, state.hold_until
+    if seconds is None:
+        seconds = zone.kind.by_hand_seconds
     if seconds:
         until = at + min(timedelta(seconds=seconds), longest)
     return state._replace(

@@ -254,7 +254,8 @@ CONFIRMATION: tuple[SettingSpec, ...] = (
         "How long the automation leaves a zone alone after a person's command that says"
         " nothing of it; 0 means not at all. Where it is left out, until the next start"
         " or end of its windows, at most a day. After a change by the unit's own remote"
-        " only as long as it says, and where but a plug shows that, 4 h at most.",
+        " only as long as it says, and where but a plug shows that, 4 h at most; a cover"
+        " that a hand moved is left for 4 h where it says nothing.",
         bounds=(0, 604800),
         unit="s",
     ),

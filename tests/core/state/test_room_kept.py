@@ -20,6 +20,7 @@ from switchbot_automation.core.state.kept import (
     news_of,
     room_health,
 )
+from switchbot_automation.core.state.refusals import Scope, Tried, after_tries
 from switchbot_automation.core.state.zone import (
     Doubt,
     Evidence,
@@ -27,6 +28,7 @@ from switchbot_automation.core.state.zone import (
     Keeping,
     Notice,
     SensorRecord,
+    Way,
     ZoneState,
 )
 from switchbot_automation.model import Action, Power, Reason, ReasonCode
@@ -361,6 +363,25 @@ def test_commands_that_fail_are_trouble_with_their_cause_until_one_is_taken():
     room = room_health(ZONE, state, at)
     assert (room.advice, room.cause) == (ReasonCode.COMMANDS_FAIL, "device not found")
     assert not room_health(ZONE, command_taken(state), at).degraded
+
+
+@pytest.mark.parametrize(
+    ("scope", "stands"), [(Scope.A_WHILE, False), (Scope.DEVICE, True)]
+)
+def test_what_failed_for_a_while_and_is_wanted_no_more_is_over(scope, stands):
+    """Too many calls at once, twice, and nothing to be told since: it stood for a week."""
+    way = Way("02-1", "command", "off")
+    words = "too many calls at once"
+    state, at = lived([21.0])
+    for minutes in (0, 10):
+        state = command_failed(state, words, NOON + minutes * MINUTE)
+        tried = Tried(way, taken=False, scope=scope, words=words)
+        refusals = after_tries(state.refusals, [tried], NOON + minutes * MINUTE)
+        state = state._replace(refusals=refusals)
+    state, at = lived([21.0], state=state, begin=NOON + 15 * MINUTE)
+    assert room_health(ZONE, state, at).degraded
+    state, at = lived([21.0] * 50, state=state, begin=NOON + 20 * MINUTE)
+    assert room_health(ZONE, state, at).degraded is stands
 
 
 def test_nobody_knowing_for_long_what_the_unit_does_is_trouble():
