@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from switchbot_store.testing.in_memory import directory_in_memory
 
 memory = directory_in_memory()
-disk = os.stat(tempfile.gettempdir())
+disk = Path(tempfile.gettempdir()).stat()
 needs_memory = pytest.mark.skipif(
     memory is None or memory.stat().st_dev == disk.st_dev,
     reason="no memory with room beside the disk here",
