@@ -3,7 +3,7 @@
 Its thermometer is judged apart, see `meter`: the sensors beside it die by themselves, and
 what wets, dries or airs a room by a dead one would do so for ever. Two things show that:
 
-- a value that no room has: 0 % of humidity, or no CO2 at all;
+- a value that no room has: 0 % of humidity, or no CO2 at all (see `meter`);
 - a value that asks for work and stands still to the last digit while the work is done, for
   as long as a temperature may (`sensor_frozen_seconds`), the unit at work for half of that
   at least. Then it counts as unknown until it says something else, and the unit rests. In a
@@ -29,16 +29,6 @@ if TYPE_CHECKING:
 
 _SCALE_ENDS_PERCENT, _SCALE_ENDS_PPM = 99.0, 9999.0
 _AT_THE_END = 3.0
-
-
-def without_nonsense(reading: Reading) -> Reading:
-    """Return the reading without a humidity or CO2 that no room has."""
-    percent, co2 = reading.humidity, reading.co2
-    if percent is not None and not 0.0 < percent <= 100.0:  # noqa: PLR2004 - percent
-        reading = reading._replace(humidity=None)
-    if co2 is not None and co2 <= 0.0:
-        reading = reading._replace(co2=None)
-    return reading
 
 
 def air_believed(

@@ -14,7 +14,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from switchbot_automation.core.state.air import without_nonsense
 from switchbot_automation.core.state.zone import SensorRecord, read_well, with_error
 from switchbot_automation.model import ReasonCode
 
@@ -79,6 +78,16 @@ class Reading(NamedTuple):
         return now if at is None or at > now else at
 
 
+def _of_a_room(reading: Reading) -> Reading:
+    """Return the reading without a humidity or CO2 that no room has."""
+    percent, co2 = reading.humidity, reading.co2
+    if percent is not None and not 0.0 < percent <= 100.0:  # noqa: PLR2004 - percent
+        reading = reading._replace(humidity=None)
+    if co2 is not None and co2 <= 0.0:
+        reading = reading._replace(co2=None)
+    return reading
+
+
 def plausible(zone: ZoneSettings, reading: Reading) -> Reading:
     """Return the reading, or one without a temperature that says why it cannot be."""
     temperature = reading.temperature
@@ -113,7 +122,7 @@ def believed(
     record = seen(zone, record, now)
     if zone.sensor_slew_kelvin > 0:
         record = _after_leap(record, reading.temperature, now)
-    reading = plausible(zone, without_nonsense(reading))
+    reading = plausible(zone, _of_a_room(reading))
     temperature = reading.temperature
     if temperature is None:
         record = record._replace(good=0, odd=None, odd_count=0)
