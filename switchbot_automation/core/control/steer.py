@@ -61,7 +61,7 @@ _NEAR_EDGE, _FAR_EDGE, _OVERRUN = 0.05, 0.2, 0.3
 # So many reversals of late, and the room swings by itself: its unit is too strong for it, or
 # its meter too late. Who answered each swing would only add to it.
 _SWINGS = 1.5
-_SWING_SECONDS, _FAR_OUT = 2400.0, 1.0
+_SWING_SECONDS, _FAR_OUT = 2400.0, 0.5
 _LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
 _LOOK_LATEST_OFF = 1500.0
 # How slowly a room may be assumed to drift at most, in kelvin an hour: people come home

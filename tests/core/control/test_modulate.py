@@ -36,7 +36,15 @@ from switchbot_automation.simulation import default_settings
 temperatures = st.floats(5.0, 40.0)
 slopes = st.none() | st.floats(-20.0, 20.0)
 offsets = st.none() | st.floats(*OFFSET_BOUNDS)
-steerings = st.builds(Steering, offsets, offsets, st.floats(0.0, 0.6))
+steerings = st.builds(
+    Steering,
+    offsets,
+    offsets,
+    st.floats(0.0, 0.6),
+    told=st.none() | st.floats(-30.0, 30.0),
+    turned=st.sampled_from([-1.0, 0.0, 1.0]),
+    reversals=st.floats(0.0, 5.0),
+)
 WINTER = Aim(heating=True, low=20.0, high=22.0, asked=23.0)
 
 
@@ -198,6 +206,77 @@ def test_a_room_that_falls_back_at_once_was_held_by_its_unit():
     assert sun.heating == pytest.approx(1.9, abs=0.1)
     held = stopped_at(steering, over, after=1500.0, temperature=22.8)
     assert held.heating == pytest.approx(1.9, abs=0.1)
+
+
+WIDE = Aim(heating=True, low=19.0, high=22.0, asked=24.0)
+
+
+@pytest.mark.parametrize(("slope", "known"), [(-3.0, -1.0), (-1.0, 3.0), (None, 3.0)])
+def test_a_room_that_falls_fast_was_held_by_its_unit_however_wide_its_band(
+    slope, known
+):
+    over = Situation(24.0, 0.0, running=True, setpoint=23.0, least=23.9, level=24.0)
+    assert steer(WIDE, Steering(heating=3.0), over).setpoint is None
+    noted = learn(WIDE, Steering(heating=3.0), over, 300.0)
+    rest = Situation(22.4, slope, running=False, settled_seconds=1800.0)
+    found = learn(WIDE, noted, rest, 300.0).heating
+    assert found == pytest.approx(known, abs=0.2)
+
+
+def test_a_room_that_fell_before_its_unit_was_stopped_was_not_held_by_it():
+    """As after the night's band has begun: what it was told before is gone by then."""
+    over = Situation(23.2, -0.8, running=True, setpoint=22.0, least=23.2, level=23.4)
+    known = stopped_at(Steering(heating=1.9), over, after=1500.0, temperature=20.4)
+    assert known.heating == pytest.approx(1.9, abs=0.1)
+
+
+def test_a_unit_that_the_sun_has_put_to_rest_is_stopped_without_another_step():
+    steering = Steering(heating=1.6)
+    sun = Situation(21.6, 1.0, running=True, setpoint=22.0, least=21.4, level=21.6)
+    assert steer(WIDE, steering, sun).setpoint is None
+    stays = replace(sun, slope=0.1)
+    assert steer(WIDE, steering, stays).setpoint is not None
+
+
+def test_a_room_that_comes_back_into_its_band_is_left_alone():
+    steering = Steering(heating=1.9)
+    back = Situation(22.3, -1.0, running=True, setpoint=22.0, least=22.3, level=22.5)
+    assert steer(WINTER, steering, back).setpoint == 22.0
+    assert steer(WINTER, steering, replace(back, slope=0.0)).setpoint is None
+    # On its way to the night's band it would be told less with every look.
+    night = Situation(20.9, -2.0, running=True, setpoint=20.0, settled_seconds=600.0)
+    aim = Aim(heating=True, low=18.0, high=19.5, asked=20.0)
+    assert steer(aim, Steering(heating=0.7), night).setpoint == 20.0
+
+
+def test_a_room_that_swings_is_answered_by_its_middle_and_late():
+    low = Situation(19.5, -3.0, running=True, setpoint=23.0, settled_seconds=1500.0)
+    low = replace(low, least=19.5, level=19.7, most=21.7)
+    steady, swings = Steering(heating=1.9), Steering(heating=1.9, reversals=2.0)
+    assert steer(WINTER, steady, low).setpoint == 24.0
+    assert steer(WINTER, swings, low).setpoint == 23.0
+    cold = replace(low, most=20.1)
+    assert steer(WINTER, swings, cold).setpoint == 23.0
+    assert steer(WINTER, swings, replace(cold, settled_seconds=6000.0)).setpoint == 24.0
+    hot = replace(low, temperature=22.2, least=21.9, level=22.2, most=22.5)
+    hot = replace(hot, setpoint=24.0, settled_seconds=6000.0, slope=0.0)
+    assert steer(WINTER, swings, hot).setpoint == 23.0
+
+
+def test_turning_back_and_forth_is_counted_and_forgotten_within_hours():
+    steering = Steering(heating=1.9)
+    for setpoint in (23.0, 24.0, 23.0, 24.0, 23.0):
+        seen = Situation(21.0, 0.0, running=True, setpoint=setpoint)
+        steering = learn(WINTER, steering, seen, 600.0)
+    assert 2.5 < steering.reversals <= 3.0
+    for _ in range(24):
+        steering = learn(WINTER, steering, seen, 1800.0)
+    assert steering.reversals < 0.5
+    up = Steering(heating=1.9)
+    for setpoint in (21.0, 22.0, 23.0, 24.0):
+        seen = Situation(19.0, 0.0, running=True, setpoint=setpoint)
+        up = learn(WINTER, up, seen, 600.0)
+    assert up.reversals == 0.0
 
 
 def test_a_room_within_its_band_that_falls_back_is_believed_by_half():
