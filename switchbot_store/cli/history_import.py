@@ -223,10 +223,10 @@ def _show(export: AppExport, added: int, *, dry_run: bool) -> None:
     )
     click.echo(told)
     if report.unit == "fahrenheit":
-        click.echo(f"  {_('converted from degrees Fahrenheit')}")
+        click.echo("  " + _("converted from degrees Fahrenheit"))
     if report.repeated:
         lines = counted(report.repeated, "line")
-        click.echo(f"  {_('{lines} said the same twice', lines=lines)}")
+        click.echo("  " + _("{lines} said the same twice", lines=lines))
     for change in report.clock_changes:
         click.echo(f"  {_in_words(change)}")
     if report.bad:

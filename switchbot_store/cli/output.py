@@ -228,7 +228,7 @@ def print_table(
         console.width = _PIPED_WIDTH
     # Not as the table's title, which would be folded to the table's width.
     console.print(title, style="bold")
-    console.print(table if table.row_count else f"  {_('none')}")
+    console.print(table if table.row_count else "  " + _("none"))
 
 
 def printable(text: str) -> str:

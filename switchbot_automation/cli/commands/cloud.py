@@ -107,10 +107,10 @@ def cloud(
         if settings_out is not None:
             what = _("written") if written else _("was there already, left as it is")
             click.echo(f"# {settings_out}: {what}")
-        click.echo(f"# {_('In the shell that is to use this cloud:')}")
+        click.echo("# " + _("In the shell that is to use this cloud:"))
         for name, value in {"SWITCHBOT_BASE_URL": server.base_url, **variables}.items():
             click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo(f"# {_('Serving until Ctrl-C.')}", err=True)
+        click.echo("# " + _("Serving until Ctrl-C."), err=True)
 
     ctx.exit(asyncio.run(_serve(server, broker, announce)))
 
