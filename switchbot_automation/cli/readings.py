@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.cli.field_words import both_words, field_word, value_word
 from switchbot_automation.cli.output import echo
 from switchbot_automation.cli.targets import (
     CUT_OFF,
@@ -151,7 +152,9 @@ def _not_believed(said: Statement) -> Iterator[str]:
     for why in dict.fromkeys(said.doubts.values()):
         if why in (ReasonCode.ALL_ZEROS, ReasonCode.DEVICE_OFFLINE):
             continue
-        names = ", ".join(name for name, each in said.doubts.items() if each is why)
+        names = ", ".join(
+            field_word(name) for name, each in said.doubts.items() if each is why
+        )
         words = reason_words({"code": str(why)}, UTC)
         yield _("{names} not believed: {why}", names=names, why=words)
 
@@ -171,11 +174,10 @@ def _text(
         reading.product
     ) else {}  # fmt: skip
     shown = [
-        _value_text(
-            f"{name}{_UNKNOWN_MARK}" if name in reading.unknown else name,
-            value,
-            units.get(name, ""),
-        )
+        _value_text(f"{name}{_UNKNOWN_MARK}", value, "")
+        if name in reading.unknown
+        else both_words(name, value)
+        or _value_text(field_word(name), value_word(value), units.get(name, ""))
         for name, value in values.items()
         if name not in _DULL and not isinstance(value, dict)
     ]
@@ -186,7 +188,7 @@ def _text(
 
 def _value_text(name: str, value: Any, unit: str) -> str:
     if isinstance(value, bool):
-        return f"{name} {_('yes') if value else _('no')}"
+        return " ".join((name, _("yes") if value else _("no")))
     if unit == SYMBOLS[CELSIUS] and isinstance(value, int | float):
         value, unit = from_celsius(float(value), measured_in()), symbol()
     number = f"{value:g}" if isinstance(value, float) else f"{value}"

@@ -456,7 +456,7 @@ def told_in_lines(told: Explanation, tz: tzinfo) -> Iterator[str]:
             )
     for command in told.commands:
         rungs = ", ".join(
-            f"{rung['rung']} {_('ok') if rung['ok'] else rung['error']}"
+            " ".join((rung["rung"], _("ok") if rung["ok"] else rung["error"]))
             for rung in command.get("rungs", ())
         )
         action = word_of("action", command["action"])

@@ -225,7 +225,7 @@ def _show(plan: RestorePlan) -> None:
         (
             (_("new documents"), ", ".join(plan.added) or none),
             (_("changed documents"), ", ".join(plan.changed) or none),
-            (f"  {_('written later in the store')}", ", ".join(plan.newer) or none),
+            ("  " + _("written later in the store"), ", ".join(plan.newer) or none),
             (_("equal documents"), ", ".join(plan.unchanged) or none),
             (_("the store's own, which stay"), ", ".join(plan.kept) or none),
             (_("rows of history"), whole(counts.rows)),

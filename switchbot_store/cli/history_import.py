@@ -224,10 +224,10 @@ def _show(export: AppExport, added: int, *, dry_run: bool) -> None:
     )
     echo(told)
     if report.unit == "fahrenheit":
-        echo(f"  {_('converted from degrees Fahrenheit')}")
+        echo("  " + _("converted from degrees Fahrenheit"))
     if report.repeated:
         lines = counted(report.repeated, "line")
-        echo(f"  {_('{lines} said the same twice', lines=lines)}")
+        echo("  " + _("{lines} said the same twice", lines=lines))
     for change in report.clock_changes:
         echo(f"  {_in_words(change)}")
     if report.bad:

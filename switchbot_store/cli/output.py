@@ -253,7 +253,7 @@ def print_table(
         console.width = _PIPED_WIDTH
     # Not as the table's title, which would be folded to the table's width.
     console.print(printable(title), style="bold")
-    console.print(table if table.row_count else f"  {_('none')}")
+    console.print(table if table.row_count else "  " + _("none"))
 
 
 def echo(message: object = "", *, err: bool = False, nl: bool = True) -> None:

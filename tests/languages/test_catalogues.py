@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import string
@@ -267,3 +268,29 @@ def told(name):
         (4, " is away"),
         (5, "say it again"),
     ]
+
+
+def in_f_strings(source):
+    """Return the texts that are translated inside an f-string: none is collected there."""
+    return [
+        call.args[0].value
+        for text in ast.walk(ast.parse(source))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id in {"_", "translated", "later", "worded"}
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+    ]
+
+
+def test_no_text_is_translated_inside_an_f_string_where_it_is_not_collected():
+    found = {
+        str(path.relative_to(ROOT)): texts
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if (texts := in_f_strings(path.read_text()))
+    }
+    assert found == {}
+    assert in_f_strings("f'  {_(\"none\")}'") == ["none"]

@@ -108,10 +108,10 @@ def cloud(
         if settings_out is not None:
             what = _("written") if written else _("was there already, left as it is")
             echo(f"# {settings_out}: {what}")
-        echo(f"# {_('In the shell that is to use this cloud:')}")
+        echo("# " + _("In the shell that is to use this cloud:"))
         for name, value in {"SWITCHBOT_BASE_URL": server.base_url, **variables}.items():
             echo(f"export {name}={shlex.quote(value)}")
-        echo(f"# {_('Serving until Ctrl-C.')}", err=True)
+        echo("# " + _("Serving until Ctrl-C."), err=True)
 
     ctx.exit(asyncio.run(_serve(server, broker, announce)))
 
