@@ -20,7 +20,13 @@ from switchbot_automation.allowance import Allowance
 from switchbot_automation.errors import AutomationError, BrokerError, EngineClosedError
 from switchbot_automation.instants import encode_instant
 from switchbot_automation.languages import reworded, worded
-from switchbot_automation.mqtt.commands import COMMANDS, carry_out, number, set_band
+from switchbot_automation.mqtt.commands import (
+    COMMANDS,
+    carry_out,
+    number,
+    set_band,
+    text_of,
+)
 from switchbot_automation.mqtt.discovery import (
     OFFLINE,
     ONLINE,
@@ -367,7 +373,7 @@ class HomeBridge:
         async with self._locks.setdefault(zone, asyncio.Lock()):
             try:
                 if what in {"low", "high"}:
-                    await self._take_side(zone, what, number(payload.decode()))
+                    await self._take_side(zone, what, number(text_of(payload)))
                 else:
                     await self._side_is_over(zone)
                     await carry_out(self._engine, zone, what, payload)

@@ -46,6 +46,11 @@ async def carry_out(
                 commands=", ".join(COMMANDS),
             )
         )
+    await do(engine, zone, text_of(payload))
+
+
+def text_of(payload: bytes) -> str:
+    """Return a command's text. Raises ValueError for what is none, or too long."""
     try:
         text = payload.decode()
     except UnicodeDecodeError as error:
@@ -57,7 +62,7 @@ async def carry_out(
                 most_characters=_MOST_CHARACTERS,
             )
         )
-    await do(engine, zone, text.strip())
+    return text.strip()
 
 
 async def set_band(

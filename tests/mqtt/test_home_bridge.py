@@ -232,6 +232,8 @@ async def test_boost_warms_for_an_hour(bridge, hub, running):
         ("no_such_thing", "1"),
         ("mode", b"\xff\xfe"),
         ("mode", "x" * 5000),
+        ("low", b"\xff\xfe"),
+        ("high", "9" * 5000),
     ],
 )
 async def test_what_cannot_be_is_refused_with_a_word(
@@ -243,6 +245,10 @@ async def test_what_cannot_be_is_refused_with_a_word(
     before = hub.state("office")
     await hub.say("office", what, payload)
     await hub.until(lambda: "switchbot-automation/office/error" in dict(hub.passing))
+    said = dict(hub.passing)["switchbot-automation/office/error"].decode()
+    assert said.startswith(f"{what}: ")
+    if isinstance(payload, bytes):
+        assert said.endswith("a command is text")
     assert bridge.report()["refused"] == 1
     assert hub.state("office") == before
     assert bridge.report()["state"] == "connected"
