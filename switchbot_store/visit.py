@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     Join = Callable[[Document, Document, Document], Document]
 
 T = TypeVar("T")
-_JOINS: Final = 5
-"""So many others may be first before it is a conflict after all."""
+_JOINS: Final = 1
+"""So many others may be first before what can be joined is written by itself."""
 
 
 class VisitStore:
@@ -160,35 +160,51 @@ class VisitStore:
     async def leave(self) -> None:
         """Write what was set, all or nothing, in one statement.
 
-        Raises StoreConflictError, and StoreUnavailableError, after which it may be
-        called again.
+        What can be joined is written by itself, after the rest, where many others write it:
+        the visit is not made anew for it. Raises StoreConflictError, and
+        StoreUnavailableError, after which it may be called again.
         """
-        for attempt in range(_JOINS + 1):
-            # What was only set, never read, is written whatever is there.
-            changed = {
-                key: data
-                for key, data in self._unsaved.items()
-                if key not in self._read or self._read[key].data != data
-            }
-            if not changed:
-                self._unsaved = {}
-                return
-            known = {
-                key: self._read[key].revision for key in changed if key in self._read
-            }
+        for _ in range(_JOINS + 1):
             try:
-                await self._ask(self._whole.set_many_if(changed, known))
+                await self._write(self._changed())
             except StoreConflictError as error:
                 join = self._joins.get(error.key)
-                if join is None or attempt == _JOINS:
+                if join is None:
                     raise
                 await self._join(error.key, join)
-                continue
-            self.made |= {key for key, revision in known.items() if not revision}
-            for key in changed:
-                self._read.pop(key, None)
-            self._unsaved = {}
+            else:
+                self._unsaved = {}
+                return
+        changed = self._changed()
+        alone = changed.keys() & self._joins.keys() & self._read.keys()
+        await self._write({key: changed[key] for key in changed.keys() - alone})
+        for key in alone:
+            await self._ask(self._whole.update(key, self._joining(key)))
+            del self._unsaved[key]
+            self._read.pop(key, None)
+        self._unsaved = {}
+
+    def _changed(self) -> dict[str, Document]:
+        # What was only set, never read, is written whatever is there.
+        return {
+            key: data
+            for key, data in self._unsaved.items()
+            if key not in self._read or self._read[key].data != data
+        }
+
+    async def _write(self, changed: Mapping[str, Document]) -> None:
+        if not changed:
             return
+        known = {key: self._read[key].revision for key in changed if key in self._read}
+        await self._ask(self._whole.set_many_if(changed, known))
+        self.made |= {key for key, revision in known.items() if not revision}
+        for key in changed:
+            self._read.pop(key, None)
+            del self._unsaved[key]
+
+    def _joining(self, key: str) -> Change:
+        join, before, ours = self._joins[key], self._read[key].data, self._unsaved[key]
+        return lambda theirs: join(before, ours, theirs)
 
     async def _ask(self, call: Awaitable[T]) -> T:
         self.statements += 1

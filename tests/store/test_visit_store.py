@@ -57,6 +57,45 @@ async def test_what_can_be_joined_is_joined_with_what_another_wrote(store):
     assert (store.get("a"), store.get("b")) == ({"n": 13}, {"n": 2})
 
 
+class Crowded(MemoryStore):
+    """Whose key "a" somebody else writes before each statement that would write it."""
+
+    def set_many_if(self, documents, revisions):
+        if "a" in documents:
+            self.update("a", lambda found: {"n": found["n"] + 100})
+        return super().set_many_if(documents, revisions)
+
+
+async def test_however_many_write_what_can_be_joined_no_visit_is_made_anew():
+    """As the calls of an account that a thousand homes share."""
+    store = Crowded()
+    store.set_many({"a": {"n": 1}, "b": {"n": 1}})
+
+    def joined(before, ours, theirs):
+        return {"n": theirs["n"] + ours["n"] - before["n"]}
+
+    visit = VisitStore(ThreadedStore(store), ["b"], joins={"a": joined})
+    await visit.get("a")
+    await visit.set_many({"a": {"n": 4}, "b": {"n": 2}, "new": {"n": 3}})
+    await visit.leave()
+    others = store.get("a")["n"] // 100
+    assert others >= 1
+    assert store.get("a") == {"n": 100 * others + 4}
+    assert (store.get("b"), store.get("new")) == ({"n": 2}, {"n": 3})
+    # Nothing is left to be written, and what was is read anew.
+    count = visit.statements
+    await visit.leave()
+    assert visit.statements == count
+    assert await visit.get("a") == store.get("a")
+    # A document of the visit's own that another wrote is a conflict all the same.
+    await visit.get("b")
+    await visit.set_many({"a": {"n": 900}, "b": {"n": 6}})
+    store.set("b", {"n": "theirs"})
+    with pytest.raises(StoreConflictError):
+        await visit.leave()
+    assert store.get("b") == {"n": "theirs"}
+
+
 async def test_an_intent_is_written_at_once_with_what_was_set_before_it(store):
     visit = VisitStore(ThreadedStore(store))
     entry = await visit.get_entry("a")
