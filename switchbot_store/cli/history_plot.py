@@ -47,7 +47,7 @@ def plot(ctx: click.Context, output: Path | None, range_: RangeOptions) -> None:
         if output.suffix.lower() not in picture.FORMATS:
             raise Misuse(_("{file}: a picture is a .png or .svg file", file=output))
         picture.require()
-    with open_service(StoreConfig.from_env()) as service:
+    with open_service(StoreConfig.from_env(), looking=True) as service:
         start, end = range_.resolved(service)
         zone = range_.zone or "default"
         points = POINTS if output else 2 * _width()

@@ -149,11 +149,11 @@ def range_options(default_span: timedelta | None) -> Callable[[_Command], _Comma
 
 @contextmanager
 def open_service(
-    config: StoreConfig, *, quarantine: Path | None = None
+    config: StoreConfig, *, quarantine: Path | None = None, looking: bool = False
 ) -> Iterator[HistoryService]:
     """Give the history for reading: no spill, which a running program holds."""
     with (
-        opening.history(config) as backend,
+        opening.history(config, looking=looking) as backend,
         HistoryService(
             backend,
             quarantine=quarantine,

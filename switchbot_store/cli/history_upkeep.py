@@ -61,7 +61,7 @@ SCHEMA_SHARE = 0.8
 def status(as_json: bool) -> None:
     """Tell what there is of each zone, and what waits for the database."""
     config = StoreConfig.from_env()
-    with open_service(config) as service:
+    with open_service(config, looking=True) as service:
         zones = _zones(service)
         name = service.backend.name
     spilled = opening.spilled_rows(config)
@@ -191,7 +191,7 @@ def export(  # noqa: PLR0917  # click passes every one by name
     """
     to_stdout = str(file) == "-"
     names = None if fields is None else [each.strip() for each in fields.split(",")]
-    with open_service(StoreConfig.from_env()) as service:
+    with open_service(StoreConfig.from_env(), looking=True) as service:
         start, end = range_.resolved(service)
         try:
             target = sys.stdout.buffer if to_stdout else file

@@ -40,7 +40,10 @@ def homes() -> None:
 def list_command(as_json: bool) -> None:
     """Print the name of every home of which anything is there."""
     config = StoreConfig.from_env().whole
-    with opening.documents(config) as store, opening.history(config) as rows:
+    with (
+        opening.documents(config) as store,
+        opening.history(config, looking=True) as rows,
+    ):
         found = list_homes(store, rows)
     if as_json:
         print_json(found)
@@ -63,7 +66,7 @@ def export(home: str, file: Path, as_json: bool) -> None:
     config = StoreConfig.from_env().whole
     with (
         opening.documents(config) as store,
-        opening.history(config) as rows,
+        opening.history(config, looking=True) as rows,
         opening.readings_there(config) as said,
     ):
         if not (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from switchbot_store.errors import StoreConfigError
 from switchbot_store.factory import (
+    FILE_NAME,
     READINGS_NAME,
     SPILL_NAME,
     get_store,
@@ -19,7 +20,9 @@ from switchbot_store.factory import (
     without_driver,
 )
 from switchbot_store.failover.journal import read_pending
+from switchbot_store.files.places import is_there
 from switchbot_store.history.ingest.spill import waiting_rows
+from switchbot_store.history.sqlite.store import SqliteHistory
 from switchbot_store.homes import HomeStore, prefix_of
 from switchbot_store.languages import translated as _
 
@@ -74,9 +77,13 @@ def reading(config: StoreConfig) -> Iterator[Readable]:
 
 
 @contextmanager
-def history(config: StoreConfig) -> Iterator[HistoryBackend]:
-    """Give the place of the rows, open."""
-    backend = make_backend(config)
+def history(config: StoreConfig, *, looking: bool = False) -> Iterator[HistoryBackend]:
+    """Give the place of the rows, open; who is only `looking` makes no file."""
+    files = config.backend not in ("postgres", "memory")
+    if looking and files and not is_there(config.directory / FILE_NAME):
+        backend: HistoryBackend = SqliteHistory(":memory:")
+    else:
+        backend = make_backend(config)
     backend.open()
     try:
         yield backend
