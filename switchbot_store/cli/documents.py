@@ -14,6 +14,7 @@ import click
 from switchbot_store.cli import opening
 from switchbot_store.cli.mistakes import harmless_json
 from switchbot_store.cli.output import (
+    FAILURE,
     Misuse,
     confirmed,
     echo,
@@ -61,14 +62,7 @@ def get(key: str | None, as_json: bool) -> None:
     """
     config = StoreConfig.from_env()
     if key is None:
-        with opening.reading(config) as store:
-            keys = store.keys()
-        if as_json:
-            print_json(keys)
-        elif keys:
-            echo("".join(f"{each}\n" for each in keys), nl=False)
-        else:
-            echo(_("there is no document"), err=True)
+        _print_keys(config, as_json=as_json)
         return
     entry = read(config, validate_key(key))
     if as_json:
@@ -82,6 +76,8 @@ def get(key: str | None, as_json: bool) -> None:
                 "data": entry.data,
             }
         )
+        if not entry.revision:
+            sys.exit(FAILURE)
         return
     if not entry.revision and entry.stale:
         raise click.ClickException(
@@ -100,6 +96,17 @@ def get(key: str | None, as_json: bool) -> None:
     if unfit is not None:
         warn(_("no store could keep this document: {why}", why=unfit))
     click.echo(harmless_json(shown(entry.data)), nl=False)
+
+
+def _print_keys(config: StoreConfig, *, as_json: bool) -> None:
+    with opening.reading(config) as store:
+        keys = store.keys()
+    if as_json:
+        print_json(keys)
+    elif keys:
+        echo("".join(f"{each}\n" for each in keys), nl=False)
+    else:
+        echo(_("there is no document"), err=True)
 
 
 @click.command("set")

@@ -162,8 +162,7 @@ def _postgres(config: StoreConfig) -> Health:
         # A refused password is no outage: a host that starts now gets no store.
         refused = isinstance(error, StoreConfigError)
         return replace(found, status="error") if refused else found
-    if facts.newer:
-        problems.append(facts.newer)
+    problems += [why for why in (facts.newer, facts.unjudged) if why]
     if not facts.writable:
         problems.append(_("the server accepts no writes"))
     # Not for good: a lock ends, and whoever opens the database next brings it up to date.
@@ -230,7 +229,7 @@ def _postgres(config: StoreConfig) -> Health:
 
 
 def _postgres_doubt(config: StoreConfig, facts: DatabaseFacts) -> str | None:
-    if facts.missing or facts.newer or facts.unread:
+    if facts.missing or facts.newer or facts.unjudged or facts.unread:
         return None  # looking at rows is no reason to migrate, or to wait
     backend = make_backend(config)
     try:

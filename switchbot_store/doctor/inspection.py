@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import orjson
 
@@ -45,7 +45,11 @@ from switchbot_store.languages import reworded, worded
 from switchbot_store.model import Document, Entry
 from switchbot_store.postgres.adoption import in_progress
 from switchbot_store.postgres.connections import Connections
-from switchbot_store.postgres.migrations import load_migrations, pending
+from switchbot_store.postgres.migrations import (
+    NewerSchemaError,
+    load_migrations,
+    pending,
+)
 from switchbot_store.postgres.shape import COLUMNS as SHAPES
 from switchbot_store.postgres.trial import Refusal, refused
 from switchbot_store.postgres.unchecked import AS_THEY_LIE, readable, shown
@@ -140,7 +144,8 @@ class DatabaseFacts:
     `clock_ahead_seconds` is the server's clock less this host's. `through_pooler`:
     something answers in the server's place. `missing` are the names of migrations not
     applied yet, `adoption` says how far that of a dashboard's table is, `newer` says
-    that the schema is beyond this program. `revisions` has the revision and time of each
+    that the schema is beyond this program, `unjudged` why it cannot be known how far it
+    is. `revisions` has the revision and time of each
     document asked for that is there, ``-`` where the table has none yet. `identity` is the name that failover stores know the
     database by, ``""`` before they met it. `refused` says what this role may not do that
     the program does; it was tried and rolled back. `unread` says of documents and history
@@ -164,6 +169,7 @@ class DatabaseFacts:
     schema_version: int
     missing: list[str] = field(default_factory=list)
     newer: str = ""
+    unjudged: str = ""
     adoption: str = ""
     revisions: Mapping[str, tuple[str, datetime | None]] = field(default_factory=dict)
     newest_row: datetime | None = None
@@ -201,8 +207,10 @@ class Inspection:
             answered = time.monotonic()
             # The first statement also starts the session; the second shows the way.
             unread = Unread(connection)
-            nothing: tuple[int, list[str], str] = (0, [], "")
-            version, missing, newer = unread.or_else(nothing, "documents", _schema)
+            version, names, newer, unjudged = unread.or_else(
+                _Schema(0), "documents", _schema
+            )
+            missing = list(names)
             latency = _latency(connection)
             texts = [(value or b"").decode() for value in row]
             middle = asked_at + timedelta(seconds=(answered - connected) / 2)
@@ -222,6 +230,7 @@ class Inspection:
                 schema_version=version,
                 missing=missing,
                 newer=newer,
+                unjudged=unjudged,
                 adoption=unread.or_else("", "history", in_progress),
                 revisions=unread.or_else(
                     {}, "documents", lambda asked: _revisions(asked, keys)
@@ -229,7 +238,7 @@ class Inspection:
                 newest_row=unread.or_else(None, "history", _newest_row),
                 identity=unread.or_else("", "documents", _identity),
                 refused=[]
-                if newer
+                if newer or unjudged
                 else refused(connection, lacking=bool(missing), never_made=not version),
                 unread=unread.found,
                 locked=unread.locked,
@@ -427,14 +436,26 @@ def _adopted(values: dict[str, Any], distinct: DistinctTimestamps) -> HistorySam
     return normalised(HistorySample(**known))
 
 
-def _schema(connection: Connection) -> tuple[int, list[str], str]:
+class _Schema(NamedTuple):
+    """Which version there is, what was not applied, and why that cannot be used or known."""
+
+    version: int
+    missing: tuple[str, ...] = ()
+    newer: str = ""
+    unjudged: str = ""
+
+
+def _schema(connection: Connection) -> _Schema:
     migrations = load_migrations()
     try:
         missing = pending(connection, migrations)
+    except NewerSchemaError as error:
+        return _Schema(migrations[-1].version, newer=reworded(error))
     except MigrationError as error:
-        return migrations[-1].version, [], reworded(error)
+        # What a role may not see, or others replaced, says nothing of this program's age.
+        return _Schema(migrations[-1].version, unjudged=reworded(error))
     applied = [each.version for each in migrations if each not in missing]
-    return max(applied, default=0), _names(missing), ""
+    return _Schema(max(applied, default=0), tuple(_names(missing)))
 
 
 def _unlogged(connection: Connection) -> list[str]:

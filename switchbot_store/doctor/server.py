@@ -64,7 +64,7 @@ def examine_postgres(
     yield from _pooler(facts, config)
     yield from _documents(facts, config)
     # Looking is no reason to migrate, or to wait.
-    if not facts.missing and not facts.newer and not facts.unread:
+    if not (facts.missing or facts.newer or facts.unjudged or facts.unread):
         yield from history_clock(config)
     if not facts.encrypted and not _is_near(parameters, config):
         yield SetupFinding(
@@ -162,6 +162,13 @@ def _clock(facts: DatabaseFacts) -> Iterator[SetupFinding]:
 def _schema(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     if facts.newer:
         yield SetupFinding("schema", "problem", facts.newer, _("Upgrade this program."))
+    elif facts.unjudged:
+        yield SetupFinding(
+            "schema",
+            "problem",
+            facts.unjudged,
+            _("Which version the schema has is not known until that is done."),
+        )
     elif facts.adoption:
         yield SetupFinding(
             "schema",

@@ -206,6 +206,10 @@ def use_trigger(target: str, *, wanted: bool) -> None:
         lender.close()
 
 
+class NewerSchemaError(MigrationError):
+    """The database was brought up to date by a later release of this program."""
+
+
 def load_migrations(directory: Path | Traversable | None = None) -> list[Migration]:
     """Return the files of a directory in order. Raises MigrationError."""
     place = (
@@ -241,12 +245,13 @@ def pending(
     """Return what has not been applied; needs no right to change the schema.
 
     That includes files of this package whose tables were dropped or replaced since.
-    Raises MigrationError when the database is newer than the files.
+    Raises NewerSchemaError when the database is newer than the files, MigrationError when
+    it cannot be known what was applied.
     """
     version, shape = _found(connection, namespace)
     newest = migrations[-1].version if migrations else 0
     if version > newest:
-        raise MigrationError(
+        raise NewerSchemaError(
             worded(
                 "the database has version {version} of {namespace!r}, this "
                 "program knows {newest}: upgrade the program",

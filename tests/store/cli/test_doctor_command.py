@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from switchbot_store import JsonStore, PostgresStore, StoreError, get_store, migrate
 from switchbot_store.doctor import inspection
@@ -37,6 +38,41 @@ def test_a_sound_home_has_nothing_to_change(doctor, invoke, postgres):
     assert found.pop("durability")["message"].startswith("fsync is off")
     found.pop("disk", None)  # where tests run in memory
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("REVOKE ALL ON switchbot_store_migrations FROM {role}", "may not read"),
+        (
+            (
+                "ALTER TABLE switchbot_store_migrations RENAME TO others;"
+                " CREATE VIEW switchbot_store_migrations AS SELECT * FROM others;"
+                " GRANT SELECT ON switchbot_store_migrations TO {role}"
+            ),
+            "it is no table",
+        ),
+    ],
+    ids=["unreadable", "replaced"],
+)
+def test_versions_that_cannot_be_known_are_no_reason_to_upgrade(
+    doctor, environment, postgres, change, said
+):
+    role = f"lodger_{os.urandom(4).hex()}"
+    with PostgresStore(postgres):
+        pass
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN")
+        connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+        connection.execute(change.format(role=role))
+        environment(POSTGRES_URL=make_conninfo(postgres, options=f"-c role={role}"))
+        try:
+            found = doctor(1)["schema"]
+        finally:
+            connection.execute(f"DROP OWNED BY {role}")
+            connection.execute(f"DROP ROLE {role}")
+    assert said in found["message"]
+    assert "pgrade" not in found["message"] + found["advice"]
 
 
 def test_a_store_of_files_has_nothing_to_change(doctor, invoke):

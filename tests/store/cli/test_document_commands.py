@@ -39,7 +39,7 @@ def test_postgres_is_read_and_written(invoke, postgres):
 
 def test_what_was_never_set_is_an_error(invoke):
     assert "never set" in invoke("get", "notes", code=1).err
-    assert invoke("get", "notes", "--json").json["revision"] == ""
+    assert invoke("get", "notes", "--json", code=1).json["revision"] == ""
 
 
 @pytest.mark.parametrize(
