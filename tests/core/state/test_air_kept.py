@@ -103,12 +103,12 @@ def test_a_unit_that_rests_is_not_to_blame(kind):
     assert not any(each.degraded for each in found)
 
 
-def test_air_that_its_meter_does_not_tell_is_unknown(kind):
+def test_a_room_is_blind_whose_meter_does_not_tell_the_air(kind):
     zone = zone_of(kind)
     state = ZoneState(last_temperature=21.0, last_read_at=NOON)
     state = state._replace(sensing=SensorRecord(21.0, NOON))
     room = room_health(zone, after_look(zone, state, None, NOON).state, NOON)
-    assert room.status == "unknown"
+    assert room.status == "blind"
     unknown = {ReasonCode.HUMIDITY_UNKNOWN, ReasonCode.CO2_UNKNOWN}
     assert room.reasons[0] in unknown
 
