@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_store.arguments import no_setting
 from switchbot_store.config import StoreConfig, accepted_backends, plugins
 from switchbot_store.errors import StoreConfigError
-from switchbot_store.files.places import is_there
+from switchbot_store.files.places import is_absent
 from switchbot_store.files.store import JsonStore
 from switchbot_store.history.home import HomeBackend
 from switchbot_store.history.ingest.spill import HistorySpill
@@ -95,8 +95,8 @@ def make_readings(
         place = _postgres_readings(config)
     else:
         file = config.directory / READINGS_NAME
-        there = creating or is_there(file)
-        place = SqliteReadings(file if there else ":memory:")
+        nowhere = not creating and is_absent(file)
+        place = SqliteReadings(":memory:" if nowhere else file)
     spill = None
     if config.backend == "postgres":
         spill = SqliteReadings(config.directory / READINGS_SPILL_NAME)
@@ -148,7 +148,7 @@ def _make_place(
         return SqliteHistory(":memory:")
     if config.backend != "postgres":
         file = config.directory / FILE_NAME
-        if not creating and not is_there(file):
+        if not creating and is_absent(file):
             return SqliteHistory(":memory:")
         return SqliteHistory(file, looking=looking)
     try:

@@ -30,6 +30,17 @@ def is_there(path: Path) -> bool:
     return True
 
 
+def is_absent(path: Path) -> bool:
+    """Tell whether surely nothing is there; what may not be looked at may well be."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def write_refusal(path: str | os.PathLike[str]) -> str | None:
     """Return why no file can be written in a directory, None if one can be.
 

@@ -104,9 +104,10 @@ _DOUBT_COUNTS = timedelta(minutes=10)
 _STILL_COUNTS = timedelta(hours=1)
 _UNSURE_COUNTS = timedelta(hours=1)
 _FAILS, _FAILS_FOR = 2, timedelta(minutes=10)
-# What failed for a while, as by too many calls at once, and is not wanted any more says nothing
-# of today; what the cloud refuses for good stands until it is taken, or forgotten.
-_FAILED_LASTS = timedelta(hours=3)
+# What is not wanted any more since it failed says nothing of today: where nobody answered, soon;
+# where the cloud said no for a while, as by too many calls at once or a hub that is offline,
+# after a day. What it refuses for good stands until it is taken, or forgotten.
+_FAILED_LASTS, _SAID_NO_LASTS = timedelta(hours=3), timedelta(days=1)
 # An end that lasts is one.
 _WELL_FOR = timedelta(minutes=10)
 _LONGEST_ERROR = 300
@@ -574,10 +575,12 @@ def _commands_fail(state: ZoneState, keeping: Keeping, now: datetime) -> bool:
     since, last = keeping.failed_since, keeping.failed_at
     if state.commands_failed < _FAILS or since is None or last is None:
         return False
-    said_no = any(
-        each.way.rung != READ and is_for_good(each) for each in state.refusals
-    )
-    return now - since >= _FAILS_FOR and (said_no or now - last < _FAILED_LASTS)
+    said_no = [
+        each for each in state.refusals if each.way.rung != READ and not each.maybe
+    ]
+    lasts = _SAID_NO_LASTS if said_no else _FAILED_LASTS
+    stands = any(is_for_good(each) for each in said_no) or now - last < lasts
+    return now - since >= _FAILS_FOR and stands
 
 
 def _cause(

@@ -369,7 +369,7 @@ def test_commands_that_fail_are_trouble_with_their_cause_until_one_is_taken():
     ("scope", "stands"), [(Scope.A_WHILE, False), (Scope.DEVICE, True)]
 )
 def test_what_failed_for_a_while_and_is_wanted_no_more_is_over(scope, stands):
-    """Too many calls at once, twice, and nothing to be told since: it stood for a week."""
+    """Too many calls at once, twice, and nothing to be told for a day: it stood for a week."""
     way = Way("02-1", "command", "off")
     words = "too many calls at once"
     state, at = lived([21.0])
@@ -380,7 +380,9 @@ def test_what_failed_for_a_while_and_is_wanted_no_more_is_over(scope, stands):
         state = state._replace(refusals=refusals)
     state, at = lived([21.0], state=state, begin=NOON + 15 * MINUTE)
     assert room_health(ZONE, state, at).degraded
-    state, at = lived([21.0] * 50, state=state, begin=NOON + 20 * MINUTE)
+    state, at = lived([21.0] * 100, state=state, begin=NOON + 20 * MINUTE)
+    assert room_health(ZONE, state, at).degraded
+    state, at = lived([21.0] * 200, state=state, begin=at)
     assert room_health(ZONE, state, at).degraded is stands
 
 
