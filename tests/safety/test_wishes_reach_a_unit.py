@@ -205,7 +205,7 @@ async def test_a_rising_sleep_curve_costs_few_more_beeps_than_it_has_steps():
     nights = [beeps for seed in (1, 2, 3) for beeps in await beeps_by_night(seed)]
     assert len(nights) == 6
     # Three steps, of which each may need a word more: not one every 25 minutes.
-    assert max(nights) <= 5
+    assert max(nights) <= 2 * 3
     assert sum(nights) <= 27
 
 
