@@ -13,7 +13,7 @@ A unit in defrost, or one that idles at its setpoint, contradicts nothing.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.band import edges_of
@@ -66,8 +66,7 @@ from switchbot_automation.model import (
 from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
-    from datetime import datetime
+    from collections.abc import Collection, Generator, Iterable, Mapping
     from typing import Any
 
     from switchbot_automation.core.control.band import Edges
@@ -98,9 +97,39 @@ _USELESS_KELVIN = 1.0
 _SHOWN_KELVIN, _SHOWN_SAMPLES = 0.3, 2
 _SETTLES, _SHOWN_WITHIN = timedelta(minutes=10), timedelta(minutes=40)
 _SHOWN_WITHIN_OFF = timedelta(hours=6)
+# So long a unit that stopped is felt in its room, a radiator longest.
+_STILL_FELT = timedelta(minutes=20)
+# So long the room of two units may cool until it is as warm as one of them can hold it.
+_HELD_BY_TWO = timedelta(hours=3)
+# So long a unit has to have worked alone to have been felt, until its room has shown how
+# long it takes, and so many samples of that.
+_ALONE_SECONDS, _ALONE_SAMPLES = 1500.0, 4
 # How often OFF is told again before the notice: it is more often the sun than the unit.
 _NOTICE_AFTER = {Action.OFF: 2}
 _FORGOTTEN = timedelta(hours=6)
+
+
+class _Help(NamedTuple):
+    """What other units of the room did of late: its course shows nothing of one of them.
+
+    `since`: from when on one has helped that still does. `stopped`: when one did before
+    that. None: not at all.
+    """
+
+    since: datetime | None = None
+    stopped: datetime | None = None
+
+    @property
+    def ended(self) -> datetime | None:
+        """Until when one was felt that helps no more."""
+        return None if self.stopped is None else self.stopped + _STILL_FELT
+
+    def alone(self, now: datetime) -> bool:
+        """Tell whether the room's course shows what this unit does."""
+        return self.since is None and (self.ended is None or self.ended <= now)
+
+
+_ALONE = _Help()
 
 
 class _Room(NamedTuple):
@@ -108,6 +137,7 @@ class _Room(NamedTuple):
 
     edges: Edges
     temperature: float
+    help: _Help = _ALONE
 
     @property
     def left(self) -> float:
@@ -136,9 +166,16 @@ def overtaken(asked: ZoneState, state: ZoneState) -> bool:
 
 
 def attend(
-    zone: ZoneSettings, states: States, now: datetime, quota: Quota | None
+    zone: ZoneSettings,
+    states: States,
+    now: datetime,
+    quota: Quota | None,
+    others: Collection[str] = (),
 ) -> Generator[Single, Answered, tuple[Command, ...]]:
-    """Take in what shows what a zone's unit does; return what is to be told of it."""
+    """Take in what shows what a zone's unit does; return what is to be told of it.
+
+    `others` are the zones of the room's other units.
+    """
     if not zone.automation_enabled:
         return ()
     before = state = states[zone.name]
@@ -167,7 +204,8 @@ def attend(
             state = after_plug(state, plug_says(zone, fields), temperature, now)
     commands: tuple[Command, ...] = ()
     if state.check is None:
-        state, commands = _weighed(zone, state, temperature, now)
+        helped = _helped(zone, [states[name] for name in others]) if others else _ALONE
+        state, commands = _weighed(zone, state, temperature, now, helped)
     if state is not before:
         states[zone.name] = state
     return commands
@@ -196,8 +234,32 @@ def _temperature(state: ZoneState, now: datetime) -> float | None:
     return state.last_temperature
 
 
+def _helped(zone: ZoneSettings, others: Iterable[ZoneState]) -> _Help:
+    """Return since when other units do the same to the room, or until when they did.
+
+    What a unit is believed to do counts, since what is in doubt may work.
+    """
+    action = season_action(zone)
+    since: list[datetime] = []
+    ended: list[datetime] = []
+    for other in others:
+        stopped, starts = other.compressor_stopped_at, other.equipment
+        began = [one.at for one in starts.starts] if starts is not None else []
+        if stopped is not None and any(at < stopped for at in began):
+            # One told OFF that nobody saw start has not helped.
+            ended.append(stopped)
+        started = other.compressor_started_at
+        if other.compressor_running and other.action in (action, None):
+            since.append(started or datetime.min.replace(tzinfo=UTC))
+    return _Help(min(since, default=None), max(ended, default=None))
+
+
 def _weighed(
-    zone: ZoneSettings, state: ZoneState, temperature: float | None, now: datetime
+    zone: ZoneSettings,
+    state: ZoneState,
+    temperature: float | None,
+    now: datetime,
+    helped: _Help,
 ) -> tuple[ZoneState, tuple[Command, ...]]:
     kept = state.evidence or NONE
     heard_of = (state.last_action_at, kept.unanswered_at, kept.doubt, kept.plug_at)
@@ -206,7 +268,7 @@ def _weighed(
     edges = edges_of(zone)
     room = None
     if edges is not None and temperature is not None:
-        room = _Room(edges, temperature)
+        room = _Room(edges, temperature, helped)
         state = _learned(zone, state, room, now)
     doubt = (state.evidence or NONE).doubt
     if doubt is not None and _settled(zone, state, doubt, room, now):
@@ -314,8 +376,12 @@ def _room_contradicts(
     if changed <= told or now - changed > response:
         return None  # a meter that stands still shows nothing, of the unit neither
     if state.compressor_running:
+        if room.help.since is not None:
+            return _joined_in_vain(zone, state, room, room.help.since)
         return _not_followed(zone, state, room, now, response)
     if state.power is not Power.OFF or kept.plug is Power.OFF:
+        return None
+    if not room.help.alone(now):
         return None
     stopped = max(told, state.compressor_stopped_at or told)
     if now - stopped < _RESTED or room.over < overrun_kelvin(kept, now):
@@ -462,8 +528,16 @@ def _not_followed(
 ) -> Action | None:
     """Return what a unit that runs was told where the room does not follow."""
     kept, action = state.evidence or NONE, season_action(zone)
-    since = [at for at in (state.last_action_at, state.compressor_started_at) if at]
+    told, started, ended = (
+        state.last_action_at,
+        state.compressor_started_at,
+        room.help.ended,
+    )
+    since = [at for at in (told, started, ended) if at]
     if state.action is not action or now - max(since) < response or room.left > 0.0:
+        return None
+    if ended is not None and started is not None and started < ended:
+        # What it held with another one it may not hold alone.
         return None
     gained = _gained(kept, room, now, response.total_seconds())
     if gained is None or gained >= _FOLLOWS_KELVIN:
@@ -474,6 +548,35 @@ def _not_followed(
     # would lose what it had gained.
     most = _LOST_KELVIN if kept.doubt is None else _FOLLOWS_KELVIN
     return action if _lost(kept, room, now) >= most else None
+
+
+def _joined_in_vain(
+    zone: ZoneSettings, state: ZoneState, room: _Room, since: datetime
+) -> Action | None:
+    """Return what a unit was told that another one had to join at `since`, where its room
+    had gone nowhere until then. Afterwards nobody knows whose warmth it is.
+    """
+    kept, action = state.evidence or NONE, season_action(zone)
+    begin, stopped = state.compressor_started_at, room.help.stopped
+    if begin is None or state.action is not action or kept.doubt is not None:
+        return None
+    if has_followed(state):
+        return None
+    if stopped is not None and begin - stopped < _HELD_BY_TWO:
+        return None  # what it held with another one it may not hold alone
+    alone = (since - begin).total_seconds()
+    if alone < max(_ALONE_SECONDS, kept.responds or 0.0):
+        return None
+    course = [
+        one for at, one in kept.course if begin.timestamp() <= at <= since.timestamp()
+    ]
+    if len(course) < _ALONE_SAMPLES:
+        return None
+    then = _Room(room.edges, course[-1])
+    # One that is too weak holds up what it cannot warm.
+    lost, gained = -then.gained(course[0]), max(then.gained(one) for one in course)
+    fell = lost >= _LOST_KELVIN and gained < _FOLLOWS_KELVIN
+    return action if fell and then.left <= 0.0 else None
 
 
 def _lost(kept: Evidence, room: _Room, now: datetime) -> float:
@@ -535,10 +638,11 @@ def _learned(
 ) -> ZoneState:
     """Return the state with how long the room took to follow what the unit was told."""
     kept, told = state.evidence or NONE, state.last_action_at
-    if told is None or not state.compressor_running:
+    if told is None or not state.compressor_running or not room.help.alone(now):
         return state
     if state.action is not season_action(zone):
         return state
+    told = max(told, room.help.ended or told)
     if kept.best is None or room.gained(kept.best) > 0.0:
         state = came_as_far_as(state, room.temperature)
     if kept.room_at is not None and kept.room_at >= told:
@@ -586,6 +690,8 @@ def _room_settled(
     kept, told = state.evidence or NONE, state.last_action_at or doubt.since
     if room is None or doubt.action is not state.action:
         return doubt.action is not state.action
+    if not room.help.alone(now):
+        return False  # another one's warmth settles nothing
     waits = doubt.next_at is not None and now < doubt.next_at
     if doubt.action is Action.OFF:
         rest = kept.resting.rest if kept.resting is not None else None

@@ -269,7 +269,7 @@ def tick(
     }
     yield from _side_by_side(
         [
-            _looked_at(lane, states, now, quota, early)
+            _looked_at(settings, lane, states, now, quota=quota, told=early)
             for lane in _lanes(settings, zones, asks)
         ]
     )
@@ -367,9 +367,11 @@ def _go_on(
 
 
 def _looked_at(
+    settings: Settings,
     lane: Iterable[ZoneSettings],
     states: States,
     now: datetime,
+    *,
     quota: Quota | None,
     told: _Told,
 ) -> Generator[Single, Answered, None]:
@@ -378,7 +380,8 @@ def _looked_at(
         if states[zone.name].check is not None:
             seen = yield from verify(zone, states, now)
             told[zone.name] = (*told[zone.name], *seen)
-        doubted = yield from attend(zone, states, now, quota)
+        others = settings.beside(zone)
+        doubted = yield from attend(zone, states, now, quota, others)
         if doubted:
             told[zone.name] = (*told[zone.name], *doubted)
 

@@ -556,6 +556,14 @@ class Settings:
         seasonal = any(zone.mode == "auto" for zone in self.zones.values())
         object.__setattr__(self, "changing", bool(self.overlaid) or seasonal)
 
+    def beside(self, zone: ZoneSettings) -> tuple[str, ...]:
+        """Return the names of the zones of the other units of that zone's room."""
+        first = zone.lead or zone.name
+        more = self.units.get(first)
+        if more is None:
+            return ()
+        return tuple(name for name in (first, *more) if name != zone.name)
+
     @property
     def default(self) -> ZoneSettings:
         """The zone named `default`, else the first."""

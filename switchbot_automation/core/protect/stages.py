@@ -270,7 +270,9 @@ def unable_to(
     if state.keeping is not None and state.keeping.failed:
         return Reason(ReasonCode.COMMANDS_FAIL)
     doubt = state.evidence.doubt if state.evidence else None
-    if doubt is not None and doubt.tries >= _VAIN:
+    # What went nowhere with it alone, and was told again, need not wait for the next time.
+    vain = 1 if doubt is not None and doubt.by == "room" else _VAIN
+    if doubt is not None and doubt.tries >= vain:
         return Reason(ReasonCode.DEVICE_UNRESPONSIVE)
     rest = state.equipment.rest_until if state.equipment else None
     if rest is not None and now < rest and state.power is not Power.ON:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _OFF = 2
 _LOWEST = 4.0
+_MAINS_VOLTS = 230.0
 
 
 class ThermostatDevice(CatalogDevice):
@@ -55,6 +56,26 @@ class ThermostatDevice(CatalogDevice):
         return obey
 
 
+def relay_on(fields: Body, channel: int = 0) -> bool:
+    """Tell whether a plug, or that `channel` of a relay, lets the current through."""
+    name = f"switch{channel}Status" if channel else "switchStatus"
+    return str(fields.get(name, fields.get("power"))) in {"1", "on"}
+
+
+def measured(fields: Body, watts: float, *, channel: int = 0) -> Body:
+    """Return those of a status' fields that measure, at `watts` behind the relay."""
+    before = f"switch{channel}" if channel else ""
+    found: Body = {
+        name: watts
+        for name in ((f"{before}Power", "weight") if before else ("power", "weight"))
+        if isinstance(fields.get(name), int | float)
+    }
+    current = f"{before}ElectricCurrent" if before else "electricCurrent"
+    if current in fields:
+        found[current] = round(watts / _MAINS_VOLTS * 1000.0)
+    return found
+
+
 class HeaterPlug(CatalogDevice):
     """A plug or relay that a panel heater hangs on; `channel` 0 where there is but one."""
 
@@ -77,14 +98,8 @@ class HeaterPlug(CatalogDevice):
     def fields(self) -> Body:
         """Return the status, with what the panel draws where the product measures."""
         fields = super().fields()
-        watts = self.panel.power_draw
         before = f"switch{self.channel}" if self.channel else ""
-        for name in (f"{before}Power", "weight") if before else ("power", "weight"):
-            if isinstance(fields.get(name), int | float):
-                fields[name] = watts
-        current = f"{before}ElectricCurrent" if before else "electricCurrent"
-        if current in fields:
-            fields[current] = round(watts / 230.0 * 1000.0)
+        fields |= measured(fields, self.panel.power_draw, channel=self.channel)
         used = f"{before}UsedElectricity" if before else "usedElectricity"
         if used in fields:
             # Watt minutes of the day, which begins with the home's clock.
@@ -94,19 +109,8 @@ class HeaterPlug(CatalogDevice):
             fields[used] = round((joules - self._before) / 60.0)
         return fields
 
-    def prepare(
-        self, command: str, parameter: Any, command_type: str
-    ) -> Callable[[], Body | None]:
-        """Check the command; see `VirtualDevice.prepare`."""
-        carry_out = super().prepare(command, parameter, command_type)
-
-        def obey() -> Body | None:
-            told = carry_out()
-            self.panel.turn(self._seconds(), on=self._on())
-            return told
-
-        return obey
-
-    def _on(self) -> bool:
-        name = f"switch{self.channel}Status" if self.channel else "switchStatus"
-        return str(self.state.get(name, self.state.get("power"))) in {"1", "on"}
+    def change(self, changes: Body) -> Body | None:
+        """Write fields, told or by hand; the panel follows the relay."""
+        told = super().change(changes)
+        self.panel.turn(self._seconds(), on=relay_on(self.state, self.channel))
+        return told

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.simulation.account.covers import CoverDevice
 from switchbot_automation.simulation.account.families import CatalogDevice
+from switchbot_automation.simulation.account.heating import measured, relay_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,15 +39,12 @@ class MachineDevice(CatalogDevice):
         fields = super().fields()
         if "lackWater" in fields:
             fields["lackWater"] = self.machine.empty
-        if isinstance(fields.get("weight"), int | float):
-            fields["weight"] = self.machine.power_draw
-        return fields
+        return fields | measured(fields, self.machine.power_draw)
 
     def change(self, changes: Body) -> Body | None:
         """Write fields; the machine follows."""
         told = super().change(changes)
-        on = str(self.state.get("switchStatus", self.state.get("power"))) in {"1", "on"}
-        self.machine.turn(self._seconds(), 1.0 if on else 0.0)
+        self.machine.turn(self._seconds(), 1.0 if relay_on(self.state) else 0.0)
         return told
 
 
