@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "_lease/"
 _LONGEST_SECONDS: Final = 1e9
+_GREATEST_TOKEN: Final = 2**53  # what every reader of JSON counts exactly
 
 
 class LeaseBacking(Protocol):
@@ -186,11 +187,11 @@ def take_lease(
     entry = store.get_entry(key)
     held = entry.data.get("held") is True
     if held:
-        ttl = _number(entry.data.get("ttl_seconds"), ttl_seconds)
+        ttl = _told_time(entry.data.get("ttl_seconds"), ttl_seconds)
         if not watches.is_over(name, entry.revision, ttl, monotonic()):
             return None
     document: Document = {
-        "token": int(_number(entry.data.get("token"), 0)) + 1,
+        "token": _told_token(entry.data.get("token")) + 1,
         "holder": uuid.uuid4().hex,
         "ttl_seconds": float(ttl_seconds),
         "renewals": 0,
@@ -208,5 +209,11 @@ def _is_time(seconds: Any) -> bool:
     return type(seconds) in (int, float) and 0 < seconds < _LONGEST_SECONDS
 
 
-def _number(value: Any, default: float) -> float:
-    return value if isinstance(value, int | float) else default
+def _told_time(seconds: Any, default: float) -> float:
+    """Return for how long the holder asked; what no lease lasts, somebody else wrote."""
+    return seconds if _is_time(seconds) else default
+
+
+def _told_token(token: Any) -> int:
+    """Return the last token, 0 for what is none and could not be counted further."""
+    return token if type(token) is int and 0 <= token < _GREATEST_TOKEN else 0

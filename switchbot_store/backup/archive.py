@@ -31,10 +31,15 @@ from switchbot_store.backup.format import (
 )
 from switchbot_store.codec import UnreadableError, encode
 from switchbot_store.errors import StoreDataError
+from switchbot_store.history.frozen import frozen_hour
 from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.history.model import HistorySample, RowKey
 from switchbot_store.history.present import present
-from switchbot_store.history.readings.model import DeviceReading, checked_reading
+from switchbot_store.history.readings.model import (
+    DeviceReading,
+    checked_hour,
+    checked_reading,
+)
 from switchbot_store.instants import EARLIEST, LATEST
 
 if TYPE_CHECKING:
@@ -169,7 +174,7 @@ class StoreSource:
         self.missing: list[str] = []
         """The keys of documents that cannot be read, or that no store could keep."""
         self.left_out: int = 0
-        """Rows, or their metadata, that are there and that no history could keep."""
+        """Rows, their metadata, readings or hours that no history could keep."""
         self.description: str = f"{store.status().backend} store" + (
             f", {history.name} history" if history else ""
         )
@@ -208,32 +213,37 @@ class StoreSource:
                 try:
                     yield normalised(sample)
                 except StoreDataError as error:
-                    self._leave_out(row, error)
+                    self._leave_out("zone", row["zone"], row.timestamp, error)
                     if error.path == "metadata":
                         yield normalised(replace(sample, metadata=None))
             after = RowKey(rows[-1].timestamp, rows[-1].zone)
 
-    def _leave_out(self, row: HistoryRow, error: Exception) -> None:
+    def _leave_out(
+        self, kind: str, name: object, at: datetime, error: Exception
+    ) -> None:
         # In a backup, it would keep all the rest from being restored.
         self.left_out += 1
         if self.left_out == 1:
             _LOGGER.warning(
                 "rows, or metadata of rows, that no history could keep are left out; the"
-                " first, of zone %.40r at %s: %s",
-                row.zone,
-                row.timestamp.isoformat(),
+                " first, of %s %.40r at %s: %s",
+                kind,
+                name,
+                at.isoformat(),
                 error,
             )
 
     def hours(self) -> Iterator[Mapping[str, Any]]:
-        """Yield every hour of the rollup whose rows are gone."""
+        """Yield every hour of the rollup whose rows are gone, and that history keeps."""
         if self._history is None:
             return
         after = None
         while hours := self._history.frozen_hours(after=after, limit=_PAGE_ROWS):
-            yield from (
-                hour for hour in hours if EARLIEST <= hour["timestamp"] <= LATEST
-            )
+            for hour in hours:
+                try:
+                    yield frozen_hour(hour)
+                except StoreDataError as error:
+                    self._leave_out("zone", hour["zone"], hour.timestamp, error)
             after = RowKey(hours[-1].timestamp, hours[-1].zone)
 
     def has_readings(self) -> bool:
@@ -244,18 +254,26 @@ class StoreSource:
         )
 
     def readings(self) -> Iterator[DeviceReading]:
-        """Yield every reading of a device."""
+        """Yield every reading of a device that a history of devices keeps."""
         if self._readings is None:
             return
         for page in self._readings.pages(EARLIEST, LATEST):
             for row in page:
-                yield checked_reading(DeviceReading(**row))
+                try:
+                    yield checked_reading(DeviceReading(**row))
+                except StoreDataError as error:
+                    self._leave_out("device", row["device_id"], row.timestamp, error)
 
     def reading_hours(self) -> Iterator[Mapping[str, Any]]:
-        """Yield every hour of devices whose readings are gone."""
-        if self._readings is not None:
-            for page in self._readings.hours():
-                yield from page
+        """Yield every hour of devices whose readings are gone, likewise."""
+        if self._readings is None:
+            return
+        for page in self._readings.hours():
+            for hour in page:
+                try:
+                    yield checked_hour(hour)
+                except StoreDataError as error:
+                    self._leave_out("device", hour["device_id"], hour.timestamp, error)
 
 
 def back_up(

@@ -6,12 +6,17 @@ theirs.
 
 from __future__ import annotations
 
-from typing import Any, Final
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history.model import hour_of
-from switchbot_store.instants import parse_instant
+from switchbot_store.instants import checked_instant, parse_instant
 from switchbot_store.languages import worded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _INTEGERS: Final = ("count", "api_requests_today", "error_count")
 _NUMBERS: Final = (
@@ -20,6 +25,7 @@ _NUMBERS: Final = (
     "aircon_on_seconds",
 )
 _TEXTS: Final = ("assumed_aircon_power", "last_action", "timezone")
+_BIGINT: Final = range(-(2**63), 2**63)
 COLUMNS: Final = (*_INTEGERS, *_NUMBERS, *_TEXTS, "last_temperature_stale")
 _MAY_BE_UNKNOWN: Final = frozenset(COLUMNS) - {
     *("count", "error_count", "temperature_seconds", "humidity_seconds"),
@@ -82,13 +88,16 @@ VALUES (:zone, :timestamp, :count, :api_requests_today, :error_count,
 """
 
 
-def frozen_hour(values: dict[str, Any]) -> dict[str, Any]:
-    """Return an hour with exactly its columns, from JSON.
+def frozen_hour(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an hour with exactly its columns, as every place keeps it, from JSON.
 
-    Raises StoreDataError for anything that is no hour.
+    Its instant may be a datetime. Raises StoreDataError for anything that is no hour.
     """
     try:
-        timestamp = parse_instant(values["timestamp"])
+        at = values["timestamp"]
+        timestamp = (
+            checked_instant(at) if isinstance(at, datetime) else parse_instant(at)
+        )
         hour: dict[str, Any] = {"zone": values["zone"], "timestamp": timestamp}
         hour |= {name: values[name] for name in COLUMNS}
     except (KeyError, TypeError, ValueError) as error:
@@ -97,6 +106,7 @@ def frozen_hour(values: dict[str, Any]) -> dict[str, Any]:
         ) from error
     sound = (
         isinstance(hour["zone"], str)
+        and "\0" not in hour["zone"]
         and hour_of(timestamp) == timestamp
         and all(_is_sound(name, hour[name]) for name in COLUMNS)
     )
@@ -104,6 +114,10 @@ def frozen_hour(values: dict[str, Any]) -> dict[str, Any]:
         raise StoreDataError(
             worded("no hour of a history: {values!r:.200}", values=values)
         )
+    for name in _NUMBERS:
+        if hour[name] is not None:
+            number = float(hour[name])
+            hour[name] = number if math.isfinite(number) else None
     return hour
 
 
@@ -111,7 +125,11 @@ def _is_sound(name: str, value: object) -> bool:
     if value is None:
         return name in _MAY_BE_UNKNOWN
     if name in _INTEGERS:
-        return type(value) is int
+        return type(value) is int and value in _BIGINT
     if name in _NUMBERS:
-        return type(value) in (int, float)
-    return isinstance(value, str if name in _TEXTS else bool)
+        if type(value) is float:
+            return math.isfinite(value) or name in _MAY_BE_UNKNOWN
+        return type(value) is int and value in _BIGINT
+    if name in _TEXTS:
+        return isinstance(value, str) and "\0" not in value
+    return isinstance(value, bool)

@@ -47,6 +47,7 @@ _LONGEST_WORD: Final = 200
 _LONGEST_NAME: Final = 100
 _LIMIT: Final = 1e16
 _TINIEST: Final = 1e-200
+_GREATEST_COUNT: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +113,14 @@ def checked_hour(values: Mapping[str, Any]) -> HistoryRow:
     """
     count, numbers, word = (values.get(each) for each in ("count", "numbers", "word"))
     for name, whole in (("count", count), ("numbers", numbers)):
-        if isinstance(whole, bool) or not isinstance(whole, int) or whole < 0:
+        if type(whole) is not int or not 0 <= whole <= _GREATEST_COUNT:
             raise StoreDataError(worded("a count, 0 or more"), path=name)
     named = [values.get(each) for each in ("mean", "least", "greatest")]
     for name, each in zip(("mean", "least", "greatest"), named, strict=True):
         if each is not None and (isinstance(each, bool | str)):
             raise StoreDataError(worded("a number, or null"), path=name)
+    if word is not None:
+        _word(word, "word", _LONGEST_WORD)
     # Its names are held as those of a reading are.
     shown = named[0] if word is None and named[0] is not None else word or ""
     told = DeviceReading(

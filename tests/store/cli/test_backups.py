@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -36,8 +37,9 @@ from switchbot_store.backup.archive import (
     plan_restore,
     restore,
 )
-from switchbot_store.backup.format import Counts
+from switchbot_store.backup.format import BackupWriter, Counts
 from switchbot_store.doctor import Inspection
+from switchbot_store.history import frozen
 
 NOW = datetime(2026, 1, 20, 12, 30, tzinfo=UTC)
 START = NOW - timedelta(days=12)
@@ -322,6 +324,68 @@ def test_a_damaged_file_changes_nothing(sound_backup, tmp_path, how):
     assert store.keys() == []
     assert history.latest(1) == []
     history.close()
+
+
+HOUR = {"zone": "default", "timestamp": "2026-01-01T00:00:00Z", "count": 3}
+HOUR |= dict.fromkeys(frozen.COLUMNS) | {"count": 3, "error_count": 0}
+HOUR |= {"temperature_seconds": 3600.0, "humidity_seconds": 0.0}
+HOUR |= {"aircon_on_seconds": 0.0, "last_temperature_stale": False}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({name: 2**63} for name in ("count", "error_count", "temperature")),
+        *({name: "a\0b"} for name in ("zone", "last_action", "timezone")),
+        {"aircon_on_seconds": None},
+        {"timestamp": "2026-01-01T00:30:00Z"},
+    ],
+    ids=str,
+)
+def test_an_hour_that_not_every_place_can_keep_is_damage_before_anything_is_written(
+    wrong, tmp_path
+):
+    """SQLite takes what PostgreSQL does not, and the other way round."""
+    with BackupWriter(tmp_path / "file", source="another program") as writer:
+        writer.document("settings", {"n": 1})
+        writer.hour(HOUR | wrong)
+    with MemoryStore() as store:
+        with pytest.raises(StoreDataError, match="is damaged: line 3"):
+            restore(store, None, tmp_path / "file")
+        assert store.keys() == []
+
+
+def test_hours_that_no_history_could_keep_are_left_out_and_the_rest_is_restored(
+    tmp_path, caplog
+):
+    """In the backup, each would keep all of it from being restored."""
+    file = tmp_path / "foreign.sqlite3"
+    with closing(SqliteHistory(file)) as history, MemoryStore() as store:
+        history.open()
+        sound = frozen.frozen_hour(HOUR)
+        history.add_frozen_hours([{**sound, "zone": zone} for zone in "abcde"])
+        with closing(sqlite3.connect(file)) as connection, connection:
+            for zone, change in (
+                ("b", "count = 'many'"),
+                ("c", "last_action = 'a' || char(0)"),
+                ("d", "temperature_seconds = 9e999"),
+                ("e", "temperature = 9e999"),
+            ):
+                connection.execute(
+                    f"UPDATE state_history_hourly SET {change} WHERE zone = '{zone}'"
+                )
+        source = StoreSource(store, history)
+        assert back_up_source(source, tmp_path / "all").hours == 2
+        assert source.left_out == 3
+        assert caplog.text.count("no history could keep") == 1
+        with closing(SqliteHistory(tmp_path / "restored.sqlite3")) as restored:
+            restored.open()
+            assert restore(store, restored, tmp_path / "all").hours == 2
+            kept = restored.frozen_hours(limit=9)
+    assert [(hour["zone"], hour["temperature"]) for hour in kept] == [
+        ("a", None),
+        ("e", None),
+    ]
 
 
 def test_what_cannot_be_finished_leaves_the_former_backup(homes, tmp_path):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import pytest
 
@@ -158,6 +160,9 @@ def test_without_a_place_for_them_they_are_left_out(places, tmp_path):
     [
         {"count": -1},
         {"count": True},
+        {"count": 2**63},
+        {"numbers": 2**63},
+        {"word": []},
         {"numbers": "2"},
         {"mean": "warm"},
         {"timestamp": "2026-01-20T12:30:00Z"},
@@ -177,6 +182,36 @@ def test_an_hour_that_no_place_can_keep_is_damage(change, places, tmp_path):
     )
     with pytest.raises(StoreDataError, match=f"line {number + 1}"):
         plan_restore(MemoryStore(), tmp_path / "file")
+
+
+def test_what_no_place_could_keep_is_left_out_and_the_rest_is_restored(
+    places, tmp_path, caplog
+):
+    """In the backup, each would keep all of it from being restored."""
+    source = filled(places("file"))
+    with closing(sqlite3.connect(tmp_path / "0.sqlite3")) as connection, connection:
+        connection.execute(
+            "UPDATE device_readings SET word = 'a' || char(0)"
+            " WHERE attribute = 'openState'"
+        )
+        connection.execute(
+            "UPDATE device_readings_hourly SET count = -1 WHERE attribute = 'openState'"
+        )
+    readings, hours = ([*each] for each in map(chain.from_iterable, pages(source)))
+    with MemoryStore() as store:
+        counts = back_up(store, None, tmp_path / "file", readings=source)
+        assert (counts.readings, counts.reading_hours) == (
+            len(readings) - 1,
+            len(hours) - 1,
+        )
+        assert caplog.text.count("no history could keep") == 1
+        restored = restore(store, None, tmp_path / "file", readings=places("file"))
+    assert restored.readings == counts.readings
+    assert restored.reading_hours == counts.reading_hours
+
+
+def pages(readings):
+    return readings.pages(EARLIEST, LATEST), readings.hours()
 
 
 def test_the_command_line_has_them(invoke, tmp_path):

@@ -203,6 +203,25 @@ def test_somebody_elses_nonsense_in_the_document_does_not_matter():
     assert store.lease("engine", 30).token == 42
 
 
+@pytest.mark.parametrize("token", [-5, 1.5, True, 2**63 - 1, 1e15, "9", []])
+@pytest.mark.parametrize("seconds", [-1, 0, True, 1e15, 2**62, "x", None])
+def test_a_document_that_no_lease_wrote_keeps_nobody_out_for_longer_than_a_lease(
+    token, seconds, clock
+):
+    """Neither a token that cannot be counted further, nor a time that never ends."""
+    store = MemoryStore(monotonic=clock.monotonic)
+    document = {"held": True, "token": token, "ttl_seconds": seconds, "holder": "x"}
+    store.set("_lease/engine", document)
+    assert store.lease("engine", 30) is None
+    clock.advance(29)
+    assert store.lease("engine", 30) is None
+    clock.advance(1)
+    lease = store.lease("engine", 30)
+    assert lease.renew()
+    lease.release()
+    assert store.lease("engine", 30).token == lease.token + 1 > 1
+
+
 def test_a_lost_answer_does_not_lose_the_lease(flaky):
     lease = flaky.lease("engine", 30)
     flaky.lose_answers = 1
