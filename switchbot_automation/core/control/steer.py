@@ -400,6 +400,10 @@ def _wanted(
     held = max(level, x - _OVERRUN)
     if held + rising > aim.far - _FAR_EDGE and held - present + offset > _FAR_EDGE:
         return _wanted_over(aim, seen, x, present, offset)
+    weakest = _weakest(aim, offset)
+    if min(level, x) > aim.far and slope > -_COMES_BACK and present > weakest:
+        # It works, and holds the room where nobody wants it: whole steps are coarse.
+        return max(weakest, present - aim.step), _CHANGE_SECONDS
     if before_sun(aim, seen):
         return min(present, _least_kept(aim, steering)), _CHANGE_SECONDS
     if present < floor and level < target - _ENOUGH:
