@@ -42,6 +42,7 @@ from switchbot_automation.settings.checks import (
     webhook_problems,
 )
 from switchbot_automation.settings.findings import entering_errors
+from switchbot_automation.settings.meant import meant
 from switchbot_automation.settings.model import (
     Air,
     EquipmentUnit,
@@ -63,7 +64,14 @@ from switchbot_automation.settings.scale import in_celsius, range_errors
 from switchbot_automation.settings.spec import Kind, SettingSpec
 from switchbot_automation.settings.table import ALIASES, DEFAULTS, section_of_table
 from switchbot_automation.settings.table.zone import SEASONS
-from switchbot_automation.units import CELSIUS, degrees, measuring, unit_of
+from switchbot_automation.units import (
+    CELSIUS,
+    SYMBOLS,
+    degrees,
+    measured_in,
+    measuring,
+    unit_of,
+)
 from switchbot_automation.urls import named_secret
 from switchbot_automation.wording import SHOWN_CHARACTERS, nearest, shown
 from switchbot_store.codec import problem_of
@@ -650,6 +658,35 @@ _CONVERTERS: Mapping[Kind, _Converter] = {
     Kind.RESERVE: _reserve,
 }
 
+
+def _converted(spec: SettingSpec, value: object) -> Any:
+    """Return the value, or say beside what is wrong what may have been meant."""
+    convert = _CONVERTERS[spec.kind]
+    try:
+        return convert(spec, value)
+    except vol.Invalid as error:
+        near = _meant(spec, value)
+        if near is None:
+            raise
+        told = worded(
+            "{problem}; did you mean {near}?", problem=error.error_message, near=near
+        )
+        raise vol.Invalid(told, path=error.path) from error
+
+
+def _meant(spec: SettingSpec, value: object) -> str | None:
+    if spec.unit == SYMBOLS[CELSIUS] and measured_in() != CELSIUS:
+        return None  # the document's degrees are others than those compared here
+    near = meant(spec.kind, spec.unit, value, spec.choices)
+    if near is None:
+        return None
+    try:
+        _CONVERTERS[spec.kind](spec, near)
+    except vol.Invalid:
+        return None
+    return str(near) if isinstance(near, list) else shown(near)
+
+
 # What becomes of each element of a list of objects.
 _MAKERS = {
     "time_windows": _window,
@@ -710,7 +747,7 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
     rows = section_of_table(section)
     schema: dict[Any, Any] = {}
     for spec in rows:
-        convert: Any = partial(_CONVERTERS[spec.kind], spec)
+        convert: Any = partial(_converted, spec)
         if in_zone and not spec.per_zone:
             convert = _refuse_in_zone
         elif spec.kind is Kind.SECTION:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from datetime import date
 from io import StringIO
@@ -19,8 +20,10 @@ from switchbot_store.codec import UnreadableError, decode, decode_again, encode
 from switchbot_store.errors import StoreDataError
 from switchbot_store.files.hand_edits import (
     BYTE_ORDER_MARK,
+    EMPTY,
     Mistake,
     mistake_in,
+    slip_at,
     undecodable,
 )
 from switchbot_store.languages import reworded, worded
@@ -112,7 +115,7 @@ class _ByHand:
     longest: int
 
     def __init__(self) -> None:
-        self._last: tuple[bytes, bytes | Mistake] = (b"", b"{}")
+        self._last: tuple[bytes | None, bytes | Mistake] = (None, b"{}")
 
     def read(self, data: bytes, *, key: str) -> Document:
         found = self._found_in(data)
@@ -166,7 +169,10 @@ class _ByHand:
         if _levels(data) > _MAX_LEVELS:
             raise SlipError(_TOO_DEEP)  # at which the readers get slow
         try:
-            document = self._parsed(data.removeprefix(BYTE_ORDER_MARK).decode())
+            text = data.removeprefix(BYTE_ORDER_MARK).decode()
+            if not text.strip():
+                raise SlipError(Mistake(1, 1, EMPTY))
+            document = self._parsed(text)
             return encode(document)
         except RecursionError:
             raise SlipError(_TOO_DEEP) from None
@@ -211,13 +217,13 @@ class _Json5(_ByHand):
         try:
             found: Any = json5.loads(text, allow_duplicate_keys=False)
         except ValueError as error:
-            raise SlipError(_of_json5(str(error))) from error
+            raise SlipError(_of_json5(str(error), text)) from error
         if type(found) is not dict:
             raise SlipError(_NO_OBJECT)
         return found
 
 
-def _of_json5(message: str) -> Mistake:
+def _of_json5(message: str, text: str) -> Mistake:
     found = _JSON5_SLIP.search(message)
     if found is None:
         twice = _TWICE_IN_JSON5.search(message)
@@ -225,15 +231,20 @@ def _of_json5(message: str) -> Mistake:
             return Mistake(1, 1, worded("this means nothing here; is a comma missing?"))
         name = worded("the name {name!r} stands twice in one object", name=twice[1])
         return Mistake(1, 1, name)
-    line, what, column = found.groups()
-    shown = (
-        worded("the text ends here too early")
-        if "end of input" in what
-        else worded("this means nothing here; is a comma missing?")
-    )
-    return Mistake(int(line), int(column), shown)
+    line, column = int(found[1]), int(found[3])
+    if "end of input" in found[2]:
+        return Mistake(line, column, worded("the text ends here too early"))
+    rest = text.split("\n")[line - 1]
+    words = slip_at(rest, column)
+    if not words and rest[column - 1 :].startswith(("True", "False", "None")):
+        words = worded("JSON writes true, false and null in small letters")
+    nothing = worded("this means nothing here; is a comma missing?")
+    return Mistake(line, column, words or nothing)
 
 
+_UNSEEN: Final = worded(
+    "a sign that cannot be seen stands in this name; write the name anew, or in quotes"
+)
 _NO_OBJECT: Final = Mistake(1, 1, worded("a document is an object, in braces {{ }}"))
 
 
@@ -314,7 +325,11 @@ class _Yaml(_ByHand):
         except YAMLError as error:
             raise SlipError(Mistake(1, 1, _words_of_yaml(str(error)))) from error
         if type(found) is not dict:
-            raise SlipError(_NO_OBJECT._replace(reason=_NO_MAPPING))
+            raise SlipError(
+                _no_pair(text)
+                if root.id == "scalar"
+                else _NO_OBJECT._replace(reason=_NO_MAPPING)
+            )
         return found
 
 
@@ -383,6 +398,19 @@ def _lost(comments: re.Pattern[str], before: str, after: str) -> bool:
     return bool(Counter(comments.findall(before)) - Counter(comments.findall(after)))
 
 
+def _no_pair(text: str) -> Mistake:
+    """Return what is wrong with lines that are one text and no name with its value."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip() or line.lstrip().startswith(("#", "---", "%")):
+            continue
+        begin = re.search("[:\uff1a]", line)
+        column = begin.start() + 1 if begin else 1
+        words = begin and slip_at(line, column + len(begin[0]))
+        missing = worded("a colon is missing, with a blank behind it")
+        return Mistake(number, column, words or missing)
+    return _NO_OBJECT._replace(reason=_NO_MAPPING)
+
+
 _NO_MAPPING: Final = worded("a document is a mapping, of lines such as name: value")
 
 
@@ -420,12 +448,34 @@ class _Values:
                     merged = {**found, **merged}
                 continue
             key = self.of(name, level + 1) if name.id == "scalar" else None
+            mark = name.start_mark
+            if type(key) is int and str(value.tag) == f"{_YAML}null" and own:
+                words = slip_at(mark.buffer.split("\n")[mark.line], mark.column + 1)
+                if words:
+                    raise _slip(name, words)
+            if type(key) is str and name.style is None and _unseen(key):
+                raise _slip(name, _UNSEEN)
             if type(key) is not str:
                 raise _slip(name, worded("a name has to be text; put it in quotes"))
             if key in own:
                 raise _slip(name, worded("this name stands here for the second time"))
             own[key] = self.of(value, level + 1)
         return {**merged, **own}
+
+
+def _unseen(name: str) -> bool:
+    """Tell whether a name that stands without quotes begins or ends otherwise than seen.
+
+    In its middle a wide blank is a person's, as in the name of a room, and of an emoji
+    some signs cannot be seen; beside letters of ours they are a slip.
+    """
+    ends = {name[:1], name[-1:]}
+    if any(
+        each.isspace() or unicodedata.category(each) == "Cf" for each in ends if each
+    ):
+        return True
+    plain = "".join(each for each in name if unicodedata.category(each) != "Cf")
+    return plain != name and plain.isascii()
 
 
 def _scalar(node: Any, tag: str) -> Any:

@@ -20,6 +20,7 @@ from switchbot_store.languages import worded
 BYTE_ORDER_MARK: Final = codecs.BOM_UTF8
 """Some editors leave one; JSON has none."""
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_WIDE: Final = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _NO_TEXT: Final = frozenset(range(0x20)) - frozenset(b"\t\n\v\f\r") | {0x7F}
 
 _PLAIN_WORDS: Final = {
@@ -47,7 +48,24 @@ _PLAIN_WORDS: Final = {
 
 
 # What a person meant who wrote this where JSON has no such thing.
+_NO_SIGNS: Final = (
+    (
+        tuple("“”„‟«»‹›‘’‚「」`"),  # noqa: RUF001 - the signs meant
+        worded('this is a typographic quotation mark; write " in its place'),
+    ),
+    (
+        tuple(
+            "\u00a0\u1680\u2000\u2002\u2003\u2009\u200b\u200c\u200d\u202f\u2060\u3000\ufeff"
+        ),
+        worded("a sign that cannot be seen stands here; write a blank in its place"),
+    ),
+    (
+        tuple("\uff1a\uff0c\uff1b\uff5b\uff5d\uff3b\uff3d\uff02"),
+        worded("this is a full-width sign; write the narrow one"),
+    ),
+)
 _NO_JSON: Final = (
+    *_NO_SIGNS,
     (
         ("//", "/*", "#"),
         worded(
@@ -65,6 +83,8 @@ _NO_JSON: Final = (
         worded("this is no number of JSON; write one as 20 or 20.5"),
     ),
 )
+_DECIMAL_COMMA: Final = worded("a number has a point in place of a comma, as 21.5")
+EMPTY: Final = worded("the file is empty; what holds nothing is {{}}")
 _TOO_LARGE: Final = worded("this number is larger than any that is read")
 _NOTHING: Final = worded("this means nothing here")
 # Texts, and what holds them together, of what is JSON.
@@ -83,15 +103,12 @@ def is_by_hand(data: bytes) -> bool:
     """Tell a person's text from what a crash or a bad disk leaves of a file.
 
     Nothing but blanks is nobody's text. NUL bytes are what is read of blocks that were
-    never written, unless an editor says at the beginning that it saved UTF-16. Another
-    old encoding than UTF-8 is a text as long as no control character is in it.
+    never written, unless it all is a text in UTF-16 or UTF-32. Another old encoding than UTF-8 is a text as long as no control character is in it.
     """
     if not data.strip():
         return False
-    if data.startswith(_UTF_16):
-        return _decodes(data, "utf-16")
-    if b"\0" in data:
-        return False
+    if b"\0" in data or data.startswith(_UTF_16):
+        return bool(_wide(data))
     return _decodes(data, "utf-8") or _NO_TEXT.isdisjoint(data)
 
 
@@ -105,8 +122,11 @@ def mistake_in(data: bytes) -> Mistake:
 
 def undecodable(data: bytes) -> Mistake | None:
     """Find the first place that is no UTF-8, None where all of it is."""
-    if data.startswith(_UTF_16):
+    wide = _wide(data)
+    if wide.startswith("utf-16"):
         return Mistake(1, 1, worded("this is saved as UTF-16; save it as UTF-8"))
+    if wide:
+        return Mistake(1, 1, worded("this is no UTF-8; save the file as UTF-8"))
     data = data.removeprefix(BYTE_ORDER_MARK)
     try:
         data.decode()
@@ -118,7 +138,46 @@ def undecodable(data: bytes) -> Mistake | None:
     return None
 
 
+def _wide(data: bytes) -> str:
+    """Return which encoding of two or four bytes a text is in, "" where in none.
+
+    Editors that save one may leave out the mark that says so; names of settings have
+    so many letters of ours that every fourth byte at least is NUL then.
+    """
+    if data.count(0) * 4 < len(data) and not data.startswith(_UTF_16):
+        return ""
+    for encoding in _WIDE:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if _NO_TEXT.isdisjoint(map(ord, text)):
+            return encoding
+    return ""
+
+
+def slip_at(line: str, column: int) -> str:
+    """Return what a sign was meant for that stands at a column or before it, "" if none.
+
+    Of what no language of ours has: a decimal comma, and signs that look like others.
+
+    >>> slip_at("{min_temp: 21,5}", 15)
+    'a number has a point in place of a comma, as 21.5'
+    >>> slip_at("{min_temp: 21 mode: 1}", 15)
+    ''
+    """
+    if re.search(r"[:=]\s*[+-]?\d+,\d", line[: column + 1]):
+        return _DECIMAL_COMMA
+    for begin in (column - 1, column - 2):
+        for beginnings, words in _NO_SIGNS:
+            if begin >= 0 and line[begin:].startswith(beginnings):
+                return words
+    return ""
+
+
 def _mistake_in(text: str) -> Mistake:
+    if not text.strip():
+        return Mistake(1, 1, EMPTY)
     found: json.JSONDecodeError | None = None
     try:
         json.loads(text)
@@ -138,7 +197,11 @@ def _mistake_in(text: str) -> Mistake:
         before = text[: len(text) - len(text.lstrip())]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         return Mistake(line, column, worded("a document is an object, in braces {{ }}"))
-    return Mistake(found.lineno, found.colno, _words_of(found.msg, text[found.pos :]))
+    whole = text.split("\n")[found.lineno - 1]
+    words = _words_of(found.msg, text[found.pos :])
+    if "property name" in found.msg and slip_at(whole, found.colno) == _DECIMAL_COMMA:
+        words = _DECIMAL_COMMA
+    return Mistake(found.lineno, found.colno, words)
 
 
 def _words_of(message: str, rest: str) -> str:

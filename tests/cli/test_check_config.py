@@ -263,6 +263,19 @@ BY_HAND = [
     ("a.yaml", "meter_device_id: 1234E567890\n", (1, 18), "in quotes"),
     ("a.yaml", "meter_device_id: 0123\n", (1, 18), "in quotes"),
     ("a.json5", "{mode: 'winter',\n mode: 'summer'}", (1, 1), "'mode' stands twice"),
+    ("a.json", '{“mode”: "winter"}', (1, 2), "typographic"),
+    ("a.json5", "{mode: “winter”}", (1, 8), "typographic"),
+    ("a.json", '{\u00a0"mode": "winter"}', (1, 2), "cannot be seen"),
+    ("a.yaml", "winter:\n\u00a0 min_temp: 20\n", (2, 1), "cannot be seen"),
+    ("a.yaml", "mode:\u00a0winter\n", (1, 5), "cannot be seen"),
+    ("a.yaml", "mo\u200bde: winter\n", (1, 1), "cannot be seen"),
+    ("a.yaml", "mode\uff1a winter\n", (1, 5), "full-width"),
+    ("a.yaml", "# home\nmode=winter\n", (2, 1), "a colon is missing"),
+    ("a.json", '{"winter": {"min_temp": 21,5}}', (1, 28), "21.5"),
+    ("a.json5", "{winter: {min_temp: 21,5}}", (1, 25), "21.5"),
+    ("a.yaml", "winter: {min_temp: 21,5, max_temp: 22}\n", (1, 23), "21.5"),
+    ("a.json5", "{automation_enabled: True}", (1, 22), "small letters"),
+    *((f"a.{ending}", "\n", (1, 1), "is empty") for ending in ("json", "json5", "yml")),
 ]
 
 
@@ -278,7 +291,22 @@ def test_a_slip_of_the_hand_is_told_with_its_place_and_what_to_change(
     assert words in ended.stderr
     for language in ("fr", "de", "ja"):
         told = invoke("check-config", path, env={"SWITCHBOT_LANGUAGE": language})
-        assert words not in told.stderr.replace(".json5 or .yaml", "")
+        assert words == "21.5" or words not in told.stderr.replace(
+            ".json5 or .yaml", ""
+        )
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.json5", "a.yaml"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_another_encoding_is_named_with_a_mark_or_without(
+    invoke, tmp_path, name, encoding
+):
+    path = tmp_path / name
+    path.write_bytes('{"mode": "winter", "zones": {"Küche": {}}}'.encode(encoding))
+    ended = invoke("check-config", path)
+    assert ended.exit_code == 2
+    assert "line 1 column 1: " in ended.stderr
+    assert "save it as UTF-8" in ended.stderr or "save the file as" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,31 @@ class TestSlips:
             assert another.get_entry("settings").problem == entry.problem
         assert path.read_text() == text
 
+    @pytest.mark.parametrize(
+        "encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32-le"]
+    )
+    def test_an_editors_other_encoding_is_no_damage(
+        self, store, path, tmp_path, encoding
+    ):
+        store.get("settings")
+        wide = TEXTS[path.suffix].encode(encoding)
+        path.write_bytes(wide)
+        entry = store.get_entry("settings")
+        assert entry.data == DOCUMENT
+        assert "UTF-8" in entry.problem.reason
+        assert path.read_bytes() == wide
+
+    @pytest.mark.parametrize("blank", [b"", b"\n", b" \r\n"])
+    def test_an_emptied_file_is_not_settings_without_a_wish(
+        self, path, tmp_path, blank
+    ):
+        with JsonStore(tmp_path) as before:
+            assert before.get("settings") == DOCUMENT
+        path.write_bytes(blank)
+        with JsonStore(tmp_path) as after:
+            assert after.get("settings") == DOCUMENT
+        assert any(".corrupt-" in each.name for each in tmp_path.iterdir())
+
     def test_the_mistake_is_told_with_no_good_one_too(self, store, tmp_path):
         (tmp_path / "settings.yaml").write_text("a: 1\n b: 2\n")
         with pytest.raises(StoreUnavailableError, match="line 2 column 3") as told:
