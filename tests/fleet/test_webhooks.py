@@ -194,6 +194,25 @@ async def test_no_account_keeps_another_s_events_from_being_heard():
     assert endpoint.woken == [("42", "webhook", said)]
 
 
+@pytest.mark.parametrize("invented", [True, False])
+async def test_no_account_keeps_the_workers_busy(invented):
+    """Whether it makes up devices, or says the same of a thousand again and again."""
+    endpoint = Endpoint()
+    for number in range(1000 if invented else 3):
+        for each in range(1 if invented else 400):
+            endpoint.clock.advance(0.001)
+            device = f"{number if invented else each:012X}"
+            await endpoint.take("7", event(endpoint.clock, device))
+    assert 300 <= len(endpoint.woken) <= 310
+    assert endpoint.hooks.counts["too_many"] >= 690
+    # Another home is woken, and this one again after a while.
+    endpoint.woken.clear()
+    await endpoint.take("42", event(endpoint.clock))
+    endpoint.clock.advance(10)
+    await endpoint.take("7", event(endpoint.clock))
+    assert [home for home, _, _ in endpoint.woken] == ["42", "7"]
+
+
 async def test_a_name_that_is_no_text_is_not_ours():
     assert await Endpoint().hooks.take("\ud83d", "0" * 32, b"{}") == 404
 
