@@ -25,6 +25,7 @@ _NAMED: Final = "secret:"
 _SECRET_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _URLS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+_NAT64_OF_A_NETWORK = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291
 
 # All that IANA's registries iana-ipv4-special-registry and iana-ipv6-special-registry
@@ -270,6 +271,9 @@ def is_public(address: Address) -> bool:
 def is_metadata(address: Address) -> bool:
     """Return whether a cloud hands out a machine's passwords at that address."""
     inner = _inner(address)
+    if inner in _NAT64_OF_A_NETWORK:
+        # Never public; where a host of one's own leads there, by the usual length of 96.
+        inner = ipaddress.IPv4Address(inner.packed[-4:])
     return any(inner in each for each in _METADATA if each.version == inner.version)
 
 

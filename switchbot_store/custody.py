@@ -67,7 +67,24 @@ def read_in_custody(
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), os.fspath(path))
-    if is_pipe or not hasattr(os, "geteuid"):
+    return _judged(path, status, data)
+
+
+def custody_of(path: str | os.PathLike[str]) -> Custody:
+    """Look at who may touch a file, without reading it. Raises OSError.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     custody_of(file.name).others_may_touch
+    False
+    """
+    return _judged(path, Path(path).stat(), b"")
+
+
+def _judged(
+    path: str | os.PathLike[str], status: os.stat_result, data: bytes
+) -> Custody:
+    if stat.S_ISFIFO(status.st_mode) or not hasattr(os, "geteuid"):
         return Custody(data)
     # By the way it was named, and by where links lead.
     planted = any(map(_is_planted, {Path(path).absolute(), Path(path).resolve()}))
@@ -84,10 +101,39 @@ def _is_ours(*found: os.stat_result) -> bool:
 
 
 def _is_planted(path: Path) -> bool:
-    """Tell whether somebody else may have put what is there, or a directory above it."""
+    """Tell whether somebody else may have put what is there, or a directory above it.
+
+    Whoever owns such a directory is trusted with what lies in it.
+    """
     for here, above in pairwise((path, *path.parents)):
-        mode = above.stat().st_mode
+        status = above.stat()
+        mode = status.st_mode
+        shared = mode & stat.S_IWOTH or (mode & stat.S_IWGRP and _has_others(status))
         # Where the sticky bit is set, what lies there is its owner's alone to replace.
-        if mode & stat.S_IWOTH and not (mode & stat.S_ISVTX and _is_ours(here.lstat())):
+        if shared and not (mode & stat.S_ISVTX and _is_ours(here.lstat())):
             return True
     return False
+
+
+def _has_others(directory: os.stat_result) -> bool:
+    """Tell whether somebody else is in a directory's group.
+
+    Where each user has a group of their own, as on most of Linux, a directory that its group
+    may write is nobody else's. A number that is no known group's has no known member.
+    """
+    import grp  # noqa: PLC0415 - absent on Windows
+    import pwd  # noqa: PLC0415 - likewise
+
+    if not directory.st_gid:
+        return False
+    ours = {0, os.geteuid(), directory.st_uid}
+    users = pwd.getpwall()
+    if any(
+        each.pw_gid == directory.st_gid and each.pw_uid not in ours for each in users
+    ):
+        return True
+    try:
+        names = grp.getgrgid(directory.st_gid).gr_mem
+    except KeyError:
+        return False
+    return any(each.pw_name in names and each.pw_uid not in ours for each in users)

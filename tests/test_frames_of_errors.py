@@ -4,8 +4,10 @@ Tools that capture errors show those: Sentry, `rich`, `cgitb`. The frames of the
 left out, as those of any caller, which has what it passed.
 """
 
+import asyncio
 import json
 import traceback
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -18,7 +20,11 @@ from switchbot_automation import (
     WebhookSender,
 )
 from switchbot_automation.engine.act.outside import UnsealingSender
+from switchbot_automation.errors import BrokerError
+from switchbot_automation.mqtt.link import BrokerAddress, linked
+from switchbot_automation.mqtt.push import try_out
 from switchbot_automation.simulation import FakeSwitchBotCloud
+from switchbot_automation.simulation.server.certificates import Authority
 from switchbot_automation.urls import SecretName
 from switchbot_store import PostgresStore, StoreError
 from switchbot_store.frames import without_frames
@@ -108,6 +114,111 @@ def test_of_a_database_that_is_away(ask):
     with pytest.raises(StoreError) as caught:
         ask(store)
     assert frames_with_it(caught.value) == []
+
+
+async def ended_at_once(_reader, _writer):
+    return
+
+
+async def refuses(reader, writer):
+    await reader.read(10)
+    writer.write(bytes([0x20, 2, 0, 5]))  # CONNACK: not authorized
+    await reader.read()
+
+
+async def lets_in_and_no_more(reader, writer):
+    await reader.read(10)
+    writer.write(bytes([0x20, 2, 0, 0]))
+    await reader.readuntil(b"switchbot/")
+
+
+@asynccontextmanager
+async def broker_that(answers):
+    """Serve connections that are all closed at the end; give the port."""
+    writers, ended = [], []
+
+    async def answer(reader, writer):
+        writers.append(writer)
+        ended.append(asyncio.current_task())
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await answers(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        for each in writers:
+            each.close()
+        await asyncio.gather(*ended)
+        for each in writers:
+            with suppress(OSError):
+                await each.wait_closed()
+
+
+HALF = f"{PLANTED}\udcff"  # as an environment that is no UTF-8 gives it
+
+
+@pytest.mark.parametrize("answers", [ended_at_once, refuses, lets_in_and_no_more, None])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"password": PLANTED},
+        {"password": HALF},
+        {"username": HALF},
+        {"password": PLANTED * 4000},
+        {"host": "", "password": PLANTED},
+        {"host": "a..b", "password": PLANTED},
+        {"host": "a\udcff", "password": PLANTED},
+        {"port": 0, "password": PLANTED},
+    ],
+    ids=lambda given: "-".join(f"{key}{len(str(each))}" for key, each in given.items()),
+)
+async def test_of_a_broker(answers, given):
+    """Whatever is wrong with what it was given, or with the broker, it is a BrokerError."""
+    async with AsyncExitStack() as stack:
+        port = 1
+        if answers is not None:
+            port = await stack.enter_async_context(broker_that(answers))
+        options = {"host": "127.0.0.1", "port": port, "username": "home"} | given
+        with pytest.raises(BrokerError) as caught:
+            async with linked(BrokerAddress(**options), answer_seconds=0.3) as link:
+                await link.subscribe(f"switchbot/{PLANTED}/devicestatus\n")
+    assert str(caught.value)
+    shown = [each for each in frames_with_it(caught.value) if "address" not in each]
+    assert shown == []
+    if "username" not in given:
+        assert frames_with_it(caught.value) == []
+
+
+@pytest.mark.parametrize(
+    "broken", [*["certBase64", "caBase64", "keyBase64"], "clientId"]
+)
+async def test_of_the_credential_of_the_clouds_broker(broken):
+    pair = Authority("planted").issue("127.0.0.1")
+    tls = {
+        "caBase64": pair.certificate,
+        "certBase64": pair.certificate,
+        "keyBase64": pair.key,
+    }
+    channel = {
+        "brokerUrl": f"mqtts://u:{PLANTED}@127.0.0.1",
+        "clientId": PLANTED,
+        "topics": {"status": PLANTED},
+        "tls": tls,
+    }
+    if broken == "clientId":
+        channel[broken] = ""
+    else:
+        tls[broken] = f"-----BEGIN {PLANTED}\n"
+
+    class Cloud:
+        async def iot_credential(self, _instance_id):
+            return {"channels": {"mqtt": channel}}
+
+    with pytest.raises((CloudError, BrokerError)) as caught:
+        await try_out(Cloud())
+    assert frames_with_it(caught.value) == []
+    assert frames_with_it(caught.value, pair.key.splitlines()[1]) == []
 
 
 def test_an_error_keeps_its_words_and_what_it_came_of():

@@ -8,7 +8,12 @@ from collections import Counter, OrderedDict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.cloud.events.events import RefusedWebhook, WebhookReceiver
+from switchbot_automation.allowance import Allowance
+from switchbot_automation.cloud.events.events import (
+    RefusedWebhook,
+    WebhookReceiver,
+    WebhookRefusal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,6 +24,10 @@ if TYPE_CHECKING:
 # Accounts whose events are remembered, the last heard ones, and devices of each.
 _ACCOUNTS: Final = 50_000
 _DEVICES: Final = 1000
+# So often a home is woken by them: three hundred devices that each speak once a minute.
+# More would have the workers that all homes share do one home's visits.
+_WOKEN_AT_ONCE: Final = 300
+_WOKEN_PER_SECOND: Final = 5.0
 
 
 class FleetEvents:
@@ -29,7 +38,8 @@ class FleetEvents:
     the whole one then. `counts` are of events by what became of them. An event that came
     by webhook and by MQTT is one event where both are taken here. What is remembered of a
     device, against events that come twice or too often, is an account's own: whatever one
-    says of another's device, that one's events are heard.
+    says of another's device, that one's events are heard. However many devices an account
+    has, or makes up, a home is woken five times a second by them, 300 times at once.
     """
 
     def __init__(
@@ -45,6 +55,7 @@ class FleetEvents:
         self._now = now
         self._monotonic = monotonic
         self._receivers: OrderedDict[frozenset[str], WebhookReceiver] = OrderedDict()
+        self._wakings = Allowance(_WOKEN_AT_ONCE, _WOKEN_PER_SECOND, now=monotonic)
         self.counts: Counter[str] = Counter()
 
     async def take(
@@ -59,7 +70,11 @@ class FleetEvents:
         if isinstance(event, RefusedWebhook):
             self.counts[str(event.refusal)] += 1
             return event
-        concerned = await self._concerned(homes, event.device_id)
+        homes_of_it = await self._concerned(homes, event.device_id)
+        concerned = [home for home in homes_of_it if self._wakings.take(home)]
+        if homes_of_it and not concerned:
+            self.counts[str(WebhookRefusal.TOO_MANY)] += 1
+            return RefusedWebhook(WebhookRefusal.TOO_MANY, device_id=event.device_id)
         self.counts["taken" if concerned else "of_no_home"] += 1
         payload = json.loads(body) if isinstance(body, bytes) else dict(body)
         failure: Exception | None = None

@@ -179,7 +179,7 @@ class FleetWebhooks:
         if not self._is_ours(name, code):
             # Not read: who knows no URL shall not keep us busy.
             return _ended(404 if strangers.may_ask(request) else 429)
-        strangers.known(request)
+        strangers.known(request, sender=name)
         try:
             body = await read_body(request, MAX_BODY_BYTES)
         except RequestRefusedError as error:

@@ -20,6 +20,7 @@ from switchbot_automation.errors import BrokerError, CloudServerError
 from switchbot_automation.languages import worded
 from switchbot_automation.mqtt.link import BrokerAddress
 from switchbot_automation.tls import load_pair
+from switchbot_store.frames import without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,11 +57,20 @@ def read_credential(body: Any) -> PushCredential:
     """Read the answer of `SwitchBotClient.iot_credential`.
 
     Raises CloudServerError for what has another shape, naming the field and never a value;
-    BrokerError for a certificate that cannot be used.
+    BrokerError for a certificate that cannot be used. No frame of either holds the key.
     """
-    channel = _channel(body)
-    url = urlsplit(_text(channel, "brokerUrl"))
     try:
+        return _read(body)
+    except (CloudServerError, BrokerError) as error:
+        told = without_frames(error)
+    del body
+    raise told
+
+
+def _read(body: Any) -> PushCredential:
+    channel = _channel(body)
+    try:
+        url = urlsplit(_text(channel, "brokerUrl"))
         host, port = url.hostname, url.port or _TLS_PORT
     except ValueError:
         host, port = None, 0

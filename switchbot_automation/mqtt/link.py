@@ -10,6 +10,7 @@ import asyncio
 import logging
 import socket
 import ssl
+import struct
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -18,6 +19,7 @@ import aiomqtt
 
 from switchbot_automation.errors import BrokerError
 from switchbot_automation.languages import worded
+from switchbot_store.frames import without_frames
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -75,8 +77,21 @@ class Link:
     async def subscribe(self, topic: str, qos: int = 1) -> None:
         """Ask for what comes in under a topic, and see it granted.
 
-        A broker that cuts us off for that is noticed at once: some never say more.
+        A broker that cuts us off for that is noticed at once: some never say more. No frame
+        of an error holds the topic, whoever knows which may listen, too.
         """
+        asking = self._subscribed(topic, qos)
+        del topic
+        try:
+            await asking
+        except BrokerError as error:
+            told = without_frames(error)
+        else:
+            return
+        del asking
+        raise told
+
+    async def _subscribed(self, topic: str, qos: int) -> None:
         asked = asyncio.ensure_future(self._client.subscribe(topic, qos))
         try:
             await asyncio.wait(
@@ -168,6 +183,45 @@ async def linked(
     `will` is what the broker publishes should we vanish without a word. Raises
     BrokerError.
     """
+    client = await _connected(address, will, answer_seconds)
+    link = Link(client, address)
+    try:
+        yield link
+    finally:
+        await link.close()
+        # How it ended was raised where it was noticed.
+        with suppress(aiomqtt.MqttError):
+            await _apart(client.__aexit__(None, None, None))
+
+
+async def _connected(
+    address: BrokerAddress, will: Message | None, answer_seconds: float
+) -> aiomqtt.Client:
+    """Return a client that the broker let in. Raises BrokerError, in whose frames no secret is."""
+    try:
+        return await _let_in(address, will, answer_seconds)
+    except BrokerError as error:
+        told = error
+    except (aiomqtt.MqttError, OSError) as error:
+        told = _of_connecting(error, address)
+        told.__cause__ = error
+    except (ValueError, struct.error):
+        # Not chained: it quotes what cannot be sent, which may be the password.
+        told = BrokerError(
+            worded(
+                "no broker can be asked with this address, user name and password: {host}, "
+                "port {port}; look for letters that are no text, and for their length",
+                host=ascii(address.host),
+                port=address.port,
+            ),
+            fault="unreachable",
+        )
+    raise without_frames(told)
+
+
+async def _let_in(
+    address: BrokerAddress, will: Message | None, answer_seconds: float
+) -> aiomqtt.Client:
     ears = _Ears()
     client = _Client(
         ears,
@@ -195,20 +249,11 @@ async def linked(
         if not connecting.done():
             raise _of_connecting(ears.problem, address)
         await connecting
-    except aiomqtt.MqttError as error:
-        raise _of_connecting(error, address) from error
     finally:
         await _ended(heard)
         if not connecting.done():
             await _ended(connecting)
-    link = Link(client, address)
-    try:
-        yield link
-    finally:
-        await link.close()
-        # How it ended was raised where it was noticed.
-        with suppress(aiomqtt.MqttError):
-            await _apart(client.__aexit__(None, None, None))
+    return client
 
 
 class _told:  # noqa: N801 - reads as a word of a `with`

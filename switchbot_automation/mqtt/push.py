@@ -20,6 +20,7 @@ import asyncio
 import logging
 import secrets
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
@@ -38,6 +39,7 @@ from switchbot_automation.languages import reworded
 from switchbot_automation.mqtt.credential import read_credential
 from switchbot_automation.mqtt.link import ANSWER_SECONDS, linked
 from switchbot_automation.mqtt.patience import STEADY_SECONDS, Patience
+from switchbot_store.frames import without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -198,9 +200,7 @@ class PushStream:
         return await self._fetch()
 
     async def _fetch(self) -> PushCredential:
-        body = await self._client.iot_credential(self._instance_id)
-        # It writes a file and reads certificates.
-        self._credential = found = await asyncio.to_thread(read_credential, body)
+        self._credential = found = await _credential_of(self._client, self._instance_id)
         self._credentials += 1
         return found
 
@@ -343,11 +343,22 @@ async def try_out(client: CredentialSource) -> datetime:
 
     Returns until when the certificate holds. Raises CloudError, BrokerError.
     """
-    body = await client.iot_credential(_new_instance_id())
-    credential = await asyncio.to_thread(read_credential, body)
+    credential = await _credential_of(client, _new_instance_id())
     async with linked(credential.address) as link:
         await link.subscribe(credential.topic, credential.qos)
     return credential.until
+
+
+async def _credential_of(client: CredentialSource, instance_id: str) -> PushCredential:
+    """Ask for a credential and read it. Raises CloudError, BrokerError."""
+    reading = partial(read_credential, await client.iot_credential(instance_id))
+    try:
+        # It writes a file and reads certificates.
+        return await asyncio.to_thread(reading)
+    except (CloudError, BrokerError) as error:
+        told = without_frames(error)
+    del reading
+    raise told
 
 
 def read_message(payload: bytes) -> dict[str, Any] | None:

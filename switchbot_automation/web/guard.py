@@ -49,12 +49,12 @@ _SUMMARY_SECONDS: Final = 60.0
 class Strangers:
     """Who is not known yet, and what is left of their budget.
 
-    `door` is told of every connection whose request came from somebody known; a host's
-    own server has none.
+    `door` is told of every connection whose request came from somebody known, and as which
+    sender of events; a host's own server has none.
     """
 
     def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
-        self.door: Callable[[web.BaseRequest], None] | None = None
+        self.door: Callable[[web.BaseRequest, str | None], None] | None = None
         self._requests = Allowance(
             60, 1.0, now=now, all_at_once=600, all_per_second=30.0
         )
@@ -67,11 +67,11 @@ class Strangers:
         self._unsaid = 0
         self._said_at = now()
 
-    def known(self, request: web.BaseRequest) -> None:
-        """Note that whoever sent it is no stranger."""
+    def known(self, request: web.BaseRequest, *, sender: str | None = None) -> None:
+        """Note that whoever sent it is no stranger, or no more than a `sender` of events."""
         request[STRANGER] = False
         if self.door is not None:
-            self.door(request)
+            self.door(request, sender)
 
     def may_ask(self, request: web.BaseRequest) -> bool:
         """Take one request that is refused to strangers."""

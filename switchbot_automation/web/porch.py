@@ -2,7 +2,8 @@
 
 A connection costs the server a thousand times what it costs whoever opens it. So it is
 first only a socket. What it says is looked at without being taken: a token, a session or
-the webhook's path is let in at once, and of the others a few at a time. There are few
+the webhook's path is let in at once, and of the others a few at a time. Who knows no more
+than that path is let in as a stranger all the same, whose request must come. There are few
 places to wait, the oldest makes room, and of those who wait the newest is next: so
 whoever asks now is answered soon, however many came before.
 """
@@ -42,7 +43,7 @@ class _Visitor(NamedTuple):
 
 
 class Porch:
-    """Takes connections on `host` and `port`, hands them to `let_in`, and if it is known.
+    """Takes connections on `host` and `port`, hands them to `let_in`, and if one is trusted.
 
     `site` says who is known. At most `most` wait, half as many of one address, for
     `seconds` at most.
@@ -156,8 +157,10 @@ class Porch:
             said = b""
         if not said:
             self._send_away(visitor)
-        elif self._is_known(said):
+        elif self._is_trusted(said):
             self._hand_in(visitor, known=True)
+        elif self._sends_events(said):
+            self._hand_in(visitor, known=False)
         else:
             asyncio.get_running_loop().remove_reader(visitor)
             self._heard[visitor] = self._silent.pop(visitor)
@@ -190,20 +193,21 @@ class Porch:
             del self._of[found.address]
         return True
 
-    def _is_known(self, said: bytes) -> bool:
-        """Tell whether what was said so far can only come from somebody known."""
-        # As aiohttp reads it, so that a token is known here in whatever letters.
-        head = said.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
-        first, *lines = head.split("\r\n")
+    def _sends_events(self, said: bytes) -> bool:
+        """Tell whether what was said so far is to the webhook's path."""
         secret = self._site.webhook_secret
-        if secret is not None:
-            path = first.partition(" ")[2].partition(" ")[0].partition("?")[0]
-            if same_secret(path.rpartition("/webhook/")[2], secret):
-                return True
+        if secret is None:
+            return False
+        first, *_lines = _lines_of(said)
+        path = first.partition(" ")[2].partition(" ")[0].partition("?")[0]
+        return same_secret(path.rpartition("/webhook/")[2], secret)
+
+    def _is_trusted(self, said: bytes) -> bool:
+        """Tell whether what was said so far has a token, or a session."""
         credentials, sessions = self._site.credentials, self._site.sessions
         if credentials is None or sessions is None:
             return True
-        for line in lines:
+        for line in _lines_of(said)[1:]:
             name, _, value = line.partition(":")
             kind = name.lower()
             if kind == "authorization" and credentials.is_bearer(value.strip()):
@@ -214,6 +218,12 @@ class Porch:
                     if key == COOKIE and sessions.is_good(cookie):
                         return True
         return False
+
+
+def _lines_of(said: bytes) -> list[str]:
+    # As aiohttp reads it, so that a token is known here in whatever letters.
+    head = said.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
+    return head.split("\r\n")
 
 
 def _listening(family: int, where: Any) -> socket.socket:

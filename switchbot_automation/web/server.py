@@ -32,6 +32,8 @@ _SHUTDOWN_SECONDS = 3.0
 _LINGERING_SECONDS = 1.0
 MOST_STRANGERS: Final = 500
 """Connections, half as many from one address; fewer where few files may be open."""
+MOST_OF_ONE_SENDER: Final = 32
+"""Connections of who knows no more than one URL of events; of all of them half of all."""
 
 
 @asynccontextmanager
@@ -47,8 +49,8 @@ async def serve(
 
     `port` 0 takes a free one. There are at most `MOST_CONNECTIONS`. A connection whose first request is not complete after
     `first_request_seconds` is closed. Of connections whose requests all came from
-    strangers there are at most `MOST_STRANGERS`, and half as many from one address; the
-    oldest makes room for the next.
+    strangers there are at most `MOST_STRANGERS`, and half as many from one address; of who
+    sends events there are at most `MOST_OF_ONE_SENDER`. The oldest makes room for the next.
 
     Raises OSError where nobody may listen there, ValueError for an address beyond this
     machine without a token, where nobody would be answered.
@@ -110,7 +112,8 @@ class _Door:
     A connection is a stranger's until a request of it was somebody's who is known. They
     have `seconds`, and few places: the oldest makes room, never the newest, so that
     whoever is known gets in however many knock. aiohttp waits for a first request for
-    ever, and has no places.
+    ever, and has no places. Who knows a URL of events has few places too, and nobody
+    else's: it says what devices measured, and nothing of who else is answered.
     """
 
     def __init__(self, site: Entrance, seconds: float) -> None:
@@ -118,6 +121,7 @@ class _Door:
         self._seconds = seconds
         self._most = min(MOST_STRANGERS, _files() // 4)
         self._strangers: dict[web.RequestHandler, str] = {}
+        self._senders: dict[web.RequestHandler, str] = {}
         self._answering: set[web.RequestHandler] = set()
 
     @asynccontextmanager
@@ -169,16 +173,18 @@ class _Door:
         self._strangers[protocol] = address
         asyncio.get_running_loop().call_later(self._seconds, self._let_go, protocol)
         if len(self._strangers) > self._most:
-            self._make_room(self._most, None)
+            self._make_room(self._strangers, self._most, None)
         of_one = sum(each == address for each in self._strangers.values())
         if of_one > max(1, self._most // 2):
-            self._make_room(max(1, self._most // 2), address)
+            self._make_room(self._strangers, max(1, self._most // 2), address)
 
-    def _make_room(self, most: int, address: str | None) -> None:
-        """Let the oldest go until there are `most`, of all or of one address."""
-        for gone in [each for each in self._strangers if each.transport is None]:
-            del self._strangers[gone]
-        those = [each for each, of in self._strangers.items() if address in {None, of}]
+    def _make_room(
+        self, places: dict[web.RequestHandler, str], most: int, whose: str | None
+    ) -> None:
+        """Let the oldest go until there are `most`, of all or of one address or sender."""
+        for gone in [each for each in places if each.transport is None]:
+            del places[gone]
+        those = [each for each, of in places.items() if whose in {None, of}]
         surplus = len(those) - most
         # The newest stays, and whoever is just being answered goes last.
         del those[-1:]
@@ -197,11 +203,20 @@ class _Door:
 
     def _close(self, protocol: web.RequestHandler) -> None:
         self._strangers.pop(protocol, None)
+        self._senders.pop(protocol, None)
         protocol.force_close()
 
-    def known(self, request: web.BaseRequest) -> None:
-        """Note that a request came from somebody known."""
-        self._strangers.pop(request.protocol, None)
+    def known(self, request: web.BaseRequest, sender: str | None) -> None:
+        """Note that a request came from somebody known, or from a `sender` of events."""
+        protocol = request.protocol
+        self._strangers.pop(protocol, None)
+        before = self._senders.pop(protocol, None)
+        if sender is None:
+            return
+        self._senders[protocol] = sender
+        if before != sender:
+            self._make_room(self._senders, MOST_OF_ONE_SENDER, sender)
+            self._make_room(self._senders, max(1, MOST_CONNECTIONS // 2), None)
 
     @web.middleware
     async def middleware(

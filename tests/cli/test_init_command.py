@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import stat
+import sys
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -269,6 +271,45 @@ async def test_a_file_that_others_may_read_is_told_of(type_in, doctor, cloud, tm
     _, out, _ = await type_in("doctor", "--json", env=account(cloud))
     said = [e for e in json.loads(out)["findings"] if e["check"] == "environment"]
     assert any("chmod 600" in each["advice"] for each in said)
+
+
+async def test_a_file_that_others_may_replace_is_told_of(type_in, cloud, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    path = shared / "home.env"
+    path.write_text(f"SWITCHBOT_TOKEN={cloud.token}\n")
+    path.chmod(0o600)
+    env = account(cloud) | {"SWITCHBOT_ENV_FILE": str(path)}
+    for mode, level in ((0o700, "ok"), (0o777, "warning")):
+        shared.chmod(mode)
+        _, out, _ = await type_in("doctor", "--json", env=env)
+        said = [e for e in json.loads(out)["findings"] if str(path) in e["message"]]
+        assert [each["level"] for each in said] == [level]
+    assert "another file" in said[0]["message"]
+    assert "directory" in said[0]["advice"]
+
+
+async def test_of_a_file_that_the_disk_refuses_no_half_is_left(cloud, tmp_path):
+    """Half a file would pass for the account's, and `init` would leave it as it is."""
+    pytest.importorskip("resource")
+    small = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
+        "from switchbot_automation.cli.app import application; application()"
+    )
+    running = await asyncio.create_subprocess_exec(
+        # -B: of what is imported no half is kept either.
+        *(sys.executable, "-B", "-c", small, "init"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "SWITCHBOT_BASE_URL": cloud.base_url},
+    )
+    _, err = await running.communicate(f"{cloud.token}\n{cloud.secret}\n".encode())
+    assert running.returncode == 2, err
+    assert b".env: " in err
+    assert b"Traceback" not in err
+    assert not (tmp_path / ".env").exists()
 
 
 async def test_a_file_that_was_named_and_is_not_there_is_an_error(type_in):

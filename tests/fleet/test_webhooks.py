@@ -194,6 +194,25 @@ async def test_no_account_keeps_another_s_events_from_being_heard():
     assert endpoint.woken == [("42", "webhook", said)]
 
 
+@pytest.mark.parametrize("invented", [True, False])
+async def test_no_account_keeps_the_workers_busy(invented):
+    """Whether it makes up devices, or says the same of a thousand again and again."""
+    endpoint = Endpoint()
+    for number in range(1000 if invented else 3):
+        for each in range(1 if invented else 400):
+            endpoint.clock.advance(0.001)
+            device = f"{number if invented else each:012X}"
+            await endpoint.take("7", event(endpoint.clock, device))
+    assert 300 <= len(endpoint.woken) <= 310
+    assert endpoint.hooks.counts["too_many"] >= 690
+    # Another home is woken, and this one again after a while.
+    endpoint.woken.clear()
+    await endpoint.take("42", event(endpoint.clock))
+    endpoint.clock.advance(10)
+    await endpoint.take("7", event(endpoint.clock))
+    assert [home for home, _, _ in endpoint.woken] == ["42", "7"]
+
+
 async def test_a_name_that_is_no_text_is_not_ours():
     assert await Endpoint().hooks.take("\ud83d", "0" * 32, b"{}") == 404
 
@@ -285,3 +304,33 @@ async def test_strangers_have_few_connections(caplog):
             for _each, opened in [*more, (None, _writer), (None, writer)]:
                 opened.close()
     assert path.rpartition("/")[2] not in caplog.text
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_no_account_takes_the_places_of_another(whole, monkeypatch):
+    """Neither with connections that it keeps, nor with bodies that it never sends."""
+    monkeypatch.setattr("switchbot_automation.web.server.MOST_CONNECTIONS", 8)
+    monkeypatch.setattr("switchbot_automation.web.server.MOST_OF_ONE_SENDER", 3)
+    endpoint = Endpoint()
+    async with endpoint.hooks.serve("127.0.0.1", 0) as address:
+        port = URL(address).port
+        opened = []
+        for name in [*["7"] * 12, *"abcdefgh"]:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            opened.append((reader, writer))
+            length = 2 if whole else 9
+            head = f"POST {path_of(KEY, name)} HTTP/1.1\r\nHost: x\r\n"
+            writer.write(f"{head}Content-Length: {length}\r\n\r\n{{}}".encode())
+            if whole:
+                async with asyncio.timeout(10):
+                    await reader.readuntil(b"\r\n\r\n")
+        # Of one account the oldest makes room for the newest, and so it does of all.
+        async with asyncio.timeout(10):
+            assert await opened[0][0].read() == b""
+        async with ClientSession() as session:
+            where = URL(address).with_path(path_of(KEY, "42"))
+            async with session.post(where, json=event(endpoint.clock)) as got:
+                assert got.status == 200
+        for _reader, writer in opened:
+            writer.close()
+    assert [home for home, _, _ in endpoint.woken] == ["42"]

@@ -4,7 +4,9 @@ import os
 
 import pytest
 
-from switchbot_store.custody import read_in_custody
+from switchbot_store.custody import custody_of, read_in_custody
+
+pwd = pytest.importorskip("pwd")
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
 
@@ -58,6 +60,30 @@ def test_a_directory_further_up_counts_and_so_does_where_a_link_leads(lay, tmp_p
     path.parent.chmod(0o700)
     tmp_path.chmod(0o777)
     assert read_in_custody(path).planted
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("mode", "group", "planted"),
+    [
+        (0o770, NOBODY, True),
+        (0o775, NOBODY, True),
+        (0o750, NOBODY, False),
+        (0o1770, NOBODY, False),
+        (0o770, 0, False),
+        # Nobody is in it, as in the group that each user has alone.
+        (0o770, 54321, False),
+    ],
+)
+def test_who_is_in_a_group_that_may_write_a_directory_may_replace_what_is_there(
+    lay, mode, group, planted
+):
+    assert pwd.getpwuid(NOBODY).pw_gid == NOBODY
+    path = lay()
+    os.chown(path.parent, 0, group)
+    path.parent.chmod(mode)
+    assert read_in_custody(path).planted == planted
+    assert custody_of(path)[1:] == read_in_custody(path)[1:]
 
 
 @as_root

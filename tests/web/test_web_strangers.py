@@ -122,6 +122,51 @@ async def test_there_is_a_limit_to_how_many_of_those_known_connect(
         await get(f"{url}healthz")
 
 
+SENDER = f"POST /webhook/{SECRET} HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode()
+WHOLE = SENDER + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(SENDER, id="head that does not end"),
+        pytest.param(
+            SENDER + b"Content-Length: 9\r\n\r\n", id="body that does not come"
+        ),
+        pytest.param(
+            SENDER + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", id="endless body"
+        ),
+        pytest.param(WHOLE, id="kept alive"),
+        pytest.param(WHOLE * 50, id="pipelined and not read"),
+        pytest.param(WHOLE + SENDER, id="second head that does not end"),
+    ],
+)
+async def test_who_knows_the_webhooks_path_keeps_neither_owner_nor_cloud_out(
+    looked, monkeypatch, said
+):
+    monkeypatch.setattr("switchbot_automation.web.server.MOST_CONNECTIONS", 8)
+    monkeypatch.setattr("switchbot_automation.web.server.MOST_OF_ONE_SENDER", 3)
+    async with looked.serve(token=TOKEN, webhook_secret=SECRET) as url:
+        sending = [await connect(url) for _ in range(20)]
+        for one in sending:
+            one[1].write(said)
+            await one[1].drain()
+        cloud = await connect(url)
+        assert await answer_to(cloud, WHOLE) == 400  # it is no event
+        owner = await connect(url)
+        assert await answer_to(owner, OWNER) == 200
+        close(owner, cloud, *sending)
+
+
+async def test_a_head_to_the_webhooks_path_that_does_not_end_is_not_waited_for(looked):
+    options = {"token": TOKEN, "webhook_secret": SECRET}
+    async with looked.serve(**options, first_request_seconds=0.1) as url:
+        one = await connect(url)
+        one[1].write(SENDER)
+        assert await is_closed(one)
+        close(one)
+
+
 # --- requests ----------------------------------------------------------------------
 
 

@@ -120,6 +120,7 @@ METADATA = [
     "fe80::a9fe:a9fe",
     "::ffff:169.254.169.254",
     "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::a9fe:a9fe",
     "2002:a9fe:a9fe::1",
 ]
 

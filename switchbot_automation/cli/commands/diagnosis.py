@@ -39,6 +39,7 @@ from switchbot_automation.settings.secrets import places_of_secrets
 from switchbot_automation.urls import mask_url
 from switchbot_store import StoreConfig, StoreError, get_store
 from switchbot_store.cli.dotenv_file import env_file
+from switchbot_store.custody import custody_of
 from switchbot_store.doctor import SetupFinding, examine
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.model import DeviceList
 
-_OTHERS: Final = 0o077
 _REACH_SECONDS: Final = 5.0
 _LOW_PART: Final = 0.1
 
@@ -87,20 +87,22 @@ def _environment() -> Iterator[SetupFinding]:
     """Look at the file that variables are read from."""
     path = env_file()
     try:
-        mode = path.stat().st_mode
+        custody = custody_of(path)
     except FileNotFoundError:
         return
-    if mode & _OTHERS:
-        yield SetupFinding(
-            "environment",
-            "warning",
-            _(
-                "{path} holds secrets and others on this machine may read it",
-                path=path,
-            ),
-            f"chmod 600 {path}",
+    if custody.others_may_touch:
+        words = _(
+            "{path} holds secrets and others on this machine may read it", path=path
         )
-    else:
+        yield SetupFinding("environment", "warning", words, f"chmod 600 {path}")
+    if custody.planted:
+        words = _(
+            "others on this machine may put another file in the place of {path}",
+            path=path,
+        )
+        advice = _("keep it in a directory that only its owner may write")
+        yield SetupFinding("environment", "warning", words, advice)
+    if not (custody.others_may_touch or custody.planted):
         yield SetupFinding(
             "environment", "ok", _("{path} is read, and only by its owner", path=path)
         )

@@ -280,8 +280,13 @@ class _Setup:
             return False
         except OSError as error:
             raise Misuse(f"{path}: {error.strerror}") from error
-        with open(created, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
-            file.write("\n".join(lines) + "\n")
+        try:
+            with open(created, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+                file.write("\n".join(lines) + "\n")
+        except OSError as error:
+            # Half of it would stay as it is, and pass for an account.
+            path.unlink(missing_ok=True)
+            raise Misuse(f"{path}: {error.strerror}") from error
         self._tell(_("Wrote {path}, which only you may read.", path=path))
         return True
 

@@ -52,6 +52,8 @@ _SECRET_BYTES = 32
 _ENVELOPE = frozenset({"eventType", "eventVersion", "context"})
 _LONGEST_NAME = 100
 _MOST_FIELDS = 200
+# What is kept of a device is small: real values are numbers, words and colours.
+_MOST_KEPT_BYTES = 16 * 1024
 # An event without `timeOfSample` that says the same again within this is the same one.
 _UNTIMED_TWICE_SECONDS = 10.0
 
@@ -136,7 +138,8 @@ class _Envelope(NamedTuple):
 class _Device:
     """What is remembered of one device.
 
-    `tokens` are what it may still say that is new, `repeats` what it may say again.
+    `tokens` are what it may still say that is new, `repeats` what it may say again;
+    `kept_bytes` is about what its fields take.
     """
 
     fields: dict[str, tuple[datetime, Any]]
@@ -147,6 +150,7 @@ class _Device:
     heard_at: float = -math.inf
     said: bytes = b""
     """The last event that was no report of changes."""
+    kept_bytes: int = 0
 
     def says_again(self, event_type: str, said: Mapping[str, Any], what: bytes) -> bool:
         """Tell whether an event says only what is known: its loss would lose nothing."""
@@ -320,15 +324,27 @@ class WebhookReceiver:
 
 
 def _newer(device: _Device, said: dict[str, Any], at: datetime) -> dict[str, Any]:
-    """Keep and return what is not older than what is known."""
+    """Keep and return what is not older than what is known, as far as there is room."""
     fields = device.fields
     newer: dict[str, Any] = {}
     for name, value in said.items():
         held = fields.get(name)
-        if held[0] <= at if held else len(fields) < _MOST_FIELDS:
-            fields[name] = (at, value)
-            newer[name] = value
+        if held[0] > at if held else len(fields) >= _MOST_FIELDS:
+            continue
+        grown = _bytes_of(value) - (_bytes_of(held[1]) if held else -len(name))
+        if grown > 0 and device.kept_bytes + grown > _MOST_KEPT_BYTES:
+            continue
+        device.kept_bytes += grown
+        fields[name] = (at, value)
+        newer[name] = value
     return newer
+
+
+def _bytes_of(value: Any) -> int:
+    """Return about how many bytes a value of JSON has; a number or a flag counts as none."""
+    if isinstance(value, str):
+        return len(value)
+    return len(orjson.dumps(value)) if isinstance(value, dict | list) else 0
 
 
 def _opened(payload: dict[str, Any]) -> _Envelope | RefusedWebhook:

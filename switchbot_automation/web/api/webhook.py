@@ -41,7 +41,7 @@ async def webhook(request: web.Request) -> web.Response:
         if not site.strangers.may_ask(request):
             raise too_many()
         raise RequestRefusedError(404, "not_found", worded("Not Found"), close=True)
-    site.strangers.known(request)
+    site.strangers.known(request, sender="")
     body = await read_body(request, MAX_BODY_BYTES)
     try:
         payload = json_object(body)

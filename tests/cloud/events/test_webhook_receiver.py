@@ -345,6 +345,26 @@ def test_a_device_cannot_fill_the_memory_with_fields():
     assert len(device.recent) <= 64
 
 
+@pytest.mark.parametrize("grows", ["values", "names", "lists"])
+def test_a_device_cannot_fill_the_memory_with_long_fields(grows):
+    """Each event is within its bounds; what they add up to is too."""
+    listening = Listening(burst=1000)
+    for number in range(100):
+        name, value = f"field{number}", "x" * 10_000
+        if grows == "names":
+            name, value = name + value, number
+        elif grows == "lists":
+            value = [value]
+        listening.hears(payload(**{name: value}))
+        # One field that grows again and again counts once.
+        listening.hears(payload(note="x" * number, temperature=number))
+    (device,) = listening.receiver._others.values()
+    kept = {name: value for name, (_at, value) in device.fields.items()}
+    assert len(json.dumps(kept)) < 20_000
+    assert kept["temperature"] == 99
+    assert kept["note"] == "x" * 99
+
+
 def test_a_type_of_event_nobody_knows_is_passed_on_without_being_merged(listening):
     listening.hears(payload(temperature=21.5))
     body = payload(temperature=3.0) | {"eventType": "somethingNew"}
