@@ -458,11 +458,12 @@ PLUGIN_PREFIX: Final = "plugin:"
 class PluginPart:
     """A part that the settings ask a plug-in for; `config` is what its schema returned.
 
-    `fingerprint` tells it from one with other settings.
+    `fingerprint` tells it from one with other settings. The factory takes the config and,
+    where it is known, the `plugins.PluginContext`, which it hands on to who wants it.
     """
 
     group: str
     word: str
     config: Any = field(repr=False)
-    factory: Callable[[Any], Any] = field(repr=False)
+    factory: Callable[..., Any] = field(repr=False)
     fingerprint: str = ""

@@ -29,7 +29,11 @@ A sensor that knows when it changes has ``subscribe(listener) -> end``: it calls
 on the engine's event loop with what `read` would return now, of which those fields that
 changed are enough. A contact that opens then needs no look; it goes on being read as well.
 
-Factories do no I/O. Sensors, actuators, offsets and series are named in the settings'
+A factory takes what the schema returned. One of a sensor or an actuator that also has a
+parameter by the name `context` gets a `PluginContext` by it: the account's client, counted
+and bounded as the engine's own calls are, the day's calls to look at, and the clock.
+
+Factories do no I/O, nor ask the context for any before they have returned. Sensors, actuators, offsets and series are named in the settings'
 `plugins`; a zone has them as ``plugin:NAME`` for its meter or air conditioner, an offset
 and a series as the source NAME. One with a `close` is closed when its settings change.
 """
@@ -37,11 +41,12 @@ and a series as the source NAME. One with a `close` is closed when its settings 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from switchbot_automation.errors import PluginError
 from switchbot_automation.languages import worded
@@ -50,9 +55,22 @@ from switchbot_automation.urls import without_urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from importlib.metadata import EntryPoint
 
-__all__ = ["API_VERSION", "GROUPS", "Plugin", "PluginPart", "Registry", "registry"]
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.model import CloudApi
+
+__all__ = [
+    "API_VERSION",
+    "GROUPS",
+    "Plugin",
+    "PluginContext",
+    "PluginPart",
+    "QuotaView",
+    "Registry",
+    "registry",
+]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -69,8 +87,90 @@ GROUPS: Final = (
     "notifiers",
     "series",
 )
+_GIVEN_CONTEXT: Final = frozenset({"sensors", "actuators"})
+_CONTEXT: Final = "context"
 _PREFIX: Final = "switchbot_automation."
 _BACKENDS: Final = "backends"
+
+
+class QuotaView(Protocol):
+    """The account's calls of the day, to look at; counts are calls."""
+
+    @property
+    def limit(self) -> int:
+        """Calls per day."""
+        ...
+
+    @property
+    def used(self) -> int:
+        """Calls of the account today, as far as known."""
+        ...
+
+    @property
+    def remaining(self) -> int:
+        """Calls left today, the reserve among them; 0 while the cloud refuses."""
+        ...
+
+    @property
+    def reserve(self) -> int:
+        """How many of them are left to the engine's commands."""
+        ...
+
+    @property
+    def resets_at(self) -> datetime:
+        """When there are new ones: the next 00:00 UTC, aware."""
+        ...
+
+
+class PluginContext(Protocol):
+    """What a part has at hand from its engine, for as long as its settings stand.
+
+    >>> class Fan:
+    ...     def __init__(self, config, context):
+    ...         self._hub, self._context = config["hub"], context
+    ...
+    ...     async def send(self, command, parameter):
+    ...         word = "turnOff" if command == "turnOff" else "turnOn"
+    ...         await self._context.client.command(self._hub, word)
+    >>> registry = Registry({})
+    >>> registry.add("actuators", "fan", Plugin(dict, Fan, API_VERSION))
+    >>> registry.get("actuators", "fan").wants_context
+    True
+    """
+
+    @property
+    def client(self) -> CloudApi:
+        """The engine's cloud: each call is counted once, and ends within a minute.
+
+        What is asked is not asked once no more than the reserve is left:
+        QuotaExhaustedError, which says until when. What an actuator commands while the
+        engine waits for its `send` is the engine's command: it may use the reserve, and
+        is refused only while the cloud refuses the day's calls. What a part commands of
+        its own accord leaves the reserve, and is refused where nothing may be sent
+        (`dry_run`): PluginError. So is everything once the part was closed. What the cloud
+        refused for good is not repeated at each tick: BadParameterError. Else raises what
+        the cloud's calls raise, and TimeoutError. A simulated home has a simulated cloud.
+        """
+        ...
+
+    @property
+    def quota(self) -> QuotaView:
+        """The account's calls of the day."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The engine's clock, which a test or a simulation moves."""
+        ...
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether the part may command nothing of its own accord now.
+
+        So it is where every zone that has the actuator only observes (where none has
+        it: every zone of the home), and in a process that leaves commanding to another.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +180,14 @@ class Plugin:
     `schema` takes the object as it stands in the settings, without the key that names
     the plug-in, and returns what `factory` makes the part of; it raises
     `voluptuous.Invalid` for what is wrong. A `voluptuous.Schema` is one. `api_version`
-    is that of this module when the plug-in was written.
+    is that of this module when the plug-in was written. `wants_context`, whether the factory
+    has a parameter `context`, is found out by whoever loads the plug-in.
     """
 
     schema: Callable[[Any], Any]
-    factory: Callable[[Any], Any]
+    factory: Callable[..., Any]
     api_version: int
+    wants_context: bool = False
 
 
 class Registry:
@@ -102,7 +204,7 @@ class Registry:
 
         `group` is one of `GROUPS`. To be called before settings that name it are read;
         again takes the place of what was brought before. Raises PluginError for one of
-        another API version, ValueError for a group that there is not and for a name that
+        another API version or whose factory cannot be called as it has to, ValueError for a group that there is not and for a name that
         an installed package has.
 
         >>> meter = Plugin(dict, lambda config: config, API_VERSION)
@@ -115,7 +217,7 @@ class Registry:
             raise ValueError(f"no group {group!r}; there are {', '.join(GROUPS)}")
         if name in self._found.get(group, ()):
             raise ValueError(f"an installed package has {name!r} among the {group}")
-        self._loaded[group, name] = _checked(name, plugin)
+        self._loaded[group, name] = _checked(group, name, plugin)
         self._brought.add((group, name))
 
     def names(self, group: str) -> tuple[str, ...]:
@@ -166,7 +268,7 @@ class Registry:
         try:
             if key[0] == _BACKENDS:
                 return _checked_backend(key[1], entry.load())
-            return _checked(key[1], entry.load())
+            return _checked(*key, entry.load())
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code, at import
             why = _why(error)
             self._failures[key] = why
@@ -184,7 +286,7 @@ def _why(error: BaseException) -> str:
     return f"{kind}: {without_urls(words)}"[:300] if words else kind
 
 
-def _checked(name: str, found: Any) -> Plugin:
+def _checked(group: str, name: str, found: Any) -> Plugin:
     version = getattr(found, "api_version", None)
     if version != API_VERSION:
         raise PluginError(
@@ -198,7 +300,38 @@ def _checked(name: str, found: Any) -> Plugin:
     schema, factory = getattr(found, "schema", None), getattr(found, "factory", None)
     if not callable(schema) or not callable(factory):
         raise PluginError(worded("needs a callable schema and factory"), plugin=name)
-    return Plugin(schema, factory, version)
+    wants = _wants_context(group, name, factory)
+    return Plugin(schema, factory, version, wants_context=wants)
+
+
+def _wants_context(group: str, name: str, factory: Callable[..., Any]) -> bool:
+    """Tell whether a factory takes a context; raise PluginError for one that needs more."""
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):
+        return False  # some built-in ones do not say what they take
+    asked = signature.parameters.get(_CONTEXT)
+    # The first one is the config, whatever its name.
+    wants = asked is not None and (
+        asked.kind is asked.KEYWORD_ONLY
+        or (
+            asked.kind is asked.POSITIONAL_OR_KEYWORD
+            and next(iter(signature.parameters)) != _CONTEXT
+        )
+    )
+    gets = wants and group in _GIVEN_CONTEXT
+    try:
+        signature.bind(None, **({_CONTEXT: None} if gets else {}))
+    except TypeError as error:
+        raise PluginError(
+            worded(
+                "its factory cannot be called ({error}): it is given its config, and of a "
+                "sensor or an actuator a `context` by that name",
+                error=error,
+            ),
+            plugin=name,
+        ) from None
+    return gets
 
 
 def _checked_backend(name: str, found: Any) -> Plugin:

@@ -64,7 +64,7 @@ KEPT = {
         DeviceList DeviceStatus ManualAction NOTHING Outcome Power Reason ReasonCode
         Remote RungResult Scene TickReport Verdict ZoneDecision ZoneVerdict""",
     "switchbot_automation.plugins": """
-        API_VERSION GROUPS Plugin PluginPart Registry registry""",
+        API_VERSION GROUPS Plugin PluginContext PluginPart QuotaView Registry registry""",
     "switchbot_automation.rules.model": """
         Action Condition DeviceEvent Home LATEST Look Rule RunMode Step Subject Trigger
         ZONE_ATTRIBUTES""",

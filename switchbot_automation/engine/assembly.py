@@ -17,6 +17,7 @@ from switchbot_automation.engine.observe.around import Survey
 from switchbot_automation.engine.observe.ears import EarsOfEngine
 from switchbot_automation.engine.observe.foretold import Foretold
 from switchbot_automation.engine.observe.gateway import Observer, PluggedCloud
+from switchbot_automation.engine.observe.lent import Lender
 from switchbot_automation.engine.observe.meters import (
     Meters,
     QuotaWatch,
@@ -102,6 +103,14 @@ def assemble(
     )
     actuator = Actuator(plugged, observer, clock, hooks)
     leadership = Leadership(clock, watches)
+    plugged.lends = Lender(
+        plugged,
+        observer,
+        ledger,
+        documents=documents,
+        leadership=leadership,
+        clock=clock,
+    ).lend
     commander = Commander(documents, actuator, clock, leadership)
     upkeep = UpkeepWatch(documents, clock, listeners, notifiers)
     observer.when_status = upkeep.saw

@@ -10,10 +10,11 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
@@ -227,7 +228,7 @@ class Observer:
         self, device_id: str, ears: EarsOfEngine | None
     ) -> tuple[DeviceStatus, Statement]:
         if ears is None:
-            status = await self._told(device_id)
+            status = await self.told(device_id)
         else:
             status = await self._heard_or_told(ears, device_id)
         said = said_by_status(status)
@@ -247,7 +248,7 @@ class Observer:
                 )
             return heard
         try:
-            status = await self._told(device_id)
+            status = await self.told(device_id)
         except Exception:  # any client, also a host's own
             heard = await ears.instead(device_id)
             if heard is None:
@@ -255,7 +256,8 @@ class Observer:
             return heard
         return await ears.beside(status)
 
-    async def _told(self, device_id: str) -> DeviceStatus:
+    async def told(self, device_id: str) -> DeviceStatus:
+        """Ask as `status` does the cloud itself, whatever hears the device beside it."""
         way = Way(device_id, READ)
         try:
             status: DeviceStatus = await self._unless_refused(
@@ -547,6 +549,32 @@ class Observer:
         return self._remotes
 
 
+class Lent(Protocol):
+    """A part's context: what it has of the engine, until `end`."""
+
+    def end(self) -> None:
+        """Let nothing through any more."""
+        ...
+
+
+# By a context of its own: other tasks may command meanwhile.
+_SENDING: Final[ContextVar[str]] = ContextVar("_SENDING", default="")
+
+
+@contextmanager
+def _sending(name: str) -> Iterator[None]:
+    token = _SENDING.set(name)
+    try:
+        yield
+    finally:
+        _SENDING.reset(token)
+
+
+def is_sending(name: str) -> bool:
+    """Tell whether the caller does what the engine commands the actuator of that name."""
+    return _SENDING.get() == name
+
+
 class PluggedCloud:
     """A `CloudApi` with the plug-ins' devices among the account's.
 
@@ -562,6 +590,9 @@ class PluggedCloud:
         self._documents = documents
         self._clock = clock
         self._made: dict[str, tuple[str, Any]] = {}
+        self._lent: dict[str, Lent] = {}
+        self.lends: Callable[[str], Lent] | None = None
+        """What makes the context of a part by its name."""
         self._registered: dict[str, tuple[str, Callable[[], object]]] = {}
 
     async def devices(self) -> DeviceList:
@@ -603,7 +634,9 @@ class PluggedCloud:
                 device_id, command, parameter, command_type
             )
         name = device_id.removeprefix(PLUGIN_PREFIX)
-        await self._part(name, "actuators").send(command, parameter)
+        part = self._part(name, "actuators")
+        with _sending(name):
+            await part.send(command, parameter)
         return CommandResult(device_id, self._clock.now())
 
     async def scenes(self) -> list[Scene]:
@@ -644,7 +677,7 @@ class PluggedCloud:
         if not parts and not self._registered and not self._made:
             return
         for name in self._made.keys() - parts.keys():
-            _close_part(name, self._made.pop(name)[1])
+            self._close_part(name, self._made.pop(name)[1])
         for name, (fingerprint, end) in tuple(self._registered.items()):
             if name not in parts or parts[name].fingerprint != fingerprint:
                 _ended(name, end)
@@ -689,8 +722,12 @@ class PluggedCloud:
         made = self._made.get(name)
         if made is None or made[0] != part.fingerprint:
             if made is not None:
-                _close_part(name, made[1])
-            made = self._made[name] = (part.fingerprint, part.factory(part.config))
+                self._close_part(name, made[1])
+            context = self.lends(name) if self.lends is not None else None
+            made = (part.fingerprint, part.factory(part.config, context))
+            self._made[name] = made
+            if context is not None:
+                self._lent[name] = context
         return made[1]
 
     def close(self) -> None:
@@ -699,18 +736,20 @@ class PluggedCloud:
             _ended(name, end)
         self._registered.clear()
         for name, (_fingerprint, part) in self._made.items():
-            _close_part(name, part)
+            self._close_part(name, part)
         self._made.clear()
 
-
-def _close_part(name: str, part: Any) -> None:
-    close = getattr(part, "close", None)
-    if not callable(close):
-        return
-    try:
-        close()
-    except Exception as error:  # noqa: BLE001 - a plug-in's
-        _LOGGER.warning("the plug-in part %s was not closed: %s", name, error)
+    def _close_part(self, name: str, part: Any) -> None:
+        context = self._lent.pop(name, None)
+        if context is not None:
+            context.end()
+        close = getattr(part, "close", None)
+        if not callable(close):
+            return
+        try:
+            close()
+        except Exception as error:  # noqa: BLE001 - a plug-in's
+            _LOGGER.warning("the plug-in part %s was not closed: %s", name, error)
 
 
 def _speaking(

@@ -48,7 +48,7 @@ class PartKind(NamedTuple):
     """How one kind is read."""
 
     schema: Callable[[object], Any]
-    make: Callable[[Any], Any]
+    make: Callable[..., Any]
 
 
 _SUBJECT = {"zone": text, "device": text, "attribute": text, "unchecked": flag}

@@ -20,7 +20,7 @@ from switchbot_automation.rules.definition.values import flag, near, text
 from switchbot_automation.wording import shown
 
 if TYPE_CHECKING:
-    from switchbot_automation.plugins import Registry
+    from switchbot_automation.plugins import Plugin, PluginContext, Registry
 
 # A plug-in may have been written for these words before they were ours: it keeps them.
 _NEWER: Final = frozenset({"sun", "time_pattern", "trigger"})
@@ -135,7 +135,7 @@ def part_kind(
     if plugin is not None:
         return PartKind(
             partial(_by_plugin, str(word), plugin.schema),
-            partial(_made, str(word), plugin.factory, _ASKED_OF[group]),
+            partial(_made, str(word), plugin, _ASKED_OF[group]),
         )
     broken = plugins.failure(group, word) if isinstance(word, str) else None
     if broken:
@@ -174,9 +174,16 @@ _ASKED_OF: Mapping[str, tuple[str, ...]] = {
 
 
 def _made(
-    word: str, factory: Callable[[Any], Any], asked: tuple[str, ...], read: Any
+    word: str,
+    plugin: Plugin,
+    asked: tuple[str, ...],
+    read: Any,
+    context: PluginContext | None = None,
 ) -> Any:
     """Make a plug-in's part, and check that it can do what is asked of it."""
+    factory = plugin.factory
+    if plugin.wants_context:
+        factory = partial(factory, context=context)
     part = _by_plugin(word, factory, read)
     for name in asked:
         if _by_plugin(word, partial(hasattr, part), name):
