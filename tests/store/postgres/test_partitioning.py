@@ -29,7 +29,10 @@ def made_in_parts(url):
     return url
 
 
+@pytest.mark.slow
 class TestDocumentsInParts(StoreContract):
+    """With the trigger, which every other way to PostgreSQL has in each run."""
+
     @pytest.fixture
     def make_store(self, database_url):
         url = made_in_parts(database_url)
