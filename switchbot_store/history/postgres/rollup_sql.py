@@ -47,7 +47,7 @@ be published; whether hours before wait."""
 BEGIN_ANEW: Final = (
     "UPDATE state_history_parts SET through = '-infinity'",
     """
-    INSERT INTO state_history_rollup (through) VALUES ('-infinity')
+    INSERT INTO state_history_rollup (singleton, through) VALUES (true, '-infinity')
     ON CONFLICT (singleton) DO NOTHING
     """,
 )
@@ -105,7 +105,7 @@ WITH hours AS (
         AND b.bucket > h.bucket - interval '6 hours'
 )
 DELETE FROM state_history_hourly s USING hours h
-WHERE s.zone = h.zone AND s.bucket = h.bucket AND NOT s.frozen
+WHERE s.zone = h.zone AND s.bucket = h.bucket AND s.frozen IS NOT TRUE
 """
 """Hours whose rows were moved away, with the blocks that they were summed up in."""
 _ROLLED_COLUMNS: Final = (
@@ -134,14 +134,16 @@ unnest(%(zones)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
     AS r(zone, lo, hi)
 """
 _BUCKET_OF: Final = HOUR_OF.replace("{}", "since")
+# Whoever copied the tables may have left their defaults and NOT NULL behind: what a new
+# hour is, the statement says, and one of which it is not known has its rows yet.
 ROLL_UP: Final = composed(
     """
-    INSERT INTO state_history_hourly AS stored (zone, bucket, <COLUMNS>)
+    INSERT INTO state_history_hourly AS stored (zone, bucket, frozen, <COLUMNS>)
     WITH ranges AS (SELECT * FROM <GIVEN>), <SUMS>
-    SELECT s.zone, s.bucket, <FINISHED>
+    SELECT s.zone, s.bucket, false, <FINISHED>
     FROM sums s LEFT JOIN LATERAL (<TEXTS>) AS texts ON true
     ON CONFLICT (zone, bucket) DO UPDATE SET (<COLUMNS>) = (<EXCLUDED>)
-    WHERE NOT stored.frozen
+    WHERE stored.frozen IS NOT TRUE
     """,
     given=_GIVEN,
     sums=sums_of(
@@ -236,7 +238,7 @@ PURGE: Final = composed(
                 SELECT zone, hour + step.width
                 FROM victims CROSS JOIN (VALUES (interval '0'), (interval '1 hour'))
                     AS step(width))
-            AND NOT frozen
+            AND frozen IS NOT TRUE
     )
     DELETE FROM state_history
     WHERE ctid = ANY (ARRAY(SELECT place FROM victims))

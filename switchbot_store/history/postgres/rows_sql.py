@@ -64,14 +64,14 @@ _INSERT: Final = composed(
 # that hour at this moment waits for this commit, or this statement for theirs.
 _MARK: Final = composed(
     """
-    INSERT INTO state_history_late (zone, bucket)
-    SELECT DISTINCT added.zone, hours.bucket
+    INSERT INTO state_history_late (zone, bucket, marks)
+    SELECT DISTINCT added.zone, hours.bucket, 1
     FROM added CROSS JOIN LATERAL (VALUES (<HOUR>), (<HOUR> + interval '1 hour'))
         AS hours(bucket)
     WHERE hours.bucket + interval '1 hour' <= <NOW>
         OR hours.bucket < (SELECT max(through) FROM state_history_parts)
     ORDER BY 1, 2
-    ON CONFLICT (zone, bucket) DO UPDATE SET marks = state_history_late.marks + 1
+    ON CONFLICT (zone, bucket) DO UPDATE SET marks = coalesce(state_history_late.marks, 0) + 1
     """,
     hour=HOUR_OF.replace("{}", 'added."timestamp"'),
 )
@@ -114,10 +114,10 @@ TAKE_IN: Final = composed(
     columns=_COLUMNS,
 )
 MARK_LATE: Final = """
-INSERT INTO state_history_late (zone, bucket)
-SELECT * FROM unnest(%(zones)s::text[], %(hours)s::timestamptz[]) AS u(zone, bucket)
+INSERT INTO state_history_late (zone, bucket, marks)
+SELECT u.zone, u.bucket, 1 FROM unnest(%(zones)s::text[], %(hours)s::timestamptz[]) AS u(zone, bucket)
 ORDER BY 1, 2
-ON CONFLICT (zone, bucket) DO UPDATE SET marks = state_history_late.marks + 1
+ON CONFLICT (zone, bucket) DO UPDATE SET marks = coalesce(state_history_late.marks, 0) + 1
 """
 
 NOTE_ZONES: Final = """

@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS state_history_parts (
     part integer PRIMARY KEY,
     through timestamptz NOT NULL DEFAULT '-infinity'
 );
-INSERT INTO state_history_rollup (through) VALUES ('-infinity')
+INSERT INTO state_history_rollup (singleton, through) VALUES (true, '-infinity')
 ON CONFLICT (singleton) DO NOTHING;
 INSERT INTO state_history_parts
 SELECT part, through FROM state_history_rollup, generate_series(0, 15) AS part

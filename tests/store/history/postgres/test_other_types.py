@@ -91,3 +91,46 @@ def test_what_is_no_number_is_left_out_and_the_rest_is_read(history, beside):
     beside.execute("UPDATE state_history SET humidity = 'damp' WHERE zone = 'default'")
     row = history.latest(1)[0]
     assert (row.temperature, row.humidity) == (21.0, None)
+
+
+OURS = ("state_history_hourly", "state_history_late", "state_history_rollup")
+
+
+@pytest.mark.parametrize(
+    "bare", [False, True], ids=["no default", "no NOT NULL either"]
+)
+def test_hours_are_summed_up_though_what_made_their_columns_whole_is_gone(
+    history, beside, bare
+):
+    """Tables copied with CREATE TABLE AS have neither default nor NOT NULL."""
+    dropped = [
+        (table, name)
+        for table in OURS
+        for (name,) in beside.execute(
+            "SELECT attname::text FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND atthasdef",
+            [table],
+        ).fetchall()
+    ]
+    assert {name for _, name in dropped} == {"frozen", "marks", "singleton"}
+    for table, name in dropped:
+        beside.execute(f"ALTER TABLE {table} ALTER {name} DROP DEFAULT")
+        if bare and name != "singleton":
+            beside.execute(f"ALTER TABLE {table} ALTER {name} DROP NOT NULL")
+            beside.execute(f"UPDATE {table} SET {name} = NULL")
+    beside.execute("DELETE FROM state_history_rollup")
+    for minute in (10, 70):  # in hours that are summed up already
+        at = AT + timedelta(minutes=minute, seconds=1)
+        history.record(HistorySample(at, temperature=26.0))
+    history.flush()
+    while history.roll_up():
+        pass
+    found = history.query(AT, AT + timedelta(hours=4), bucket="hour").rows
+    assert [row["count"] for row in found] == [3, 3, 2, 2]
+    assert [row["max_temperature"] for row in found] == [26.0, 26.0, 21.0, 21.0]
+    summed = (
+        "SELECT count, frozen FROM state_history_hourly WHERE count > 0 ORDER BY bucket"
+    )
+    rows = beside.execute(summed).fetchall()
+    assert [count for count, _ in rows] == [3, 3, 2, 2]
+    assert not any(frozen for _, frozen in rows)
