@@ -183,4 +183,8 @@ async def test_far_away_nothing_is_done_twice_and_a_cut_is_told_and_ends(
         await page.get_by_role("alert").get_by_text("does not answer").wait_for()
         await network(session, offline=False)
         await page.get_by_role("alert").wait_for(state="hidden")
-        assert await page.get_by_role("status").get_by_text("Live").is_visible()
+        assert (
+            await page.get_by_role("status")
+            .get_by_text("Live", exact=True)
+            .is_visible()
+        )
