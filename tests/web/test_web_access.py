@@ -141,6 +141,31 @@ async def test_a_person_logs_in_and_out_with_a_cookie_no_script_can_read(looked,
         assert "switchbot_session=" in answer.headers["Set-Cookie"]
 
 
+async def told_of_the_home(stream):
+    while b"event: home" not in await stream.content.readuntil(b"\n\n"):
+        pass
+
+
+async def test_who_logged_out_is_told_nothing_more(home, http):
+    async with home.serve(token=TOKEN) as url:
+        cookie = (await log_in(http, url)).headers["Set-Cookie"].partition(";")[0]
+        own = {"Cookie": cookie}
+        other = {"Authorization": f"Bearer {TOKEN}"}
+        async with (
+            http.get(f"{url}api/events", headers=own) as ends,
+            http.get(f"{url}api/events", headers=other) as goes_on,
+        ):
+            for each in (ends, goes_on):
+                await told_of_the_home(each)
+            await http.post(f"{url}logout", headers=own, allow_redirects=False)
+            await home.engine.set_temperature("office", low=18, high=19)
+            await home.live(0.2)
+            async with asyncio.timeout(10):
+                rest = await ends.content.read()
+                assert b"event: home" not in rest
+                await told_of_the_home(goes_on)
+
+
 @pytest.mark.parametrize(
     ("headers", "secure"),
     [

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from switchbot_automation.languages import worded
-from switchbot_automation.web.guard import RequestRefusedError
+from switchbot_automation.web.guard import RequestRefusedError, Who, who_asks
 from switchbot_automation.web.request import VARY, site_of, takes_gzip
 from switchbot_automation.web.shared_gzip import SharedGzip
+
+if TYPE_CHECKING:
+    from switchbot_automation.web.live import Queue
 
 # Proxies end what is silent for a minute; a browser that went away is noticed too.
 HEARTBEAT_SECONDS: Final = 15.0
@@ -26,7 +29,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     it is another, its zones by name; decisions are not told beside it, and it comes
     compressed to who takes that.
     `Last-Event-ID` brings what was missed meanwhile. Whoever does not read in time is
-    let go.
+    let go, and whoever logged out is told nothing more.
     """
     live = site_of(request).live
     if live.full:
@@ -49,9 +52,13 @@ async def events(request: web.Request) -> web.StreamResponse:
     if packed is not None:
         response.headers["Content-Encoding"] = "gzip"
 
+    def ended() -> bool:
+        return was_known and who_asks(site_of(request), request) is Who.NOBODY
+
     def gone() -> bool:
         return request.transport is None or request.transport.is_closing()
 
+    was_known = who_asks(site_of(request), request) is not Who.NOBODY
     seen = request.headers.get("Last-Event-ID", "")[:40]
     queue, missed = live.join(seen, changes=changes, gone=gone)
     try:
@@ -60,12 +67,8 @@ async def events(request: web.Request) -> web.StreamResponse:
         for first in (b"retry: 3000\n\n" + b"".join(missed[:-1]), missed[-1]):
             await _write(response, first, packed)
         while True:
-            try:
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    frame = await queue.get()
-            except TimeoutError:
-                frame = _COMMENT
-            if frame is None:
+            frame = await _next(queue)
+            if frame is None or ended():
                 break
             await _write(response, frame, packed)
         await _write(response, None, packed)
@@ -76,6 +79,15 @@ async def events(request: web.Request) -> web.StreamResponse:
     finally:
         live.leave(queue)
     return response
+
+
+async def _next(queue: Queue) -> bytes | None:
+    """Return what is told next, or that the server is still here; None for the end."""
+    try:
+        async with asyncio.timeout(HEARTBEAT_SECONDS):
+            return await queue.get()
+    except TimeoutError:
+        return _COMMENT
 
 
 async def _write(

@@ -25,7 +25,11 @@ export async function answered(path, options = {}) {
   if (answer.status === 401) {
     // Whoever is at a change keeps it, and logs in beside it.
     const changing = document.querySelector("dialog[open]");
-    if (!changing) location.assign("login");
+    if (!changing) {
+      // Whoever wished for something must not take it for done once they are back.
+      if (options.method) sessionStorage.setItem("undone", options.method);
+      location.assign("login");
+    }
     throw Object.assign(new Error(changing ? _("You are logged out. Log in in another tab, then go on here.") : _("Log in again.")), { status: 401 });
   }
   if (!answer.ok) throw Object.assign(new Error(body.text ?? body.message ?? _("The answer was {status}.", { status: answer.status })), { status: answer.status, body });

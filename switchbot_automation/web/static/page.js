@@ -17,6 +17,7 @@ const LATEST_ANSWER_MILLISECONDS = 60000;
 const FIRST_CARDS = 24;
 const SLICE_MILLISECONDS = 12;
 const MOST_LOST = 8;
+const AGAIN_MILLISECONDS = 5000;
 
 let home = null;
 let selected = null;
@@ -391,11 +392,14 @@ get("hold").addEventListener("close", () => {
 // --- keeping up --------------------------------------------------------------------------
 
 async function refresh() {
+  clearTimeout(refresh.again);
   try {
     showHome(await ask("api/zones"));
     return true;
   } catch (error) {
     problem(error.message);
+    // The stream may live on, and nothing else would tell that the server answers again.
+    if (!error.status) refresh.again = setTimeout(refresh, AGAIN_MILLISECONDS);
     return false;
   }
 }
@@ -427,7 +431,7 @@ function connect() {
   source.addEventListener("error", () => {
     shown(_("Reconnecting…"), "lost");
     // After an answer that is no stream the browser gives up; sessions end like that.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => refresh().then(connect), 5000);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => refresh().then(connect), AGAIN_MILLISECONDS);
   });
   connect.source = source;
 }
@@ -441,4 +445,8 @@ setInterval(async () => {
   connect.source.close();
   connect();
 }, 60000);
+if (sessionStorage.getItem("undone")) {
+  sessionStorage.removeItem("undone");
+  say(_("You were logged out before that was done. Nothing was changed: ask for it again."));
+}
 refresh().then(connect).then(() => home?.zones.length && showOffer(home.read_only));

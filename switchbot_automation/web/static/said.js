@@ -8,6 +8,12 @@ const UNDO_MILLISECONDS = 60000;
 
 export function say(text, undo = null, { label = _("Undo"), doing = _("Undoing…") } = {}) {
   const place = get("said");
+  // Behind an open dialog nothing is seen, heard or pressed.
+  const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
+  if (text && dialog && !dialog.contains(place)) {
+    dialog.append(place);
+    dialog.addEventListener("close", () => document.body.append(place), { once: true });
+  }
   place.querySelector("span").textContent = text;
   place.classList.toggle("shown", Boolean(text));
   const button = get("undo");

@@ -208,6 +208,7 @@ function row(window_, index) {
   copy.onclick = () => {
     window_.days = [0, 1, 2, 3, 4, 5, 6];
     showPlan();
+    get("plan-rows").children[index].querySelector(".copy").focus();
   };
   const remove = item.querySelector(".remove");
   remove.setAttribute("aria-label", _("Remove hours {number}", { number: index + 1 }));
@@ -220,7 +221,9 @@ function row(window_, index) {
 }
 
 function refresh() {
-  get("plan-bars").firstElementChild.replaceChildren(...bars(windows, get("plan-bars")).childNodes);
+  const svg = get("plan-bars").firstElementChild;
+  svg.setAttribute("aria-label", words(windows));
+  svg.replaceChildren(...bars(windows, get("plan-bars")).childNodes);
   get("plan-words").textContent = words(windows);
 }
 
