@@ -34,7 +34,7 @@ class VisitStore:
     `store` is the whole store, open. `also` are keys that are read with the first ones
     asked for. `joins` says of a key how three documents become one where somebody else
     wrote it meanwhile: as it was read, as it is here, as it is there. Compare and set
-    goes through at once, with what was set before it. Nothing set is durable before
+    goes through at once, with what was set before it, but for what can be joined. Nothing set is durable before
     `leave` returned, which raises StoreConflictError where another writer was first:
     then nothing of it was written, and the visit is to be made anew.
 
@@ -90,7 +90,7 @@ class VisitStore:
         """
         wanted = checked_keys(keys)
         if any(key in self._unsaved for key in wanted):
-            await self.leave()
+            await self._write_midway(asked=wanted)
         missing = [key for key in wanted if key not in self._read]
         if missing:
             more, self._also = self._also, ()
@@ -111,7 +111,7 @@ class VisitStore:
     async def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write now, if the stored revision equals `revision`; return the new one."""
         if validate_key(key) in self._unsaved:
-            await self.leave()
+            await self._write_midway(asked=[key])
         new = await self._ask(self._whole.compare_and_set(key, data, revision))
         if not revision:
             self.made.add(key)
@@ -157,6 +157,11 @@ class VisitStore:
     async def close(self) -> None:
         """Do nothing, nor write: that is what `leave` is for."""
 
+    def as_read(self, key: str) -> Document | None:
+        """Return a document as it was read here, None where it was not, or was written since."""
+        entry = self._read.get(validate_key(key))
+        return None if entry is None else _copy(entry.data)
+
     async def leave(self) -> None:
         """Write what was set, all or nothing, in one statement.
 
@@ -183,6 +188,20 @@ class VisitStore:
             del self._unsaved[key]
             self._read.pop(key, None)
         self._unsaved = {}
+
+    async def _write_midway(self, *, asked: Iterable[str]) -> None:
+        """Write what was set but for what can be joined, unless that is `asked` for.
+
+        Written now and set again it would not be known what others wrote in between.
+        """
+        waiting = {
+            key: self._unsaved.pop(key)
+            for key in self._joins.keys() & self._unsaved.keys() - set(asked)
+        }
+        try:
+            await self.leave()
+        finally:
+            self._unsaved |= waiting
 
     def _changed(self) -> dict[str, Document]:
         # What was only set, never read, is written whatever is there.

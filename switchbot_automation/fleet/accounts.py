@@ -14,19 +14,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.cloud.talk.client import DEFAULT_BASE_URL, SwitchBotClient
-from switchbot_automation.engine.observe.meters import account_of
+from switchbot_automation.engine.observe.meters import account_of, ledger_of
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.languages import worded
+from switchbot_store import VisitStore
 from switchbot_store.custody import read_in_custody
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import date
     from pathlib import Path
 
     from aiohttp import ClientSession
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.cloud.talk.quota import QuotaLedger
     from switchbot_automation.model import CloudApi
+    from switchbot_store import ThreadedStore
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -187,6 +191,70 @@ def quota_joins(client: CloudApi) -> tuple[list[str], Joins]:
         return [], {}
     key = f"accounts/{account}/quota"
     return [key], {key: joined_calls}
+
+
+class AccountVisit(VisitStore):
+    """A `VisitStore` that adds to the account's calls those of nobody's but this visit.
+
+    Visits in one process share the ledger of their account, whose number has everybody's
+    calls. Each claims of it what no other visit has claimed, and adds that to what is
+    written. What it could not write it leaves to the next, see `end`.
+
+    `client` is the home's cloud; one that counts nothing itself is counted by its engine,
+    whose number has this visit's calls alone.
+    """
+
+    def __init__(
+        self, store: ThreadedStore, client: CloudApi, also: Iterable[str] = ()
+    ) -> None:
+        keys, joins = quota_joins(client)
+        self._ledger = ledger_of(client) if keys else None
+        self._key = keys[0] if self._ledger is not None else ""
+        self._claimed = 0
+        self._day: date | None = None
+        if self._ledger is not None:
+            joins[self._key] = self._added
+        super().__init__(store, [*keys, *also], joins=joins)
+
+    async def leave(self) -> None:
+        """Write as `VisitStore.leave` does; raise what that raises."""
+        ledger, counts = self._ledger, self._key in self._unsaved
+        before = self.as_read(self._key) if counts else None
+        if ledger is not None and before is not None:
+            self._claim(ledger)
+            # As of now, so that the ledger knows that all of these are going to be there.
+            ours = {**self._unsaved[self._key], **ledger.to_document()}
+            self._unsaved[self._key] = self._added(before, ours, before)
+        await super().leave()
+        if before is not None:
+            self._claimed = 0
+
+    def end(self) -> None:
+        """Leave to other visits what this one claimed and could not write."""
+        if self._ledger is not None and self._day is not None:
+            self._ledger.give_back(self._claimed, day=self._day)
+        self._claimed = 0
+
+    def _claim(self, ledger: QuotaLedger) -> None:
+        if ledger.day != self._day:
+            self._claimed, self._day = 0, ledger.day
+        self._claimed += ledger.claim()
+
+    def _added(
+        self,
+        _before: Mapping[str, Any],
+        ours: Mapping[str, Any],
+        theirs: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Return what is there, `theirs`, with the calls of this visit."""
+        ledger = self._ledger
+        if ledger is None or str(theirs.get(_DAY) or "") > str(ours.get(_DAY)):
+            return dict(theirs)
+        there = theirs.get(_USED, 0) if theirs.get(_DAY) == ours.get(_DAY) else 0
+        # What the cloud itself says has the calls of all.
+        used = max(there, ledger.used) if ledger.is_told else there + self._claimed
+        left = min(ledger.remaining, max(0, ledger.limit - used))
+        return {**ours, _USED: used, _LEFT: left}
 
 
 def joined_calls(

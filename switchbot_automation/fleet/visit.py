@@ -18,7 +18,7 @@ from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine.documents.keys import keys_of
 from switchbot_automation.engine.observe.meters import account_of
 from switchbot_automation.errors import UnknownHomeError
-from switchbot_automation.fleet.accounts import quota_joins
+from switchbot_automation.fleet.accounts import AccountVisit
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
 from switchbot_automation.fleet.known import KnownSettings
 from switchbot_automation.fleet.summary import LEFT, left_behind, units_of
@@ -186,11 +186,23 @@ async def _visited(
     home: str, place: Place, zones: tuple[str, ...], errand: Errand | None, late: float
 ) -> Visit:
     client = place.client_of(home)
-    quota, joins = quota_joins(client)
     keys = [*_DOCUMENTS, *(f"state/{zone}" for zone in zones if zone != "default")]
-    visit = VisitStore(
-        place.store, [*quota, *(f"homes/{home}/{key}" for key in keys)], joins=joins
-    )
+    visit = AccountVisit(place.store, client, [f"homes/{home}/{key}" for key in keys])
+    try:
+        return await _gone_through(home, place, client, visit, errand=errand, late=late)
+    finally:
+        visit.end()
+
+
+async def _gone_through(
+    home: str,
+    place: Place,
+    client: CloudApi,
+    visit: AccountVisit,
+    *,
+    errand: Errand | None,
+    late: float,
+) -> Visit:
     store = AsyncHomeStore(visit, home)
     if not (await store.get_entry("settings")).revision:
         raise UnknownHomeError(home)

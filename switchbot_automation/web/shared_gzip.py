@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 # RFC 1952: the ids, deflate, no flags, no time, nothing said of the packer, any system.
 _HEAD: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -23,12 +23,39 @@ _ONE: Final = 1 << 31
 _X_TO_8: Final = 1 << 23
 
 
-class _Piece(NamedTuple):
-    packed: bytes
-    size: int
-    check: int
-    shift: int
-    """By what the check sum of all before is multiplied when this piece follows."""
+# A table costs what so many products cost.
+_WORTH_A_TABLE: Final = 24
+
+
+class _Piece:
+    """What follows what was sent before, and what it makes of the check sum of that."""
+
+    __slots__ = ("_check", "_shift", "_table", "_times", "packed", "size")
+
+    def __init__(self, data: bytes) -> None:
+        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self.packed = packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
+        self.size = len(data)
+        self._check = zlib.crc32(data)
+        self._shift = _shift(len(data))
+        self._times = 0
+        self._table: list[list[int]] = []
+
+    def after(self, check: int) -> int:
+        """Return the check sum of a stream that had `check`, with this piece."""
+        self._times += 1
+        if self._times == _WORTH_A_TABLE:
+            self._table = _table(self._shift)
+        if not self._table:
+            return _product(check, self._shift) ^ self._check
+        low, second, third, high = self._table
+        return (
+            low[check & 0xFF]
+            ^ second[check >> 8 & 0xFF]
+            ^ third[check >> 16 & 0xFF]
+            ^ high[check >> 24]
+            ^ self._check
+        )
 
 
 class SharedGzip:
@@ -50,7 +77,7 @@ class SharedGzip:
         """Return a piece as it is sent; whole, so that what came so far can be read."""
         piece = _packed(data)
         self._size += piece.size
-        self._check = _product(self._check, piece.shift) ^ piece.check
+        self._check = piece.after(self._check)
         head, self._begun = b"" if self._begun else _HEAD, True
         return head + piece.packed
 
@@ -61,9 +88,19 @@ class SharedGzip:
 
 @lru_cache(maxsize=16)  # the frames of a moment, in a few languages
 def _packed(data: bytes) -> _Piece:
-    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-    packed = packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
-    return _Piece(packed, len(data), zlib.crc32(data), _shift(len(data)))
+    return _Piece(data)
+
+
+def _table(shift: int) -> list[list[int]]:
+    """Return the products with `shift` of each byte at each of its four places."""
+    table = []
+    for place in range(0, 32, 8):
+        row = [0]
+        for bit in range(place, place + 8):
+            product = _product(1 << bit, shift)
+            row += [each ^ product for each in row]
+        table.append(row)
+    return table
 
 
 def _shift(size: int) -> int:

@@ -143,3 +143,17 @@ def test_shared_pieces_make_one_gzip_stream(pieces):
     so_far = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(b"".join(sent))
     assert so_far == b"begin" + b"".join(pieces)
     assert gzip.decompress(b"".join([*sent, stream.end()])) == so_far
+
+
+@pytest.mark.parametrize("streams", [2, 60])
+def test_streams_that_began_at_different_times_share_their_pieces(streams):
+    """Few of them or many: each is whole, and its check sum is right."""
+    pieces = [b"%d" % number * (1 + number**3) for number in range(8)]
+    crowd = [(SharedGzip(), number % len(pieces)) for number in range(streams)]
+    sent = [b""] * streams
+    for place, piece in enumerate(pieces):
+        for number, (stream, began) in enumerate(crowd):
+            if place >= began:
+                sent[number] += stream.add(piece)
+    for (stream, began), packed in zip(crowd, sent, strict=True):
+        assert gzip.decompress(packed + stream.end()) == b"".join(pieces[began:])

@@ -103,9 +103,11 @@ class QuotaLedger:
         self._limit = limit
         self._used = 0
         self._own = 0
+        self._unclaimed = 0
         self._foreign = 0
         self._refused_at: float | None = None
         self._said: int | None = None
+        self._told_on: date | None = None
         self._shared = 0
         self._shared_remaining: int | None = None
         self._reset_seen_at: datetime | None = None
@@ -251,6 +253,7 @@ class QuotaLedger:
         self._watch_reset(remaining, now)
         if remaining <= self._limit:
             self._used = self._limit - remaining
+            self._told_on = self._day
             # Calls under way are counted here before the cloud counts them, so the
             # difference can only be too small; its greatest value of the day is right.
             self._foreign = max(self._foreign, self._used - self._own)
@@ -345,6 +348,29 @@ class QuotaLedger:
         if told and self._refused_at is None and total < self._limit:
             self._refused_at = self._clock.monotonic()
 
+    # --- by several who write side by side ----------------------------------------
+
+    def claim(self) -> int:
+        """Return the calls counted here that nobody has claimed yet, and count them claimed.
+
+        For visits that share this ledger and each write a document: whoever claims a call
+        adds it to what is written there, so that each is added once.
+        """
+        self._roll()
+        claimed, self._unclaimed = self._unclaimed, 0
+        return claimed
+
+    def give_back(self, calls: int, *, day: date) -> None:
+        """Leave to others so many claimed calls of that UTC day: they were not written."""
+        if day == self.day:
+            self._unclaimed += calls
+
+    @property
+    def is_told(self) -> bool:
+        """Whether an answer's headers said today's number, which counts everybody's."""
+        self._roll()
+        return self._told_on == self._day
+
     # --- inside ------------------------------------------------------------------
 
     def _begin_day(self, now: datetime) -> None:
@@ -364,6 +390,7 @@ class QuotaLedger:
         self._begin_day(now)
         self._limit = self._configured_limit
         self._used = self._own = self._foreign = self._shared = 0
+        self._unclaimed = 0
         self._refused_at = self._shared_remaining = None
         return now
 
@@ -376,6 +403,7 @@ class QuotaLedger:
     def _count_one(self) -> None:
         self._used += 1
         self._own += 1
+        self._unclaimed += 1
         if self._refused_at is not None:
             self._refused_at = self._clock.monotonic()
 
