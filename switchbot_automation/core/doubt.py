@@ -103,6 +103,8 @@ _SHOWN_WITHIN_OFF = timedelta(hours=6)
 _STILL_FELT = timedelta(minutes=20)
 # So long the room of two units may cool until it is as warm as one of them can hold it.
 _HELD_BY_TWO = timedelta(hours=3)
+# Afterwards nobody remembers whether another one had warmed it before.
+_JUDGED_WITHIN = timedelta(hours=1)
 # So long a unit has to have worked alone to have been felt, until its room has shown how
 # long it takes, and so many samples of that.
 _ALONE_SECONDS, _ALONE_SAMPLES = 1500.0, 4
@@ -384,7 +386,7 @@ def _room_contradicts(
         return None  # a meter that stands still shows nothing, of the unit neither
     if state.compressor_running:
         if room.help.since is not None:
-            return _joined_in_vain(zone, state, room, room.help.since)
+            return _joined_in_vain(zone, state, room, now, room.help.since)
         return _not_followed(zone, state, room, now, response)
     if state.power is not Power.OFF or kept.plug is Power.OFF:
         return None
@@ -558,7 +560,7 @@ def _not_followed(
 
 
 def _joined_in_vain(
-    zone: ZoneSettings, state: ZoneState, room: _Room, since: datetime
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime, since: datetime
 ) -> Action | None:
     """Return what a unit was told that another one had to join at `since`, where its room
     had gone nowhere until then. Afterwards nobody knows whose warmth it is.
@@ -567,7 +569,7 @@ def _joined_in_vain(
     begin, stopped = state.compressor_started_at, room.help.stopped
     if begin is None or state.action is not action or kept.doubt is not None:
         return None
-    if has_followed(state):
+    if has_followed(state) or now - since > _JUDGED_WITHIN:
         return None
     if stopped is not None and begin - stopped < _HELD_BY_TWO:
         return None  # what it held with another one it may not hold alone
