@@ -13,6 +13,7 @@ A unit in defrost, or one that idles at its setpoint, contradicts nothing.
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +23,7 @@ from switchbot_automation.core.requests import ReadPlug
 from switchbot_automation.core.state.check import watts_of
 from switchbot_automation.core.state.evidence import (
     NONE,
+    SAMPLED,
     after_plug,
     after_rest,
     after_sample,
@@ -66,7 +68,7 @@ from switchbot_automation.model import (
 from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterable, Mapping
+    from collections.abc import Collection, Generator, Mapping, Sequence
     from typing import Any
 
     from switchbot_automation.core.control.band import Edges
@@ -101,6 +103,8 @@ _SHOWN_WITHIN_OFF = timedelta(hours=6)
 _STILL_FELT = timedelta(minutes=20)
 # So long the room of two units may cool until it is as warm as one of them can hold it.
 _HELD_BY_TWO = timedelta(hours=3)
+# Afterwards nobody remembers whether another one had warmed it before.
+_JUDGED_WITHIN = timedelta(hours=1)
 # So long a unit has to have worked alone to have been felt, until its room has shown how
 # long it takes, and so many samples of that.
 _ALONE_SECONDS, _ALONE_SAMPLES = 1500.0, 4
@@ -204,7 +208,7 @@ def attend(
             state = after_plug(state, plug_says(zone, fields), temperature, now)
     commands: tuple[Command, ...] = ()
     if state.check is None:
-        helped = _helped(zone, [states[name] for name in others]) if others else _ALONE
+        helped = _helped(zone, state, [states[name] for name in others])
         state, commands = _weighed(zone, state, temperature, now, helped)
     if state is not before:
         states[zone.name] = state
@@ -234,19 +238,24 @@ def _temperature(state: ZoneState, now: datetime) -> float | None:
     return state.last_temperature
 
 
-def _helped(zone: ZoneSettings, others: Iterable[ZoneState]) -> _Help:
+def _helped(zone: ZoneSettings, state: ZoneState, others: Sequence[ZoneState]) -> _Help:
     """Return since when other units do the same to the room, or until when they did.
 
     What a unit is believed to do counts, since what is in doubt may work.
     """
-    action = season_action(zone)
+    if not others:
+        return _ALONE
+    action, course = season_action(zone), (state.evidence or NONE).course
+    watched = course[0][0] if course else math.inf
     since: list[datetime] = []
     ended: list[datetime] = []
     for other in others:
         stopped, starts = other.compressor_stopped_at, other.equipment
         began = [one.at for one in starts.starts] if starts is not None else []
-        if stopped is not None and any(at < stopped for at in began):
-            # One told OFF that nobody saw start has not helped.
+        if stopped is not None and (
+            stopped.timestamp() > watched or any(at < stopped for at in began)
+        ):
+            # One that was told OFF before anybody looked has not helped.
             ended.append(stopped)
         started = other.compressor_started_at
         if other.compressor_running and other.action in (action, None):
@@ -377,7 +386,7 @@ def _room_contradicts(
         return None  # a meter that stands still shows nothing, of the unit neither
     if state.compressor_running:
         if room.help.since is not None:
-            return _joined_in_vain(zone, state, room, room.help.since)
+            return _joined_in_vain(zone, state, room, now, room.help.since)
         return _not_followed(zone, state, room, now, response)
     if state.power is not Power.OFF or kept.plug is Power.OFF:
         return None
@@ -551,7 +560,7 @@ def _not_followed(
 
 
 def _joined_in_vain(
-    zone: ZoneSettings, state: ZoneState, room: _Room, since: datetime
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime, since: datetime
 ) -> Action | None:
     """Return what a unit was told that another one had to join at `since`, where its room
     had gone nowhere until then. Afterwards nobody knows whose warmth it is.
@@ -560,7 +569,7 @@ def _joined_in_vain(
     begin, stopped = state.compressor_started_at, room.help.stopped
     if begin is None or state.action is not action or kept.doubt is not None:
         return None
-    if has_followed(state):
+    if has_followed(state) or now - since > _JUDGED_WITHIN:
         return None
     if stopped is not None and begin - stopped < _HELD_BY_TWO:
         return None  # what it held with another one it may not hold alone
@@ -570,8 +579,9 @@ def _joined_in_vain(
     course = [
         one for at, one in kept.course if begin.timestamp() <= at <= since.timestamp()
     ]
-    if len(course) < _ALONE_SAMPLES:
-        return None
+    begun = begin + SAMPLED
+    if len(course) < _ALONE_SAMPLES or kept.course[0][0] > begun.timestamp():
+        return None  # nor where nobody remembers how it was before
     then = _Room(room.edges, course[-1])
     # One that is too weak holds up what it cannot warm.
     lost, gained = -then.gained(course[0]), max(then.gained(one) for one in course)
