@@ -587,7 +587,7 @@ def _situation(
         most=most(lately) if enough else None,
         level=median(lately) if lately else None,
         spared=sum(now.timestamp() - one < _DAY_SECONDS for one in learned.starts)
-        >= _STARTS_A_DAY + learned.steering.more_starts,
+        >= _STARTS_A_DAY,
         suspect=_stands_still(zone, state, now),
         unanswered=unanswered is not None,
     )

@@ -70,10 +70,6 @@ _DRIFT = 1.5
 # From so far outside its band a room is brought up a step stronger.
 _LONG_WAY, _FAR_OFF = 1.0, 2.5
 CAUTION_MOST, CAUTION_LEAST = 0.6, -0.2
-# A unit whose compressor, at its least, is too strong for its room and band has to be
-# stopped to keep it. So long over the band for want of a start is worth one start a day
-# more than usual, and no more than so many.
-_BORNE_A_START_HOURS, _BORNE_MOST_HOURS = 0.2, 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +100,6 @@ class Steering:
     long yet a unit that did not follow one counts as giving all it has. `told` is the
     setpoint it ran at last, `turned` which way that was changed (1.0 up, -1.0 down),
     `reversals` how often the other way was taken next, lately: each fades within hours.
-    `borne_hours`: how long, within the last day or so, the room was over its band only
-    because its unit was not to be started once more that day.
     """
 
     heating: float | None = None
@@ -117,7 +111,6 @@ class Steering:
     told: float | None = None
     turned: float = 0.0
     reversals: float = 0.0
-    borne_hours: float = 0.0
 
     def offset(self, *, heating: bool) -> float | None:
         """Return the offset of a season."""
@@ -128,16 +121,6 @@ class Steering:
         low, high = OFFSET_BOUNDS
         value = max(low, min(high, value))
         return replace(self, heating=value) if heating else replace(self, cooling=value)
-
-    @property
-    def more_starts(self) -> int:
-        """How many more starts a day than usual keep the room better, as was seen."""
-        return int(self.borne_hours / _BORNE_A_START_HOURS)
-
-    def bearing(self, hours: float) -> Steering:
-        """Return it with so many more hours over the band borne, within bounds."""
-        borne = max(0.0, min(_BORNE_MOST_HOURS, self.borne_hours + hours))
-        return replace(self, borne_hours=borne)
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document."""
@@ -150,7 +133,6 @@ class Steering:
             "told": self.told,
             "turned": self.turned or None,
             "reversals": self.reversals or None,
-            "borne_hours": self.borne_hours or None,
             "trial": asdict(self.trial) if self.trial else None,
         }
         return {"version": _VERSION} | {
@@ -171,7 +153,6 @@ class Steering:
             "told": (-100.0, 100.0),
             "turned": (-1.0, 1.0),
             "reversals": (0.0, 100.0),
-            "borne_hours": (0.0, _BORNE_MOST_HOURS),
         }
         found = numbers(document, bounds)
         return cls(**found, trial=_read_trial(document.get("trial")))

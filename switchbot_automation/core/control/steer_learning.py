@@ -41,8 +41,6 @@ _FALLS_BACK, _METER_FOLLOWS_SECONDS = 2.0, 900.0
 _FOLLOWS_SECONDS, _FOLLOWS, _FULL_SECONDS = 3000.0, 0.5, 72000.0
 _GOES_ON = 0.7
 _REVERSAL_HOURS, _FORGOTTEN = 4.0, 0.1
-_BORNE_DAY_HOURS, _FALLS = 24.0, 0.05
-_SHORT_REST_BORNE_HOURS = 0.2
 
 
 def learn(
@@ -56,7 +54,6 @@ def learn(
     """
     steering = _count_reversals(aim, steering, seen, elapsed_seconds)
     steering = _try_capacity(aim, steering, seen, elapsed_seconds)
-    steering = _count_borne(aim, steering, seen, elapsed_seconds)
     if not seen.running:
         return _learn_rest(aim, steering, seen)
     if seen.setpoint is None or seen.slope is None:
@@ -87,25 +84,6 @@ def _count_reversals(
     if not seen.running:
         told, turned = None, 0.0
     return replace(steering, told=told, turned=turned, reversals=reversals)
-
-
-def _count_borne(
-    aim: Aim, steering: Steering, seen: Situation, elapsed: float
-) -> Steering:
-    """Count for how long a unit that is spared a start held its room over the band.
-
-    A day later it is forgotten, and what steering does by then is seen anew.
-    """
-    if steering.borne_hours:
-        hours = steering.borne_hours * math.exp(-elapsed / _HOUR / _BORNE_DAY_HOURS)
-        hours = hours if hours > _FORGOTTEN else 0.0
-        steering = replace(steering, borne_hours=hours)
-    if not seen.running or seen.setpoint is None or not seen.spared:
-        return steering
-    stays = aim.sign * (seen.slope or 0.0) > -_FALLS
-    if not stays or aim.sign * seen.temperature <= aim.far:
-        return steering
-    return steering.bearing(min(elapsed, 1200.0) / _HOUR)
 
 
 def _try_capacity(
@@ -227,8 +205,7 @@ def _learn_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
     # One that falls as fast may not have left a wide band yet.
     if not falls and not is_needed(aim, seen):
         return steering
-    # A rest so short spared the room little: a start is not worth it.
-    steering = replace(steering, held=None).bearing(-_SHORT_REST_BORNE_HOURS)
+    steering = replace(steering, held=None)
     if held >= aim.offset(steering):
         return steering
     return steering.with_offset(held, heating=aim.heating)

@@ -20,11 +20,10 @@ from switchbot_automation.core.control.steer import (
     steer,
 )
 from switchbot_automation.core.control.steer_learning import learn
-from switchbot_automation.core.control.trend import Trend
 from switchbot_automation.core.decide import decide
 from switchbot_automation.core.home import Snapshot, ZoneSnapshot
 from switchbot_automation.core.state.meter import Reading
-from switchbot_automation.core.state.zone import Learned, ZoneState
+from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import (
     HIGHEST_SETPOINT,
     LOWEST_SETPOINT,
@@ -45,7 +44,6 @@ steerings = st.builds(
     told=st.none() | st.floats(-30.0, 30.0),
     turned=st.sampled_from([-1.0, 0.0, 1.0]),
     reversals=st.floats(0.0, 5.0),
-    borne_hours=st.floats(0.0, 1.1),
 )
 WINTER = Aim(heating=True, low=20.0, high=22.0, asked=23.0)
 
@@ -159,7 +157,6 @@ def test_what_is_learned_survives_the_document_unchanged(steering):
         {"version": 1, "heating": "warm", "caution": True},
         {"version": 1, "heating": 99.0, "cooling": -99, "caution": -1},
         {"version": 1, "heating": None, "cooling": [1]},
-        {"version": 1, "borne_hours": 99.0},
     ],
 )
 def test_garbage_counts_as_nothing_learned(document):
@@ -327,72 +324,6 @@ def test_a_room_held_over_its_band_is_asked_a_step_less(heating):
     assert effort(replace(over, temperature=inside, level=inside)) == 22.0
     one_reading = replace(over, level=inside)
     assert effort(one_reading) == 22.0
-
-
-def overrun(hours, *, steering=None, **changes):
-    """Return what is known of a room over its band for so long, for want of a start."""
-    seen = Situation(
-        22.6, 0.0, running=True, setpoint=22.0, least=22.5, level=22.6, spared=True
-    )
-    steering = steering or Steering(heating=1.9)
-    for _ in range(round(hours * 6)):
-        steering = learn(WINTER, steering, replace(seen, **changes), 600.0)
-    return steering
-
-
-def test_a_room_over_its_band_for_want_of_a_start_earns_more_of_them():
-    assert overrun(0.0).more_starts == 0
-    assert overrun(0.5).more_starts == 2
-    assert overrun(20.0).more_starts == 5
-    # Not where the unit may be stopped, the room comes back by itself, or is in its band.
-    assert overrun(5.0, spared=False).more_starts == 0
-    assert overrun(5.0, slope=-0.5).more_starts == 0
-    assert overrun(5.0, temperature=21.9).more_starts == 0
-    assert overrun(5.0, running=False, setpoint=None).more_starts == 0
-
-
-def test_starts_that_were_earned_are_forgotten_within_two_days():
-    known = overrun(20.0)
-    after = overrun(24.0, steering=known, temperature=21.0, level=21.0, least=21.0)
-    assert 0 < after.more_starts < known.more_starts
-    after = overrun(36.0, steering=after, temperature=21.0, level=21.0, least=21.0)
-    assert after.more_starts == 0
-
-
-def test_a_rest_that_was_over_at_once_was_not_worth_its_start():
-    known = overrun(0.5)
-    over = Situation(23.0, 0.0, running=True, setpoint=22.0, least=22.9, level=23.0)
-    missed = stopped_at(known, over, after=1500.0, temperature=20.2)
-    assert missed.more_starts == known.more_starts - 1
-    held = stopped_at(known, over, after=1500.0, temperature=22.0)
-    assert held.more_starts == known.more_starts
-
-
-@pytest.mark.parametrize(("borne", "action"), [(0.0, Action.WINTER), (0.5, Action.OFF)])
-def test_a_unit_that_had_its_starts_is_stopped_once_more_where_that_was_missed(
-    borne, action
-):
-    document = default_settings("winter") | {"control": "auto"}
-    band = {"min_temp": 20.0, "max_temp": 21.0, "target_temp": 22.0}
-    settings = parse_settings(document | {"winter": band})
-    now = datetime(2026, 1, 12, 12, tzinfo=UTC)
-    told_at = now - timedelta(hours=1)
-    trend = Trend()
-    for minutes in range(50, -1, -10):
-        trend = trend.with_reading(now - timedelta(minutes=minutes), 21.6)
-    starts = tuple((told_at - timedelta(hours=h)).timestamp() for h in (6, 3, 0))
-    steering = Steering(heating=0.6, borne_hours=borne)
-    state = ZoneState(
-        power=Power.ON,
-        action=Action.WINTER,
-        parameter="21,5,3,on",
-        last_action_at=told_at,
-        compressor_started_at=told_at,
-        learned=Learned(trend=trend, steering=steering, starts=starts),
-    )
-    reading = Reading(21.6, received_at=now)
-    snapshot = Snapshot({"default": ZoneSnapshot(reading, state)})
-    assert decide(snapshot, settings, now).zones[0].action is action
 
 
 @pytest.mark.parametrize("heating", [True, False])

@@ -259,6 +259,7 @@ def test_a_pooler_that_is_led_to_a_promoted_standby_is_followed(tmp_path):
         PgBouncer(primary) as bouncer,
         FailoverStore(PostgresStore(bouncer.url()), tmp_path / "config") as store,
     ):
+        migrate(primary.url())  # which takes longer than a call may, on a busy machine
         primary.wait_for(standby)
         store.set("state", {"n": 1})
         assert store.status().degraded_since is None
