@@ -1,8 +1,9 @@
-"""What a store or a history is made with, and what a history is asked.
+"""What a store or a history is made with.
 
 A value of a wrong type or range is StoreConfigError, which names it as `variable`, before
 anything is done. It is never a TypeError out of the middle of some work. What a store is
-handed with a call, keys and documents, `codec` checks.
+handed with a call, keys and documents, `codec` checks; what a history is asked,
+`history.query.buckets`.
 """
 
 from __future__ import annotations
@@ -61,13 +62,6 @@ def checked_number(
             variable=variable,
         )
     return value
-
-
-def checked_zone(zone: str | None) -> str | None:
-    """Return whose rows are asked for, None for all; or raise StoreConfigError."""
-    if zone is not None and not isinstance(zone, str):
-        raise no_setting("a zone's name", zone, "zone")
-    return zone
 
 
 def no_setting(wanted: str, value: object, variable: str) -> StoreConfigError:
