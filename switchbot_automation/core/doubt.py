@@ -413,21 +413,27 @@ def _rested(
 ) -> ZoneState:
     """Return the state with what a new sample of the course shows of the unit's rest."""
     kept = state.evidence or NONE
-    known, told, edges = kept.resting, state.last_action_at, edges_of(zone)
-    paused = zone.overlay is not None and zone.overlay.pause is not None
-    # What says itself what it does is asked; of several nobody knows which one it was.
-    asks = zone.power_meter_device_id or zone.unit_readable
-    several = zone.lead or len(zone.equipment) > 1
-    warms = zone.kind.can(Action.WINTER) or zone.kind.can(Action.SUMMER)
+    known, told = kept.resting, state.last_action_at
     rests = state.power is Power.OFF and not state.uncertain and told is not None
-    watched = warms and not (paused or asks or several or zone.observe_only)
-    if not rests or edges is None or not watched:
+    edges = edges_of(zone) if rests and _is_watched(zone) else None
+    if edges is None:
         return state if known is None else after_rest(state, known.over())
     assert told is not None  # noqa: S101 - `rests`, for the type checker
     resting = (known or Resting()).after(
         told.timestamp(), at.timestamp(), temperature, heating=edges.heating
     )
     return after_rest(state, resting.looked(_of_late(kept, at)))
+
+
+def _is_watched(zone: ZoneSettings) -> bool:
+    """Tell whether it is the room's course alone that shows how a unit rests."""
+    paused = zone.overlay is not None and zone.overlay.pause is not None
+    # What says itself what it does is asked; of several nobody knows which one it was.
+    asks = zone.power_meter_device_id or zone.unit_readable
+    several = zone.lead or len(zone.equipment) > 1
+    if paused or asks or several or zone.observe_only:
+        return False
+    return zone.kind.can(Action.WINTER) or zone.kind.can(Action.SUMMER)
 
 
 def _of_late(kept: Evidence, now: datetime) -> list[float]:

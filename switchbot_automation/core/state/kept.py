@@ -741,10 +741,10 @@ def _blindness(
         if unknown is not None:
             return unknown
     why = _not_believed(zone, state)
+    if why is not ReasonCode.SENSOR_FROZEN:
+        return why
     moves = _is_made_to_move(state) and not _shown_by_turns(zone, state)
-    if why is ReasonCode.SENSOR_FROZEN and moves:
-        return None
-    return why
+    return None if moves else why
 
 
 def _air_unknown(zone: ZoneSettings, state: ZoneState) -> ReasonCode | None:

@@ -481,7 +481,7 @@ class SensorRecord(NamedTuple):
     `turned_at`; `most_turns` how often it was lately before the value moved, fading, and
     `turns_seen` from how many of its turns that is known. `co2` in ppm;
     `humidity_at` and `co2_at` are when these last were another, `humidity_dead` and `co2_dead`
-    that they are not believed, see `core.state.air`.
+    that they are not believed, see `core.state.meter`.
     """
 
     since: datetime

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
-from switchbot_automation.cancellation import unless_broken_off
+from switchbot_automation.cancellation import broken_off
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.requests import UnitLook
 from switchbot_automation.core.state.refusals import (
@@ -430,7 +430,7 @@ class Observer:
         counts = self._counts and to_cloud
         day = self._quota.attempt() if counts else None
         try:
-            answer = await unless_broken_off(function(*args))
+            answer = await function(*args)
         except QuotaExhaustedError:
             if counts:
                 self._quota.exhausted(day=day)
@@ -438,8 +438,12 @@ class Observer:
         except _MISTAKES as error:
             self._log_mistake(error)
             raise
-        except (Exception, asyncio.CancelledError) as error:
-            # Any client's, also a host's own; and what was given up had no answer.
+        except asyncio.CancelledError as error:
+            # What was given up had no answer.
+            if to_cloud:
+                self._heard(answered=False)
+            raise broken_off(error) from error
+        except Exception as error:  # any client's, also a host's own
             if to_cloud:
                 self._heard(answered=_is_answer(error))
             raise

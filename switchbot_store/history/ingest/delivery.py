@@ -62,7 +62,8 @@ class Delivery:
     def write(self, rows: list[HistorySample]) -> bool:
         """Write the rows; they leave the list as they arrive."""
         late = False
-        self._quarantine.write_unwritten()
+        if self._quarantine.unwritten:
+            self._quarantine.write_unwritten()
         rows[:] = self._of_their_time(rows, self._now())
         while rows:
             chunk = rows[:_CHUNK_ROWS]
