@@ -371,7 +371,6 @@ class _Catalog:
 
 @lru_cache(maxsize=1)
 def _catalog() -> _Catalog:
-    # `importlib.resources` would bring `zipfile` and 0.6 MB with it.
     return _Catalog(orjson.loads(cast("bytes", get_data(__package__, "devices.json"))))
 
 
