@@ -14,9 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from importlib import import_module, resources
+from importlib import import_module
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from pkgutil import get_data
+from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo
 
 from switchbot_store.languages import worded
@@ -166,10 +168,9 @@ def _system_zone(name: str, path: Sequence[str]) -> ZoneInfo | None:
 
 def _installed_zone(name: str) -> ZoneInfo | None:
     with suppress(ImportError, ValueError, OSError):
-        file: Any = resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
-        if file.is_file():
-            with file.open("rb") as opened:
-                return _NewerZone.from_file(opened, key=name)
+        rules = get_data("tzdata", f"zoneinfo/{name}")
+        if rules is not None:
+            return _NewerZone.from_file(BytesIO(rules), key=name)
     return None
 
 

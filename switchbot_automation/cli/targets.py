@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from switchbot_automation.cli.output import Misuse
@@ -105,6 +104,8 @@ def _nearest(everything: list[Device | Remote], folded: str) -> str:
         return f": {_(NOTHING_LISTED)}"
     words = {entry.device_id.casefold(): entry for entry in everything}
     words |= {entry.name.strip().casefold(): entry for entry in everything}
+    from difflib import get_close_matches  # noqa: PLC0415 - only a typo needs it
+
     near = get_close_matches(folded, words, n=_MOST_HINTS, cutoff=0.5)
     # A part of a name is no typo and still means it.
     near += [word for word in words if folded and folded in word and word not in near]

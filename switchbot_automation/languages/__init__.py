@@ -8,8 +8,8 @@ English there as well, and translated by `error_words` for a person. The catalog
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from pkgutil import get_data
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from switchbot_automation.units import CELSIUS, from_celsius, measured_in, symbol
 from switchbot_store import languages as ours
@@ -153,4 +153,4 @@ def page_catalogue(language: str) -> str:
     """Return what the page's own scripts say, as a JSON object; empty for English."""
     if language == ENGLISH:
         return "{}"
-    return (files(__name__) / language / "page.json").read_text("utf-8")
+    return cast("bytes", get_data(__name__, f"{language}/page.json")).decode()

@@ -40,6 +40,9 @@ _KEPT_FRAMES = 100
 _KEPT_DECISIONS = 50
 # So often is looked who went away: a server is not told so while it only waits.
 _LOOK_SECONDS = 1.0
+# Proxies end what is silent for a minute; a browser that went away is noticed too.
+HEARTBEAT_SECONDS: Final = 15.0
+_STILL_HERE = b": still here\n\n"
 # Counts whose first label is a zone's name.
 _OF_ZONES = frozenset({"decisions", "commands"})
 
@@ -59,7 +62,11 @@ class Live:
         self._shared = shared
         self._unsubscribe: Callable[[], None] | None = None
         self._queues: dict[Queue, _Listener] = {}
+        self._leaving: dict[Queue, _Listener] = {}
+        """Who is told nothing more, and has not left yet."""
         self._look: asyncio.TimerHandle | None = None
+        self._told_at = 0.0
+        """When all were told something last, by the loop's clock."""
         self._kept: deque[_Told] = deque(maxlen=_KEPT_FRAMES)
         self._last_id = 0
         # Another process numbers its events anew.
@@ -82,11 +89,11 @@ class Live:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
-        if self._look is not None:
-            self._look.cancel()
-            self._look = None
         for queue in tuple(self._queues):
             self._let_go(queue)
+        if self._look is not None and not self._leaving:
+            self._look.cancel()
+            self._look = None
 
     @property
     def listeners(self) -> int:
@@ -110,7 +117,8 @@ class Live:
         """Return a queue of frames, and those since an event that was seen.
 
         None in the queue ends it; give it back with `leave`. `gone` tells whether the
-        listener went away. They are in the language that is spoken by who calls.
+        listener went away, and is asked each second until then. They are in the language
+        that is spoken by who calls.
         `changes`: after the first home only what differs from the one before, and of
         decisions nothing beside it.
         """
@@ -127,6 +135,7 @@ class Live:
     def leave(self, queue: Queue) -> None:
         """Listen no longer."""
         self._queues.pop(queue, None)
+        self._leaving.pop(queue, None)
 
     def _look_soon(self) -> None:
         loop = asyncio.get_running_loop()
@@ -135,13 +144,26 @@ class Live:
     def _look_who_is_gone(self) -> None:
         self._look = None
         self._sweep()
-        if self._queues:
+        self._tell_who_waits()
+        if self._queues or self._leaving:
             self._look_soon()
 
     def _sweep(self) -> None:
         for queue, listener in tuple(self._queues.items()):
             if listener.gone():
                 self._let_go(queue)
+        for listener in self._leaving.values():
+            listener.gone()  # cuts off who does not read the rest either
+
+    def _tell_who_waits(self) -> None:
+        """Tell those who have heard nothing for a while that the server is still here."""
+        now = asyncio.get_running_loop().time()
+        if now - self._told_at < HEARTBEAT_SECONDS:
+            return
+        self._told_at = now
+        for queue in self._queues:
+            if queue.empty():
+                queue.put_nowait(_STILL_HERE)
 
     def _missed(self, last_event_id: str, *, changes: bool) -> Iterator[bytes]:
         boot, _, number = last_event_id.partition("-")
@@ -261,6 +283,7 @@ class Live:
         self._homes = {
             language: homes[language] for language, changes in wanted if changes
         }
+        self._told_at = asyncio.get_running_loop().time()
         for queue, listener in tuple(self._queues.items()):
             try:
                 queue.put_nowait(frames[listener.wanted])
@@ -269,7 +292,9 @@ class Live:
                 self._let_go(queue)
 
     def _let_go(self, queue: Queue) -> None:
-        self._queues.pop(queue, None)
+        listener = self._queues.pop(queue, None)
+        if listener is not None:
+            self._leaving[queue] = listener
         while queue.full():
             queue.get_nowait()
         queue.put_nowait(None)
@@ -294,6 +319,8 @@ def _frames(
 
 
 class _Listener(NamedTuple):
+    """Who listens. `gone` tells whether it went away, and cuts off who does not read."""
+
     gone: Callable[[], bool]
     language: str
     changes: bool

@@ -10,7 +10,6 @@ import importlib
 import logging
 import os
 import sys
-from difflib import get_close_matches
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -153,6 +152,8 @@ class CommandLine(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is asked for. Raises UsageError with the nearest word."""
         if args and args[0] not in self.entries and not args[0].startswith("-"):
+            from difflib import get_close_matches  # noqa: PLC0415 - only a typo needs it
+
             near = get_close_matches(args[0], self.entries, n=1, cutoff=0.5)
             what = _("No such command {name!r}.", name=args[0])
             if near:

@@ -13,8 +13,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dotenv.parser import parse_stream
-
 from switchbot_store.cli.output import Misuse
 from switchbot_store.custody import read_in_custody
 from switchbot_store.languages import translated as _
@@ -57,6 +55,9 @@ def load_env_file() -> None:
     named = bool(os.environ.get(VARIABLE))
     try:
         file = read_in_custody(path, most_bytes=_MOST_BYTES, pipes=named)
+        # Only who has such a file needs it, and what it brings: `tempfile`, `shutil`, `lzma`.
+        from dotenv.parser import parse_stream  # noqa: PLC0415
+
         text = io.StringIO(file.data.decode("utf-8-sig"), newline=None)
         found = list(parse_stream(text))
     except FileNotFoundError:

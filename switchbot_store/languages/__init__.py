@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
-from importlib.resources import files
+from io import BytesIO
+from pkgutil import get_data
 from string import Formatter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -238,8 +239,9 @@ def catalogue(package: str, language: str) -> NullTranslations:
     """Return the translations of the catalogue that lies in a package."""
     if language == ENGLISH:
         return NullTranslations()
-    with (files(package) / language / "messages.mo").open("rb") as compiled:
-        return GNUTranslations(compiled)
+    # `importlib.resources` would bring a megabyte of modules with it into every process.
+    compiled = cast("bytes", get_data(package, f"{language}/messages.mo"))
+    return GNUTranslations(BytesIO(compiled))
 
 
 def _fields(message: str) -> Iterator[tuple[str, _Field | None]]:

@@ -8,7 +8,6 @@ repeated, nor what could be a part of one.
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -340,7 +339,9 @@ def _take(
 
 
 def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name.lower(), _known(), 1, 0.8)
+    from difflib import get_close_matches  # noqa: PLC0415 - only a typo needs it
+
+    near = get_close_matches(name.lower(), _known(), 1, 0.8)
     return f" (is it {near[0]}?)" if near else ""
 
 

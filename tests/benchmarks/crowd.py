@@ -82,7 +82,9 @@ async def _on_files(ticks: int) -> list[Figure]:
     with TemporaryDirectory() as directory:
         files = JsonStore(Path(directory) / "documents").open()
         files.set("settings", settings(predictive=False))
-        rows = HistoryService(SqliteHistory(Path(directory) / "history.sqlite3"))
+        rows = HistoryService(
+            SqliteHistory(Path(directory) / "history.sqlite3"), now=clock.now
+        )
         with rows.open():
             engine = _engine(cloud, ThreadedStore(files), clock, history=rows)
             async with engine:

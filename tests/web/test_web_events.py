@@ -197,6 +197,43 @@ async def test_a_listener_who_does_not_read_is_let_go_and_holds_up_nobody(
         assert not reader.at_eof()
 
 
+async def test_who_does_not_read_is_cut_off_though_nothing_more_is_told(
+    home, get, monkeypatch
+):
+    monkeypatch.setattr("switchbot_automation.web.api.events.WRITE_SECONDS", 0.0)
+    monkeypatch.setattr("switchbot_automation.web.live._LOOK_SECONDS", 0.01)
+    async with home.serve() as url:
+        host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
+        _reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+        writer.transport.pause_reading()
+        writer.write(
+            f"GET /api/events HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(10):
+            while (await get(f"{url}healthz"))["web"]["listeners"] == 0:
+                continue
+            # More than what lies between the two takes, in one piece.
+            home.engine._parts.listeners.emit(LongStory("x" * 20_000_000))
+            while (await get(f"{url}healthz"))["web"]["listeners"]:
+                continue
+        assert (await get(f"{url}healthz"))["web"]["dropped"] == 0
+        writer.close()
+
+
+async def test_a_listener_hears_in_a_quiet_home_that_the_server_is_still_there(
+    home, listen, monkeypatch
+):
+    monkeypatch.setattr("switchbot_automation.web.live.HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr("switchbot_automation.web.live._LOOK_SECONDS", 0.01)
+    async with home.serve() as url:
+        stream = await listen(url)
+        assert (await stream.next())[0] == "home"
+        async with asyncio.timeout(5):
+            for _ in range(3):
+                while await stream.answer.content.readline() != b": still here\n":
+                    continue
+
+
 @dataclass(frozen=True)
 class LongStory:
     """An event of a plug-in that has a lot to tell."""

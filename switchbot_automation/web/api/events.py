@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -12,14 +12,7 @@ from switchbot_automation.web.guard import RequestRefusedError, Who, who_asks
 from switchbot_automation.web.request import VARY, site_of, takes_gzip
 from switchbot_automation.web.shared_gzip import SharedGzip
 
-if TYPE_CHECKING:
-    from switchbot_automation.web.live import Queue
-
-# Proxies end what is silent for a minute; a browser that went away is noticed too.
-HEARTBEAT_SECONDS: Final = 15.0
 WRITE_SECONDS: Final = 10.0
-
-_COMMENT = b": still here\n\n"
 
 
 async def events(request: web.Request) -> web.StreamResponse:
@@ -51,51 +44,72 @@ async def events(request: web.Request) -> web.StreamResponse:
     )
     if packed is not None:
         response.headers["Content-Encoding"] = "gzip"
+    stream = _Stream(request, response, packed)
 
     def ended() -> bool:
-        return was_known and who_asks(site_of(request), request) is Who.NOBODY
+        return may_end and who_asks(site_of(request), request) is Who.NOBODY
 
-    def gone() -> bool:
-        return request.transport is None or request.transport.is_closing()
-
-    was_known = who_asks(site_of(request), request) is not Who.NOBODY
+    # Whether it is this machine, or a host's, stays as it is for as long as it is connected.
+    may_end = who_asks(site_of(request), request) in {Who.BEARER, Who.SESSION}
     seen = request.headers.get("Last-Event-ID", "")[:40]
-    queue, missed = live.join(seen, changes=changes, gone=gone)
+    queue, missed = live.join(seen, changes=changes, gone=stream.gone)
     try:
         await response.prepare(request)
         # The home comes last and is the same for all who come; what was missed is not.
         for first in (b"retry: 3000\n\n" + b"".join(missed[:-1]), missed[-1]):
-            await _write(response, first, packed)
-        while True:
-            frame = await _next(queue)
-            if frame is None or ended():
-                break
-            await _write(response, frame, packed)
-        await _write(response, None, packed)
-    except (ConnectionError, TimeoutError):
+            await stream.write(first)
+        while (frame := await queue.get()) is not None and not ended():
+            await stream.write(frame)
+        await stream.write(None)
+    except ConnectionError:
         # It went away, or does not read: nobody is left to be told.
-        if request.transport is not None:
-            request.transport.abort()
+        stream.cut()
     finally:
         live.leave(queue)
     return response
 
 
-async def _next(queue: Queue) -> bytes | None:
-    """Return what is told next, or that the server is still here; None for the end."""
-    try:
-        async with asyncio.timeout(HEARTBEAT_SECONDS):
-            return await queue.get()
-    except TimeoutError:
-        return _COMMENT
+class _Stream:
+    """What one listener is sent. A look each second at all of them sees who does not read.
 
+    A time limit for each piece of each of them would cost more than to send it.
+    """
 
-async def _write(
-    response: web.StreamResponse, data: bytes | None, packed: SharedGzip | None
-) -> None:
-    """Write a piece, compressed where `packed` is; None for the end."""
-    if packed is not None:
-        data = packed.end() if data is None else packed.add(data)
-    if data is not None:
-        async with asyncio.timeout(WRITE_SECONDS):
-            await response.write(data)
+    __slots__ = ("_packed", "_request", "_response", "_writing_since")
+
+    def __init__(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        packed: SharedGzip | None,
+    ) -> None:
+        self._request = request
+        self._response = response
+        self._packed = packed
+        self._writing_since: float | None = None
+
+    async def write(self, data: bytes | None) -> None:
+        """Send a piece, compressed to who takes that; None for the end.
+
+        Raises ConnectionError where nobody is there any more.
+        """
+        if self._packed is not None:
+            data = self._packed.end() if data is None else self._packed.add(data)
+        if data is not None:
+            self._writing_since = asyncio.get_running_loop().time()
+            await self._response.write(data)
+            self._writing_since = None
+
+    def gone(self) -> bool:
+        """Tell whether nobody is there; who does not read for 10 s is cut off."""
+        since = self._writing_since
+        now = asyncio.get_running_loop().time()
+        if since is not None and now - since >= WRITE_SECONDS:
+            self.cut()
+        transport = self._request.transport
+        return transport is None or transport.is_closing()
+
+    def cut(self) -> None:
+        """End the connection, and what is still to be sent."""
+        if self._request.transport is not None:
+            self._request.transport.abort()

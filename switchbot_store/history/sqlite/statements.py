@@ -472,11 +472,12 @@ INSERT INTO state_history_hourly (zone, bucket, count, temperature, min_temperat
     humidity_seconds, aircon_on_seconds, assumed_aircon_power, last_action, timezone,
     api_requests_today, error_count, last_temperature_stale)
 WITH RECURSIVE <ZONES>, ranges AS (
-    SELECT coalesce(json_extract(r.value, '$[0]'), z.zone) AS zone,
-        json_extract(r.value, '$[1]') AS lo, json_extract(r.value, '$[2]') AS hi
-    FROM json_each(:ranges) r JOIN zones z ON z.zone IS NOT NULL
-        AND (json_extract(r.value, '$[0]') IS NULL
-             OR json_extract(r.value, '$[0]') = z.zone)
+    SELECT json_extract(value, '$[0]') AS zone, json_extract(value, '$[1]') AS lo,
+        json_extract(value, '$[2]') AS hi
+    FROM json_each(:ranges) WHERE json_extract(value, '$[0]') IS NOT NULL
+    UNION ALL SELECT z.zone, json_extract(r.value, '$[1]'), json_extract(r.value, '$[2]')
+    FROM json_each(:ranges) r CROSS JOIN zones z
+    WHERE json_extract(r.value, '$[0]') IS NULL AND z.zone IS NOT NULL
 ), <LINES>, <SUMMARY>
 SELECT s.zone, s.bucket, s.count, s.temperature, s.min_temperature, s.max_temperature,
     s.temperature_seconds, s.humidity, s.min_humidity, s.max_humidity,

@@ -1,6 +1,9 @@
 """The rollup under writers that do not wait for it, and what a flush costs."""
 
+import json
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -13,6 +16,7 @@ from switchbot_store import (
     SqliteHistory,
     StoreConfigError,
 )
+from switchbot_store.history.sqlite import statements
 from switchbot_store.testing import TcpProxy
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -257,3 +261,35 @@ def test_days_of_all_time_end_with_the_calendar(tmp_path, samples):
             one.query(*always, bucket="day")
         last = datetime(9999, 12, 20, tzinfo=UTC), always[1]
         assert one.query(*last, bucket="day", timezone="Pacific/Auckland").rows == []
+
+
+@pytest.mark.parametrize("late", [True, False], ids=["late hours", "the next hours"])
+def test_the_rollup_does_as_much_for_each_room_however_many_there_are(tmp_path, late):
+    steps = {}
+    for rooms in (20, 200):
+        place = tmp_path / f"{rooms}.sqlite3"
+        names = [f"room {number}" for number in range(rooms)]
+        with closing(SqliteHistory(place)) as history:
+            history.open()
+            rows = [HistorySample(NOON, temperature=20.0, zone=name) for name in names]
+            history.write(rows, now=NOON)
+        begin, end = (
+            int((NOON + timedelta(hours=hours)).timestamp()) * 10**6 for hours in (0, 1)
+        )
+        ranges = [(name if late else None, begin, end) for name in names]
+        values = {
+            "ranges": json.dumps(ranges if late else ranges[:1]),
+            "zone": None,
+            "hold": 0,
+            "now": end,
+        }
+        done = []
+        connection = sqlite3.connect(place)
+        # Of the work: what the machine is busy with does not count.
+        connection.set_progress_handler(lambda done=done: done.append(1), 100)
+        connection.execute(statements.ROLL_UP, values)
+        made = "SELECT count(*) FROM state_history_hourly"
+        assert connection.execute(made).fetchone() == (rooms,)
+        connection.close()
+        steps[rooms] = len(done)
+    assert steps[200] <= 12 * steps[20]
