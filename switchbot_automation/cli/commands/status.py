@@ -32,6 +32,7 @@ from switchbot_automation.engine.documents.settings_life import SettingsLife
 from switchbot_automation.engine.tell.health import price_as_json, room_as_json
 from switchbot_automation.explain.words import (
     STATUS_WORDS,
+    day_words,
     reason_words,
     skipped_words,
     told_words,
@@ -181,7 +182,7 @@ class RoomRow:
         automation = word_of("power", "on" if self._enabled else "off")
         if state.hold_until is not None and state.hold_until > datetime.now(UTC):
             local = state.hold_until.astimezone()
-            until = f"{weekday(local)} {local:%Y-%m-%d %H:%M}"
+            until = f"{day_words(local)} {local:%H:%M}"
             automation += (
                 _(", held until resumed")
                 if state.hold_until == FOR_EVER
