@@ -204,6 +204,13 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
         later_in("fan", "medium"),
         later_in("fan", "high"),
     ),
+    "wish": (
+        later_in("wish", "hold"),
+        later_in("wish", "resume"),
+        later_in("wish", "set_temperature"),
+        later_in("wish", "set_preset_mode"),
+        later_in("wish", "quiet_fan"),
+    ),
     "by": (
         later_in("by", "plug"),
         later_in("by", "room"),

@@ -222,7 +222,7 @@ class RoomRow:
         since = instant(room["since"])
         if room["status"] != "kept" and since is not None:
             local = since.astimezone()
-            day = f"{weekday(local)} {local:%d %H:%M}"
+            day = f"{day_words(local)} {local:%H:%M}"
             word = _("{status} since {since}", status=word, since=day)
         return f"{word}: {room['advice']}" if room["advice"] else word
 
@@ -233,7 +233,7 @@ class RoomRow:
             unit = _("{unit}, uncertain", unit=unit)
         if state.last_action:
             sent = _("{action} sent", action=told_words(state.last_action))
-            unit += f": {_at(sent, state.last_action_at)}"
+            unit = _("{unit}: {sent}", unit=unit, sent=_at(sent, state.last_action_at))
         return unit
 
 
