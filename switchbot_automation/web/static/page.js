@@ -459,6 +459,8 @@ async function refresh() {
 function connect() {
   const source = new EventSource(`api/events?changes=1&lang=${language}`);
   const shown = (text, kind) => {
+    // Every attempt says so; who listens hears it once.
+    if (get("connection").textContent === text) return;
     get("connection").textContent = text;
     get("connection").className = `pill ${kind}`;
   };
