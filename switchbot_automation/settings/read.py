@@ -30,6 +30,7 @@ from switchbot_automation.schedule.windows import CurvePoint, Policy, TimeWindow
 from switchbot_automation.settings.checks import (
     CONTRARY_MODES,
     comfort_problems,
+    contrary_words,
     dotted,
     equipment_problems,
     far_days,
@@ -811,7 +812,8 @@ def _settle_alias(part: _Part, key: str, alias: str) -> None:
     value = part.values.pop(alias)
     if part.values.setdefault(key, value) != value:
         # The values are not shown: a webhook is a secret.
-        _complain(part, (alias,), f"differs from {key}, which means the same; keep one")
+        differs = worded("differs from {key}, which means the same; keep one", key=key)
+        _complain(part, (alias,), differs)
     part.names.setdefault(key, alias)
 
 
@@ -820,7 +822,9 @@ def _settle_trigger_mode(part: _Part) -> None:
     if mode is None:
         return
     if "cascade" in part.values:
-        _complain(part, ("trigger_mode",), "says what cascade says; keep cascade")
+        _complain(
+            part, ("trigger_mode",), worded("says what cascade says; keep cascade")
+        )
     part.values.setdefault("cascade", _CASCADES[mode])
 
 
@@ -1125,15 +1129,9 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
                 (season, "min_temp"),
                 season,
             )
-        mode, does = CONTRARY_MODES[season]
-        if profile.get("ac_mode") == mode:
+        if profile.get("ac_mode") == CONTRARY_MODES[season]:
             yield error(
-                worded(
-                    "{mode} {does}, in {season}; leave it out or choose another",
-                    mode=mode,
-                    does=does,
-                    season=season,
-                ),
+                contrary_words(season),
                 (season, "ac_mode"),
                 season,
             )

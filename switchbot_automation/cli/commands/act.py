@@ -34,7 +34,13 @@ from switchbot_automation.engine.act.wishes import (
     SKIP_NEXT_WINDOW,
 )
 from switchbot_automation.errors import UnknownZoneError
-from switchbot_automation.explain.words import skipped_words
+from switchbot_automation.explain.trace import reasons_as_json
+from switchbot_automation.explain.words import (
+    moment,
+    reason_words,
+    skipped_words,
+    word_of,
+)
 from switchbot_automation.instants import FOR_EVER, parse_instant, stored_hold
 from switchbot_automation.languages import error_words
 from switchbot_automation.languages import translated as _
@@ -185,19 +191,29 @@ def _told(answer: dict[str, Any], command: Command | None) -> str:
         return f"{answer['zone']}: {'; '.join(answer['reasons'])}"
     if command is not None:
         said = sentence(command)
-        return "; ".join([said, *answer["reasons"]]) if answer["reasons"] else said
+        why = (
+            reason_words(each, _here(), datetime.now(UTC))
+            for each in reasons_as_json(command.reasons)
+        )
+        return "; ".join([said, *(each for each in why if each not in said)])
     wish = answer["wish"] or {}
     until = wish.get("until") or answer["hold_until"]
     if answer["action"] == QUIET_FAN:
         until = answer["quiet_fan_until"]
     if until is None or stored_hold(until) == FOR_EVER:
-        return f"{answer['zone']}: {answer['action']}"
+        return f"{answer['zone']}: {word_of('wish', answer['action'])}"
+    ends = stored_hold(until)
     return _(
         "{zone}: {action}, until {until}",
         zone=answer["zone"],
-        action=answer["action"],
-        until=until,
+        action=word_of("wish", answer["action"]),
+        until=moment(ends, _here(), datetime.now(UTC)) if ends else until,
     )
+
+
+def _here() -> tzinfo:
+    """Return the clock of who sits here, as of now."""
+    return datetime.now().astimezone().tzinfo or UTC
 
 
 def _celsius(text: str) -> float:

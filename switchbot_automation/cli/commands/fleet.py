@@ -562,7 +562,7 @@ def _tell_of(found: Iterable[Rolled], *, as_json: bool) -> int:
 
 def _unheard(error: OSError) -> Misuse:
     """Return what is said where nobody can listen."""
-    return Misuse(f"HOST:PORT: {error.strerror or error}")
+    return Misuse(_("HOST:PORT: {error}", error=error.strerror or error))
 
 
 def _store() -> StoreInterface:

@@ -25,7 +25,13 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.cli.stopping import interruptible
-from switchbot_automation.languages import error_words, later, later_in, translated_in
+from switchbot_automation.languages import (
+    error_words,
+    later,
+    later_in,
+    number_words,
+    translated_in,
+)
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.table.zone import CONTROLS
 from switchbot_automation.simulation import new_settings
@@ -222,7 +228,7 @@ def _simulate_homes(
         ),
         ("", *map(_, columns)),
         [
-            (_(_FIGURES[name]), *(f"{each[column]:g}" for column in columns))
+            (_(_FIGURES[name]), *(number_words(each[column]) for column in columns))
             for name, each in figures.items()
         ],
     )
