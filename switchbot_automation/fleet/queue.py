@@ -26,6 +26,7 @@ from procrastinate.jobs import Status
 from procrastinate.signals import on_stop
 from psycopg_pool import AsyncConnectionPool
 
+from switchbot_automation.allowance import Allowance
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.errors import (
     AutomationError,
@@ -33,7 +34,7 @@ from switchbot_automation.errors import (
     UnknownHomeError,
 )
 from switchbot_automation.fleet.errands import checked_errand
-from switchbot_automation.fleet.jobs import GatheredJobs
+from switchbot_automation.fleet.jobs import LAST, WAITERS, GatheredJobs
 from switchbot_automation.fleet.visit import do_for_person, tick_home, wait_after
 from switchbot_automation.languages import worded
 from switchbot_store import StoreConflictError, StoreUnavailableError, checked_home
@@ -76,6 +77,11 @@ _WARDEN: Final = "switchbot.take_up_of_the_dead"
 _COMMON: Final = "fleet"
 _AT_ONCE: Final = 100
 """The priority of what somebody waits for."""
+# So many events go before the ticks of all homes, of one home and of all of them: others
+# are heard after those, or whose devices talk without end would have every visit.
+_PRESSING: Final = (30, 0.5)
+_PRESSING_IN_ALL: Final = (500, 20.0)
+_HOMES: Final = 50_000
 _BATCH: Final = 500
 _WAITING: Final = "todo"
 
@@ -118,6 +124,14 @@ class FleetQueue:
             self.app.connector, unending={TICK}, wait_after=wait_after
         )
         self._differs = False
+        at_once, per_second = _PRESSING_IN_ALL
+        self._pressing = Allowance(
+            *_PRESSING,
+            now=time.monotonic,
+            all_at_once=at_once,
+            all_per_second=per_second,
+            most_keys=_HOMES,
+        )
         self.app.job_manager = self.jobs
         self._tick: Task[..., Any, Any] = self.app.task(name=TICK)(self._run_tick)
         self._errand: Task[..., Any, Any] = self.app.task(name=ERRAND)(self._run_errand)
@@ -175,7 +189,9 @@ class FleetQueue:
     async def ask(self, home: str, errand: Mapping[str, Any]) -> int:
         """Let a home be visited at once for an errand; return the job's number.
 
-        Raises SettingsError for what is none, see `switchbot_automation.fleet.errands`.
+        What a person wants goes before all; events do but for many of one home, or of all
+        homes, which come after the ticks that are due. Raises SettingsError for what is
+        none, see `switchbot_automation.fleet.errands`.
         """
         return await self._asked(checked_home(home), checked_errand(errand))
 
@@ -184,11 +200,12 @@ class FleetQueue:
     ) -> int:
         # A home's name has no "/".
         lock = f"{home}/person" if errand.by_person else home
+        pressing = errand.by_person or self._pressing.take(home)
         arguments: dict[str, Any] = {"home": home, "errand": errand.to_document()}
         if failures:
             arguments["failures"] = failures
         return await self._errand.configure(
-            queue=self.queue_of(home), lock=lock, priority=_AT_ONCE, schedule_at=at
+            queue=self.queue_of(home), lock=lock, priority=_AT_ONCE if pressing else LAST, schedule_at=at
         ).defer_async(**arguments)
 
     # --- who works -------------------------------------------------------------------
@@ -233,7 +250,7 @@ class FleetQueue:
         working = asyncio.ensure_future(
             self.app.run_worker_async(
                 queues=[*(self.queues if queues is None else queues), _COMMON],
-                concurrency=concurrency,
+                concurrency=concurrency * WAITERS,
                 fetch_job_polling_interval=_POLL_SECONDS,
                 # A worker that is idle looks twenty times a second anyway.
                 listen_notify=False,
