@@ -33,7 +33,8 @@ from switchbot_automation.errors import (
     SettingsError,
     UnknownHomeError,
 )
-from switchbot_automation.fleet.errands import checked_errand
+from switchbot_automation.fleet.clock import FleetClock
+from switchbot_automation.fleet.errands import Errand, checked_errand
 from switchbot_automation.fleet.jobs import LAST, WAITERS, GatheredJobs
 from switchbot_automation.fleet.visit import do_for_person, tick_home, wait_after
 from switchbot_automation.languages import worded
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from procrastinate.jobs import Job
     from procrastinate.tasks import Task
 
-    from switchbot_automation.fleet.errands import Errand
     from switchbot_automation.fleet.visit import Place, Visit
 
 _LOGGER = logging.getLogger(__name__)
@@ -75,6 +75,8 @@ TICK: Final = "switchbot.tick"
 ERRAND: Final = "switchbot.errand"
 _WARDEN: Final = "switchbot.take_up_of_the_dead"
 _COMMON: Final = "fleet"
+_UNKNOWN_TRIES: Final = 20
+"""So often, over half an hour, an errand waits for a worker that knows it."""
 _AT_ONCE: Final = 100
 """The priority of what somebody waits for."""
 # So many events go before the ticks of all homes, of one home and of all of them: others
@@ -199,8 +201,8 @@ class FleetQueue:
         self, home: str, errand: Errand, at: datetime | None = None, failures: int = 0
     ) -> int:
         # A home's name has no "/".
-        lock = f"{home}/person" if errand.by_person else home
-        pressing = errand.by_person or self._pressing.take(home)
+        lock = f"{home}/{errand.lane}" if errand.lane else home
+        pressing = bool(errand.lane) or self._pressing.take(home)
         arguments: dict[str, Any] = {"home": home, "errand": errand.to_document()}
         if failures:
             arguments["failures"] = failures
@@ -309,10 +311,19 @@ class FleetQueue:
         failures: int = 0,
         **_more: object,
     ) -> None:
+        self._ahead()  # which puts the clock right
         now = self._place.clock.now()
         kind, sent, wanted = errand.get("kind"), 0, None
         try:
-            wanted = checked_errand(errand)
+            try:
+                wanted = checked_errand(errand)
+            except SettingsError as error:
+                # Who asked knows it: a newer version, of which others may be workers.
+                if failures >= _UNKNOWN_TRIES or not isinstance(kind, str):
+                    raise
+                _LOGGER.warning("%r for the home %s is not known here: %s", kind, home, error)
+                await self._leave_to_others(home, kind, errand, failures)
+                return
             if wanted.by_person:
                 sent = await do_for_person(home, self._place, wanted)
                 wanted = None
@@ -329,6 +340,14 @@ class FleetQueue:
             _LOGGER.exception("%r for the home %s came to nothing", kind, home)
             wanted = None
         await self._visit(home, now, (), 0, errand=wanted, sent=sent)
+
+    async def _leave_to_others(
+        self, home: str, kind: str, errand: Mapping[str, Any], failures: int
+    ) -> None:
+        """Let an errand that is not known here be taken again in a while, by a newer worker."""
+        arguments = {name: each for name, each in errand.items() if name != "kind"}
+        wakeup = self._place.clock.now() + self._ahead() + wait_after(failures)
+        await self._asked(home, Errand(kind, arguments), wakeup, failures + 1)
 
     @property
     def _place(self) -> Place:
@@ -400,13 +419,15 @@ class FleetQueue:
         """Return by how much the queue's clock is before this machine's.
 
         Jobs are due by the queue's: where a worker's own is set back, what it wants in
-        two minutes would be due at once, again and again.
+        two minutes would be due at once, again and again. A clock that can be is put
+        right: homes are looked after by the queue's, too.
         """
         told = self.jobs.now()
         if told is None:
             return timedelta(0)
         now, within = told
-        ahead = now - self._place.clock.now()
+        clock = self._place.clock
+        ahead = now - clock.now()
         differs = abs(ahead) > _CLOCKS_DIFFER + within
         if differs != self._differs:
             self._differs = differs
@@ -415,6 +436,9 @@ class FleetQueue:
                     "this machine's clock is %+.1f s off the queue's",
                     -ahead.total_seconds(),
                 )
+        if differs and isinstance(clock, FleetClock):
+            clock.put_right(ahead)
+            self._differs = differs = False
         return ahead if differs else timedelta(0)
 
     def _job(

@@ -288,6 +288,24 @@ async def test_a_body_that_does_not_come_keeps_nothing(ours):
     assert endpoint.hooks.counts == {"too_slow" if ours else "not_ours": 1}
 
 
+async def test_who_knows_a_url_asks_so_often_and_no_other_the_less(monkeypatch):
+    """Nothing more is read then, and the connection ends."""
+    monkeypatch.setattr("switchbot_automation.web.guard._EVENTS", (20, 0.001))
+    endpoint = Endpoint()
+    said = event(endpoint.clock)
+    async with TestClient(TestServer(endpoint.hooks.app())) as client:
+        statuses = [
+            (await client.post(path_of(KEY, "7"), data=b"{}")).status
+            for _ in range(30)
+        ]
+        assert statuses == [200] * 20 + [429] * 10
+        answer = await client.post(path_of(KEY, "7"), json=said)
+        assert (answer.status, answer.headers["Connection"]) == (429, "close")
+        assert (await client.post(path_of(KEY, "42"), json=said)).status == 200
+    assert endpoint.hooks.counts["too_many_requests"] == 11
+    assert [home for home, _, _ in endpoint.woken] == ["42"]
+
+
 async def test_a_compressed_body_is_not_unpacked():
     endpoint = Endpoint()
     async with TestClient(TestServer(endpoint.hooks.app())) as client:
