@@ -207,7 +207,10 @@ class FleetQueue:
         if failures:
             arguments["failures"] = failures
         return await self._errand.configure(
-            queue=self.queue_of(home), lock=lock, priority=_AT_ONCE if pressing else LAST, schedule_at=at
+            queue=self.queue_of(home),
+            lock=lock,
+            priority=_AT_ONCE if pressing else LAST,
+            schedule_at=at,
         ).defer_async(**arguments)
 
     # --- who works -------------------------------------------------------------------
@@ -321,7 +324,9 @@ class FleetQueue:
                 # Who asked knows it: a newer version, of which others may be workers.
                 if failures >= _UNKNOWN_TRIES or not isinstance(kind, str):
                     raise
-                _LOGGER.warning("%r for the home %s is not known here: %s", kind, home, error)
+                _LOGGER.warning(
+                    "%r for the home %s is not known here: %s", kind, home, error
+                )
                 await self._leave_to_others(home, kind, errand, failures)
                 return
             if wanted.by_person:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import ClientSession, TCPConnector
 
+from switchbot_automation.clock import SystemClock
 from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.clock import SystemClock
 from switchbot_automation.fleet.accounts import AccountClients, AccountsFile
 from switchbot_automation.fleet.clock import FleetClock
 from switchbot_automation.fleet.shared_store import for_a_fleet

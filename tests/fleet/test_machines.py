@@ -10,8 +10,8 @@ from procrastinate.exceptions import ConnectorException
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.fleet import queue as queue_module
-from switchbot_automation.fleet.errands import Errand
 from switchbot_automation.fleet.clock import FleetClock
+from switchbot_automation.fleet.errands import Errand
 from switchbot_automation.fleet.queue import ERRAND, TICK, FleetQueue
 
 

@@ -295,8 +295,7 @@ async def test_who_knows_a_url_asks_so_often_and_no_other_the_less(monkeypatch):
     said = event(endpoint.clock)
     async with TestClient(TestServer(endpoint.hooks.app())) as client:
         statuses = [
-            (await client.post(path_of(KEY, "7"), data=b"{}")).status
-            for _ in range(30)
+            (await client.post(path_of(KEY, "7"), data=b"{}")).status for _ in range(30)
         ]
         assert statuses == [200] * 20 + [429] * 10
         answer = await client.post(path_of(KEY, "7"), json=said)
