@@ -99,7 +99,8 @@ def roll_out(
             for home in homes
             if rollout not in HomeStore(store, home).get(ROLLOUTS)
         ]
-        for found in backtest_homes(spread, asked, *span, changes=changes):
+        told = backtest_homes(spread, asked, *span, changes=changes) if asked else []
+        for found in told:
             report = found.get("report")
             why = worse(report) if report else str(found["problem"])
             if why:

@@ -163,7 +163,10 @@ async def test_an_errand_that_only_a_newer_version_knows_waits_for_it(
     # The one that knows it.
     known = Errand("act", {"zone": "default", "action": "off"})
     monkeypatch.setattr(queue_module, "checked_errand", lambda _document: known)
-    await working.queue.jobs.retry_job_by_id_async(waiting.id, datetime.now(UTC))
+    await working.queue.jobs.connector.execute_query_async(
+        "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE id = %(id)s",
+        id=waiting.id,
+    )
     assert await working.do_all_that_is_due() == ["42"]
     assert cloud.words == ["turnOff"]
 

@@ -226,16 +226,12 @@ def test_each_home_s_own_history_is_asked_first(tmp_path, monkeypatch):
         history.flush()
         span = (MONDAY_NOON, MONDAY_NOON + timedelta(days=4))
         with spreading() as alone:
-            done = list(
-                roll_out(
-                    store,
-                    "wider",
-                    {"hysteresis_celsius": 0.5},
-                    ["long", "new"],
-                    spread=alone,
-                    span=span,
-                )
-            )
+            options = {"spread": alone, "span": span}
+            what = store, "wider", {"hysteresis_celsius": 0.5}
+            done = list(roll_out(*what, ["long", "new"], **options))
+        # Broken off and called again it asks nothing of who has it.
+        (again,) = roll_out(*what, ["long"], spread=pytest.fail, span=span)
+        assert again.what == "left"
         assert [(each.home, each.what) for each in done] == [
             ("long", "applied"),
             ("new", "worse"),
