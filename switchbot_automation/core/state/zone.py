@@ -1934,6 +1934,8 @@ _PART_KEYS = (
     "automation_switch",
 )
 _INSTANT_NAMES = frozenset({"at", "since", "until", "rest_until", "locked_until"})
+_OF_SECONDS = frozenset({"resting"})
+"""What is below them is numbers, seconds too."""
 
 
 def unreadable_instants(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -1962,7 +1964,8 @@ def _unreadable_inside(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     for key, each in value.items():
         name = f"{path}.{key}"
         if isinstance(each, dict | list):
-            yield from _unreadable_inside(each, name)
+            if key not in _OF_SECONDS:
+                yield from _unreadable_inside(each, name)
         elif (
             (key in _INSTANT_NAMES or key.endswith(("_at", "_since")))
             and each is not None

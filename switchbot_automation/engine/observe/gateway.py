@@ -194,6 +194,8 @@ class Observer:
         self.when_answering: Callable[[], None] = _nothing
         self.when_silence_ends: Callable[[], None] = _nothing
         self._silent_since: float | None = None
+        self.answered: bool | None = None
+        """Whether the cloud answered what was asked of it last; None before anything was."""
         self.refusals: tuple[Refusal, ...] = ()
         """What the cloud refuses for good beside the zones' commands: readings, which are
         kept with the zones, and what rules command."""
@@ -449,13 +451,17 @@ class Observer:
             raise
         if counts:
             self._quota.accepted(day=day)
-        if to_cloud and self._silent_since is not None:
+        if to_cloud:
             self._heard(answered=True)
         return answer
 
     def _heard(self, *, answered: bool) -> None:
         """Notice when the cloud falls silent, and when a long silence is over."""
-        now, since = self._clock.monotonic(), self._silent_since
+        self.answered = answered
+        since = self._silent_since
+        if answered and since is None:
+            return
+        now = self._clock.monotonic()
         if not answered:
             self._silent_since = now if since is None else since
             return

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_automation.core.control.resting import Resting
+from switchbot_automation.core.state.zone import unreadable_instants
 
 HOUR, DAY = 3600.0, 86_400.0
 STEP = 300.0
@@ -118,6 +119,8 @@ def test_it_comes_back_from_its_document_as_it_was(steps, waits, heating):
     assert read.rest == resting.rest
     assert read.heating is resting.heating
     assert read.known == resting.known
+    # Its seconds are no instants that somebody wrote wrong.
+    assert unreadable_instants({"evidence": {"resting": resting.to_document()}}) == {}
 
 
 @given(
