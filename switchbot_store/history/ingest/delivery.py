@@ -260,9 +260,15 @@ class WriterHealth:
                 _LOGGER.warning("the spill of the history cannot be used: %s", error)
             self._status = replace(self._status, spill_error=reworded(error))
 
+    @property
+    def disk_is_well(self) -> bool:
+        """Whether the spill can be used, as far as is known."""
+        return self._status.spill_error is None
+
     def disk_worked(self) -> None:
         """Note that the spill took rows."""
-        if self._status.spill_error is not None:
+        if not self.disk_is_well:
+            _LOGGER.warning("the spill of the history can be used again")
             with self._lock:
                 self._status = replace(self._status, spill_error=None)
 
