@@ -50,6 +50,13 @@ def test_backtest_names_the_band(invoke, file, tmp_path):
     assert "band 68 to 72 °F" in result.stdout
 
 
+def test_a_simulation_names_the_band(invoke, file):
+    result = invoke("simulate", "--settings", file, "--days", "0.05")
+    assert result.exit_code == 0, result.output + result.stderr
+    assert "inside 68 to 72 °F" in result.stdout
+    assert "°C" not in result.stdout
+
+
 def test_the_unit_may_stand_in_the_file_of_variables(invoke, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("SWITCHBOT_UNIT=furlongs\n")

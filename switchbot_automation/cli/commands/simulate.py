@@ -31,6 +31,7 @@ from switchbot_automation.settings.table.zone import CONTROLS
 from switchbot_automation.simulation import new_settings
 from switchbot_automation.simulation import plot as plots
 from switchbot_automation.simulation import simulate as run_simulation
+from switchbot_automation.units import measure, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,6 +142,8 @@ def simulate(
     and the SwitchBot cloud are simulated. No webhook is sent.
     """
     settings = None if settings_file is None else load_document(settings_file)
+    if settings is not None:
+        measure(unit_of(settings))
     if season is None:
         season = _season_of(settings)
     if settings is None:
