@@ -87,6 +87,8 @@ __all__ = ["check_settings", "parse_settings"]
 _Path: TypeAlias = tuple[str | int, ...]
 
 _UNKNOWN = worded("unknown setting")
+# So many are listed rather than the one that is a little like what was written.
+_FEW = 12
 """What is said of a key that no setting has."""
 
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
@@ -714,7 +716,11 @@ class _UnknownKeyError(vol.Invalid):
         self.known = tuple(known)
 
     def describe(self) -> str:
-        near = nearest(self.path[-1], self.known, however_far=True)
+        few = len(self.known) <= _FEW
+        near = nearest(self.path[-1], self.known, however_far=not few)
+        if near is None and few:
+            known = ", ".join(sorted(self.known))
+            return worded("{unknown}; known are {known}", unknown=_UNKNOWN, known=known)
         return worded("{unknown}; did you mean {near!r}?", unknown=_UNKNOWN, near=near)
 
 

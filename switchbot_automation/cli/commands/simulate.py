@@ -37,6 +37,7 @@ from switchbot_automation.settings.table.zone import CONTROLS
 from switchbot_automation.simulation import new_settings
 from switchbot_automation.simulation import plot as plots
 from switchbot_automation.simulation import simulate as run_simulation
+from switchbot_automation.units import measure, measured_in, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,6 +148,7 @@ def simulate(
     and the SwitchBot cloud are simulated. No webhook is sent.
     """
     settings = None if settings_file is None else load_document(settings_file)
+    measure(unit_of(settings) if settings else measured_in())
     if season is None:
         season = _season_of(settings)
     if settings is None:
