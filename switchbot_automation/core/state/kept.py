@@ -22,7 +22,12 @@ from switchbot_automation.core.pace import is_stale, too_old
 from switchbot_automation.core.protect.limits import kept_out_by
 from switchbot_automation.core.protect.stages import locked_out, outdoor_unknown
 from switchbot_automation.core.state.around import OUTDOOR_LASTS, outdoor_of
-from switchbot_automation.core.state.evidence import unit_belief
+from switchbot_automation.core.state.evidence import (
+    NONE,
+    runs_on,
+    undone_since,
+    unit_belief,
+)
 from switchbot_automation.core.state.meter import (
     TOO_OLD,
     doubts_of_meters,
@@ -45,7 +50,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.control.air import Want
     from switchbot_automation.core.control.band import Edges
-    from switchbot_automation.core.state.zone import Refusal, ZoneState
+    from switchbot_automation.core.state.zone import Evidence, Refusal, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 Status: TypeAlias = Literal[
@@ -457,7 +462,11 @@ def _troubles(
         codes.append(refusal.code)
     elif acts and keeping.failed and _commands_fail(state, keeping, now):
         codes.append(ReasonCode.COMMANDS_FAIL)
-    check = state.check
+    evidence, check = state.evidence or NONE, state.check
+    if acts and _runs_on(keeping, evidence, facts, now):
+        codes.append(ReasonCode.UNIT_RUNS_ON)
+    if acts and undone_since(evidence, now) is not None:
+        codes.append(ReasonCode.UNIT_SET_OTHERWISE)
     if acts and check is not None and check.given_up:
         codes.append(ReasonCode.DEVICE_UNRESPONSIVE)
     if found.status == "unknown" and found.since is not None:
@@ -478,6 +487,18 @@ def _troubles(
             else ReasonCode.BELIEF_UNCERTAIN
         )
     return codes
+
+
+def _runs_on(keeping: Keeping, kept: Evidence, facts: _Facts, now: datetime) -> bool:
+    """Tell whether the unit works on, told to stop, so that its room suffers or will.
+
+    A warm radiator in a room that is not too warm may be a warm pipe.
+    """
+    out, edges = keeping.excursion, facts.edges
+    if not runs_on(kept, now):
+        return False
+    far = out is not None and edges is not None and out.low is not edges.heating
+    return bool(kept.defied) or far
 
 
 def _blind_for(
@@ -644,7 +665,7 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
         or record.distrust
         or state.uncertain
         or state.last_temperature_stale
-        or (evidence is not None and evidence.doubt)
+        or (evidence is not None and _matters(evidence))
         or (check is not None and check.given_up)
         or len(zone.meters) != 1
         or outdoor_unknown(zone, state, now) is not None
@@ -666,6 +687,12 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
         and edges is not None
         and zone.mode in ("winter", "summer")
         and _beyond(edges, temperature) is None
+    )
+
+
+def _matters(evidence: Evidence) -> bool:
+    return bool(
+        evidence.doubt or evidence.mended or evidence.defied or evidence.warmth
     )
 
 
@@ -982,6 +1009,8 @@ def _trouble_since(
         return keeping.failed_since
     if kind in (ReasonCode.BELIEF_UNCERTAIN, ReasonCode.BELIEF_CONTRADICTED):
         return keeping.unsure_since
+    if kind is ReasonCode.UNIT_SET_OTHERWISE:
+        return undone_since(state.evidence or NONE, now)
     if kind is keeping.blind_why:
         return keeping.blind_since
     if kind is ReasonCode.OUTDOOR_UNKNOWN:
