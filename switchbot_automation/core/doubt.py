@@ -36,6 +36,7 @@ from switchbot_automation.core.state.evidence import (
     has_followed,
     heard_after_all,
     mended,
+    mending,
     overran,
     overrun_kelvin,
     plug_interval,
@@ -285,12 +286,14 @@ def _weighed(
         room = _Room(edges, temperature, helped)
         state = _learned(zone, state, room, now)
         state = _beside_radiator(state, room, now)
+        if room.left > 0.0 and (state.evidence or NONE).doubt is None:
+            state = mended(state)
         if state.pending_repeat is None and _is_warm(state, room, now):
             return warm_again(off_again(state, zone, now, _STAYS_WARM)), ()
     doubt = (state.evidence or NONE).doubt
     if doubt is not None and _settled(zone, state, doubt, room, now):
         if _helps(state, doubt, room):
-            state = mended(state, now)
+            state = mending(state, now)
         shown = certain(agreed(state, now) if doubt.by != "room" else undoubted(state))
         ends = _told(zone, doubt, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED)
         return shown, (ends,) if doubt.told else ()

@@ -277,15 +277,27 @@ def doubted(
     doubt = doubt._replace(told=doubt.told or told)
     if doubt == kept.doubt:
         return state
-    return state._replace(evidence=kept._replace(doubt=doubt))
+    return state._replace(evidence=kept._replace(doubt=doubt, mending=None))
 
 
-def mended(state: ZoneState, now: datetime) -> ZoneState:
-    """Return the state after it helped that the unit was told again."""
+def mending(state: ZoneState, now: datetime) -> ZoneState:
+    """Return the state after it seemed to help that the unit was told again."""
     kept = state.evidence or NONE
-    lately = tuple(at for at in kept.mended if now - at < REPAIR_SPAN)
+    return state._replace(evidence=kept._replace(mending=now))
+
+
+def mended(state: ZoneState) -> ZoneState:
+    """Return the state once the room is back in its band after the unit was told again.
+
+    One that a weak unit cannot warm comes and goes by itself.
+    """
+    kept = state.evidence or NONE
+    at = kept.mending
+    if at is None:
+        return state
+    lately = tuple(each for each in kept.mended if at - each < REPAIR_SPAN)
     return state._replace(
-        evidence=kept._replace(mended=(*lately, now)[-MOST_REPAIRS:])
+        evidence=kept._replace(mended=(*lately, at)[-MOST_REPAIRS:], mending=None)
     )
 
 

@@ -192,7 +192,8 @@ class Evidence(NamedTuple):
     `overrun`: by how many kelvin the room went past the band by itself while it rested,
     learned at `overrun_at`. `hindered`: what the unit said last that keeps it from its work.
     `resting`: how the room leaves its band while the unit rests, and whether it does now.
-    `mended`: when telling it again helped, of the last hours. `defied` counts the stops in
+    `mended`: when telling it again had helped, of the last hours, and `mending` when it
+    seemed to, for now. `defied` counts the stops in
     a row after which it was seen to run on. `warmth`: its radiator is warm although it is to
     be closed; `usual` is by how many kelvin that was found to be nothing, at `usual_at`.
     """
@@ -222,6 +223,7 @@ class Evidence(NamedTuple):
     hindered: ReasonCode | None = None
     resting: Resting | None = None
     mended: tuple[datetime, ...] = ()
+    mending: datetime | None = None
     defied: int = 0
     warmth: Warmth | None = None
     usual: float | None = None
@@ -362,6 +364,7 @@ _EVIDENCE_INSTANTS = _Instants(
     "room_at",
     "overrun_at",
     "usual_at",
+    "mending",
 )
 _KEPT_REPAIRS = 12
 
@@ -1050,7 +1053,8 @@ class Excursion(NamedTuple):
     at most, in kelvin. `turned` is the temperature that it last turned at, `moved_at`
     when it last came nearer from there. `lost` is where it was found not to come back,
     None while it may. `helped`: nothing but the unit was at work, so that how long it
-    takes can be learned.
+    takes can be learned. `fell`: by how many kelvin it fell within an hour, for good, while
+    its unit was believed to run: no weather does that.
     """
 
     since: datetime
@@ -1060,6 +1064,7 @@ class Excursion(NamedTuple):
     moved_at: datetime
     lost: float | None = None
     helped: bool = True
+    fell: float = 0.0
 
 
 class Notice(NamedTuple):
@@ -1182,6 +1187,7 @@ def _excursion(value: Any) -> Excursion | None:
         moved_at,
         number(value.get("lost")),
         value.get("helped") is True,
+        number(value.get("fell")) or 0.0,
     )
 
 
