@@ -89,6 +89,8 @@ _STANDBY_SHARE, _STANDBY_LEAST = 1.0 / 6.0, 5.0
 # A unit that idles at its setpoint draws as little as one that is off; the room tells.
 _LOST_KELVIN = 0.5
 _FOLLOWS_KELVIN = 0.2
+# So much a room loses on after an order, until a unit that does something else follows it.
+_GOES_ON_KELVIN = 0.2
 _DEFROSTS, _DEFROST_SAMPLES = timedelta(minutes=15), 3
 # What of a course is looked at beside a unit that may defrost now and then.
 _DEFROSTS_LONG = timedelta(minutes=30)
@@ -735,15 +737,25 @@ def _room_settled(
 
 def _helps(state: ZoneState, doubt: Doubt, room: _Room | None) -> bool:
     """Tell whether the room shows that it helped to tell the unit again."""
-    told = state.last_action_at
+    told, kept = state.last_action_at, state.evidence or NONE
     if doubt.by != "room" or room is None or told is None or not doubt.tries:
         return False
+    if kept.plug is Power.ON and doubt.action is not Action.OFF:
+        return False  # it worked all the time
     if doubt.action is not state.action or not room.help.alone(told):
         return False
     if doubt.action is Action.OFF:
         return room.over < overrun_kelvin(NONE, told)
-    gained = _gained_since(state.evidence or NONE, room, told)
-    return room.left > 0.0 or gained >= _FOLLOWS_KELVIN
+    # What thaws itself was on its way back when it was told.
+    course, at = kept.course, told.timestamp()
+    before = [one for when, one in course if when < at][-1:]
+    since = [one for when, one in course if when >= at]
+    if not before or not since:
+        return False
+    return (
+        max(_Room(room.edges, before[0]).gained(one) for one in since)
+        >= _GOES_ON_KELVIN
+    )
 
 
 # --- a radiator that stays warm -----------------------------------------------------------

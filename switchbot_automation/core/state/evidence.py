@@ -44,8 +44,9 @@ _RESPONDS_MARGIN, _RESPONDS_SLACK = 2.5, 600.0
 _OVERRUN_KELVIN = 1.5
 _OVERRUN_LASTS = timedelta(days=7)
 _KEPT_SAMPLES = 24
-# What is undone so often within so long is undone by something that goes on.
-_UNDONE, _UNDONE_WITHIN = 3, timedelta(hours=3)
+# What is undone so often within so long is undone by something that goes on. A unit that thaws
+# itself every forty minutes, for long, looks the same three times of four.
+_UNDONE, _UNDONE_WITHIN = 4, timedelta(minutes=210)
 # One stop that was not heard is one; that many in a row are a relay that is welded.
 _DEFIED = 3
 # A radiator cools within this, and is warm by so much; the sun and pipes do that as well.
@@ -159,9 +160,7 @@ def after_stop(state: ZoneState, *, shown: bool) -> ZoneState:
     return state._replace(evidence=kept._replace(defied=defied))
 
 
-def beside_radiator(
-    state: ZoneState, celsius: float | None, at: datetime
-) -> ZoneState:
+def beside_radiator(state: ZoneState, celsius: float | None, at: datetime) -> ZoneState:
     """Return the state after a radiator's own thermometer was read, once it should be cold.
 
     Its mode is a word; that it is warm for long after its valve was to close is none.

@@ -86,6 +86,7 @@ _FOUND_BACK_IN = 8.0
 _AN_HOUR = timedelta(hours=1)
 # What the weather takes in an hour from a room whose unit gives all it has is less.
 _FELL_KELVIN, _FELL_AFTER = 1.5, timedelta(minutes=20)
+_FELL_LATELY = timedelta(minutes=50)
 # Where nothing comparable is known: a cold house after a holiday takes its time.
 _HOURS, _HOURS_A_KELVIN = 3.0, 1.0
 _SHORTEST, _LONGEST = timedelta(hours=2), timedelta(hours=12)
@@ -697,9 +698,7 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
 
 
 def _matters(evidence: Evidence) -> bool:
-    return bool(
-        evidence.doubt or evidence.mended or evidence.defied or evidence.warmth
-    )
+    return bool(evidence.doubt or evidence.mended or evidence.defied or evidence.warmth)
 
 
 def after_thorough_look(
@@ -981,14 +980,14 @@ def _fell(
 ) -> Excursion:
     """Return the excursion with how far the room fell within an hour of its unit's work.
 
-    The best of the last half hour counts: a defrost takes a room away for minutes.
+    The best of the last minutes counts: a defrost takes a room away for fewer.
     """
     started, seen = state.compressor_started_at, state.evidence
     if not state.compressor_running or started is None or state.uncertain:
         return out
     sign = 1.0 if out.low else -1.0
     before = _an_hour_ago(seen, now, (runs_since(state) or started) + _FELL_AFTER)
-    begin = (now - _AN_HOUR / 2).timestamp()
+    begin = (now - _FELL_LATELY).timestamp()
     lately = [one for at, one in (seen or NONE).course if at >= begin]
     if not before:
         return out
