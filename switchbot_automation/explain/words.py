@@ -1212,6 +1212,12 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
         later("commands to the unit fail again and again"),
     ),
     ReasonCode.PAUSE_TOO_LONG: later("heating and cooling have paused for too long"),
+    ReasonCode.UNIT_SET_OTHERWISE: later(
+        "what the unit is told does not last: something keeps undoing it"
+    ),
+    ReasonCode.UNIT_RUNS_ON: later(
+        "the unit works on although it was told to stop again and again"
+    ),
     ReasonCode.BELIEF_UNCERTAIN: (
         later("for long nobody knows whether the unit does as it was told")
     ),
@@ -1300,6 +1306,15 @@ _ADVICE: Mapping[ReasonCode, str] = {
     ReasonCode.BELIEF_UNCERTAIN: later(
         "nobody knows whether the unit does as it was told: look at it, "
         "and turn it on or off here once."
+    ),
+    ReasonCode.UNIT_SET_OTHERWISE: later(
+        "what the unit is told helps each time and does not last: see whether somebody's "
+        "remote, its own timer or another app sets it otherwise, and whether its hub's "
+        "infrared reaches it."
+    ),
+    ReasonCode.UNIT_RUNS_ON: later(
+        "the unit works on although it was told to stop: cut its power or close its valve "
+        "by hand; a relay's contacts may be welded, or a valve stuck."
     ),
     ReasonCode.PAUSE_TOO_LONG: later(
         "heating and cooling have paused for too long: close the window, "

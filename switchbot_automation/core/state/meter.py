@@ -42,6 +42,8 @@ _SLEW_SECONDS = 300.0
 # the room may be another one, the meter may have been carried.
 _AGREE = 2
 _AGREE_KELVIN = 1.0
+# So far a meter that leaps may go from one reading to the next; another has to say the same.
+_LEAPER_KELVIN = 1.5
 # No room goes so far and comes back to within a kelvin between a few readings.
 _LEAP_KELVIN, _LEAP_WITHIN = 2.5, timedelta(minutes=15)
 # What did that twice lately is not believed at once; a leap counts half as much after
@@ -360,7 +362,7 @@ def _too_far(
         return False
     seconds = (now - record.good_at).total_seconds()
     if leaps_often(record, now):
-        step = min(step, _LEAP_KELVIN)
+        step = min(step, _LEAPER_KELVIN)
     allowed = step * max(1.0, seconds / _SLEW_SECONDS)
     return abs(temperature - record.temperature) > allowed
 
