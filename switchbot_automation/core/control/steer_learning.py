@@ -14,6 +14,7 @@ from switchbot_automation.core.control.steer import (
     RESTS_PAST,
     RISING_MOST,
     SETTLED_SECONDS,
+    SHORT_REST_SECONDS,
     Trial,
     is_asked_nothing,
     is_full,
@@ -32,8 +33,6 @@ _STEADY = 0.5
 _CAUTION_STEP, _CAUTION_HOURS, _CALM_HOURS = 0.15, 24.0, 12.0
 # How much further a room dips than its meter shows, which lags and rounds.
 _DIP_UNSEEN = 0.15
-# A rest that is over sooner than this was none.
-_SHORT_REST_SECONDS = 2700.0
 # A room that the sun had held falls no faster, in kelvin an hour, once its meter follows.
 _FALLS_BACK, _METER_FOLLOWS_SECONDS = 2.0, 900.0
 # A room follows a setpoint within this, by this share of it; and whether one that does
@@ -41,6 +40,8 @@ _FALLS_BACK, _METER_FOLLOWS_SECONDS = 2.0, 900.0
 _FOLLOWS_SECONDS, _FOLLOWS, _FULL_SECONDS = 3000.0, 0.5, 72000.0
 _GOES_ON = 0.7
 _REVERSAL_HOURS, _FORGOTTEN = 4.0, 0.1
+# One rest shows no more of an offset than this: what was told may not have been heard.
+_HELD_MOST = 1.5
 
 
 def learn(
@@ -118,8 +119,14 @@ def _try_capacity(
     near = level >= aim.near + aim.inside
     # What it would have come up anyway is no answer.
     anyway = _GOES_ON * max(0.0, trial.slope) * trial.seconds / _HOUR
-    if near or level - trial.level - anyway >= _FOLLOWS * asked:
+    if level - trial.level - anyway >= _FOLLOWS * asked:
+        # It has more to give, whatever was found before.
+        return replace(steering, trial=settled, full_seconds=0.0)
+    if near:
         return replace(steering, trial=settled)
+    if not trial.again and not seen.shows:
+        # It may as well not have heard it, which costs one beep to find out.
+        return replace(steering, trial=replace(trial, seconds=0.0, again=True))
     steering = steering.with_offset(trial.offset, heating=aim.heating)
     settled = replace(settled, offset=trial.offset)
     return replace(steering, trial=settled, full_seconds=_FULL_SECONDS)
@@ -136,14 +143,17 @@ def _learn_offset(
         present = aim.sign * (seen.setpoint or 0.0)
         if is_full(steering, present, offset, aim.sign * level):
             return steering
-        # One that comes up will settle nearer; one that falls, further off still.
-        if slope > _STEADY:
+        # One that comes up will settle nearer; one that falls, further off still. And what
+        # was not seen to follow may not have heard that it was started.
+        if slope > _STEADY or not seen.followed:
             return steering
         hours = 0.75 if error > _STEADY else 1.5
     elif slope < -_STEADY:
         return steering
     elif error > -RESTS_PAST:
         hours = 1.5
+    elif is_asked_nothing(aim, steering, seen):
+        return steering  # it rests, and shows nothing
     else:
         hours = 6.0
     gain = 1.0 - math.exp(-elapsed / _HOUR / hours)
@@ -166,8 +176,12 @@ def _note_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
     held = aim.sign * seen.setpoint - x - rising
     if not overruns(aim, x):
         held = (held + offset) / 2.0
+    return _noted(steering, held, offset)
+
+
+def _noted(steering: Steering, held: float, offset: float) -> Steering:
     low, high = OFFSET_BOUNDS
-    return replace(steering, held=max(low, min(high, held)))
+    return replace(steering, held=max(low, offset - _HELD_MOST, min(high, held)))
 
 
 def _note_let_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
@@ -183,8 +197,7 @@ def _note_let_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
         aim.sign * (present - seen.temperature),
         offset_of_a_step_less(aim, steering, present),
     )
-    low, high = OFFSET_BOUNDS
-    return replace(steering, held=max(low, min(high, held)))
+    return _noted(steering, held, aim.offset(steering))
 
 
 def _learn_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
@@ -196,7 +209,7 @@ def _learn_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
     held = steering.held
     if held is None:
         return steering
-    if seen.settled_seconds > _SHORT_REST_SECONDS:
+    if seen.settled_seconds > SHORT_REST_SECONDS:
         return replace(steering, held=None)
     falls = (
         seen.settled_seconds >= _METER_FOLLOWS_SECONDS
