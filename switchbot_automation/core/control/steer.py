@@ -532,15 +532,15 @@ def is_to_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
     if seen.setpoint is None or seen.settled_seconds < SETTLED_SECONDS:
         return False
     x = aim.sign * seen.temperature
+    # Where it would be wanted again at once it does not rest.
+    if x <= aim.wake:
+        return False
     if _is_rest_proved(aim, steering, seen, x):
         return True
     if seen.spared and x - aim.far <= _FAR_OVER:
         return False
     offset = aim.offset(steering)
     present = aim.sign * seen.setpoint
-    # Where it would be wanted again at once it does not rest.
-    if x <= aim.wake:
-        return False
     settles, slope = present - offset, aim.sign * (seen.slope or 0.0)
     carried = x - settles > RESTS_PAST and slope > 0.0 and x + slope >= aim.far
     if present > _weakest(aim, offset):
@@ -558,14 +558,12 @@ def is_to_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
     return carried or stays
 
 
-def _is_rest_proved(
-    aim: Aim, steering: Steering, seen: Situation, x: float
-) -> bool:
+def _is_rest_proved(aim: Aim, steering: Steering, seen: Situation, x: float) -> bool:
     """Tell whether a unit that was asked for nothing was not missed for so long.
 
     Then something else holds the room: to stop it costs no start that is soon needed.
     """
-    if seen.settled_seconds < SHORT_REST_SECONDS or x < aim.far - _OVER_LASTS:
+    if seen.settled_seconds < SHORT_REST_SECONDS or x < aim.far:
         return False
     falls = aim.sign * (seen.slope or 0.0) < -_COMES_BACK
     return is_asked_nothing(aim, steering, seen) and not falls

@@ -40,8 +40,6 @@ _FALLS_BACK, _METER_FOLLOWS_SECONDS = 2.0, 900.0
 _FOLLOWS_SECONDS, _FOLLOWS, _FULL_SECONDS = 3000.0, 0.5, 72000.0
 _GOES_ON = 0.7
 _REVERSAL_HOURS, _FORGOTTEN = 4.0, 0.1
-# One rest shows no more of an offset than this: what was told may not have been heard.
-_HELD_MOST = 1.5
 
 
 def learn(
@@ -126,6 +124,7 @@ def _try_capacity(
         return replace(steering, trial=settled)
     if not trial.again and not seen.shows:
         # It may as well not have heard it, which costs one beep to find out.
+        steering = steering.with_offset(trial.offset, heating=aim.heating)
         return replace(steering, trial=replace(trial, seconds=0.0, again=True))
     steering = steering.with_offset(trial.offset, heating=aim.heating)
     settled = replace(settled, offset=trial.offset)
@@ -141,11 +140,13 @@ def _learn_offset(
     error = aim.sign * ((seen.setpoint or 0.0) - level) - offset
     if error > 0.0:
         present = aim.sign * (seen.setpoint or 0.0)
-        if is_full(steering, present, offset, aim.sign * level):
-            return steering
-        # One that comes up will settle nearer; one that falls, further off still. And what
-        # was not seen to follow may not have heard that it was started.
-        if slope > _STEADY or not seen.followed:
+        full = is_full(steering, present, offset, aim.sign * level)
+        # What was not seen to follow may not have heard what it was told.
+        deaf = not seen.followed or (
+            steering.trial is not None and steering.trial.again
+        )
+        # One that comes up will settle nearer; one that falls, further off still.
+        if full or deaf or slope > _STEADY:
             return steering
         hours = 0.75 if error > _STEADY else 1.5
     elif slope < -_STEADY:
@@ -176,12 +177,8 @@ def _note_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
     held = aim.sign * seen.setpoint - x - rising
     if not overruns(aim, x):
         held = (held + offset) / 2.0
-    return _noted(steering, held, offset)
-
-
-def _noted(steering: Steering, held: float, offset: float) -> Steering:
     low, high = OFFSET_BOUNDS
-    return replace(steering, held=max(low, offset - _HELD_MOST, min(high, held)))
+    return replace(steering, held=max(low, min(high, held)))
 
 
 def _note_let_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
@@ -197,7 +194,8 @@ def _note_let_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
         aim.sign * (present - seen.temperature),
         offset_of_a_step_less(aim, steering, present),
     )
-    return _noted(steering, held, aim.offset(steering))
+    low, high = OFFSET_BOUNDS
+    return replace(steering, held=max(low, min(high, held)))
 
 
 def _learn_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
