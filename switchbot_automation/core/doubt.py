@@ -479,6 +479,12 @@ def _after_rest_in_vain(
     kept = state.evidence or NONE
     resting = kept.resting or Resting()
     tries = resting.rest.tries if resting.rest is not None else 0
+    if resting.rest is not None and resting.rest.thin:
+        # One or two days are little to go by: OFF once more, and no more made of it.
+        if tries:
+            return after_rest(state, resting.given_up()), ()
+        state = after_rest(state, resting.tried())
+        return off_again(state, zone, now, _REST_IN_VAIN), ()
     if tries < _RESTS_TOLD:
         state = doubted(state, "room", Action.OFF, now)
         state = after_rest(state, resting.tried())

@@ -627,7 +627,10 @@ def _taught(
     ahead = ahead_of(zone, now) if zone.optimum_start else None
     if zone.learns:
         goal = goal_of(ahead, state) if ahead else None
-        state = after_observation(zone, state, now, goal=goal, helped=helped)
+        toward = ahead.aim if ahead is not None and goal is not None else None
+        state = after_observation(
+            zone, state, now, goal=goal, toward=toward, helped=helped
+        )
     if zone.optimum_start:
         state = after_begin(zone, state, ahead, now)
     return reading, state
