@@ -374,7 +374,9 @@ class FleetQueue:
         try:
             visit = await tick_home(home, due, place, zones=zones, errand=errand)
         except UnknownHomeError as error:
-            _LOGGER.warning("%s: it is ticked no more", error)
+            # A cloud posts on for an account whose home is gone.
+            level = logging.WARNING if errand is None else logging.DEBUG
+            _LOGGER.log(level, "%s: it is ticked no more", error)
             return
         except Exception:
             _LOGGER.exception("the home %s could not be looked after", home)

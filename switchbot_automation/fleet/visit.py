@@ -187,7 +187,13 @@ async def do_for_person(home: str, place: Place, errand: Errand) -> int:
 async def _visited(
     home: str, place: Place, zones: tuple[str, ...], errand: Errand | None, late: float
 ) -> Visit:
-    client = place.client_of(home)
+    try:
+        client = place.client_of(home)
+    except Exception as error:
+        # Its account went with it: nobody would find out, and it be tried for ever.
+        if not (await place.store.get_entry(f"homes/{home}/settings")).revision:
+            raise UnknownHomeError(home) from error
+        raise
     keys = [*_DOCUMENTS, *(f"state/{zone}" for zone in zones if zone != "default")]
     visit = AccountVisit(place.store, client, [f"homes/{home}/{key}" for key in keys])
     try:

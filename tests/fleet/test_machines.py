@@ -1,6 +1,7 @@
 """Workers whose machine or version differs, and a queue that is away while they work."""
 
 import asyncio
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -169,6 +170,21 @@ async def test_an_errand_that_only_a_newer_version_knows_waits_for_it(
     )
     assert await working.do_all_that_is_due() == ["42"]
     assert cloud.words == ["turnOff"]
+
+
+async def test_events_of_a_home_that_is_gone_leave_nothing_and_fill_no_log(
+    working, caplog
+):
+    for errand in ({"kind": "webhook", "payload": {}}, {"kind": "refresh"}):
+        await working.queue.ask("gone", errand)
+        assert await working.do_all_that_is_due() == []
+    assert await working.jobs() == []
+    assert list(working.store.keys_with("homes/")) == []
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+    await working.queue.sow(["gone"], datetime.now(UTC))
+    assert await working.do_all_that_is_due() == []
+    assert await working.jobs() == []
+    assert "ticked no more" in caplog.text
 
 
 async def test_an_errand_that_nobody_knows_is_refused_in_the_end(working, caplog):
