@@ -17,14 +17,14 @@ _AGAIN_SECONDS: Final = 60.0
 _ACCOUNTS: Final = 4096
 
 
-class Patience:
+class CloudPatience:
     """Which accounts are silent, by what visits of this process heard last.
 
     An account's homes all ask one cloud: where that hangs, each of them would have a
     visit wait for it, until none is left for the homes of others.
 
     >>> seconds = iter([0.0, 1.0, 61.0, 61.0])
-    >>> patience = Patience(monotonic=lambda: next(seconds))
+    >>> patience = CloudPatience(monotonic=lambda: next(seconds))
     >>> patience.heard("hotel", answered=False)
     >>> [patience.seconds("hotel") for _ in range(3)], patience.seconds("flat")
     ([0.0, 60.0, 0.0], 60.0)

@@ -21,7 +21,7 @@ from switchbot_automation.errors import UnknownHomeError
 from switchbot_automation.fleet.accounts import AccountVisit
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
 from switchbot_automation.fleet.known import KnownSettings
-from switchbot_automation.fleet.patience import Patience
+from switchbot_automation.fleet.patience import CloudPatience
 from switchbot_automation.fleet.summary import LEFT, left_behind, units_of
 from switchbot_automation.languages import worded
 from switchbot_store import (
@@ -74,7 +74,7 @@ class Place:
     clock: Clock = field(default_factory=SystemClock)
     webhook_sender: HookSender | None = None
     known: KnownSettings = field(default_factory=KnownSettings, repr=False)
-    patience: Patience = field(default_factory=Patience, repr=False)
+    patience: CloudPatience = field(default_factory=CloudPatience, repr=False)
 
     def engine(
         self, home: str, client: CloudApi, store: AsyncStore
