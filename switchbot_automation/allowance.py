@@ -18,7 +18,7 @@ class Allowance:
     `all_at_once` None sets no limit for all together. Keys that were not heard of for
     longest are forgotten beyond `most_keys`, so a flood of them costs no memory.
 
-    >>> seconds = iter([0.0, 0.0, 0.0, 60.0])
+    >>> seconds = iter([0.0, 0.0, 0.0, 0.0, 60.0])
     >>> budget = Allowance(2, 1 / 60, now=lambda: next(seconds))
     >>> [budget.take("192.0.2.1") for _ in range(4)]
     [True, True, False, True]

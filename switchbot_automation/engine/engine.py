@@ -1057,7 +1057,7 @@ class AutomationEngine:
 
     @property
     def cloud_answered(self) -> bool | None:
-        """Whether the cloud answered what was asked of it last; None before that. No I/O."""
+        """Whether the cloud answered anything that it was asked; None before that. No I/O."""
         return self._parts.observer.answered
 
     @contextmanager

@@ -47,19 +47,14 @@ class Errand(NamedTuple):
     arguments: Mapping[str, Any]
 
     @property
+    def is_of_events(self) -> bool:
+        """Whether a device's event is behind it, after which there are others."""
+        return self.kind in _KINDS and not self.by_person
+
+    @property
     def by_person(self) -> bool:
         """Whether somebody waits for it, and what it promises must be kept at once."""
         return self.kind in _WORDS
-
-    @property
-    def lane(self) -> str:
-        """In which turn of its home's it is done; "" for that of its ticks.
-
-        Of what is not known here nothing is said but that it holds up nobody.
-        """
-        if self.kind not in _KINDS:
-            return "unknown"
-        return "person" if self.by_person else ""
 
     def to_document(self) -> dict[str, Any]:
         """Return it as it travels."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PATIENT_SECONDS: Final = 30.0
+_PATIENT_SECONDS: Final = 60.0
 """So long a visit waits in all for what it reads; its job is others' after 120 s."""
 _HURRIED_SECONDS: Final = 0.0
 _AGAIN_SECONDS: Final = 60.0
@@ -17,17 +17,17 @@ _AGAIN_SECONDS: Final = 60.0
 _ACCOUNTS: Final = 4096
 
 
-class Patience:
+class CloudPatience:
     """Which accounts are silent, by what visits of this process heard last.
 
     An account's homes all ask one cloud: where that hangs, each of them would have a
     visit wait for it, until none is left for the homes of others.
 
     >>> seconds = iter([0.0, 1.0, 61.0, 61.0])
-    >>> patience = Patience(monotonic=lambda: next(seconds))
+    >>> patience = CloudPatience(monotonic=lambda: next(seconds))
     >>> patience.heard("hotel", answered=False)
     >>> [patience.seconds("hotel") for _ in range(3)], patience.seconds("flat")
-    ([0.0, 30.0, 0.0], 30.0)
+    ([0.0, 60.0, 0.0], 60.0)
     """
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -46,7 +46,7 @@ class Patience:
         return _PATIENT_SECONDS
 
     def heard(self, account: str, *, answered: bool | None) -> None:
-        """Note whether it answered last; None where nothing was asked."""
+        """Note whether it answered anything; None where nothing was asked."""
         if answered:
             self._silent.pop(account, None)
         elif answered is not None and account not in self._silent:

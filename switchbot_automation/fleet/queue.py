@@ -198,11 +198,17 @@ class FleetQueue:
         return await self._asked(checked_home(home), checked_errand(errand))
 
     async def _asked(
-        self, home: str, errand: Errand, at: datetime | None = None, failures: int = 0
+        self,
+        home: str,
+        errand: Errand,
+        at: datetime | None = None,
+        failures: int = 0,
+        *,
+        lane: str = "person",
     ) -> int:
         # A home's name has no "/".
-        lock = f"{home}/{errand.lane}" if errand.lane else home
-        pressing = bool(errand.lane) or self._pressing.take(home)
+        lock = home if errand.is_of_events else f"{home}/{lane}"
+        pressing = not errand.is_of_events or self._pressing.take(home)
         arguments: dict[str, Any] = {"home": home, "errand": errand.to_document()}
         if failures:
             arguments["failures"] = failures
@@ -324,6 +330,8 @@ class FleetQueue:
                 # Who asked knows it: a newer version, of which others may be workers.
                 if failures >= _UNKNOWN_TRIES or not isinstance(kind, str):
                     raise
+                if Errand(kind, {}).is_of_events:
+                    raise  # the home is looked at all the same
                 _LOGGER.warning(
                     "%r for the home %s is not known here: %s", kind, home, error
                 )
@@ -352,7 +360,10 @@ class FleetQueue:
         """Let an errand that is not known here be taken again in a while, by a newer worker."""
         arguments = {name: each for name, each in errand.items() if name != "kind"}
         wakeup = self._place.clock.now() + self._ahead() + wait_after(failures)
-        await self._asked(home, Errand(kind, arguments), wakeup, failures + 1)
+        # What is said meanwhile does not wait for it.
+        await self._asked(
+            home, Errand(kind, arguments), wakeup, failures + 1, lane="unknown"
+        )
 
     @property
     def _place(self) -> Place:
@@ -374,7 +385,9 @@ class FleetQueue:
         try:
             visit = await tick_home(home, due, place, zones=zones, errand=errand)
         except UnknownHomeError as error:
-            _LOGGER.warning("%s: it is ticked no more", error)
+            # A cloud posts on for an account whose home is gone.
+            level = logging.WARNING if errand is None else logging.DEBUG
+            _LOGGER.log(level, "%s: it is ticked no more", error)
             return
         except Exception:
             _LOGGER.exception("the home %s could not be looked after", home)

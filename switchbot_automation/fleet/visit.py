@@ -21,7 +21,7 @@ from switchbot_automation.errors import UnknownHomeError
 from switchbot_automation.fleet.accounts import AccountVisit
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
 from switchbot_automation.fleet.known import KnownSettings
-from switchbot_automation.fleet.patience import Patience
+from switchbot_automation.fleet.patience import CloudPatience
 from switchbot_automation.fleet.summary import LEFT, left_behind, units_of
 from switchbot_automation.languages import worded
 from switchbot_store import (
@@ -74,7 +74,7 @@ class Place:
     clock: Clock = field(default_factory=SystemClock)
     webhook_sender: HookSender | None = None
     known: KnownSettings = field(default_factory=KnownSettings, repr=False)
-    patience: Patience = field(default_factory=Patience, repr=False)
+    patience: CloudPatience = field(default_factory=CloudPatience, repr=False)
 
     def engine(
         self, home: str, client: CloudApi, store: AsyncStore
@@ -187,7 +187,13 @@ async def do_for_person(home: str, place: Place, errand: Errand) -> int:
 async def _visited(
     home: str, place: Place, zones: tuple[str, ...], errand: Errand | None, late: float
 ) -> Visit:
-    client = place.client_of(home)
+    try:
+        client = place.client_of(home)
+    except Exception as error:
+        # Its account went with it: nobody would find out, and it be tried for ever.
+        if not (await place.store.get_entry(f"homes/{home}/settings")).revision:
+            raise UnknownHomeError(home) from error
+        raise
     keys = [*_DOCUMENTS, *(f"state/{zone}" for zone in zones if zone != "default")]
     visit = AccountVisit(place.store, client, [f"homes/{home}/{key}" for key in keys])
     try:

@@ -1,6 +1,7 @@
 """Workers whose machine or version differs, and a queue that is away while they work."""
 
 import asyncio
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -160,6 +161,10 @@ async def test_an_errand_that_only_a_newer_version_knows_waits_for_it(
     assert waiting.task_kwargs == {"home": "42", "errand": errand, "failures": 1}
     assert waiting.scheduled_at > datetime.now(UTC)
     assert cloud.words == []
+    # Nor does it what is said meanwhile.
+    await working.queue.ask("42", {"kind": "act", "zone": "default", "action": "on"})
+    assert await working.do_all_that_is_due() == ["42"]
+    assert len(cloud.words) == 1
     # The one that knows it.
     known = Errand("act", {"zone": "default", "action": "off"})
     monkeypatch.setattr(queue_module, "checked_errand", lambda _document: known)
@@ -168,7 +173,22 @@ async def test_an_errand_that_only_a_newer_version_knows_waits_for_it(
         id=waiting.id,
     )
     assert await working.do_all_that_is_due() == ["42"]
-    assert cloud.words == ["turnOff"]
+    assert cloud.words[1:] == ["turnOff"]
+
+
+async def test_events_of_a_home_that_is_gone_leave_nothing_and_fill_no_log(
+    working, caplog
+):
+    for errand in ({"kind": "webhook", "payload": {}}, {"kind": "refresh"}):
+        await working.queue.ask("gone", errand)
+        assert await working.do_all_that_is_due() == []
+    assert await working.jobs() == []
+    assert list(working.store.keys_with("homes/")) == []
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+    await working.queue.sow(["gone"], datetime.now(UTC))
+    assert await working.do_all_that_is_due() == []
+    assert await working.jobs() == []
+    assert "ticked no more" in caplog.text
 
 
 async def test_an_errand_that_nobody_knows_is_refused_in_the_end(working, caplog):

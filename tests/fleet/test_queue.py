@@ -281,6 +281,8 @@ async def test_a_worker_that_is_ended_gives_back_at_once_what_it_had_not_begun(
 ):
     """A process of its own, ended by SIGTERM while it begins the first of twelve."""
     homes = [str(number) for number in range(12)]
+    for home in homes:
+        fleet.add(home)
     await fleet.queue.sow(homes, fleet.clock.now())
     worker = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "switchbot_automation.cli", "fleet", "work"),

@@ -8,7 +8,7 @@ from switchbot_automation.engine.observe import gateway
 from switchbot_automation.errors import AuthError
 from switchbot_automation.fleet import jobs as jobs_module
 from switchbot_automation.fleet import patience as patience_module
-from switchbot_automation.fleet.patience import Patience
+from switchbot_automation.fleet.patience import CloudPatience
 from tests.fleet.test_jobs import queue, taken, ticks  # noqa: F401 - a fixture
 
 
@@ -44,7 +44,7 @@ async def test_a_silent_account_is_waited_for_by_one_visit_a_while(fleet, monkey
     object.__setattr__(fleet.place, "client_of", cloud_of)
     seconds = fleet.place.patience.seconds
     monkeypatch.setattr(
-        Patience, "seconds", lambda _self, of: asked.append(seconds(of)) or 0.0
+        CloudPatience, "seconds", lambda _self, of: asked.append(seconds(of)) or 0.0
     )
     for home in ("1", "2", "3"):
         fleet.add(home).status = hangs

@@ -195,7 +195,7 @@ class Observer:
         self.when_silence_ends: Callable[[], None] = _nothing
         self._silent_since: float | None = None
         self.answered: bool | None = None
-        """Whether the cloud answered what was asked of it last; None before anything was."""
+        """Whether the cloud answered anything that it was asked; None before it was."""
         self.refusals: tuple[Refusal, ...] = ()
         """What the cloud refuses for good beside the zones' commands: readings, which are
         kept with the zones, and what rules command."""
@@ -457,7 +457,7 @@ class Observer:
 
     def _heard(self, *, answered: bool) -> None:
         """Notice when the cloud falls silent, and when a long silence is over."""
-        self.answered = answered
+        self.answered = self.answered or answered
         since = self._silent_since
         if answered and since is None:
             return
