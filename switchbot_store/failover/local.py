@@ -98,8 +98,8 @@ class LocalCopy:
         Raises StoreUnavailableError where a file is in the place of a directory.
         """
         with self.journal.lock:
-            if self.held or self._closed:
-                return self.held
+            if (held := self.held) or self._closed:
+                return held
             try:
                 self.owner = self.journal.open()
                 if self.owner:

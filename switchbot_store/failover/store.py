@@ -32,6 +32,7 @@ from switchbot_store.codec import (
     checked_documents,
     checked_keys,
     checked_text,
+    encode,
     validate_key,
 )
 from switchbot_store.errors import (
@@ -44,7 +45,7 @@ from switchbot_store.failover.conflicts import Conflict, Policy, policy_of
 from switchbot_store.failover.keeper import Keeper
 from switchbot_store.failover.lineage import Lineage
 from switchbot_store.failover.local import LocalCopy
-from switchbot_store.failover.primary import primary_of
+from switchbot_store.failover.primary import Given, primary_of
 from switchbot_store.failover.reading import READ_SECONDS, Reader
 from switchbot_store.failover.resync import Resync
 from switchbot_store.failover.safekeeping import Safekeeping
@@ -180,15 +181,18 @@ class FailoverStore(StoreInterface):
 
     def set(self, key: str, data: Document) -> None:
         """Write the document; acknowledged as `status` says when it returns."""
-        checked = validate_key(key)
-        self._ready().writer.set({checked: data})
+        given = {validate_key(key): Given(data, encode(data))}
+        self._ready().writer.set(given)
 
     def set_many(self, documents: Mapping[str, Document]) -> None:
         """Write several documents, all or nothing."""
-        documents = checked_documents(documents)
+        given = {
+            key: Given(data, encode(data))
+            for key, data in checked_documents(documents).items()
+        }
         writer = self._ready().writer
-        if documents:
-            writer.set(documents)
+        if given:
+            writer.set(given)
 
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one.
@@ -197,8 +201,9 @@ class FailoverStore(StoreInterface):
         Where they may be older than what it took (`status().behind`) nothing is compared:
         raises StoreUnavailableError.
         """
+        key, given = validate_key(key), Given(data, encode(data))
         revision = checked_text(revision, "revision")
-        return self._ready().writer.compare_and_set(key, data, revision)
+        return self._ready().writer.compare_and_set(key, given, revision)
 
     def delete(self, key: str) -> bool:
         """Remove the document; tell whether there was one, as far as is known here.

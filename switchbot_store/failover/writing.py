@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
-from switchbot_store.codec import encode, validate_key
 from switchbot_store.errors import (
     SlowConnectionError,
     StoreClosedError,
@@ -17,7 +16,7 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.failover.mirror import Mirrored
-from switchbot_store.failover.primary import CONNECT_SECONDS, Given
+from switchbot_store.failover.primary import CONNECT_SECONDS
 from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
 
     from switchbot_store.failover.keeper import Keeper
     from switchbot_store.failover.local import LocalCopy
-    from switchbot_store.failover.primary import Primary
-    from switchbot_store.model import Document
+    from switchbot_store.failover.primary import Given, Primary
 
 
 _LOCKS: Final = 64
@@ -82,7 +80,7 @@ _TURN_SECONDS: Final = 6.0
 
 
 class Writer:
-    """Acknowledges writes. Keys to delete were validated by who calls.
+    """Acknowledges writes of keys and documents that who calls has checked.
 
     With `economy` only `compare_and_set` reaches the primary at once. Where the journal
     is not ours every write does, and is refused while the primary is away.
@@ -114,12 +112,8 @@ class Writer:
         with self._local.journal.lock:
             self._closed = True
 
-    def set(self, documents: Mapping[str, Document]) -> None:
-        """Write several documents, all or nothing; each is encoded once, here."""
-        given = {
-            validate_key(key): Given(data, encode(data))
-            for key, data in documents.items()
-        }
+    def set(self, given: Mapping[str, Given]) -> None:
+        """Write several documents, all or nothing."""
         encoded = {key: each.encoded for key, each in given.items()}
         signature = self._local.journal.signature
         revisions = {
@@ -148,13 +142,13 @@ class Writer:
                         self._record(encoded, revisions, error)
                         return
 
-    def compare_and_set(self, key: str, data: Document, revision: str) -> str:
+    def compare_and_set(self, key: str, given: Given, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one.
 
         While the primary is away the mirror and the journal are what is compared with,
         unless they may be old.
         """
-        key, encoded = validate_key(key), encode(data)
+        encoded = given.encoded
         new = self._primary.new_revision(encoded, self._local.journal.signature)
         with self._locks.held([key]):
             error: StoreError | None = None
@@ -162,7 +156,7 @@ class Writer:
                 if self._keeper.healthy and self._is_carried(key, revision):
                     try:
                         made = self._primary.compare_and_set(
-                            key, Given(data, encoded), self._there(key, revision), new
+                            key, given, self._there(key, revision), new
                         )
                     except StoreUnavailableError as raised:
                         error = raised
