@@ -274,12 +274,12 @@ class SqliteFile:
                     whole = not busy and log == moved
                 writer.close()
             for stale in known.stale_log():
-                # SQLite would play it into what is at the name now.
+                # SQLite would play it into what is at the name now. `doctor` names it.
                 with contextlib.suppress(FileNotFoundError):
                     if whole:
                         stale.unlink()
                     else:
-                        stale.replace(f"{stale}.left-{_stamp()}")
+                        stale.replace(f"{stale}.corrupt-{_stamp()}")
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
