@@ -275,7 +275,8 @@ class SqliteFile:
                 writer.close()
             for stale in known.stale_log():
                 # SQLite would play it into what is at the name now. `doctor` names it.
-                with contextlib.suppress(FileNotFoundError):
+                # Where that fails, nothing can be written at the name either.
+                with contextlib.suppress(OSError):
                     if whole:
                         stale.unlink()
                     else:
