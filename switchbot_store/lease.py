@@ -4,6 +4,8 @@ A lease is the document ``_lease/<name>``. Its holder renews it within its time 
 a challenger takes over only after watching the same revision for that long on its own
 monotonic clock, so clocks of different hosts need not agree. The token is a counter in
 the document: whoever is told a smaller one than it has seen was told by a past holder.
+A promoted standby that never got the newest lease gives it, and its token, once more; who
+had it learns so at its next renewal.
 """
 
 from __future__ import annotations

@@ -57,6 +57,7 @@ Progress = Callable[[float, str], None]
 
 _PAGE_ROWS: Final = 2000
 _WRITE_ROWS: Final = 5000
+_TOGETHER_DOCUMENTS: Final = 50
 _TOGETHER_BYTES: Final = 32 * 1024 * 1024
 _AFTER_ALL: Final = LATEST + timedelta(microseconds=1)
 
@@ -180,10 +181,20 @@ class StoreSource:
         )
 
     def documents(self) -> Iterator[tuple[str, Entry]]:
-        """Yield every document, one at a time."""
-        for key in self._store.keys():  # noqa: SIM118 - a store is no dict
+        """Yield every document; those that are read together are of one moment."""
+        keys = self._store.keys()
+        for begin in range(0, len(keys), _TOGETHER_DOCUMENTS):
+            yield from self._together(keys[begin : begin + _TOGETHER_DOCUMENTS])
+
+    def _together(self, keys: list[str]) -> Iterator[tuple[str, Entry]]:
+        try:
+            # What was written together must not be in a backup by halves.
+            entries = self._store.get_many(keys)
+        except (UnreadableError, StoreDataError):
+            entries = {}
+        for key in keys:
             try:
-                entry = self._store.get_entry(key)
+                entry = entries.get(key) or self._store.get_entry(key)
                 encode(entry.data)
             except (UnreadableError, StoreDataError) as error:
                 # What others wrote must not keep all the rest from being backed up.

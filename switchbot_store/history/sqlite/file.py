@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import re
 import sqlite3
+import stat
 import threading
 import time
 from datetime import UTC, datetime
@@ -171,16 +173,30 @@ class SqliteFile:
             try:
                 yield connection
                 connection.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 # A full disk may have rolled back by itself.
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.DatabaseError) and (
+                    getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+                    == sqlite3.SQLITE_READONLY
+                ):
+                    self._turn_read_only(connection, error)
                 raise
             missing = self._whereabouts and self._whereabouts.missing()
             if missing:
                 raise StoreUnavailableError(
                     worded("{path} was taken away while it was written", path=missing)
                 )
+
+    def _turn_read_only(
+        self, connection: sqlite3.Connection, error: sqlite3.DatabaseError
+    ) -> None:
+        """Raise StoreUnavailableError: SQLite opens what can only be read without a word."""
+        self._whereabouts = None
+        self._connection = self._reading(error)
+        connection.close()
+        raise StoreUnavailableError(str(self.refusal)) from error
 
     def write_refusal(self, trial: Callable[[sqlite3.Connection], None]) -> str | None:
         """Return why no row can be written now, None if one can be; nothing is.
@@ -274,12 +290,13 @@ class SqliteFile:
                     whole = not busy and log == moved
                 writer.close()
             for stale in known.stale_log():
-                # SQLite would play it into what is at the name now.
-                with contextlib.suppress(FileNotFoundError):
+                # SQLite would play it into what is at the name now. `doctor` names it.
+                # Where that fails, nothing can be written at the name either.
+                with contextlib.suppress(OSError):
                     if whole:
                         stale.unlink()
                     else:
-                        stale.replace(f"{stale}.left-{_stamp()}")
+                        stale.replace(f"{stale}.corrupt-{_stamp()}")
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -328,7 +345,11 @@ class SqliteFile:
         """
         make_directory(str(self.path.parent))
         with contextlib.suppress(FileNotFoundError):
-            return self.path.stat().st_ino
+            found = self.path.stat()
+            refusal = _refusal(self.path, found)
+            if refusal:
+                raise OSError(refusal, os.strerror(refusal), str(self.path))
+            return found.st_ino
         flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS
         descriptor = os.open(self.path, flags, _FILE_MODE)
         try:
@@ -501,6 +522,18 @@ class SqliteFile:
             raise StoreDataError(reworded(error)) from error
         except sqlite3.Error as error:
             raise StoreUnavailableError(self._told_of(error)) from error
+
+
+def _refusal(path: Path, found: os.stat_result) -> int:
+    """Return the error that opening a file for writing would meet, 0 for none."""
+    if stat.S_ISDIR(found.st_mode):
+        return errno.EISDIR
+    if os.access(path, os.R_OK | os.W_OK):
+        return 0
+    statvfs = getattr(os, "statvfs", None)  # not on Windows
+    if statvfs and statvfs(path).f_flag & getattr(os, "ST_RDONLY", 1):
+        return errno.EROFS
+    return errno.EACCES
 
 
 def _stamp() -> str:

@@ -37,7 +37,7 @@ from switchbot_store.backup.archive import (
     plan_restore,
     restore,
 )
-from switchbot_store.backup.format import BackupWriter, Counts
+from switchbot_store.backup.format import BackupReader, BackupWriter, Counts
 from switchbot_store.doctor import Inspection
 from switchbot_store.history import frozen
 
@@ -198,6 +198,34 @@ def homes(tmp_path, database_url):
     yield home
     for each in opened:
         each.close()
+
+
+class Busy(MemoryStore):
+    """Written by another between any two calls, two documents at once."""
+
+    n = 0
+
+    def _write(self):
+        self.n += 1
+        both = {"home/a": {"n": self.n}, "home/b": {"n": self.n}}
+        super().set_many(both)
+
+    def get_entry(self, key):
+        self._write()
+        return super().get_entry(key)
+
+    def get_many(self, keys):
+        self._write()
+        return {key: super(Busy, self).get_entry(key) for key in keys}
+
+
+def test_what_is_written_together_is_in_a_backup_together(tmp_path):
+    store = Busy()
+    store.set_many({"home/a": {"n": 0}, "home/b": {"n": 0}})
+    back_up(store, None, tmp_path / "home.backup")
+    with BackupReader(tmp_path / "home.backup") as reader:
+        found = {record.data["n"] for record in reader.records()}
+    assert len(found) == 1
 
 
 def test_from_files_to_postgres_and_back_nothing_is_different(homes, tmp_path):

@@ -133,25 +133,27 @@ def test_a_database_that_nobody_asks_is_left_alone(flaky, make, clock):
 
 
 def test_a_new_database_at_the_same_place_leaves_them_in_force(
-    on_postgres, postgres_server, database_url
+    on_postgres, postgres_server, database_url, until_back
 ):
     store = on_postgres(database_url)
     store.set("settings", SETTINGS)
     store.close()
     other = postgres_server.create_database()
-    store = on_postgres(postgres_server.url(other))
+    store = on_postgres(postgres_server.url(other)).open()
+    until_back(store)
     assert store.get("settings") == SETTINGS
     assert json.dumps(read_conflicts(store.directory)[0].data) == json.dumps(SETTINGS)
     # Back at the first one all is as it was.
     store.close()
-    store = on_postgres(database_url)
+    store = on_postgres(database_url).open()
+    until_back(store)
     assert not store.get_entry("settings").stale
     assert store.status().left_over == ()
     store.close()
 
 
 def test_what_another_database_has_of_the_name_is_taken_and_ours_is_kept(
-    on_postgres, postgres_server, database_url
+    on_postgres, postgres_server, database_url, until_back
 ):
     store = on_postgres(database_url)
     store.set("settings", SETTINGS)
@@ -159,7 +161,8 @@ def test_what_another_database_has_of_the_name_is_taken_and_ours_is_kept(
     other = postgres_server.url(postgres_server.create_database())
     with PostgresStore(other) as neighbour:
         neighbour.set("settings", {"target_temp": 5})
-    store = on_postgres(other)
+    store = on_postgres(other).open()
+    until_back(store)
     assert store.get("settings") == {"target_temp": 5}
     (conflict,) = store.conflicts()
     assert (conflict.data, conflict.kept) == (SETTINGS, "remote")
