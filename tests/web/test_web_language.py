@@ -11,7 +11,7 @@ OPEN = {
     "en": "is open",
     "fr": "est en cours",
     "ja": "の中です",
-    "de": "ist offen",
+    "de": "läuft",
 }
 
 
