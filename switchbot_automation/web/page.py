@@ -53,6 +53,8 @@ NAMES: Final = (
     "page.js",
     "api.js",
     "chart.js",
+    "days.js",
+    "find.js",
     "language.js",
     "offer.js",
     "past.js",

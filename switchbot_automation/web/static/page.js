@@ -266,37 +266,15 @@ function quotaWords(remaining, limit, level) {
 
 // --- finding one of many -------------------------------------------------------------
 
-// So many rooms are seen at a look.
+// So many rooms are seen at a look; few homes have more, so nobody else waits for the rest.
 const FEW = 8;
-
-// Letters alike for whoever types: neither accents, nor capitals, nor the width of a sign count.
-const folded = (text) => text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase();
+let finding = null;
 
 function showFound() {
-  const search = get("find-room");
   get("find").hidden = home.zones.length <= FEW;
-  if (get("find").hidden) search.value = "";
-  const words = folded(search.value).split(/\s+/).filter(Boolean);
-  let found = 0;
-  for (const [name, card] of cards) {
-    const text = words.length ? folded(`${titleOf(name)} ${name}`) : "";
-    card.hidden = !words.every((word) => text.includes(word));
-    found += !card.hidden;
-  }
-  const values = { found: number(found, 0), all: number(cards.size, 0) };
-  const told = !words.length ? "" : found ? _("{found} of {all} rooms", values) : _("No room has this name.");
-  // What is not news is not read aloud again.
-  if (get("found").textContent !== told) get("found").textContent = told;
+  if (finding) finding.showFound(cards);
+  else if (!get("find").hidden) import("./find.js").then((part) => (finding = part).showFound(cards), (error) => say(error.message));
 }
-
-get("find-room").addEventListener("input", () => showFound());
-get("find").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const first = [...get("rooms").children].find((card) => !card.hidden)?.querySelector(".name");
-  if (!first) return;
-  first.click();
-  first.focus();
-});
 
 // --- one room ------------------------------------------------------------------------
 
@@ -313,10 +291,7 @@ function selectAndShow(name, pointed) {
 
 get("to-rooms").addEventListener("click", () => {
   const card = cards.get(selected);
-  if (card.hidden) {
-    get("find-room").value = "";
-    showFound();
-  }
+  if (card.hidden) finding.clear();
   card.scrollIntoView({ block: "center" });
   card.querySelector(".name").focus();
 });

@@ -2,7 +2,7 @@
 import { SYMBOL } from "./unit.js";
 import { ask, pathOf } from "./api.js";
 import { draw, lineClass } from "./chart.js";
-import { _, dates } from "./language.js";
+import { _ } from "./language.js";
 import { say } from "./said.js";
 import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, number, outcome, percent, plain, statusWord, titleOf } from "./words.js";
 
@@ -242,25 +242,15 @@ function showTable() {
 // --- day by day ------------------------------------------------------------------------
 
 async function showDays() {
-  const name = zone.name;
+  const { name } = zone;
   try {
-    const { days } = await ask(`${pathOf(name)}/days?days=7&end=${new Date(Math.min(shown().end, Date.parse(home.at))).toISOString()}`);
-    if (zone.name !== name) return;
-    const longest = Math.max(1, ...days.map((each) => each.on_seconds));
-    get("days").replaceChildren(...days.toReversed().map((each) => dayLine(each, longest)));
+    // Few open them, so nobody waits for it.
+    const { daysOf } = await import("./days.js");
+    const days = await daysOf(name, Math.min(shown().end, Date.parse(home.at)));
+    if (zone.name === name) get("days").replaceChildren(...days);
   } catch (error) {
     say(error.message);
   }
-}
-
-function dayLine(each, longest) {
-  const date = new Intl.DateTimeFormat(dates, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" }).format(Date.parse(each.day));
-  const ran = cell("td", duration(each.on_seconds));
-  const bar = Object.assign(document.createElement("progress"), { max: longest, value: each.on_seconds });
-  bar.setAttribute("aria-hidden", "true");
-  ran.append(bar);
-  const range = each.temperature === null ? "–" : _("{low} to {high} °C", { low: degrees(each.min_temperature), high: degrees(each.max_temperature) });
-  return line([cell("th", date, { scope: "row" }), cell("td", range), ran, cell("td", number(each.starts, 0))]);
 }
 
 // --- what was decided, and why ---------------------------------------------------------
