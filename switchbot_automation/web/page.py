@@ -60,6 +60,7 @@ NAMES: Final = (
     "past.js",
     "said.js",
     "settings.js",
+    "table.js",
     "unit.js",
     "upkeep.js",
     "wants.js",

@@ -4,13 +4,15 @@ import { number, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 let cards = new Map();
+let selected = null;
 
 // Letters alike for whoever types: neither accents, nor capitals, nor the width of a sign count.
 const folded = (text) => text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase();
 
 // Show of the rooms' cards those whose names have every word that is looked for.
-export function showFound(now) {
-  cards = now;
+export function showFound(cardsNow, selectedNow) {
+  [cards, selected] = [cardsNow, selectedNow];
+  get("to-rooms").hidden = get("find").hidden;
   if (get("find").hidden) get("find-room").value = "";
   const words = folded(get("find-room").value).split(/\s+/).filter(Boolean);
   let found = 0;
@@ -25,12 +27,17 @@ export function showFound(now) {
   if (get("found").textContent !== told) get("found").textContent = told;
 }
 
-export function clear() {
-  get("find-room").value = "";
-  showFound(cards);
-}
-
-get("find-room").addEventListener("input", () => showFound(cards));
+// Far down, at the chart of one room, the others are a long way off.
+get("to-rooms").addEventListener("click", () => {
+  const card = cards.get(selected);
+  if (card.hidden) {
+    get("find-room").value = "";
+    showFound(cards, selected);
+  }
+  card.scrollIntoView({ block: "center" });
+  card.querySelector(".name").focus();
+});
+get("find-room").addEventListener("input", () => showFound(cards, selected));
 get("find").addEventListener("submit", (event) => {
   event.preventDefault();
   const first = [...get("rooms").children].find((card) => !card.hidden)?.querySelector(".name");

@@ -168,7 +168,7 @@ function showRoom(card, zone) {
 
 function fill(card, name) {
   card.append(get("room").content.cloneNode(true));
-  card.querySelector(".name").addEventListener("click", (event) => selectAndShow(name, event.detail > 0));
+  card.querySelector(".name").addEventListener("click", (event) => select(name, event.detail > 0));
   card.querySelector(".do-change").addEventListener("click", () => openChange(zoneOf(name), home.zones, act));
   card.querySelector(".do-hold").addEventListener("click", () => openHold(name));
   card.querySelector(".do-skip").addEventListener("click", () => act(name, { action: "skip_next_window" }));
@@ -272,34 +272,22 @@ let finding = null;
 
 function showFound() {
   get("find").hidden = home.zones.length <= FEW;
-  if (finding) finding.showFound(cards);
-  else if (!get("find").hidden) import("./find.js").then((part) => (finding = part).showFound(cards), (error) => say(error.message));
+  if (finding) finding.showFound(cards, selected);
+  else if (!get("find").hidden) import("./find.js").then((part) => (finding = part).showFound(cards, selected), (error) => say(error.message));
 }
 
 // --- one room ------------------------------------------------------------------------
 
-function select(name) {
+function select(name, pointed) {
   selected = name;
   showHome({});
-}
-
-// Who points at a room on a small screen would not see that more of it stands far below.
-function selectAndShow(name, pointed) {
-  select(name);
+  // On a small screen nobody would see that more of it stands far below.
   if (pointed && get("detail").getBoundingClientRect().top > innerHeight * 0.8) get("detail").scrollIntoView();
 }
-
-get("to-rooms").addEventListener("click", () => {
-  const card = cards.get(selected);
-  if (card.hidden) finding.clear();
-  card.scrollIntoView({ block: "center" });
-  card.querySelector(".name").focus();
-});
 
 function showDetail() {
   const zone = zoneOf(selected);
   get("detail").hidden = get("why").hidden = get("week").hidden = !zone;
-  get("to-rooms").hidden = home.zones.length < 2;
   if (!zone) return;
   showWeek(zone, home.read_only);
   showPast(zone, home);
