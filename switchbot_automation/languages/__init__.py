@@ -88,7 +88,7 @@ def worded(message: str, /, **values: Any) -> Worded:
     >>> words = worded("the window {start}-{end} is open", start="08:00", end="22:00")
     >>> with speaking("de"):
     ...     words, error_words(words)
-    ('the window 08:00-22:00 is open', 'das Zeitfenster 08:00-22:00 ist offen')
+    ('the window 08:00-22:00 is open', 'das Zeitfenster 08:00-22:00 läuft')
     """
     return worded_in(__name__, message, values)
 

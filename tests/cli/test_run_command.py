@@ -64,7 +64,8 @@ def test_a_command_that_was_blocked_says_why_and_never_in_empty_brackets():
         CommandStatus.BLOCKED,
         reasons=(Reason(ReasonCode.MIN_OFF_REMAINING),),
     )
-    assert sentence(blocked) == "default: winter blocked (min_off_remaining)"
+    told = "default: winter blocked (the compressor must rest for a while)"
+    assert sentence(blocked) == told
     assert sentence(replace(blocked, reasons=())) == "default: winter blocked"
 
 

@@ -134,7 +134,7 @@ def test_the_engines_own_words_are_told_in_every_language(language):
             "fr",
             (
                 "default\u00a0: chauffage allumé\u00a0; raison\u00a0: la plage horaire 06:30-22:00 "
-                "est ouverte; 19,4 °C a atteint 19,5 °C ou moins, le seuil de mise en marche."
+                "est en cours; 19,4 °C a atteint 19,5 °C ou moins, le seuil de mise en marche."
             ),
         ),
         (
@@ -147,7 +147,7 @@ def test_the_engines_own_words_are_told_in_every_language(language):
         (
             "de",
             (
-                "default: Heizung eingeschaltet, denn das Zeitfenster 06:30-22:00 ist offen; "
+                "default: Heizung eingeschaltet, denn das Zeitfenster 06:30-22:00 läuft; "
                 "19,4 °C liegt bei oder unter 19,5 °C, wo es einschaltet."
             ),
         ),

@@ -165,7 +165,8 @@ async def test_the_first_load_is_small(pictured, wire):
         loaded = {each.rpartition("/")[2] for each in seen}
         scripts = {each for each in NAMES if each.endswith((".js", ".css"))}
         # What only opens when a person asks for it comes then.
-        assert scripts - loaded == {"settings.js", "upkeep.js"}
+        later = {"days.js", "find.js", "settings.js", "table.js", "upkeep.js"}
+        assert scripts - loaded == later
         for path in asked:
             answer, body = await wire(f"{url}{path}")
             assert answer.status == 200

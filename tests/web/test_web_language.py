@@ -9,9 +9,9 @@ import pytest
 TOKEN = "a-token-of-the-tests-0123456789"
 OPEN = {
     "en": "is open",
-    "fr": "est ouverte",
+    "fr": "est en cours",
     "ja": "の中です",
-    "de": "ist offen",
+    "de": "läuft",
 }
 
 

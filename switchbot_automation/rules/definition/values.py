@@ -298,7 +298,8 @@ class Shape:
     ) -> None:
         self._known = (*required, *optional)
         schema: dict[Any, Any] = {
-            vol.Required(key, msg="is missing"): read for key, read in required.items()
+            vol.Required(key, msg=worded("is missing")): read
+            for key, read in required.items()
         }
         schema |= {vol.Optional(key): read for key, read in optional.items()}
         schema[vol.Extra] = anything

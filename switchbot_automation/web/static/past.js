@@ -1,10 +1,9 @@
 // A room's past: near and far, beside other rooms, day by day, and why it was so.
-import { SYMBOL } from "./unit.js";
 import { ask, pathOf } from "./api.js";
 import { draw, lineClass } from "./chart.js";
-import { _, dates } from "./language.js";
+import { _ } from "./language.js";
 import { say } from "./said.js";
-import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, number, outcome, percent, plain, statusWord, titleOf } from "./words.js";
+import { action, because, clock, dateAndClock, dayAndClock, duration, outcome, plain, statusWord, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const HOUR = 3600e3;
@@ -210,57 +209,31 @@ function showLegend() {
 
 const cell = (tag, textContent, more = {}) => Object.assign(document.createElement(tag), { textContent, ...more });
 
-function line(cells) {
-  const row = document.createElement("tr");
-  row.append(...cells);
-  return row;
-}
-
-function showTable() {
-  const { lines } = chart;
-  const damp = showChoices.humidity;
-  const { outdoor, power } = show.last.beside;
-  const named = lines.length > 1;
-  const heads = [_("Time"), ...lines.map((each) => (named ? titleOf(each.zone.name) : _("Temperature"))), ...(damp ? [_("Humidity")] : []), ...(outdoor.length ? [_("Outdoors")] : []), ...(power.length ? [_("Power")] : []), _("Unit on")];
-  get("table-head").replaceChildren(line(heads.map((text) => cell("th", text, { scope: "col" }))));
-  // A row an hour is what a person reads; the chart has them all.
-  const every = Math.max(1, Math.round(chart.points.length / 24));
-  const rows = chart.points.filter((_point, index) => index % every === 0).map((point) => {
-    const temperatures = lines.map(({ points }) => points.find((each) => Math.abs(each.at - point.at) < HOUR / 4)?.temperature ?? null);
-    temperatures[0] = point.temperature;
-    const cells = [dayAndClock(point.at, zone.timezone), ...temperatures.map((value) => `${degrees(value)} ${SYMBOL}`)];
-    if (damp) cells.push(point.humidity === null ? "–" : percent(point.humidity));
-    const [outside, watts] = chart.besideAt(point.middle);
-    if (outdoor.length) cells.push(`${degrees(outside)} ${SYMBOL}`);
-    if (power.length) cells.push(watts === null ? "–" : _("{watts} W", { watts: number(watts, 0) }));
-    cells.push(point.on ? duration(point.on) : "–");
-    return line(cells.map((text) => cell("td", text)));
-  });
-  get("table").replaceChildren(...rows);
-}
-
-// --- day by day ------------------------------------------------------------------------
-
-async function showDays() {
-  const name = zone.name;
+async function showTable() {
+  if (!get("table-part").open) return;
   try {
-    const { days } = await ask(`${pathOf(name)}/days?days=7&end=${new Date(Math.min(shown().end, Date.parse(home.at))).toISOString()}`);
-    if (zone.name !== name) return;
-    const longest = Math.max(1, ...days.map((each) => each.on_seconds));
-    get("days").replaceChildren(...days.toReversed().map((each) => dayLine(each, longest)));
+    // Few read it, so nobody waits for it.
+    const { tableOf } = await import("./table.js");
+    const { head, rows } = tableOf(chart, show.last.beside, showChoices.humidity, zone);
+    get("table-head").replaceChildren(head);
+    get("table").replaceChildren(...rows);
   } catch (error) {
     say(error.message);
   }
 }
 
-function dayLine(each, longest) {
-  const date = new Intl.DateTimeFormat(dates, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" }).format(Date.parse(each.day));
-  const ran = cell("td", duration(each.on_seconds));
-  const bar = Object.assign(document.createElement("progress"), { max: longest, value: each.on_seconds });
-  bar.setAttribute("aria-hidden", "true");
-  ran.append(bar);
-  const range = each.temperature === null ? "–" : _("{low} to {high} °C", { low: degrees(each.min_temperature), high: degrees(each.max_temperature) });
-  return line([cell("th", date, { scope: "row" }), cell("td", range), ran, cell("td", number(each.starts, 0))]);
+// --- day by day ------------------------------------------------------------------------
+
+async function showDays() {
+  const { name } = zone;
+  try {
+    // Few open them, so nobody waits for it.
+    const { daysOf } = await import("./days.js");
+    const days = await daysOf(name, Math.min(shown().end, Date.parse(home.at)));
+    if (zone.name === name) get("days").replaceChildren(...days);
+  } catch (error) {
+    say(error.message);
+  }
 }
 
 // --- what was decided, and why ---------------------------------------------------------
@@ -349,6 +322,7 @@ get("zoom-out").addEventListener("click", () => zoom(2));
 get("older").addEventListener("click", () => older().catch((error) => say(error.message)));
 get("why-at").addEventListener("click", whyThen);
 get("beside-part").addEventListener("toggle", () => get("beside-part").open && showBeside());
+get("table-part").addEventListener("toggle", () => show.last && showTable());
 get("days-part").addEventListener("toggle", () => get("days-part").open && showDays());
 get("look-at").addEventListener("input", (event) => lookAt(Number(event.target.value)));
 get("look-at").addEventListener("keydown", (event) => {

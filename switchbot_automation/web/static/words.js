@@ -37,7 +37,7 @@ const ACTIONS = {
   ventilate: _("Ventilating"),
   shade: _("Shading"),
   on: _("On"),
-  quick_off: _("Quick off"),
+  quick_off: _("Off"),
 };
 // In what colour it is told that a unit works; of the others none is meant.
 const KINDS = { winter: "heating", summer: "cooling" };
