@@ -145,7 +145,9 @@ async def test_what_a_ceiling_stopped_is_not_held_off_by_who_wanted_it_on(flat, 
     sent = len(flat.cloud.words)
     for celsius in (25.0, 22.5, 20.0, 18.0):
         await flat.tick(celsius, after=1800)
-    assert flat.heats.split()[0] in {each.split()[0] for each in flat.cloud.words[sent:]}
+    assert flat.heats.split()[0] in {
+        each.split()[0] for each in flat.cloud.words[sent:]
+    }
     # A person's off is nobody's to end but theirs.
     await flat.engine.act("default", ManualAction.OFF, hold="permanent")
     await flat.tick(26.5, after=1800)
