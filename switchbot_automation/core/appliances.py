@@ -77,8 +77,9 @@ def works_in(
 
 def _dried_lately(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     stopped = state.compressor_stopped_at
-    dries = zone.kind.own is Action.DRY and stopped is not None
-    return dries and now - stopped < _DRIED_LATELY
+    if zone.kind.own is not Action.DRY or stopped is None:
+        return False
+    return now - stopped < _DRIED_LATELY
 
 
 def decide_own(
