@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 _LOOK = timedelta(minutes=5)
+# A room that was dried is not wetted for so long: each unit goes
+# a little beyond its end before the meter says so, and where both ends are near each other,
+# as by a cold wall, one would call for the other all winter.
+_DRIED_LATELY = timedelta(hours=3)
 _ROOM_KELVIN = 0.5
 _KEEPS = frozenset({ReasonCode.IN_WINDOW, ReasonCode.OPTIMUM_START})
 
@@ -52,17 +56,30 @@ def works_in(
     snapshot: Snapshot,
     settings: Settings,
     decided: Mapping[str, ZoneDecision],
+    now: datetime,
 ) -> dict[str, Action]:
-    """Return what each unit of a room does, or is about to, as far as it was decided."""
+    """Return what each unit of a room does, or is about to, as far as it was decided.
+
+    What dried until lately counts as if it still did.
+    """
     found: dict[str, Action] = {}
     for name in (lead, *settings.units.get(lead, ())):
         state = snapshot.zones[name].state
         does = state.action if state.power is Power.ON else None
         if name in decided:
             does = decided[name].action or does
+        if does not in ORDER and _dried_lately(settings.zones[name], state, now):
+            does = Action.DRY
         if does in ORDER:
             found[name] = does
     return found
+
+
+def _dried_lately(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    stopped = state.compressor_stopped_at
+    if zone.kind.own is not Action.DRY or stopped is None:
+        return False
+    return now - stopped < _DRIED_LATELY
 
 
 def decide_own(
@@ -200,7 +217,7 @@ def dried(
         return free
     want = too_wet(wanted, celsius, percent, outdoor_of(state.surroundings, now))
     works = runs if want.works is None else want.works
-    others = works_in(zone.name, snapshot, settings, decided)
+    others = works_in(zone.name, snapshot, settings, decided, now)
     others.pop(zone.name, None)
     yields = yields_to(Action.DRY, others, cools=True)
     # Begun where it can go on for a while, since it cools.

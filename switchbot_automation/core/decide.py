@@ -169,7 +169,7 @@ def _decide_further(
                 # What a person wants of the room is what they told its first unit.
                 free = paused(zone, seen.state, free.reasons)
         elif zone.kind.own is not None:
-            others = works_in(lead, snapshot, settings, decided)
+            others = works_in(lead, snapshot, settings, decided, now)
             free = decide_own(zone, own, room, others, now)
         else:
             free = _decide_in_turn(zone, own, before, decided[lead], now)

@@ -857,6 +857,13 @@ def limit_of(order: Order) -> ReasonCode | None:
     return first if first in LIMITS and order.action in STARTS else None
 
 
+def _ends_what_ran(order: Order) -> bool:
+    """Tell whether an order turns off what may not run on, whoever wanted it to."""
+    first = order.reasons[0].code if order.reasons else None
+    stops = order.emergency or first is ReasonCode.HEAT_CEILING
+    return stops and order.action is Action.OFF
+
+
 def _ran_for_person(state: ZoneState, at: datetime) -> bool:
     """Tell whether the compressor runs as a person left it, not for a limit of the room."""
     holds = state.hold_until is not None and at < state.hold_until
@@ -871,7 +878,7 @@ def accepted(
     after = after_command(state, zone, action, rung, at=at, label=order.label)
     if not order.attempt:
         after = guarded(after, limit)
-    if order.emergency and action is Action.OFF and _ran_for_person(state, at):
+    if _ends_what_ran(order) and _ran_for_person(state, at):
         # What a person held is over. The rest of the hold would keep whoever is to warm
         # the room again away from it.
         after = held(after, None, None)

@@ -876,7 +876,7 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
         later("the room is cool enough"),
     ),
     ReasonCode.YIELDS: (
-        later("it would work against {zone}, which is at {action}"),
+        later("it would work against {zone}, which is at {action} or was lately"),
         later("it would work against another unit of the room"),
     ),
     ReasonCode.FEELS_LIKE: (

@@ -223,8 +223,8 @@ def _outdoors(
     elif unit == FAHRENHEIT and limit > _MILD_CELSIUS:
         # Of a document in Fahrenheit too a key is in the unit of its name.
         message = worded(
-            "is in °C, as its name says: {limit:g} °C are {warm:g} °F, and {limit:g} °F "
-            "are {cold:.1f} °C",
+            "is in degrees Celsius, as its name says: {limit:g} are {warm:g} Fahrenheit,"
+            " and {limit:g} Fahrenheit are {cold:.1f}",
             limit=limit,
             warm=from_celsius(limit),
             cold=to_celsius(limit),

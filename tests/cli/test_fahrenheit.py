@@ -80,6 +80,6 @@ def test_what_keeps_the_air_is_said_to_start_by_no_temperature(invoke, tmp_path)
     path.write_text(json.dumps(document | humid))
     result = invoke("check-config", path)
     assert result.exit_code == 0, result.output + result.stderr
-    (row,) = [line for line in result.stdout.splitlines() if "default 2" in line]
-    assert "no temperatures" in row
-    assert "°F" not in row
+    rows = [line for line in result.stdout.splitlines() if "default 2" in line]
+    assert "no temperatures" in rows[0]
+    assert "°F" not in rows[0]

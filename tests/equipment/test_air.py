@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 from statistics import fmean
 
@@ -30,10 +31,13 @@ from switchbot_automation.settings.model import Air, Humidity, Profile
 from switchbot_automation.settings.read import check_settings, parse_settings
 from switchbot_automation.simulation import Fault
 from switchbot_automation.simulation.house.aircon import AirconMode
+from tests.adversaries.life import WINDOWS
 from tests.equipment.homes import (
     AIRCON,
     BANDS,
+    COLD,
     DEVICE,
+    OUTDOORS,
     SECOND,
     STARTS,
     Home,
@@ -383,6 +387,37 @@ async def test_all_kinds_of_a_room_never_fight():
         await home.live(36, each=look)
         assert fights == []
         assert not [each for each in home.sent if each.status == "failed"]
+
+
+async def test_what_dries_and_what_wets_do_not_call_for_each_other():
+    """By a cold wall both ends lie side by side: they did so 36 times a day each."""
+    document = roomed(
+        AIRCON,
+        {"kind": "humidifier", "device_id": DEVICE},
+        {"kind": "dehumidifier", "device_id": "B0E9FE000003"},
+        humidity={"min_percent": 45, "max_percent": 60, "mould_risk": True},
+        outdoor_device_id=OUTDOORS,
+        time_windows=WINDOWS["always"],
+    )
+    home = Home(document, climate=COLD)
+    await home.live(24)
+    third = "default 3"
+    dried = [each for each in home.sent if each.zone == third]
+    began = min(each.sent_at for each in dried if each.action == "dry")
+    stops = [each.sent_at for each in dried if each.action == "off"]
+    stops = [at for at in stops if at > began]
+    wets = [
+        each.sent_at
+        for each in home.sent
+        if each.zone == SECOND and each.action == "humidify"
+    ]
+    assert stops
+    assert wets
+    for stopped in stops:
+        soon = [at for at in wets if timedelta() <= at - stopped < timedelta(hours=3)]
+        assert soon == []
+    assert len([each for each in dried if each.action == "dry"]) <= 8
+    assert "yields" in home.said[SECOND]
 
 
 async def test_a_lost_meter_leaves_nothing_running_but_what_stays():

@@ -134,6 +134,28 @@ async def test_nothing_heats_a_room_beyond_its_ceiling(flat, kind):
     assert ReasonCode.HEAT_CEILING in codes(report)
 
 
+async def test_what_a_ceiling_stopped_is_not_held_off_by_who_wanted_it_on(flat, kind):
+    """A heater that was wanted on for good stayed off from then on, and the room at 12 °C."""
+    again(flat, heat_ceiling_celsius=26.0)
+    await flat.tick(18.0)
+    await flat.engine.act("default", ManualAction.ON, hold="permanent")
+    await flat.tick(25.5, after=1800)
+    await flat.tick(26.0, after=1800)
+    assert flat.cloud.words[-1] == "turnOff"
+    sent = len(flat.cloud.words)
+    for celsius in (25.0, 22.5, 20.0, 18.0):
+        await flat.tick(celsius, after=1800)
+    assert flat.heats.split()[0] in {
+        each.split()[0] for each in flat.cloud.words[sent:]
+    }
+    # A person's off is nobody's to end but theirs.
+    await flat.engine.act("default", ManualAction.OFF, hold="permanent")
+    await flat.tick(26.5, after=1800)
+    sent = len(flat.cloud.words)
+    await flat.tick(17.0, after=7200)
+    assert flat.cloud.words[sent:] == []
+
+
 async def test_a_thermostat_without_a_meter_is_left_at_a_low_setpoint(flat):
     settings, _heats = EQUIPMENT["thermostat"]
     flat.configure(**settings)

@@ -77,7 +77,12 @@ HEAT_PUMP = {"heat_pump_min_outdoor_celsius": 14, "outdoor_device_id": OUTDOORS}
             "equipment[2].channel",
             "say which, 1 or 2",
         ),
-        ([unit("heater")], HEAT_PUMP | FAHRENHEIT, next(iter(HEAT_PUMP)), "57.2 °F"),
+        (
+            [unit("heater")],
+            HEAT_PUMP | FAHRENHEIT,
+            next(iter(HEAT_PUMP)),
+            "57.2 Fahrenheit",
+        ),
         (
             [{"kind": "fan", "device_id": "b0:e9:fe:00:00:02"}],
             {"air": AIR},
