@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.core.control.band import after_observation
+from switchbot_automation.core.control.band import after_observation, aim_of
+from switchbot_automation.core.control.steer import Steering, Trial
 from switchbot_automation.core.control.warm_up import (
     EARLIEST,
     Episode,
@@ -18,7 +20,7 @@ from switchbot_automation.core.control.warm_up import (
     Watch,
     plan_start,
 )
-from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.core.state.zone import Learned, ZoneState
 from switchbot_automation.model import Action, Power
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import default_settings
@@ -279,6 +281,38 @@ def test_a_warm_up_that_was_told_anew_is_measured_from_there():
     pace = state.learned.warm_up.heating.near
     assert pace.runs == 1
     assert pace.seconds_per_kelvin == pytest.approx(1800 / 1.36, rel=0.02)
+
+
+def test_a_unit_is_judged_by_the_band_that_its_room_is_brought_up_for():
+    """In the night's band it is long warm enough; for the day its unit has no more to give."""
+    night = {"min_temp": 16.0, "max_temp": 18.0, "target_temp": 19.0}
+    zone = parse_settings(default_settings("winter") | {"winter": night}).default
+    zone = replace(zone, control="auto", aircon_device_id="02-202008110034-13")
+    own = aim_of(zone)
+    assert own is not None
+    day = replace(own, low=20.0, high=22.0, asked=23.0)
+
+    def learned(toward):
+        trial = Trial(setpoint=26.0, level=17.9, offset=2.0, seconds=2900.0, again=True)
+        at = OPENS - timedelta(minutes=5)
+        told = OPENS - timedelta(minutes=60)
+        state = ZoneState(
+            power=Power.ON,
+            action=Action.WINTER,
+            parameter="28,5,3,on",
+            compressor_started_at=told,
+            last_action_at=told,
+            learned=Learned(steering=Steering(heating=2.0, trial=trial)),
+        )
+        for each in (at, OPENS):
+            state = after_observation(
+                zone, state._replace(last_temperature=18.0), each, toward=toward
+            )
+        assert state.learned is not None
+        return state.learned.steering
+
+    assert learned(day).full_seconds > 0.0
+    assert learned(None).full_seconds == 0.0
 
 
 def test_colder_outdoors_it_begins_earlier():
