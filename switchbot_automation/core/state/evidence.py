@@ -93,7 +93,7 @@ def unit_belief(zone: ZoneSettings, state: ZoneState, now: datetime) -> UnitBeli
     uncertain = state.uncertain or state.power is Power.UNKNOWN or doubt is not None
     by = doubt.by if doubt else None
     gives_up = check is not None and check.given_up
-    if gives_up or runs_on(kept, now):
+    if gives_up or defies(kept) or stays_warm(kept, now):
         uncertain = True
         by = by or ("plug" if zone.power_meter_device_id else "seen")
     source: Source = "guess"
@@ -316,11 +316,14 @@ def undone_since(kept: Evidence, now: datetime) -> datetime | None:
     return times[0] if lasts else None
 
 
-def runs_on(kept: Evidence, now: datetime) -> bool:
-    """Tell whether the unit is seen to work on though it was told to stop, again and again."""
-    warmth = kept.warmth
-    warm = warmth is not None and now - warmth.since >= _WARM_FOR
-    return warm or kept.defied >= _DEFIED
+def defies(kept: Evidence) -> bool:
+    """Tell whether the unit was seen to work on, stop after stop."""
+    return kept.defied >= _DEFIED
+
+
+def stays_warm(kept: Evidence, now: datetime) -> bool:
+    """Tell whether a radiator has been warm for long though its valve was told to close."""
+    return kept.warmth is not None and now - kept.warmth.since >= _WARM_FOR
 
 
 def undoubted(state: ZoneState) -> ZoneState:
