@@ -674,7 +674,7 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
         or record.distrust
         or state.uncertain
         or state.last_temperature_stale
-        or (evidence is not None and _matters(evidence))
+        or (evidence is not None and _matters(evidence, now))
         or (check is not None and check.given_up)
         or len(zone.meters) != 1
         or outdoor_unknown(zone, state, now) is not None
@@ -699,8 +699,9 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     )
 
 
-def _matters(evidence: Evidence) -> bool:
-    return bool(evidence.doubt or evidence.mended or evidence.defied or evidence.warmth)
+def _matters(evidence: Evidence, now: datetime) -> bool:
+    undone = evidence.mended and undone_since(evidence, now)
+    return bool(evidence.doubt or undone or evidence.defied or evidence.warmth)
 
 
 def after_thorough_look(
