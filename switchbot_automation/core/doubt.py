@@ -287,15 +287,10 @@ def _weighed(
     if edges is not None and temperature is not None:
         room = _Room(edges, temperature, helped)
         state = _learned(zone, state, room, now)
-        state = _beside_radiator(state, room, now)
-        if room.left > 0.0 and (state.evidence or NONE).doubt is None:
-            state = mended(state)
-        if state.pending_repeat is None and _is_warm(state, room, now):
-            return warm_again(off_again(state, zone, now, _STAYS_WARM)), ()
+        state = _beside_radiator(zone, _back_again(state, room), room, now)
     doubt = (state.evidence or NONE).doubt
     if doubt is not None and _settled(zone, state, doubt, room, now):
-        if _helps(state, doubt, room):
-            state = mending(state, now)
+        state = _helped_by_telling(state, doubt, room, now)
         shown = certain(agreed(state, now) if doubt.by != "room" else undoubted(state))
         ends = _told(zone, doubt, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED)
         return shown, (ends,) if doubt.told else ()
@@ -747,6 +742,18 @@ def _room_settled(
     return not waits and has_followed(state) and lost < _FOLLOWS_KELVIN
 
 
+def _back_again(state: ZoneState, room: _Room) -> ZoneState:
+    """Return the state where its room came back after its unit was told again."""
+    undoubted_now = (state.evidence or NONE).doubt is None
+    return mended(state) if room.left > 0.0 and undoubted_now else state
+
+
+def _helped_by_telling(
+    state: ZoneState, doubt: Doubt, room: _Room | None, now: datetime
+) -> ZoneState:
+    return mending(state, now) if _helps(state, doubt, room) else state
+
+
 def _helps(state: ZoneState, doubt: Doubt, room: _Room | None) -> bool:
     """Tell whether the room shows that it helped to tell the unit again."""
     told, kept = state.last_action_at, state.evidence or NONE
@@ -773,17 +780,23 @@ def _helps(state: ZoneState, doubt: Doubt, room: _Room | None) -> bool:
 # --- a radiator that stays warm -----------------------------------------------------------
 
 
-def _beside_radiator(state: ZoneState, room: _Room, now: datetime) -> ZoneState:
-    """Return the state without a warmth that did not keep the room from cooling."""
-    return warm_for_nothing(state, now) if room.over <= 0.0 else state
+def _beside_radiator(
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
+) -> ZoneState:
+    """Return the state once a radiator's warmth kept its room from cooling, or did not."""
+    if room.over <= 0.0:
+        return warm_for_nothing(state, now)
+    if state.pending_repeat is None and _is_warm(state, now):
+        return warm_again(off_again(state, zone, now, _STAYS_WARM))
+    return state
 
 
-def _is_warm(state: ZoneState, room: _Room, now: datetime) -> bool:
-    """Tell whether a radiator is to be told to close once more: it warms its room too far."""
+def _is_warm(state: ZoneState, now: datetime) -> bool:
+    """Tell whether a radiator is to be told to close once more."""
     warmth = (state.evidence or NONE).warmth
     if warmth is None or warmth.told or state.power is not Power.OFF:
         return False
-    return room.over > 0.0 and now - warmth.since >= _WARM_AGAIN
+    return now - warmth.since >= _WARM_AGAIN
 
 
 def _told(

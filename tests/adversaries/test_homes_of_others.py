@@ -29,7 +29,10 @@ CODE = {
 }
 
 
-def lived(script, *, hours, plan=RoomPlan(), outdoors=4.0):
+PLAIN = RoomPlan()
+
+
+def lived(script, *, hours, plan=PLAIN, outdoors=4.0):
     life = Life(Household((plan,), outdoors=outdoors), script)
     asyncio.run(life.live(hours=hours))
     return life

@@ -93,7 +93,7 @@ def unit_belief(zone: ZoneSettings, state: ZoneState, now: datetime) -> UnitBeli
     uncertain = state.uncertain or state.power is Power.UNKNOWN or doubt is not None
     by = doubt.by if doubt else None
     gives_up = check is not None and check.given_up
-    if gives_up or runs_on(kept, now):
+    if gives_up or defies(kept) or stays_warm(kept, now):
         uncertain = True
         by = by or ("plug" if zone.power_meter_device_id else "seen")
     source: Source = "guess"
@@ -166,19 +166,26 @@ def beside_radiator(state: ZoneState, celsius: float | None, at: datetime) -> Zo
     Its mode is a word; that it is warm for long after its valve was to close is none.
     """
     kept, room = state.evidence or NONE, state.last_temperature
-    stopped = state.compressor_stopped_at or state.last_action_at
-    rests = state.power is Power.OFF and not state.pending_repeat
     if celsius is None or room is None or state.last_temperature_stale:
         return state
-    warmth = None
-    if rests and stopped is not None and at - stopped >= _COOLS:
-        kelvin, lasts = round(celsius - room, 2), _USUAL_LASTS
-        usual = kept.usual if kept.usual_at and at - kept.usual_at <= lasts else None
-        if kelvin >= _WARM_KELVIN + (usual or 0.0):
-            before = kept.warmth or Warmth(at, kelvin)
-            warmth = before._replace(kelvin=max(kelvin, before.kelvin))
-    if warmth == kept.warmth:
+    if state.power is not Power.OFF:
+        return state if kept.warmth is None else _with_warmth(state, None)
+    stopped = state.compressor_stopped_at or state.last_action_at
+    # To be told to close once more is no new stop.
+    if kept.warmth is None and (stopped is None or at - stopped < _COOLS):
         return state
+    kelvin, usual_at = round(celsius - room, 2), kept.usual_at
+    lasts = usual_at is not None and at - usual_at <= _USUAL_LASTS
+    if kelvin < _WARM_KELVIN + ((kept.usual or 0.0) if lasts else 0.0):
+        return state if kept.warmth is None else _with_warmth(state, None)
+    warmth = kept.warmth or Warmth(at, kelvin)
+    if kept.warmth is not None and kelvin <= warmth.kelvin:
+        return state
+    return _with_warmth(state, warmth._replace(kelvin=kelvin))
+
+
+def _with_warmth(state: ZoneState, warmth: Warmth | None) -> ZoneState:
+    kept = state.evidence or NONE
     return state._replace(evidence=kept._replace(warmth=warmth))
 
 
@@ -316,11 +323,14 @@ def undone_since(kept: Evidence, now: datetime) -> datetime | None:
     return times[0] if lasts else None
 
 
-def runs_on(kept: Evidence, now: datetime) -> bool:
-    """Tell whether the unit is seen to work on though it was told to stop, again and again."""
-    warmth = kept.warmth
-    warm = warmth is not None and now - warmth.since >= _WARM_FOR
-    return warm or kept.defied >= _DEFIED
+def defies(kept: Evidence) -> bool:
+    """Tell whether the unit was seen to work on, stop after stop."""
+    return kept.defied >= _DEFIED
+
+
+def stays_warm(kept: Evidence, now: datetime) -> bool:
+    """Tell whether a radiator has been warm for long though its valve was told to close."""
+    return kept.warmth is not None and now - kept.warmth.since >= _WARM_FOR
 
 
 def undoubted(state: ZoneState) -> ZoneState:

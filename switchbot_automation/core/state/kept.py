@@ -24,8 +24,9 @@ from switchbot_automation.core.protect.stages import locked_out, outdoor_unknown
 from switchbot_automation.core.state.around import OUTDOOR_LASTS, outdoor_of
 from switchbot_automation.core.state.evidence import (
     NONE,
-    runs_on,
+    defies,
     runs_since,
+    stays_warm,
     undone_since,
     unit_belief,
 )
@@ -46,7 +47,7 @@ from switchbot_automation.model import Action, Power, ReasonCode
 from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from switchbot_automation.core.control.air import Want
@@ -469,13 +470,8 @@ def _troubles(
         codes.append(refusal.code)
     elif acts and keeping.failed and _commands_fail(state, keeping, now):
         codes.append(ReasonCode.COMMANDS_FAIL)
-    evidence, check = state.evidence or NONE, state.check
-    if acts and _runs_on(keeping, evidence, facts, now):
-        codes.append(ReasonCode.UNIT_RUNS_ON)
-    if acts and undone_since(evidence, now) is not None:
-        codes.append(ReasonCode.UNIT_SET_OTHERWISE)
-    if acts and check is not None and check.given_up:
-        codes.append(ReasonCode.DEVICE_UNRESPONSIVE)
+    if acts:
+        codes.extend(_disobeys(state, keeping, facts, now))
     if found.status == "unknown" and found.since is not None:
         codes.extend(found.reasons)
     blind = _blind_for(zone, state, keeping, facts, now)
@@ -496,16 +492,22 @@ def _troubles(
     return codes
 
 
-def _runs_on(keeping: Keeping, kept: Evidence, facts: _Facts, now: datetime) -> bool:
-    """Tell whether the unit works on, told to stop, so that its room suffers or will.
+def _disobeys(
+    state: ZoneState, keeping: Keeping, facts: _Facts, now: datetime
+) -> Iterator[ReasonCode]:
+    """Yield in which ways the unit is seen not to do as it is told.
 
     A warm radiator in a room that is not too warm may be a warm pipe.
     """
+    kept, check = state.evidence or NONE, state.check
     out, edges = keeping.excursion, facts.edges
-    if not runs_on(kept, now):
-        return False
     far = out is not None and edges is not None and out.low is not edges.heating
-    return bool(kept.defied) or far
+    if defies(kept) or (far and stays_warm(kept, now)):
+        yield ReasonCode.UNIT_RUNS_ON
+    if undone_since(kept, now) is not None:
+        yield ReasonCode.UNIT_SET_OTHERWISE
+    if check is not None and check.given_up:
+        yield ReasonCode.DEVICE_UNRESPONSIVE
 
 
 def _blind_for(
@@ -672,7 +674,7 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
         or record.distrust
         or state.uncertain
         or state.last_temperature_stale
-        or (evidence is not None and _matters(evidence))
+        or (evidence is not None and _matters(evidence, now))
         or (check is not None and check.given_up)
         or len(zone.meters) != 1
         or outdoor_unknown(zone, state, now) is not None
@@ -697,8 +699,9 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     )
 
 
-def _matters(evidence: Evidence) -> bool:
-    return bool(evidence.doubt or evidence.mended or evidence.defied or evidence.warmth)
+def _matters(evidence: Evidence, now: datetime) -> bool:
+    undone = evidence.mended and undone_since(evidence, now)
+    return bool(evidence.doubt or undone or evidence.defied or evidence.warmth)
 
 
 def after_thorough_look(
@@ -859,8 +862,18 @@ def _excursion(
             return None
         return Excursion(now, low, kelvin, temperature, now)
     out = _moved(out, temperature, kelvin, now, state.evidence)
-    out = _fell(state, out, temperature, now) if low is edges.heating else out
-    runs = facts.runs
+    return _judged(state, out, kelvin, facts, now)
+
+
+def _judged(
+    state: ZoneState, out: Excursion, kelvin: float, facts: _Facts, now: datetime
+) -> Excursion:
+    """Return an excursion that goes on, lost where the room does not come back."""
+    edges, temperature, runs = facts.edges, state.last_temperature, facts.runs
+    if edges is None or temperature is None:
+        return out
+    keeping = state.keeping or NOTHING
+    out = _fell(state, out, temperature, now) if out.low is edges.heating else out
     lost = _is_lost(out, kelvin, keeping, edges, runs=runs, now=now)
     if not lost and runs and out.fell >= _FELL_KELVIN and kelvin >= _LITTLE_KELVIN:
         lost = _swings(out, temperature, kelvin, now, state.evidence)

@@ -241,22 +241,9 @@ class Evidence(NamedTuple):
             )
             if at is not None
         }
-        for name in (
-            *("plug_from", "wish", "asked", "responds", "best", "overrun", "usual"),
-        ):
-            if getattr(self, name) is not None:
-                document[name] = getattr(self, name)
-        for name in ("plug", "said", "hindered"):
-            if getattr(self, name) not in (None, Power.UNKNOWN):
-                document[name] = str(getattr(self, name))
+        document |= self._values()
         if self.resting is not None:
             document["resting"] = self.resting.to_document()
-        for name in ("unanswered", "defied"):
-            if getattr(self, name):
-                document[name] = getattr(self, name)
-        for name in ("repairs", "mended"):
-            if getattr(self, name):
-                document[name] = [encode_instant(at) for at in getattr(self, name)]
         if self.warmth is not None:
             since, kelvin, told = self.warmth
             document["warmth"] = {
@@ -278,6 +265,23 @@ class Evidence(NamedTuple):
                 "told": doubt.told,
             }
         return document
+
+    def _values(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in _EVIDENCE_VALUES
+            if getattr(self, name) is not None
+        }
+        for name in ("plug", "said", "hindered"):
+            if getattr(self, name) not in (None, Power.UNKNOWN):
+                found[name] = str(getattr(self, name))
+        for name in ("unanswered", "defied"):
+            if getattr(self, name):
+                found[name] = getattr(self, name)
+        for name in ("repairs", "mended"):
+            if getattr(self, name):
+                found[name] = [encode_instant(at) for at in getattr(self, name)]
+        return found
 
     def as_after(self, before: Evidence | None, stored: Any) -> dict[str, Any]:
         """Return it as a document where `before` is what was `stored`.
@@ -352,6 +356,15 @@ class Evidence(NamedTuple):
         return self._replace(**late) if late else self
 
 
+_EVIDENCE_VALUES = [
+    "plug_from",
+    "wish",
+    "asked",
+    "responds",
+    "best",
+    "overrun",
+    "usual",
+]
 _EVIDENCE_INSTANTS = _Instants(
     "plug_since",
     "plug_at",
