@@ -35,6 +35,7 @@ from switchbot_automation.core.state.evidence import (
     found_running,
     has_followed,
     heard_after_all,
+    is_told_warm,
     mended,
     mending,
     overran,
@@ -786,15 +787,17 @@ def _beside_radiator(
     """Return the state once a radiator's warmth kept its room from cooling, or did not."""
     if room.over <= 0.0:
         return warm_for_nothing(state, now)
+    if zone.observe_only:
+        return state
     if state.pending_repeat is None and _is_warm(state, now):
-        return warm_again(off_again(state, zone, now, _STAYS_WARM))
+        return warm_again(off_again(state, zone, now, _STAYS_WARM), now)
     return state
 
 
 def _is_warm(state: ZoneState, now: datetime) -> bool:
     """Tell whether a radiator is to be told to close once more."""
     warmth = (state.evidence or NONE).warmth
-    if warmth is None or warmth.told or state.power is not Power.OFF:
+    if warmth is None or state.power is not Power.OFF or is_told_warm(state, now):
         return False
     return now - warmth.since >= _WARM_AGAIN
 

@@ -112,7 +112,7 @@ def _count_stop(
     if check.action is not Action.OFF or shown is None:
         return
     if shown or not check.attempt:
-        states[zone.name] = after_stop(states[zone.name], shown=shown)
+        states[zone.name] = after_stop(states[zone.name], check.since, shown=shown)
 
 
 def _by_plug(

@@ -51,6 +51,8 @@ _UNDONE, _UNDONE_WITHIN = 4, timedelta(minutes=210)
 _DEFIED = 3
 # A radiator cools within this, and is warm by so much; the sun and pipes do that as well.
 _COOLS, _WARM_KELVIN, _WARM_FOR = timedelta(minutes=45), 1.0, timedelta(minutes=30)
+# One that nobody looked at for so long may have cooled.
+_WARM_LASTS = timedelta(hours=2)
 _USUAL_AFTER, _USUAL_LASTS = timedelta(hours=1), timedelta(days=7)
 # A plug that was not heard for so long says nothing of now.
 _PLUG_LASTS = timedelta(minutes=45)
@@ -93,7 +95,7 @@ def unit_belief(zone: ZoneSettings, state: ZoneState, now: datetime) -> UnitBeli
     uncertain = state.uncertain or state.power is Power.UNKNOWN or doubt is not None
     by = doubt.by if doubt else None
     gives_up = check is not None and check.given_up
-    if gives_up or defies(kept) or stays_warm(kept, now):
+    if gives_up or defies(kept):
         uncertain = True
         by = by or ("plug" if zone.power_meter_device_id else "seen")
     source: Source = "guess"
@@ -146,18 +148,24 @@ def after_plug(
             plug_asked_at=now,
             agreed_at=now if agreed else kept.agreed_at,
             defied=0 if says is Power.OFF else kept.defied,
+            defied_at=None if says is Power.OFF else kept.defied_at,
         )
     )
 
 
-def after_stop(state: ZoneState, *, shown: bool) -> ZoneState:
-    """Return the state after it was looked at whether the unit stopped when it was told to.
+def after_stop(state: ZoneState, told: datetime, *, shown: bool) -> ZoneState:
+    """Return the state after it was looked at whether the unit stopped when it was `told` to.
 
-    A rest may be too short for a doubt; many of them in a row say the same.
+    A rest may be too short for a doubt; many of them in a row say the same. However often
+    one stop is looked at, it is one.
     """
     kept = state.evidence or NONE
-    defied = 0 if shown else kept.defied + 1
-    return state._replace(evidence=kept._replace(defied=defied))
+    if shown:
+        return state._replace(evidence=kept._replace(defied=0, defied_at=None))
+    if kept.defied_at == told:
+        return state
+    defied = kept.defied + 1
+    return state._replace(evidence=kept._replace(defied=defied, defied_at=told))
 
 
 def beside_radiator(state: ZoneState, celsius: float | None, at: datetime) -> ZoneState:
@@ -171,17 +179,20 @@ def beside_radiator(state: ZoneState, celsius: float | None, at: datetime) -> Zo
     if state.power is not Power.OFF:
         return state if kept.warmth is None else _with_warmth(state, None)
     stopped = state.compressor_stopped_at or state.last_action_at
+    known = kept.warmth
+    if known is not None and at - known.seen_at > _WARM_LASTS:
+        known = None
     # To be told to close once more is no new stop.
-    if kept.warmth is None and (stopped is None or at - stopped < _COOLS):
+    if known is None and (stopped is None or at - stopped < _COOLS):
         return state
     kelvin, usual_at = round(celsius - room, 2), kept.usual_at
     lasts = usual_at is not None and at - usual_at <= _USUAL_LASTS
     if kelvin < _WARM_KELVIN + ((kept.usual or 0.0) if lasts else 0.0):
         return state if kept.warmth is None else _with_warmth(state, None)
-    warmth = kept.warmth or Warmth(at, kelvin)
-    if kept.warmth is not None and kelvin <= warmth.kelvin:
-        return state
-    return _with_warmth(state, warmth._replace(kelvin=kelvin))
+    if known is None:
+        return _with_warmth(state, Warmth(at, kelvin, at))
+    most = max(kelvin, known.kelvin)
+    return _with_warmth(state, known._replace(kelvin=most, seen_at=at))
 
 
 def _with_warmth(state: ZoneState, warmth: Warmth | None) -> ZoneState:
@@ -189,13 +200,21 @@ def _with_warmth(state: ZoneState, warmth: Warmth | None) -> ZoneState:
     return state._replace(evidence=kept._replace(warmth=warmth))
 
 
-def warm_again(state: ZoneState) -> ZoneState:
+def is_told_warm(state: ZoneState, now: datetime) -> bool:
+    """Tell whether a radiator was told to close once more: not since it heated, nor lately.
+
+    One at the limit is warm and is not, by turns, and would be told each time.
+    """
+    at, started = (state.evidence or NONE).warm_told_at, state.compressor_started_at
+    if at is None:
+        return False
+    return now - at < REPAIR_SPAN or started is None or started <= at
+
+
+def warm_again(state: ZoneState, now: datetime) -> ZoneState:
     """Return the state once a radiator that stays warm was told to close once more."""
     kept = state.evidence or NONE
-    if kept.warmth is None:
-        return state
-    warmth = kept.warmth._replace(told=True)
-    return state._replace(evidence=kept._replace(warmth=warmth))
+    return state._replace(evidence=kept._replace(warm_told_at=now))
 
 
 def warm_for_nothing(state: ZoneState, now: datetime) -> ZoneState:
@@ -330,7 +349,10 @@ def defies(kept: Evidence) -> bool:
 
 def stays_warm(kept: Evidence, now: datetime) -> bool:
     """Tell whether a radiator has been warm for long though its valve was told to close."""
-    return kept.warmth is not None and now - kept.warmth.since >= _WARM_FOR
+    warmth = kept.warmth
+    if warmth is None or now - warmth.seen_at > _WARM_LASTS:
+        return False
+    return now - warmth.since >= _WARM_FOR
 
 
 def undoubted(state: ZoneState) -> ZoneState:

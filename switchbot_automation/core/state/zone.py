@@ -163,13 +163,13 @@ class Doubt(NamedTuple):
 class Warmth(NamedTuple):
     """A radiator that is warmer than its room although its valve was told to close.
 
-    `since` is from when on it has been so, `kelvin` by how much at most. `told`: it was told to
-    close once more for that.
+    `since` is from when on it has been so, `kelvin` by how much at most, `seen_at` when it was
+    read so last.
     """
 
     since: datetime
     kelvin: float
-    told: bool = False
+    seen_at: datetime
 
 
 @_wide
@@ -194,8 +194,9 @@ class Evidence(NamedTuple):
     `resting`: how the room leaves its band while the unit rests, and whether it does now.
     `mended`: when telling it again had helped, of the last hours, and `mending` when it
     seemed to, for now. `defied` counts the stops in
-    a row after which it was seen to run on. `warmth`: its radiator is warm although it is to
-    be closed; `usual` is by how many kelvin that was found to be nothing, at `usual_at`.
+    a row after which it was seen to run on, the last of them told at `defied_at`. `warmth`:
+    its radiator is warm although it is to be closed, and was told so once more at
+    `warm_told_at`; `usual` is by how many kelvin that was found to be nothing, at `usual_at`.
     """
 
     plug: Power = Power.UNKNOWN
@@ -225,7 +226,9 @@ class Evidence(NamedTuple):
     mended: tuple[datetime, ...] = ()
     mending: datetime | None = None
     defied: int = 0
+    defied_at: datetime | None = None
     warmth: Warmth | None = None
+    warm_told_at: datetime | None = None
     usual: float | None = None
     usual_at: datetime | None = None
 
@@ -245,11 +248,11 @@ class Evidence(NamedTuple):
         if self.resting is not None:
             document["resting"] = self.resting.to_document()
         if self.warmth is not None:
-            since, kelvin, told = self.warmth
+            since, kelvin, seen_at = self.warmth
             document["warmth"] = {
                 "since": encode_instant(since),
                 "kelvin": kelvin,
-                "told": told,
+                "seen_at": encode_instant(seen_at),
             }
         if self.course:
             # One text: two dozen lists would be most of what a tick reads and writes.
@@ -346,8 +349,10 @@ class Evidence(NamedTuple):
             instants = getattr(self, name)
             if instants and instants[-1] > now:
                 late[name] = tuple(min(at, now) for at in instants)
-        if self.warmth is not None and self.warmth.since > now:
-            late["warmth"] = self.warmth._replace(since=now)
+        warmth = self.warmth
+        if warmth is not None and max(warmth.since, warmth.seen_at) > now:
+            since, seen_at = min(warmth.since, now), min(warmth.seen_at, now)
+            late["warmth"] = warmth._replace(since=since, seen_at=seen_at)
         if self.course and self.course[-1][0] > now.timestamp():
             late["course"] = ()
         doubt = self.doubt
@@ -378,6 +383,8 @@ _EVIDENCE_INSTANTS = _Instants(
     "overrun_at",
     "usual_at",
     "mending",
+    "defied_at",
+    "warm_told_at",
 )
 _KEPT_REPAIRS = 12
 
@@ -395,7 +402,7 @@ def _warmth(value: Any) -> Warmth | None:
     since, kelvin = instant(value.get("since")), number(value.get("kelvin"))
     if since is None or kelvin is None:
         return None
-    return Warmth(since, kelvin, told=value.get("told") is True)
+    return Warmth(since, kelvin, instant(value.get("seen_at")) or since)
 
 
 def _doubt(value: Any) -> Doubt | None:

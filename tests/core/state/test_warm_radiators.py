@@ -6,12 +6,19 @@ import pytest
 
 from switchbot_automation.core.state.evidence import (
     NONE,
+    after_stop,
     beside_radiator,
+    defies,
+    is_told_warm,
     stays_warm,
+    unit_belief,
+    warm_again,
     warm_for_nothing,
 )
 from switchbot_automation.core.state.zone import Evidence, ZoneState
 from switchbot_automation.model import Power
+from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.simulation import default_settings
 
 STOPPED = datetime(2026, 1, 12, 12, tzinfo=UTC)
 
@@ -37,9 +44,53 @@ def warm(state, minute):
 
 
 def test_one_that_stays_warm_is_found_once_it_should_be_cold():
-    state = seen(rests(), 24.0, 10, 40, 50, 85)
+    state = seen(rests(), 24.0, 10, 40, 50, 65)
     assert not warm(state, 79)
     assert warm(state, 80)
+
+
+def test_one_that_nobody_looks_at_any_more_may_have_cooled():
+    state = seen(rests(), 24.0, 50, 85)
+    assert warm(state, 205)
+    assert not warm(state, 206)
+    # Nor was it warm all the while because it is when somebody looks again.
+    state = seen(state, 24.0, 600)
+    assert not warm(state, 629)
+    assert warm(state, 630)
+
+
+def test_a_warm_pipe_in_a_room_that_is_kept_is_no_doubt_of_its_unit():
+    """For hours health said that the unit was contradicted, where the sun shone on it."""
+    zone = parse_settings(default_settings("winter")).zones["default"]
+    belief = unit_belief(
+        zone, seen(rests(), 24.0, 50, 85), STOPPED + timedelta(hours=2)
+    )
+    assert not belief.uncertain
+
+
+def test_one_at_the_limit_is_not_told_to_close_by_turns():
+    """Warm and cool by turns, it was told so every time."""
+    at = STOPPED + timedelta(minutes=90)
+    state = warm_again(seen(rests(), 24.0, 50, 85), at)
+    state = seen(state, 22.5, 95)
+    state = seen(state, 24.0, 100, 140)
+    assert is_told_warm(state, at)
+    assert is_told_warm(state, at + timedelta(days=2))
+    heated = state._replace(compressor_started_at=at + timedelta(minutes=1))
+    assert is_told_warm(heated, at + timedelta(hours=5))
+    assert not is_told_warm(heated, at + timedelta(hours=6))
+
+
+def test_one_stop_is_one_however_often_it_is_looked_at():
+    """A repair that the cloud did not take left it to be looked at anew, and counted thrice."""
+    state = rests()
+    for _look in range(5):
+        state = after_stop(state, STOPPED, shown=False)
+    assert not defies(state.evidence)
+    for hour in (1, 2):
+        state = after_stop(state, STOPPED + timedelta(hours=hour), shown=False)
+    assert defies(state.evidence)
+    assert not defies(after_stop(state, STOPPED, shown=True).evidence)
 
 
 @pytest.mark.parametrize("celsius", [22.0, 22.9, None])
@@ -57,13 +108,19 @@ def test_to_be_told_to_close_once_more_is_no_new_stop():
 def test_what_the_sun_was_found_to_do_counts_for_nothing_for_a_week():
     state = seen(rests(), 24.5, 50, 120)
     state = warm_for_nothing(state, STOPPED + timedelta(minutes=120))
-    assert not warm(seen(state, 24.5, 125, 200), 200)
-    assert warm(seen(state, 26.5, 125, 200), 200)
+    assert not warm(seen(state, 24.5, 125, 170, 200), 200)
+    assert warm(seen(state, 26.5, 125, 170, 200), 200)
     assert warm(seen(state, 24.5, 11000, 11050), 11050)
 
 
 def test_it_comes_back_from_its_document():
     evidence = seen(rests(), 24.5, 50).evidence._replace(
-        defied=2, usual=1.5, usual_at=STOPPED, mended=(STOPPED,), mending=STOPPED
+        defied=2,
+        defied_at=STOPPED,
+        warm_told_at=STOPPED,
+        usual=1.5,
+        usual_at=STOPPED,
+        mended=(STOPPED,),
+        mending=STOPPED,
     )
     assert Evidence.from_document(evidence.to_document()) == evidence
