@@ -39,6 +39,8 @@ _FALLS_BACK, _METER_FOLLOWS_SECONDS = 2.0, 900.0
 # not would follow tomorrow is tried again.
 _FOLLOWS_SECONDS, _FOLLOWS, _FULL_SECONDS = 3000.0, 0.5, 72000.0
 _GOES_ON = 0.7
+# A command goes out so long after the reading that it follows from, at most.
+_TOLD_LATE_SECONDS = 60.0
 _REVERSAL_HOURS, _FORGOTTEN = 4.0, 0.1
 
 
@@ -110,6 +112,9 @@ def _try_capacity(
             return replace(steering, trial=None) if broken_off else steering
         return replace(steering, trial=Trial(present, level, offset, slope))
     trial = replace(trial, seconds=trial.seconds + elapsed)
+    if trial.again and seen.settled_seconds > trial.seconds + _TOLD_LATE_SECONDS:
+        # It could not be told yet, as in quiet hours: until then it shows nothing.
+        trial = replace(trial, seconds=0.0)
     if trial.seconds < _FOLLOWS_SECONDS:
         return replace(steering, trial=trial)
     settled = Trial(present, level, offset, slope)

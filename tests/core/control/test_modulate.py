@@ -514,6 +514,26 @@ def test_a_unit_that_may_not_have_heard_is_told_once_more_before_it_counts_as_sp
     assert tried(0.1, hours=1, shows=True).full_seconds > 0.0
 
 
+def test_a_unit_that_cannot_be_told_again_yet_is_not_spent_meanwhile():
+    """A raise that was missed before the quiet hours counted as one without effect."""
+    steering = tried(0.1, hours=1)
+    night = Situation(
+        19.1, 0.0, running=True, setpoint=24.0, settled_seconds=3600.0, level=19.1
+    )
+    for _look in range(24):
+        steering = learn(WINTER, steering, night, 1200.0)
+        night = replace(night, settled_seconds=night.settled_seconds + 1200.0)
+        assert steering.full_seconds == 0.0
+    near = replace(WINTER, low=18.0, high=20.0)
+    assert steer(near, steering, night).again
+    # Told in the morning, it has as long as ever to show itself.
+    for minutes in range(10, 60, 10):
+        assert steering.full_seconds == 0.0
+        told = replace(night, settled_seconds=60.0 * minutes - 5.0)
+        steering = learn(WINTER, steering, told, 600.0)
+    assert steering.full_seconds > 0.0
+
+
 def test_what_may_not_have_heard_its_start_teaches_no_offset():
     cold = Situation(
         19.5, -0.2, running=True, setpoint=22.0, settled_seconds=2400.0, level=19.5
