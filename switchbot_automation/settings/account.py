@@ -9,7 +9,7 @@ from switchbot_automation.cloud.catalog.catalog import find
 from switchbot_automation.equipment.table import AIRCON, KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.languages import joined, worded
-from switchbot_automation.model import PLUGIN_PREFIX, Device, Remote
+from switchbot_automation.model import PLUGIN_PREFIX, Action, Device, Remote
 from switchbot_automation.settings.checks import dotted
 from switchbot_automation.wording import nearest
 
@@ -66,8 +66,13 @@ def _about_air(
     part: Mapping[str, Any],
     devices: Mapping[str, Device | Remote],
 ) -> Iterator[tuple[SettingsError, bool]]:
-    """Yield that no meter of a room says what its air is judged by."""
+    """Yield that no meter of a room says what its air is judged by.
+
+    What the whole home wants of its air concerns the rooms that have a unit for it.
+    """
     wanted = part.get("air", document.get("air"))
+    if where and "air" not in part and not _airs(part):
+        return
     found = [
         devices[device_id]
         for path, device_id, _needs in _named(part)
@@ -88,6 +93,12 @@ def _about_air(
             found=_called(found[0]),
         )
         yield SettingsError(words, path=dotted((*where, "air"))), False
+
+
+def _airs(part: Mapping[str, Any]) -> bool:
+    kinds = [_of(entry, "kind") for entry in _list(part.get("equipment"))]
+    own = {KINDS[kind].own for kind in kinds if isinstance(kind, str) and kind in KINDS}
+    return bool(own & {Action.VENTILATE, Action.PURIFY})
 
 
 def _of(part: object, key: str) -> Any:

@@ -87,9 +87,9 @@ __all__ = ["check_settings", "parse_settings"]
 _Path: TypeAlias = tuple[str | int, ...]
 
 _UNKNOWN = worded("unknown setting")
+"""What is said of a key that no setting has."""
 # So many are listed rather than the one that is a little like what was written.
 _FEW = 12
-"""What is said of a key that no setting has."""
 
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
 # What a document says once, of the whole home.

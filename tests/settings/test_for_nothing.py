@@ -208,3 +208,15 @@ def test_the_account_knows_what_a_meter_says_and_which_one_is_outdoors():
     gone = document | {"outdoor_device_id": "D40E84863006"}
     (error,), _warnings = account_findings(gone, listed("MeterPro(CO2)"), ())
     assert "the account has no device 'D40E84863006'" in str(error)
+
+
+def test_what_a_home_wants_of_its_air_is_nothing_to_a_room_without_a_unit_for_it():
+    document = roomed(unit("fan"), air=AIR)
+    room = {key: document.pop(key) for key in ("equipment", "meter_device_id")}
+    bedroom = {"meter_device_id": "C271111EC0AB", "equipment": [unit("heater")]}
+    document["zones"] = {"living": room, "bedroom": bedroom}
+    found = account_findings(document, listed("Meter"), ())[1]
+    assert [each.path for each in found if "CO2" in str(each)] == ["zones.living.air"]
+    bedroom["air"] = AIR
+    found = account_findings(document, listed("Meter"), ())[1]
+    assert len([each for each in found if "CO2" in str(each)]) == 2
