@@ -51,6 +51,8 @@ _UNDONE, _UNDONE_WITHIN = 4, timedelta(minutes=210)
 _DEFIED = 3
 # A radiator cools within this, and is warm by so much; the sun and pipes do that as well.
 _COOLS, _WARM_KELVIN, _WARM_FOR = timedelta(minutes=45), 1.0, timedelta(minutes=30)
+# One that lost so much of it cools, as heavy iron does for hours.
+_COOLING = 0.8
 # One that nobody looked at for so long may have cooled.
 _WARM_LASTS = timedelta(hours=2)
 _USUAL_AFTER, _USUAL_LASTS = timedelta(hours=1), timedelta(days=7)
@@ -189,7 +191,7 @@ def beside_radiator(state: ZoneState, celsius: float | None, at: datetime) -> Zo
     lasts = usual_at is not None and at - usual_at <= _USUAL_LASTS
     if kelvin < _WARM_KELVIN + ((kept.usual or 0.0) if lasts else 0.0):
         return state if kept.warmth is None else _with_warmth(state, None)
-    if known is None:
+    if known is None or kelvin <= _COOLING * known.kelvin:
         return _with_warmth(state, Warmth(at, kelvin, at))
     most = max(kelvin, known.kelvin)
     return _with_warmth(state, known._replace(kelvin=most, seen_at=at))

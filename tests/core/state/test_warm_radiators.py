@@ -1,5 +1,6 @@
 """A radiator's own thermometer, which says more of its valve than its mode does."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -47,6 +48,17 @@ def test_one_that_stays_warm_is_found_once_it_should_be_cold():
     state = seen(rests(), 24.0, 10, 40, 50, 65)
     assert not warm(state, 79)
     assert warm(state, 80)
+
+
+def test_heavy_iron_that_cools_is_not_held_for_an_open_valve():
+    state = rests()
+    for minute in range(15, 300, 15):
+        kelvin = round(8.0 * math.exp(-minute / 60.0), 1)
+        state = seen(state, 22.0 + kelvin, minute)
+        assert not warm(state, minute), minute
+        assert not warm(state, minute + 14), minute
+    # Once it is cold no more, it is.
+    assert warm(seen(state, 23.5, 300, 330), 330)
 
 
 def test_one_that_nobody_looks_at_any_more_may_have_cooled():
