@@ -295,7 +295,7 @@ def test_a_unit_is_judged_by_the_band_that_its_room_is_brought_up_for():
     def learned(toward):
         trial = Trial(setpoint=26.0, level=17.9, offset=2.0, seconds=2900.0, again=True)
         at = OPENS - timedelta(minutes=5)
-        told = OPENS - timedelta(minutes=60)
+        told = at - timedelta(seconds=2900)
         state = ZoneState(
             power=Power.ON,
             action=Action.WINTER,
