@@ -102,6 +102,7 @@ class SqliteFile:
         self._connection: sqlite3.Connection | None = None
         self._readers = threading.RLock()
         self._reader: sqlite3.Connection | None = None
+        self._reader_since = 0
         self._whereabouts: Whereabouts | None = None
         self._process_id = os.getpid()
         self.refusal: str | None = None
@@ -147,6 +148,8 @@ class SqliteFile:
                 yield connection
             return
         with self._readers, self._errors_named():
+            if self._reader_since != self.openings:
+                self._drop_reader()  # of a file that may have been another
             reader = self._reader or self._new_reader()
             if reader is not None:
                 yield reader
@@ -161,6 +164,7 @@ class SqliteFile:
                 self._opened()
         if self.refusal is not None:
             return None
+        self._reader_since = self.openings
         self._reader = sqlite3.connect(
             str(self.path),
             timeout=_BUSY_SECONDS,

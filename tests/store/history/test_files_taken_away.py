@@ -148,6 +148,25 @@ def test_rows_that_another_thread_reads_are_those_at_the_name(path):
         assert row.timestamp == sample(50).timestamp
 
 
+def test_what_is_read_after_a_disk_could_only_be_read_is_what_is_at_the_name(path):
+    """What was replaced in between is not looked for: nothing could be written to it."""
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+        assert len(history.latest(9)) == 1
+        with (
+            pytest.raises(StoreUnavailableError, match="can only be read"),
+            history._file.transaction() as connection,
+        ):
+            connection.execute("PRAGMA query_only = 1")
+            connection.execute("DELETE FROM state_history_late")
+        log_deleted(path)
+        index_deleted(path)
+        replaced(path)
+        write(history, 2)
+        there = {row.timestamp for row in history.latest(9)}
+        assert there == {sample(2).timestamp, sample(50).timestamp}
+
+
 def test_rows_that_wait_anew_are_not_taken_for_such_as_arrived(tmp_path):
     """In a new file their numbers begin at 1 again."""
     path = tmp_path / "spill.sqlite"
