@@ -153,12 +153,14 @@ def test_what_is_read_after_a_disk_could_only_be_read_is_what_is_at_the_name(pat
     with closing(SqliteHistory(path)) as history:
         write(history, 1)
         assert len(history.latest(9)) == 1
-        with (
-            pytest.raises(StoreUnavailableError, match="can only be read"),
-            history._file.transaction() as connection,
-        ):
-            connection.execute("PRAGMA query_only = 1")
-            connection.execute("DELETE FROM state_history_late")
+
+        def written_where_nothing_can_be():
+            with history._file.transaction() as connection:
+                connection.execute("PRAGMA query_only = 1")
+                connection.execute("DELETE FROM state_history_late")
+
+        with pytest.raises(StoreUnavailableError, match="can only be read"):
+            written_where_nothing_can_be()
         log_deleted(path)
         index_deleted(path)
         replaced(path)
