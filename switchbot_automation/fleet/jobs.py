@@ -238,14 +238,19 @@ class GatheredJobs(JobManager):
             if not room:
                 return None
             asked = time.monotonic()
-            rows = await self.connector.execute_query_all_async(
-                _TAKE,
-                queues=None if queues is None else list(queues),
-                tasks=list(self.tasks),
-                worker=worker_id,
-                last=LAST,
-                room=room,
-            )
+            try:
+                rows = await self.connector.execute_query_all_async(
+                    _TAKE,
+                    queues=None if queues is None else list(queues),
+                    tasks=list(self.tasks),
+                    worker=worker_id,
+                    last=LAST,
+                    room=room,
+                )
+            except UniqueViolation:
+                # Of one home another worker took another job in the same moment: nothing
+                # was taken here, and the next look sees it.
+                return None
             if rows:
                 self._hear(rows[0]["told_at"].timestamp(), asked, time.monotonic())
             found = sorted(

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from procrastinate.jobs import Job
     from procrastinate.tasks import Task
 
+    from switchbot_automation.clock import Clock
     from switchbot_automation.fleet.visit import Place, Visit
 
 _LOGGER = logging.getLogger(__name__)
@@ -310,6 +311,7 @@ class FleetQueue:
         failures: int = 0,
         **_more: object,
     ) -> None:
+        self._put_clock_right()
         wanted = datetime.fromisoformat(due) - self._ahead()
         await self._visit(home, wanted, zones, failures)
 
@@ -320,7 +322,7 @@ class FleetQueue:
         failures: int = 0,
         **_more: object,
     ) -> None:
-        self._ahead()  # which puts the clock right
+        self._put_clock_right()
         now = self._place.clock.now()
         kind, sent, wanted = errand.get("kind"), 0, None
         try:
@@ -335,7 +337,11 @@ class FleetQueue:
                 _LOGGER.warning(
                     "%r for the home %s is not known here: %s", kind, home, error
                 )
-                await self._leave_to_others(home, kind, errand, failures)
+                said = {name: each for name, each in errand.items() if name != "kind"}
+                # What is said meanwhile does not wait for it.
+                await self._ask_again(
+                    home, Errand(kind, said), failures, lane="unknown"
+                )
                 return
             if wanted.by_person:
                 sent = await do_for_person(home, self._place, wanted)
@@ -343,8 +349,7 @@ class FleetQueue:
         except (StoreUnavailableError, StoreConflictError) as error:
             # A person's word stands: nobody would say it again.
             _LOGGER.warning("%r for the home %s waits: %s", kind, home, error)
-            wakeup = self._place.clock.now() + self._ahead() + wait_after(failures)
-            await self._asked(home, checked_errand(errand), wakeup, failures + 1)
+            await self._ask_again(home, checked_errand(errand), failures)
             return
         except (AutomationError, ValueError) as error:
             _LOGGER.warning("%r for the home %s is refused: %s", kind, home, error)
@@ -354,16 +359,31 @@ class FleetQueue:
             wanted = None
         await self._visit(home, now, (), 0, errand=wanted, sent=sent)
 
-    async def _leave_to_others(
-        self, home: str, kind: str, errand: Mapping[str, Any], failures: int
+    async def _ask_again(
+        self, home: str, errand: Errand, failures: int, *, lane: str = "person"
     ) -> None:
-        """Let an errand that is not known here be taken again in a while, by a newer worker."""
-        arguments = {name: each for name, each in errand.items() if name != "kind"}
+        """Let an errand be taken again in a while, by whoever comes first.
+
+        While the queue is away this is asked again: once the job is told to be at its end,
+        nobody would say it again.
+        """
         wakeup = self._place.clock.now() + self._ahead() + wait_after(failures)
-        # What is said meanwhile does not wait for it.
-        await self._asked(
-            home, Errand(kind, arguments), wakeup, failures + 1, lane="unknown"
-        )
+        began = time.monotonic()
+        while True:
+            try:
+                await self._asked(home, errand, wakeup, failures + 1, lane=lane)
+            except ConnectorException as error:
+                await self._bear(error, began, f"{errand.kind!r} for the home {home}")
+            else:
+                return
+
+    @staticmethod
+    async def _bear(error: ConnectorException, began: float, what: str) -> None:
+        """Wait for a queue that is away, or raise the error where that took too long."""
+        if time.monotonic() - began > _UNANSWERED_SECONDS:
+            raise error
+        _LOGGER.warning("%s waits: %s", what, error.__cause__)
+        await asyncio.sleep(_RECONNECT_SECONDS)
 
     @property
     def _place(self) -> Place:
@@ -382,6 +402,7 @@ class FleetQueue:
         sent: int = 0,
     ) -> None:
         place = self._place
+        began = place.clock.now(), place.clock.monotonic()
         try:
             visit = await tick_home(home, due, place, zones=zones, errand=errand)
         except UnknownHomeError as error:
@@ -397,7 +418,12 @@ class FleetQueue:
             await self._want(home, wakeup, (), failures + 1)
             return
         self._on_visit(visit._replace(commands=visit.commands + sent))
-        await self._want(home, visit.next_wakeup, visit.zones)
+        wakeup = visit.next_wakeup
+        if _was_set(place.clock, *began):
+            wakeup = place.clock.now() + wait_after(
+                0
+            )  # by which time it is nobody knows
+        await self._want(home, wakeup, visit.zones)
 
     async def _want(
         self, home: str, wakeup: datetime, zones: Sequence[str], failures: int = 0
@@ -414,10 +440,7 @@ class FleetQueue:
                 if await self.jobs.put_soon(job) or await self._waits_before(job):
                     return
             except ConnectorException as error:
-                if time.monotonic() - began > _UNANSWERED_SECONDS:
-                    raise
-                _LOGGER.warning("the next tick of %s waits: %s", home, error.__cause__)
-                await asyncio.sleep(_RECONNECT_SECONDS)
+                await self._bear(error, began, f"the next tick of {home}")
 
     async def _waits_before(self, job: Job) -> bool:
         """Tell whether the home is ticked before that; what waits for later is taken out."""
@@ -437,8 +460,7 @@ class FleetQueue:
         """Return by how much the queue's clock is before this machine's.
 
         Jobs are due by the queue's: where a worker's own is set back, what it wants in
-        two minutes would be due at once, again and again. A clock that can be is put
-        right: homes are looked after by the queue's, too.
+        two minutes would be due at once, again and again.
         """
         told = self.jobs.now()
         if told is None:
@@ -454,10 +476,17 @@ class FleetQueue:
                     "this machine's clock is %+.1f s off the queue's",
                     -ahead.total_seconds(),
                 )
-        if differs and isinstance(clock, FleetClock):
-            clock.put_right(ahead)
-            self._differs = differs = False
         return ahead if differs else timedelta(0)
+
+    def _put_clock_right(self) -> None:
+        """Let a clock that can be show the queue's time: homes are looked after by it, too.
+
+        Before a visit and not as it ends: its next wake-up is by this clock.
+        """
+        clock = self._place.clock
+        if isinstance(clock, FleetClock) and (ahead := self._ahead()):
+            clock.put_right(ahead)
+            self._differs = False
 
     def _job(
         self, home: str, due: datetime, zones: Sequence[str] = (), failures: int = 0
@@ -492,6 +521,12 @@ class FleetQueue:
                 await manager.finish_job(job, Status.FAILED, delete_job=True)
             else:
                 await self.jobs.again([job])
+
+
+def _was_set(clock: Clock, now: datetime, monotonic: float) -> bool:
+    """Tell whether a clock was set, or put right, since it showed these two."""
+    passed = timedelta(seconds=clock.monotonic() - monotonic)
+    return abs(clock.now() - now - passed) > _CLOCKS_DIFFER
 
 
 async def _one_statement_each(connection: Any) -> None:

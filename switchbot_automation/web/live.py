@@ -152,8 +152,9 @@ class Live:
         for queue, listener in tuple(self._queues.items()):
             if listener.gone():
                 self._let_go(queue)
-        for listener in self._leaving.values():
-            listener.gone()  # cuts off who does not read the rest either
+        for queue, listener in tuple(self._leaving.items()):
+            if listener.gone():  # which cuts off who does not read the rest either
+                del self._leaving[queue]
 
     def _tell_who_waits(self) -> None:
         """Tell those who have heard nothing for a while that the server is still here."""

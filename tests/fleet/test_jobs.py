@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from procrastinate import sql
 from procrastinate.jobs import Status
+from psycopg import AsyncConnection
 
 from switchbot_automation.errors import QueueVersionError
 from switchbot_automation.fleet.jobs import LAST
-from switchbot_automation.fleet.queue import FleetQueue
+from switchbot_automation.fleet.queue import TICK, FleetQueue
 
 
 class Counted:
@@ -130,6 +131,38 @@ async def test_a_home_s_many_events_come_after_the_ticks_of_all_homes(queue):
     assert tick.task_name == later.task_name
     await queue.jobs.finish_job(tick, Status.SUCCEEDED, delete_job=True)
     assert [job.priority for job in await taken(queue, worker)] == [LAST]
+
+
+async def test_who_comes_second_to_a_home_takes_nothing_and_looks_again(
+    queue, database_url
+):
+    """Its tick is taken while another worker looks and finds an event that goes before."""
+    await queue.jobs.put(ticks(queue, ["1"]))
+    await queue.ask("1", {"kind": "webhook", "payload": {}})
+    await queue.jobs.put(ticks(queue, ["2"]))
+    queue.jobs.room = 9
+    worker = await queue.jobs.register_worker()
+    async with await AsyncConnection.connect(database_url) as other:
+        await other.execute(
+            "UPDATE procrastinate_jobs SET status = 'doing' WHERE lock = '1'"
+            " AND task_name = %s",
+            [TICK],
+        )
+        looking = asyncio.create_task(queue.jobs.fetch_job(queue.queues, worker))
+        async with await AsyncConnection.connect(
+            database_url, autocommit=True
+        ) as watching:
+            while not looking.done():
+                waits = await watching.execute(
+                    "SELECT FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))",
+                    [other.info.backend_pid],
+                )
+                if waits.rowcount:
+                    break
+        assert not looking.done()
+        await other.commit()
+    assert await looking is None
+    assert [job.lock for job in await taken(queue, worker)] == ["2"]
 
 
 async def test_two_workers_take_each_job_once(queue, database_url):

@@ -87,8 +87,30 @@ async def test_a_worker_whose_clock_can_be_put_right_judges_homes_by_the_queue_s
         wait = (waiting.scheduled_at - datetime.now(UTC)).total_seconds()
         assert 0 < wait <= 61
     machine.off = timedelta(0)  # somebody sets it
-    working.queue._ahead()
+    working.queue._put_clock_right()
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=2)
+
+
+@pytest.mark.parametrize("step", [timedelta(hours=1), timedelta(hours=-1)])
+async def test_a_clock_that_is_set_during_a_visit_puts_no_home_off(working, step):
+    """Nobody knows by which of both times it wants its next visit: it is visited soon."""
+    machine = WrongClock(timedelta(0))
+    clock = FleetClock(machine)
+    cloud = working.add("42")
+    cloud.clock = clock
+    status = cloud.status
+
+    async def set_meanwhile(device_id):
+        machine.off = step
+        return await status(device_id)
+
+    cloud.status = set_meanwhile
+    working.place = replace(working.place, clock=clock)
+    await working.queue.sow(["42"], datetime.now(UTC))
+    assert await working.do_all_that_is_due() == ["42"]
+    (waiting,) = await working.jobs()
+    wait = (waiting.scheduled_at - datetime.now(UTC)).total_seconds()
+    assert 0 < wait <= 61
 
 
 async def test_what_a_leaving_machine_gives_back_is_due_at_once(working):

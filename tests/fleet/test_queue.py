@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from procrastinate.exceptions import ConnectorException
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet import queue as queue_module
@@ -232,6 +233,31 @@ async def test_a_person_s_word_outlives_a_store_that_is_away(fleet, whole, erran
     assert await fleet.do_all_that_is_due() == ["42"]
     assert fleet.store.get("homes/42/state") != before
     assert not await fleet.jobs(task=ERRAND)
+
+
+async def test_a_person_s_word_outlives_a_queue_that_is_away_with_the_store(
+    fleet, monkeypatch
+):
+    """They are often one database, and it may be back before the job is told to be over."""
+    monkeypatch.setattr(queue_module, "_RECONNECT_SECONDS", 0.0)
+    fleet.add("42")
+    errand = {"kind": "hold", "zone": "default", "hold": "permanent"}
+    await fleet.queue.ask("42", errand)
+    calls = fleet.place.store
+    store, calls.store = calls.store, _Away(calls.store)
+    asked, left = fleet.queue._asked, [1, 2]
+
+    async def breaks_off(*words, **options):
+        if left:
+            left.pop()
+            raise ConnectorException
+        return await asked(*words, **options)
+
+    monkeypatch.setattr(fleet.queue, "_asked", breaks_off)
+    assert await fleet.do_all_that_is_due() == []
+    calls.store = store
+    (waiting,) = await fleet.jobs(task=ERRAND)
+    assert waiting.task_kwargs == {"home": "42", "errand": errand, "failures": 1}
 
 
 async def test_what_was_sent_for_a_person_is_not_asked_for_again(fleet):

@@ -5,6 +5,7 @@ import gzip
 import json
 import zlib
 from datetime import timedelta
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -157,3 +158,19 @@ def test_streams_that_began_at_different_times_share_their_pieces(streams):
                 sent[number] += stream.add(piece)
     for (stream, began), packed in zip(crowd, sent, strict=True):
         assert gzip.decompress(packed + stream.end()) == b"".join(pieces[began:])
+
+
+async def test_who_is_gone_and_was_told_of_nothing_keeps_nobody_looking(
+    looked, monkeypatch
+):
+    """The home could not be told as they joined, so that nobody gives their queue back."""
+    live = Live(looked.engine, Shared())
+    live.start()
+    with monkeypatch.context() as patched:
+        patched.setattr(live, "_home", Mock(side_effect=RuntimeError("no home")))
+        with pytest.raises(RuntimeError, match="no home"):
+            live.join(gone=lambda: True)
+    live._look_who_is_gone()
+    assert live.listeners == 0
+    assert live._look is None
+    live.stop()

@@ -35,10 +35,11 @@ CREATE TABLE IF NOT EXISTS spill (
 
 
 class SpilledRow(NamedTuple):
-    """A waiting row; `encoded` is what `codec.load` reads."""
+    """A waiting row; `encoded` is what `codec.load` reads, `opening` which of its file."""
 
     row_id: int
     encoded: str
+    opening: int
 
 
 class HistorySpill:
@@ -130,7 +131,7 @@ class HistorySpill:
                 size += row_size
                 if found and size > _BATCH_BYTES:
                     break
-                found.append(SpilledRow(row_id, row))
+                found.append(SpilledRow(row_id, row, self._counted))
         return found
 
     def remove(self, rows: Sequence[SpilledRow]) -> StoreUnavailableError | None:
@@ -144,6 +145,10 @@ class HistorySpill:
         with self._lock:
             try:
                 with self._file.transaction() as connection:
+                    if self._file.openings != rows[0].opening:
+                        # In another file these numbers are of rows that still wait.
+                        self._count(connection)
+                        return None
                     # Another process may drain the same file: count, do not assume.
                     sizes = _let_go(connection, first, last)
                     if self._arrived:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from switchbot_store.errors import StoreConfigError, StoreDataError, StoreError
-from switchbot_store.files.places import is_absent
 from switchbot_store.history.model import HOUR, HistoryResult, HistoryRow, hour_of
 from switchbot_store.history.query.buckets import (
     check_shape,
@@ -293,8 +292,8 @@ class DeviceHistory:
         self, spill: SqliteReadings, after: ReadingKey | None
     ) -> list[HistoryRow] | None:
         """Return the next of the spill, None where it cannot be read."""
-        if is_absent(spill.path):
-            return []  # as in the memory of a home whose backend was never away
+        if spill.is_absent:
+            return []  # as at a home whose backend was never away
         try:
             return spill.rows(EARLIEST, LATEST, after=after, limit=_DRAINED_AT_ONCE)
         except StoreError as error:

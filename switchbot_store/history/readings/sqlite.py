@@ -166,6 +166,11 @@ class SqliteReadings(ReadingBackend):
         """Where the readings lie."""
         return self._file.path
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is surely no reading: no file is there, and none is open."""
+        return self._file.is_absent
+
     def open(self) -> None:
         """Open the file; see `ReadingBackend.open`."""
         self._file.open()

@@ -25,7 +25,12 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.files.durable import make_directory
-from switchbot_store.files.places import is_there, owner_advice, write_refusal
+from switchbot_store.files.places import (
+    is_absent,
+    is_there,
+    owner_advice,
+    write_refusal,
+)
 from switchbot_store.history.sqlite.whereabouts import Whereabouts
 from switchbot_store.languages import reworded, worded
 from switchbot_store.portable import OPEN_FLAGS
@@ -97,13 +102,19 @@ class SqliteFile:
         self._connection: sqlite3.Connection | None = None
         self._readers = threading.RLock()
         self._reader: sqlite3.Connection | None = None
+        self._reader_since = 0
         self._whereabouts: Whereabouts | None = None
         self._process_id = os.getpid()
         self.refusal: str | None = None
         """Why the file is only read, None while it can be written."""
         self._told: str | None = None
         self.openings: int = 0
-        """How often it was opened: what was counted in it before may not hold."""
+        """How often it was opened: what was counted in it before may not hold.
+
+        Not each time that one is tried again which still can only be read.
+        """
+        self._read_of: tuple[int, int] | None = None
+        """Which file is only read, as it was opened; None for one that can be written."""
 
     def open(self) -> None:
         """Open and prepare the file; raise StoreUnavailableError, MigrationError."""
@@ -137,6 +148,8 @@ class SqliteFile:
                 yield connection
             return
         with self._readers, self._errors_named():
+            if self._reader_since != self.openings:
+                self._drop_reader()  # of a file that may have been another
             reader = self._reader or self._new_reader()
             if reader is not None:
                 yield reader
@@ -151,6 +164,7 @@ class SqliteFile:
                 self._opened()
         if self.refusal is not None:
             return None
+        self._reader_since = self.openings
         self._reader = sqlite3.connect(
             str(self.path),
             timeout=_BUSY_SECONDS,
@@ -304,8 +318,10 @@ class SqliteFile:
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
-        connection = self._reached()
-        self.openings += 1
+        before, connection = self._read_of, self._reached()
+        self._read_of = None if self.refusal is None else _which(self.path)
+        if before is None or self._read_of != before:
+            self.openings += 1
         if self.refusal is None and not self._in_memory:
             self._whereabouts = Whereabouts(self.path)
         return connection
@@ -332,6 +348,11 @@ class SqliteFile:
             self._set_aside(error, found)
             self._made()
         return self._connected(str(self.path))
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether surely nothing is there: no file, none that is open, as one in memory."""
+        return not self._in_memory and self._connection is None and is_absent(self.path)
 
     @property
     def _in_memory(self) -> bool:
@@ -534,6 +555,13 @@ def _refusal(path: Path, found: os.stat_result) -> int:
     if statvfs and statvfs(path).f_flag & getattr(os, "ST_RDONLY", 1):
         return errno.EROFS
     return errno.EACCES
+
+
+def _which(path: Path) -> tuple[int, int]:
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return 0, 0
 
 
 def _stamp() -> str:

@@ -1,5 +1,6 @@
 """SQLite files that are moved, replaced or deleted under a program, and kept by a process."""
 
+import errno
 import logging
 import shutil
 import sqlite3
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 
@@ -20,6 +22,8 @@ from switchbot_store import (
     SqliteReadings,
     StoreUnavailableError,
 )
+from switchbot_store.history.ingest.spill import spill_refusal
+from switchbot_store.history.sqlite import file as sqlite_file
 
 AT = datetime(2026, 1, 12, tzinfo=UTC)
 END = AT + timedelta(hours=1)
@@ -144,6 +148,27 @@ def test_rows_that_another_thread_reads_are_those_at_the_name(path):
         assert row.timestamp == sample(50).timestamp
 
 
+def test_what_is_read_after_a_disk_could_only_be_read_is_what_is_at_the_name(path):
+    """What was replaced in between is not looked for: nothing could be written to it."""
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+        assert len(history.latest(9)) == 1
+
+        def written_where_nothing_can_be():
+            with history._file.transaction() as connection:
+                connection.execute("PRAGMA query_only = 1")
+                connection.execute("DELETE FROM state_history_late")
+
+        with pytest.raises(StoreUnavailableError, match="can only be read"):
+            written_where_nothing_can_be()
+        log_deleted(path)
+        index_deleted(path)
+        replaced(path)
+        write(history, 2)
+        there = {row.timestamp for row in history.latest(9)}
+        assert there == {sample(2).timestamp, sample(50).timestamp}
+
+
 def test_rows_that_wait_anew_are_not_taken_for_such_as_arrived(tmp_path):
     """In a new file their numbers begin at 1 again."""
     path = tmp_path / "spill.sqlite"
@@ -163,6 +188,67 @@ def test_rows_that_wait_anew_are_not_taken_for_such_as_arrived(tmp_path):
         (row,) = spill.oldest(9)
         assert spill.remove([row]) is None
         assert spill.rows == 0
+
+
+def test_a_row_that_waits_in_a_new_file_is_not_let_go_for_one_of_the_old(tmp_path):
+    """It came while the old one's rows were on their way to the backend."""
+    path = tmp_path / "spill.sqlite"
+    with closing(HistorySpill(path)) as spill:
+        spill.append([sample(n) for n in range(5)])
+        waiting = spill.oldest(9)
+        deleted(path)
+        spill.append([sample(7)])
+        assert spill.remove(waiting) is None
+        assert spill.rows == 1
+        (row,) = spill.oldest(9)
+        assert spill.remove([row]) is None
+        assert spill.rows == 0
+
+
+def test_rows_that_wait_where_nothing_can_be_written_arrive_and_are_not_sent_for_ever(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "spill.sqlite"
+    with closing(HistorySpill(path)) as spill:
+        spill.append([sample(n) for n in range(5)])
+    monkeypatch.setattr(sqlite_file, "_refusal", lambda _path, _found: errno.EROFS)
+    backend, sent = SqliteHistory(":memory:"), []
+    write = backend.write
+
+    def counted(rows, **options):
+        sent.extend(rows)
+        assert len(sent) < 50
+        return write(rows, **options)
+
+    backend.write = counted
+    with HistoryService(backend, spill=path, now=lambda: AT) as history:
+        history.record(sample(9))
+        history.flush()
+        history.flush()
+        assert len(history.latest(99)) == 6
+        assert "Read-only" in history.status().spill_error
+        monkeypatch.undo()
+        history.record(sample(10))
+        history.flush()
+        assert history.status().spill_error is None
+    assert len(sent) < 20
+    assert spill_refusal(path) is None
+    with closing(HistorySpill(path)) as spill:
+        spill.open()
+        assert spill.rows == 0
+
+
+def test_readings_that_wait_in_memory_reach_a_backend_that_is_back():
+    backend = SqliteReadings(":memory:")
+    write = backend.write
+    backend.write = Mock(side_effect=StoreUnavailableError("away"))
+    with DeviceHistory(backend, spill=SqliteReadings(":memory:")) as readings:
+        readings.record(DeviceReading(AT, "C1", "CO2", 700))
+        readings.flush()
+        backend.write = write
+        readings.record(DeviceReading(AT + timedelta(minutes=1), "C1", "CO2", 701))
+        readings.flush()
+        assert len(backend.rows(AT, END)) == 2
 
 
 def test_what_is_taken_away_while_it_is_written_is_not_acknowledged(path):
