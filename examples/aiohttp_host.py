@@ -1,5 +1,6 @@
 # An aiohttp application whose APScheduler calls the engine, with a page of its own.
 #
+#   pip install switchbot-automation 'apscheduler<4'
 #   SWITCHBOT_TOKEN=... SWITCHBOT_SECRET=... python examples/aiohttp_host.py
 #   gunicorn --chdir examples -k aiohttp.GunicornWebWorker aiohttp_host:create_app
 #

@@ -1,5 +1,6 @@
 # A FastAPI application that runs the engine in its lifespan.
 #
+#   pip install switchbot-automation fastapi uvicorn
 #   SWITCHBOT_TOKEN=... SWITCHBOT_SECRET=... python examples/fastapi_host.py
 #   uvicorn --app-dir examples fastapi_host:app --workers 2
 #

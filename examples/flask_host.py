@@ -1,5 +1,6 @@
 # A Flask dashboard with the engine in a thread of its own.
 #
+#   pip install switchbot-automation flask
 #   SWITCHBOT_TOKEN=... SWITCHBOT_SECRET=... python examples/flask_host.py
 #   gunicorn -c examples/deploy/gunicorn.conf.py --chdir examples 'flask_host:create_app()'
 #
@@ -25,6 +26,7 @@ from switchbot_automation import (
     SwitchBotClient,
     WebhookSender,
 )
+from switchbot_automation.model import ManualAction
 from switchbot_store import get_history, get_store
 
 BASE_URL = os.environ.get("SWITCHBOT_BASE_URL", "https://api.switch-bot.com")
@@ -76,7 +78,8 @@ def create_app() -> Flask:
             "<form method=post action=/actions/off><button>Off</button></form>"
         )
 
-    @app.post("/actions/<action>")
+    # What nobody can ask for is not found.
+    @app.post(f"/actions/<any({', '.join(ManualAction)}):action>")
     def act(action: str) -> Response:
         engine = current_app.extensions["engine"]
         command = engine.call(engine.engine.act("default", action))

@@ -150,6 +150,8 @@ async def test_flask_settings_are_checked_before_they_are_kept(start: Start) -> 
         changed = {**SETTINGS, "hysteresis_celsius": 0.5}
         async with browser.put(f"{url}/settings", json=changed) as answer:
             assert (await answer.json())["hysteresis_celsius"] == 0.5
+        async with browser.post(f"{url}/actions/dance") as answer:
+            assert answer.status == 404
     await example.interrupt()
 
 

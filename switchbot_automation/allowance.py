@@ -16,7 +16,7 @@ class Allowance:
     """So many at once by each key and by all, and so many again with every second.
 
     `all_at_once` None sets no limit for all together. Keys that were not heard of for
-    longest are forgotten, so a flood of them costs no memory.
+    longest are forgotten beyond `most_keys`, so a flood of them costs no memory.
 
     >>> seconds = iter([0.0, 0.0, 0.0, 60.0])
     >>> budget = Allowance(2, 1 / 60, now=lambda: next(seconds))
@@ -32,7 +32,9 @@ class Allowance:
         now: Callable[[], float],
         all_at_once: float | None = None,
         all_per_second: float = 0.0,
+        most_keys: int = MOST_KEYS,
     ) -> None:
+        self._most_keys = most_keys
         self._at_once = at_once
         self._per_second = per_second
         self._all_at_once = all_at_once
@@ -48,9 +50,15 @@ class Allowance:
         left = min(self._at_once, left + (now - at) * self._per_second)
         good = left >= 1.0 and self._take_of_all(now)
         self._left[key] = (left - good, now)
-        if len(self._left) > MOST_KEYS:
+        if len(self._left) > self._most_keys:
             self._left.popitem(last=False)
         return good
+
+    def has_any(self, key: str) -> bool:
+        """Tell whether one would be left by the key; of all together nothing is said."""
+        left, at = self._left.get(key, (self._at_once, 0.0))
+        earned = (self._now() - at) * self._per_second if key in self._left else 0.0
+        return min(self._at_once, left + earned) >= 1.0
 
     def _take_of_all(self, now: float) -> bool:
         if self._all_at_once is None:

@@ -27,6 +27,14 @@ async def unless_broken_off(call: Awaitable[_T]) -> _T:
     try:
         return await call
     except asyncio.CancelledError as error:
-        if is_cancelled():
-            raise
-        raise TimeoutError("what it waited for was cancelled") from error
+        raise broken_off(error) from error
+
+
+def broken_off(error: asyncio.CancelledError) -> TimeoutError:
+    """Return what a cancellation inside somebody else's call comes to.
+
+    Raises it again where it is this task that was cancelled.
+    """
+    if is_cancelled():
+        raise error
+    return TimeoutError("what it waited for was cancelled")

@@ -270,6 +270,10 @@ class ReasonCode(StrEnum):
     """What is sent to the unit is refused, or gets no answer, again and again."""
     PAUSE_TOO_LONG = "pause_too_long"
     """Heating and cooling pause for so long that the pause is the fault."""
+    UNIT_SET_OTHERWISE = "unit_set_otherwise"
+    """To tell the unit again helps each time and does not last: something undoes it."""
+    UNIT_RUNS_ON = "unit_runs_on"
+    """The unit is seen to work on although it was told to stop, again and again."""
     BELIEF_UNCERTAIN = "belief_uncertain"
     """For long nobody knows whether the unit does as it was told."""
 

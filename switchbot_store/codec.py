@@ -3,6 +3,11 @@
 A document is what `jsonb`, a JSON file and Python agree about, so that it comes back
 equal from any of them (`-0.0` may come back as its equal `0.0`). `encode` is the only
 way in: backends store its bytes and nothing else.
+
+The same rule holds for whatever a call hands over beside the document: a key, a revision,
+several of them. Of a wrong type or value it is StoreDataError, whose `path` names it or
+leads into it, and nothing was written. It is never taken for something else, as a text
+for the collection of its letters.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -22,7 +28,7 @@ from switchbot_store.languages import worded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from switchbot_store.model import Document
+    from switchbot_store.model import Change, Document
 
 _LOGGER = logging.getLogger(__name__)
 MAX_KEY_LENGTH: Final = 200
@@ -78,6 +84,53 @@ def _validated(key: str) -> str:
     if problem:
         raise StoreDataError(problem, path="key")
     return key
+
+
+def checked_keys(keys: Iterable[str]) -> list[str]:
+    """Return the keys of documents, or raise StoreDataError."""
+    if isinstance(keys, str | bytes | bytearray) or not isinstance(keys, Iterable):
+        raise _other_kind("several keys", keys, "keys")
+    return [validate_key(key) for key in keys]
+
+
+def checked_documents(documents: Mapping[str, Document]) -> dict[str, Document]:
+    """Return documents by key, or raise StoreDataError.
+
+    The documents themselves are for `encode` to check.
+    """
+    return _by_key(documents, "documents")
+
+
+def checked_revisions(revisions: Mapping[str, str]) -> dict[str, str]:
+    """Return revisions by key, or raise StoreDataError."""
+    found = _by_key(revisions, "revisions")
+    return {
+        key: checked_text(each, f"revisions[{key!r}]") for key, each in found.items()
+    }
+
+
+def checked_text(value: str, name: str) -> str:
+    """Return the text of an argument of that name, or raise StoreDataError."""
+    if not isinstance(value, str):
+        raise _other_kind("a str", value, name)
+    return str.__str__(value)
+
+
+def checked_change(change: Change) -> Change:
+    """Return the function that changes a document, or raise StoreDataError."""
+    if not callable(change):
+        raise _other_kind("a function of a document", change, "change")
+    return change
+
+
+def _by_key(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        raise _other_kind("a mapping by key", values, name)
+    return {validate_key(key): value for key, value in values.items()}
+
+
+def _other_kind(wanted: str, value: object, name: str) -> StoreDataError:
+    return StoreDataError(f"{wanted}, not {type(value).__name__}", path=name)
 
 
 def is_internal(key: str) -> bool:

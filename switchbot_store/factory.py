@@ -99,7 +99,7 @@ def make_readings(
         place = SqliteReadings(":memory:" if nowhere else file)
     spill = None
     if config.backend == "postgres":
-        spill = SqliteReadings(config.directory / READINGS_SPILL_NAME)
+        spill = SqliteReadings(config.directory / READINGS_SPILL_NAME, renewable=True)
     return DeviceHistory(
         place,
         spill=spill,

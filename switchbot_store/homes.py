@@ -11,13 +11,14 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
-from switchbot_store.arguments import (
+from switchbot_store.codec import (
+    HOMES,
     checked_documents,
     checked_keys,
     checked_revisions,
     checked_text,
+    is_internal,
 )
-from switchbot_store.codec import HOMES, is_internal
 from switchbot_store.errors import StoreConfigError, StoreConflictError
 from switchbot_store.interface import StoreInterface, checked_store
 from switchbot_store.languages import worded

@@ -14,15 +14,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
-from switchbot_store.arguments import (
+from switchbot_store.arguments import no_setting
+from switchbot_store.codec import (
     checked_change,
     checked_documents,
     checked_keys,
     checked_revisions,
     checked_text,
-    no_setting,
+    validate_key,
 )
-from switchbot_store.codec import validate_key
 from switchbot_store.errors import StoreConflictError
 from switchbot_store.lease import Lease, take_lease
 

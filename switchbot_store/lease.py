@@ -13,7 +13,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 from weakref import WeakKeyDictionary
 
-from switchbot_store.arguments import checked_text
+from switchbot_store.codec import checked_text
 from switchbot_store.errors import StoreConflictError, StoreDataError
 from switchbot_store.languages import worded
 

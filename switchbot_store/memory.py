@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from switchbot_store.arguments import (
+from switchbot_store.codec import (
     checked_documents,
     checked_keys,
     checked_revisions,
     checked_text,
+    decode,
+    encode,
+    is_internal,
+    validate_key,
 )
-from switchbot_store.codec import decode, encode, is_internal, validate_key
 from switchbot_store.errors import StoreClosedError, StoreConflictError
 from switchbot_store.interface import StoreInterface
 from switchbot_store.languages import worded

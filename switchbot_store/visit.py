@@ -9,8 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from switchbot_store.arguments import checked_change, checked_documents, checked_keys
-from switchbot_store.codec import decode, encode, validate_key
+from switchbot_store.codec import (
+    checked_change,
+    checked_documents,
+    checked_keys,
+    decode,
+    encode,
+    validate_key,
+)
 from switchbot_store.errors import StoreConflictError, StoreError
 from switchbot_store.model import Entry
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -58,6 +59,10 @@ async def listen(
     scanner = (make or _bleak(active=active))(take)
     try:
         await scanner.start()
+    except asyncio.CancelledError:
+        # It may hear already, and nobody would end it any more.
+        await _stop(scanner)
+        raise
     except Exception as error:
         if not _of_the_radio(error):
             raise
@@ -67,13 +72,17 @@ async def listen(
     try:
         yield taken
     finally:
-        try:
-            await scanner.stop()
-        except Exception as error:
-            # Whoever leaves wants it no longer, and the system's service may be gone.
-            if not _of_the_radio(error):
-                raise
-            _LOGGER.info("the Bluetooth scan was not ended: %s", error)
+        await _stop(scanner)
+
+
+async def _stop(scanner: Scanner) -> None:
+    try:
+        await scanner.stop()
+    except Exception as error:
+        # Whoever leaves wants it no longer, and the system's service may be gone.
+        if not _of_the_radio(error):
+            raise
+        _LOGGER.info("the Bluetooth scan was not ended: %s", error)
 
 
 def _of_the_radio(error: Exception) -> bool:

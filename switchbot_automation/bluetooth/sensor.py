@@ -59,11 +59,18 @@ _SCHEMA: Final = vol.Schema(
 
 
 class _Scanning:
-    """The one scanner of this process, for as long as a sensor wants it."""
+    """The one scanner of this process, for as long as a sensor wants it.
 
-    def __init__(self) -> None:
+    A radio has one scan at a time: another begins once each before it has let go.
+    """
+
+    def __init__(
+        self, make: Callable[[Callable[[Any, Any], None]], Scanner] | None = None
+    ) -> None:
+        self._make = make
         self._wanted = 0
         self._task: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
         self._active = False
 
     def want(self, *, active: bool) -> None:
@@ -74,10 +81,10 @@ class _Scanning:
         task = self._task
         if task is not None and not task.done() and self._active >= active:
             return
-        if task is not None:
-            task.cancel()
+        self._leave()
         self._active = active
-        self._task = asyncio.get_running_loop().create_task(_after(task, active=active))
+        begun = _after(frozenset(self._leaving), active=active, make=self._make)
+        self._task = asyncio.get_running_loop().create_task(begun)
 
     def added(self) -> None:
         """Count a sensor more."""
@@ -86,19 +93,32 @@ class _Scanning:
     def closed(self) -> None:
         """Count one less; the last one ends the scan."""
         self._wanted -= 1
-        if self._wanted <= 0 and self._task is not None:
-            self._task.cancel()
-            self._task = None
+        if self._wanted <= 0:
+            self._leave()
+
+    def _leave(self) -> None:
+        task, self._task = self._task, None
+        if task is not None and not task.done():
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+            task.cancel()
 
 
 _SCANNING: Final = _Scanning()
 
 
-async def _after(task: asyncio.Task[None] | None, *, active: bool) -> None:
-    """Scan once another scan has let the radio go."""
-    if task is not None and task.get_loop() is asyncio.get_running_loop():
-        await asyncio.wait({task})
-    await _scan(active=active)
+async def _after(
+    before: frozenset[asyncio.Task[None]],
+    *,
+    active: bool,
+    make: Callable[[Callable[[Any, Any], None]], Scanner] | None = None,
+) -> None:
+    """Scan once the scans before have let the radio go."""
+    loop = asyncio.get_running_loop()
+    here = {task for task in before if task.get_loop() is loop}
+    if here:
+        await asyncio.wait(here)
+    await _scan(active=active, make=make)
 
 
 async def _scan(

@@ -26,7 +26,7 @@ from switchbot_automation.errors import (
     QuotaExhaustedError,
 )
 from switchbot_automation.explain.words import reason_words
-from switchbot_automation.languages import error_words, later
+from switchbot_automation.languages import error_words, later, number_words
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import ReasonCode
 from switchbot_automation.units import (
@@ -191,5 +191,5 @@ def _value_text(name: str, value: Any, unit: str) -> str:
         return " ".join((name, _("yes") if value else _("no")))
     if unit == SYMBOLS[CELSIUS] and isinstance(value, int | float):
         value, unit = from_celsius(float(value), measured_in()), symbol()
-    number = f"{value:g}" if isinstance(value, float) else f"{value}"
+    number = number_words(value) if isinstance(value, float) else f"{value}"
     return f"{name} {number}{f' {unit}' if unit else ''}"

@@ -111,5 +111,6 @@ def _nearest(everything: list[Device | Remote], folded: str) -> str:
     near += [word for word in words if folded and folded in word and word not in near]
     names = dict.fromkeys(words[word].name or words[word].device_id for word in near)
     if names:
-        return "; did you mean " + " or ".join(map(repr, list(names)[:_MOST_HINTS]))
-    return "; `switchbot-automation devices` lists them"
+        each = _(" or ").join(map(repr, list(names)[:_MOST_HINTS]))
+        return _("; did you mean {names}?", names=each)
+    return _("; `switchbot-automation devices` lists them")

@@ -35,6 +35,8 @@ from switchbot_automation.core.state.evidence import (
     found_running,
     has_followed,
     heard_after_all,
+    mended,
+    mending,
     overran,
     overrun_kelvin,
     plug_interval,
@@ -42,6 +44,8 @@ from switchbot_automation.core.state.evidence import (
     repair_waits_until,
     responds_seconds,
     undoubted,
+    warm_again,
+    warm_for_nothing,
 )
 from switchbot_automation.core.state.kept import command_taken
 from switchbot_automation.core.state.unit import (
@@ -85,11 +89,15 @@ _STANDBY_SHARE, _STANDBY_LEAST = 1.0 / 6.0, 5.0
 # A unit that idles at its setpoint draws as little as one that is off; the room tells.
 _LOST_KELVIN = 0.5
 _FOLLOWS_KELVIN = 0.2
+# So much a room loses on after an order, until a unit that does something else follows it.
+_GOES_ON_KELVIN = 0.2
 _DEFROSTS, _DEFROST_SAMPLES = timedelta(minutes=15), 3
 # What of a course is looked at beside a unit that may defrost now and then.
 _DEFROSTS_LONG = timedelta(minutes=30)
 # How often OFF is told again to a unit whose room does not leave its band.
 _RESTS_TOLD, _REST_IN_VAIN = 2, "repeat_since_room_stays"
+# A radiator that stays warm is told to close once more before that is told of.
+_STAYS_WARM, _WARM_AGAIN = "repeat_since_radiator_warm", timedelta(minutes=15)
 _RISES_KELVIN, _RISES_SECONDS = 0.3, 3600.0
 _RESTED = timedelta(minutes=45)
 # Only a plug saw it, and a cut in the mains looks the same: the room may not freeze.
@@ -279,8 +287,15 @@ def _weighed(
     if edges is not None and temperature is not None:
         room = _Room(edges, temperature, helped)
         state = _learned(zone, state, room, now)
+        state = _beside_radiator(state, room, now)
+        if room.left > 0.0 and (state.evidence or NONE).doubt is None:
+            state = mended(state)
+        if state.pending_repeat is None and _is_warm(state, room, now):
+            return warm_again(off_again(state, zone, now, _STAYS_WARM)), ()
     doubt = (state.evidence or NONE).doubt
     if doubt is not None and _settled(zone, state, doubt, room, now):
+        if _helps(state, doubt, room):
+            state = mending(state, now)
         shown = certain(agreed(state, now) if doubt.by != "room" else undoubted(state))
         ends = _told(zone, doubt, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED)
         return shown, (ends,) if doubt.told else ()
@@ -413,21 +428,27 @@ def _rested(
 ) -> ZoneState:
     """Return the state with what a new sample of the course shows of the unit's rest."""
     kept = state.evidence or NONE
-    known, told, edges = kept.resting, state.last_action_at, edges_of(zone)
-    paused = zone.overlay is not None and zone.overlay.pause is not None
-    # What says itself what it does is asked; of several nobody knows which one it was.
-    asks = zone.power_meter_device_id or zone.unit_readable
-    several = zone.lead or len(zone.equipment) > 1
-    warms = zone.kind.can(Action.WINTER) or zone.kind.can(Action.SUMMER)
+    known, told = kept.resting, state.last_action_at
     rests = state.power is Power.OFF and not state.uncertain and told is not None
-    watched = warms and not (paused or asks or several or zone.observe_only)
-    if not rests or edges is None or not watched:
+    edges = edges_of(zone) if rests and _is_watched(zone) else None
+    if edges is None:
         return state if known is None else after_rest(state, known.over())
     assert told is not None  # noqa: S101 - `rests`, for the type checker
     resting = (known or Resting()).after(
         told.timestamp(), at.timestamp(), temperature, heating=edges.heating
     )
     return after_rest(state, resting.looked(_of_late(kept, at)))
+
+
+def _is_watched(zone: ZoneSettings) -> bool:
+    """Tell whether it is the room's course alone that shows how a unit rests."""
+    paused = zone.overlay is not None and zone.overlay.pause is not None
+    # What says itself what it does is asked; of several nobody knows which one it was.
+    asks = zone.power_meter_device_id or zone.unit_readable
+    several = zone.lead or len(zone.equipment) > 1
+    if paused or asks or several or zone.observe_only:
+        return False
+    return zone.kind.can(Action.WINTER) or zone.kind.can(Action.SUMMER)
 
 
 def _of_late(kept: Evidence, now: datetime) -> list[float]:
@@ -458,6 +479,12 @@ def _after_rest_in_vain(
     kept = state.evidence or NONE
     resting = kept.resting or Resting()
     tries = resting.rest.tries if resting.rest is not None else 0
+    if resting.rest is not None and resting.rest.thin:
+        # One or two days are little to go by: OFF once more, and no more made of it.
+        if tries:
+            return after_rest(state, resting.given_up()), ()
+        state = after_rest(state, resting.tried())
+        return off_again(state, zone, now, _REST_IN_VAIN), ()
     if tries < _RESTS_TOLD:
         state = doubted(state, "room", Action.OFF, now)
         state = after_rest(state, resting.tried())
@@ -718,6 +745,45 @@ def _room_settled(
         return True
     lost = 0.0 if kept.best is None else -room.gained(kept.best)
     return not waits and has_followed(state) and lost < _FOLLOWS_KELVIN
+
+
+def _helps(state: ZoneState, doubt: Doubt, room: _Room | None) -> bool:
+    """Tell whether the room shows that it helped to tell the unit again."""
+    told, kept = state.last_action_at, state.evidence or NONE
+    if doubt.by != "room" or room is None or told is None or not doubt.tries:
+        return False
+    if kept.plug is Power.ON and doubt.action is not Action.OFF:
+        return False  # it worked all the time
+    if doubt.action is not state.action or not room.help.alone(told):
+        return False
+    if doubt.action is Action.OFF:
+        return room.over < overrun_kelvin(NONE, told)
+    # What thaws itself was on its way back when it was told.
+    course, at = kept.course, told.timestamp()
+    before = [one for when, one in course if when < at][-1:]
+    since = [one for when, one in course if when >= at]
+    if not before or not since:
+        return False
+    return (
+        max(_Room(room.edges, before[0]).gained(one) for one in since)
+        >= _GOES_ON_KELVIN
+    )
+
+
+# --- a radiator that stays warm -----------------------------------------------------------
+
+
+def _beside_radiator(state: ZoneState, room: _Room, now: datetime) -> ZoneState:
+    """Return the state without a warmth that did not keep the room from cooling."""
+    return warm_for_nothing(state, now) if room.over <= 0.0 else state
+
+
+def _is_warm(state: ZoneState, room: _Room, now: datetime) -> bool:
+    """Tell whether a radiator is to be told to close once more: it warms its room too far."""
+    warmth = (state.evidence or NONE).warmth
+    if warmth is None or warmth.told or state.power is not Power.OFF:
+        return False
+    return room.over > 0.0 and now - warmth.since >= _WARM_AGAIN
 
 
 def _told(

@@ -74,12 +74,12 @@ from switchbot_automation.core.requests import (
     Send,
     Together,
 )
-from switchbot_automation.core.state.air import air_believed
 from switchbot_automation.core.state.check import asked, with_check
 from switchbot_automation.core.state.evidence import after_order
 from switchbot_automation.core.state.kept import after_look, command_taken
 from switchbot_automation.core.state.meter import (
     after_reading,
+    air_believed,
     believed,
     given_up,
     remembered,
@@ -380,7 +380,7 @@ def _looked_at(
         if states[zone.name].check is not None:
             seen = yield from verify(zone, states, now)
             told[zone.name] = (*told[zone.name], *seen)
-        others = settings.beside(zone)
+        others = settings.beside(zone) if settings.units else ()
         doubted = yield from attend(zone, states, now, quota, others)
         if doubted:
             told[zone.name] = (*told[zone.name], *doubted)
@@ -627,7 +627,10 @@ def _taught(
     ahead = ahead_of(zone, now) if zone.optimum_start else None
     if zone.learns:
         goal = goal_of(ahead, state) if ahead else None
-        state = after_observation(zone, state, now, goal=goal, helped=helped)
+        toward = ahead.aim if ahead is not None and goal is not None else None
+        state = after_observation(
+            zone, state, now, goal=goal, toward=toward, helped=helped
+        )
     if zone.optimum_start:
         state = after_begin(zone, state, ahead, now)
     return reading, state

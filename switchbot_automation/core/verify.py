@@ -26,7 +26,9 @@ from switchbot_automation.core.state.check import (
 )
 from switchbot_automation.core.state.evidence import (
     after_plug,
+    after_stop,
     agreed,
+    beside_radiator,
     doubted,
     hindered,
 )
@@ -89,15 +91,28 @@ def verify(
         return ()
     if way == "power":
         shown = _by_plug(zone, states, check, told, now)
+        _count_stop(zone, states, check, shown=shown)
     else:
         shown = None
         if _answered(zone, told):
             shown = obeys(check, after_look(zone, before, told))
+        _count_stop(zone, states, check, shown=shown)
+        before = states[zone.name]
         if _is_believed(zone, check, before, now, shown=shown):
             states[zone.name] = after_poll(zone, before, told)
             seen = seen_of(zone, before, states[zone.name])
             return () if seen is None else (seen,)
     return (yield from _conclude(zone, states, check, now, shown=shown, due=due))
+
+
+def _count_stop(
+    zone: ZoneSettings, states: States, check: Check, *, shown: bool | None
+) -> None:
+    """Take in whether a unit that was told to stop was seen to, once for each stop."""
+    if check.action is not Action.OFF or shown is None:
+        return
+    if shown or not check.attempt:
+        states[zone.name] = after_stop(states[zone.name], shown=shown)
 
 
 def _by_plug(
@@ -217,6 +232,8 @@ def after_poll(
     """
     if look is not None and look.fields is not None:
         before = hindered(before, zone.kind.hindrance(look.fields))
+        own = zone.kind.beside_it(look.fields)
+        before = beside_radiator(before, own, look.at)
     check, found = before.check, after_look(zone, before, look)
     at = found.last_aircon_poll_at
     if not _answered(zone, look) or at is None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import os
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -73,7 +73,13 @@ from switchbot_automation.units import CELSIUS
 from switchbot_store import AsyncHomeStore, HomeStore, StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Mapping
+    from collections.abc import (
+        AsyncIterator,
+        Callable,
+        Generator,
+        Iterator,
+        Mapping,
+    )
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
     from types import TracebackType
@@ -1048,6 +1054,27 @@ class AutomationEngine:
         It does what `switchbot_automation.settings.parse_settings` does. No I/O.
         """
         self._documents.life.parse = parse
+
+    @property
+    def cloud_answered(self) -> bool | None:
+        """Whether the cloud answered what was asked of it last; None before that. No I/O."""
+        return self._parts.observer.answered
+
+    @contextmanager
+    def patient(self, seconds: float) -> Iterator[None]:
+        """Let the block wait so many seconds, and two, for a cloud that is silent.
+
+        What is asked after that is given up, as an unknown reading. Commands are not: it
+        would be unknown what became of them.
+        """
+        with ExitStack() as stack:
+            hurried = self._parts.observer.hurried
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(seconds, lambda: stack.enter_context(hurried()))
+            try:
+                yield
+            finally:
+                timer.cancel()
 
     @property
     def language(self) -> str:

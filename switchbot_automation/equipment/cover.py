@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 _CLOSED: Final = 100
-# From so far on it keeps the sun out; a motor stops a little beside where it should.
+# From so far on it keeps the sun out, or from half of where it is told to go; a motor stops
+# a little beside where it should.
 _SHADES: Final = 20
 
 
@@ -50,8 +51,7 @@ class Cover(EquipmentKind):
     )
 
     def shown(self, fields: Mapping[str, Any], channel: int) -> Mapping[str, Any]:
-        """Return whether it keeps the sun out."""
-        del channel
+        """Return whether it keeps the sun out; `channel` is how far it is told to close."""
         beside = {key: fields[key] for key in ONLINE if key in fields}
         position = fields.get("slidePosition")
         if isinstance(position, bool) or not isinstance(position, int | float):
@@ -59,7 +59,7 @@ class Cover(EquipmentKind):
         if fields.get("calibrate") is False or not 0 <= position <= _CLOSED:
             # What it says of its place means nothing then.
             return beside
-        shades = self.closed(position) >= _SHADES
+        shades = self.closed(position) >= min(_SHADES, (channel or _CLOSED) / 2)
         return {**beside, "power": "on" if shades else "off"}
 
     def closed(self, position: float) -> float:

@@ -115,6 +115,14 @@ class EquipmentKind(ABC):
         del fields
         return None
 
+    def beside_it(self, fields: Mapping[str, Any]) -> float | None:
+        """Return the degrees Celsius of what heats, as its status says, None: it says none.
+
+        Where it is warmer than its room, it heats, whatever it says that it does.
+        """
+        del fields
+        return None
+
 
 class Heating(EquipmentKind):
     """What only heats: it has one mode and no fan."""

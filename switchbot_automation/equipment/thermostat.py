@@ -85,3 +85,9 @@ class ThermostatKind(Heating):
             "power": "on",
             "mode": _HEATS if mode == _MANUAL else _OTHERWISE,
         }
+
+    def beside_it(self, fields: Mapping[str, Any]) -> float | None:
+        """Return the air at the radiator; one that the sun or a pipe warms says the same."""
+        said = fields.get("temperature")
+        number = isinstance(said, int | float) and not isinstance(said, bool)
+        return float(said) if number and said else None

@@ -25,6 +25,7 @@ from switchbot_automation.explain.trace import (
 )
 from switchbot_automation.explain.words import (
     change_words,
+    day_words,
     duration,
     reason_words,
     sentence,
@@ -437,7 +438,7 @@ def nothing_known(zone: str, asked_at: datetime) -> Explanation:
     text = _(
         "{zone}: nothing is recorded of {instant}.",
         zone=zone,
-        instant=encode_instant(asked_at.replace(microsecond=0)),
+        instant=" ".join((day_words(asked_at), format(asked_at, "%H:%M:%S %Z"))),
     )
     return Explanation(zone, asked_at, None, None, (), text)
 

@@ -17,6 +17,7 @@ from switchbot_automation.languages import (
     filled,
     later,
     later_in,
+    number_words,
     spoken,
     translated_in,
 )
@@ -203,6 +204,13 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
         later_in("fan", "medium"),
         later_in("fan", "high"),
     ),
+    "wish": (
+        later_in("wish", "hold"),
+        later_in("wish", "resume"),
+        later_in("wish", "set_temperature"),
+        later_in("wish", "set_preset_mode"),
+        later_in("wish", "quiet_fan"),
+    ),
     "by": (
         later_in("by", "plug"),
         later_in("by", "room"),
@@ -266,7 +274,9 @@ def _setting_words(parameter: Any) -> Any:
         return parameter
     if setting.parts[-1] == "off":
         return word_of("power", "off")
-    degrees = f"{from_celsius(setting.temperature, measured_in()):g} {symbol()}"
+    degrees = (
+        f"{number_words(from_celsius(setting.temperature, measured_in()))} {symbol()}"
+    )
     return _(
         "{degrees}, {mode}, fan {fan}",
         degrees=degrees,
@@ -285,7 +295,7 @@ def moment(instant: datetime, tz: tzinfo, at: datetime | None) -> str:
     local = instant.astimezone(tz)
     if at is not None and local.date() == at.astimezone(tz).date():
         return f"{local:%H:%M:%S}"
-    return f"{weekday(local)} {local:%Y-%m-%d %H:%M:%S}"
+    return f"{day_words(local)} {local:%H:%M:%S}"
 
 
 _DAYS = (
@@ -301,18 +311,35 @@ _DAYS = (
 
 def skipped_words(skipped: Iterable[SkippedWindow]) -> str:
     """Return in words which windows people do without; empty for none."""
-    words = []
-    for each in skipped:
-        day = f"{weekday(each.day)} {each.day}"
-        words.append(
-            _("the window {window} of {day} is skipped", window=each.window, day=day)
+    return "; ".join(
+        _(
+            "the window {window} of {day} is skipped",
+            window=each.window,
+            day=day_words(each.day),
         )
-    return "; ".join(words)
+        for each in skipped
+    )
 
 
 def weekday(local: date) -> str:
     """Return the short name of a day, of an instant the one on its own clock."""
     return _(_DAYS[local.weekday()])
+
+
+def day_words(local: date) -> str:
+    """Return a day with its name as people write it, of an instant the one on its own clock.
+
+    >>> from datetime import date
+    >>> day_words(date(2026, 1, 12))
+    'Mon 2026-01-12'
+    """
+    return _(
+        "{weekday} {year}-{month:02}-{day:02}",
+        weekday=weekday(local),
+        year=local.year,
+        month=local.month,
+        day=local.day,
+    )
 
 
 def advice_words(code: ReasonCode | None, cause: str | None = None) -> str:
@@ -367,7 +394,8 @@ def notice_words(news: News, tz: tzinfo, at: datetime) -> tuple[str, str]:
 
 def upkeep_words(name: str, news: UpkeepNews) -> tuple[str, str]:
     """Return title and text of a notice about a battery or a filter."""
-    value, hours, limit = f"{news.value:g}", f"{news.value:.0f}", f"{news.limit:g}"
+    value, limit = number_words(news.value), number_words(news.limit)
+    hours = number_words(news.value, ".0f")
     if news.what == BATTERY:
         return _("{name}: battery low", name=name), _(
             "It has {value} %, and is to have at least {limit} %. Change or charge it.",
@@ -1184,6 +1212,12 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
         later("commands to the unit fail again and again"),
     ),
     ReasonCode.PAUSE_TOO_LONG: later("heating and cooling have paused for too long"),
+    ReasonCode.UNIT_SET_OTHERWISE: later(
+        "what the unit is told does not last: something keeps undoing it"
+    ),
+    ReasonCode.UNIT_RUNS_ON: later(
+        "the unit works on although it was told to stop again and again"
+    ),
     ReasonCode.BELIEF_UNCERTAIN: (
         later("for long nobody knows whether the unit does as it was told")
     ),
@@ -1272,6 +1306,15 @@ _ADVICE: Mapping[ReasonCode, str] = {
     ReasonCode.BELIEF_UNCERTAIN: later(
         "nobody knows whether the unit does as it was told: look at it, "
         "and turn it on or off here once."
+    ),
+    ReasonCode.UNIT_SET_OTHERWISE: later(
+        "what the unit is told helps each time and does not last: see whether somebody's "
+        "remote, its own timer or another app sets it otherwise, and whether its hub's "
+        "infrared reaches it."
+    ),
+    ReasonCode.UNIT_RUNS_ON: later(
+        "the unit works on although it was told to stop: cut its power or close its valve "
+        "by hand; a relay's contacts may be welded, or a valve stuck."
     ),
     ReasonCode.PAUSE_TOO_LONG: later(
         "heating and cooling have paused for too long: close the window, "

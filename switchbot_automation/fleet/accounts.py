@@ -145,7 +145,8 @@ class AccountClients:
     """Gives the client of a home: one an account, all on one HTTP session.
 
     A few hundred stay, the ones used last, so that a process of many homes stays small.
-    Raises SettingsError for a home without an account.
+    `clock` is that of clients made from then on. Raises SettingsError for a home without
+    an account.
     """
 
     def __init__(
@@ -157,7 +158,7 @@ class AccountClients:
     ) -> None:
         self._accounts = accounts
         self._session = session
-        self._clock = clock
+        self.clock: Clock | None = clock
         self._clients: OrderedDict[HomeAccount, SwitchBotClient] = OrderedDict()
 
     def __len__(self) -> int:
@@ -175,7 +176,7 @@ class AccountClients:
                 account.token,
                 account.secret,
                 base_url=account.base_url,
-                clock=self._clock,
+                clock=self.clock,
             )
             self._clients[account] = client
         self._clients.move_to_end(account)

@@ -51,6 +51,16 @@ class Errand(NamedTuple):
         """Whether somebody waits for it, and what it promises must be kept at once."""
         return self.kind in _WORDS
 
+    @property
+    def lane(self) -> str:
+        """In which turn of its home's it is done; "" for that of its ticks.
+
+        Of what is not known here nothing is said but that it holds up nobody.
+        """
+        if self.kind not in _KINDS:
+            return "unknown"
+        return "person" if self.by_person else ""
+
     def to_document(self) -> dict[str, Any]:
         """Return it as it travels."""
         return {"kind": self.kind, **self.arguments}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
@@ -37,6 +38,14 @@ C = TypeVar("C")
 R = TypeVar("R")
 _MOST: Final = 200
 """So many go out in one statement."""
+WAITERS: Final = 4
+"""So many times as many jobs as there is room for are at work where all but those wait."""
+_WAITS_SECONDS: Final = 5.0
+"""Who is at work for longer waits for somebody, and takes no place from who works."""
+_ROOM_SECONDS: Final = 0.05
+"""So long is waited for room, before the worker looks whether it is to end."""
+LAST: Final = 1
+"""The priority of what is done where nothing else is due; to procrastinate above ticks."""
 _AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Whatever this machine's clock shows."""
 
@@ -72,6 +81,8 @@ _FUNCTIONS: Final = (
 # Who may be taken is who procrastinate's own function would take, one after the other. Of
 # one lock none is taken twice: the second has the first before it. What this worker does
 # not know stays for one that does, a newer one: procrastinate would count it as failed.
+# What comes last waits for what is due of all homes, its own as well; for what is due later
+# it does not wait, or else it would until then.
 _TAKE: Final = """
 WITH candidates AS (
     SELECT job.id FROM procrastinate_jobs job
@@ -82,10 +93,15 @@ WITH candidates AS (
             SELECT FROM procrastinate_jobs other
             WHERE job.lock IS NOT NULL AND other.lock = job.lock AND (
                 other.status = 'doing'
-                OR other.status = 'todo' AND other.task_name = ANY (%(tasks)s) AND (
-                    other.priority > job.priority
-                    OR other.priority = job.priority AND other.id < job.id)))
-    ORDER BY job.priority DESC, job.id LIMIT %(room)s
+                OR other.status = 'todo' AND other.task_name = ANY (%(tasks)s) AND CASE
+                    WHEN job.priority = %(last)s AND other.priority < %(last)s
+                    THEN other.scheduled_at IS NULL OR other.scheduled_at <= now()
+                    WHEN job.priority < %(last)s AND other.priority = %(last)s
+                    THEN false
+                    ELSE other.priority > job.priority
+                        OR other.priority = job.priority AND other.id < job.id
+                END))
+    ORDER BY job.priority = %(last)s, job.priority DESC, job.id LIMIT %(room)s
     FOR UPDATE OF job SKIP LOCKED
 )
 UPDATE procrastinate_jobs job SET status = 'doing', worker_id = %(worker)s
@@ -143,8 +159,9 @@ class _Together(Generic[C, R]):
 class GatheredJobs(JobManager):
     """Procrastinate's manager of jobs, with few statements for many jobs.
 
-    `room` is how many jobs the worker of this process does at the same time, `tasks` are
-    the names of those that it can do. A job of one of the `unending` that failed is done
+    `room` is how many jobs the worker of this process does at the same time, those that
+    wait for somebody not counted, of which there are three times as many at most; `tasks`
+    are the names of those that it can do. A job of one of the `unending` that failed is done
     again, after `wait_after` so many attempts. Raises what procrastinate raises.
     """
 
@@ -164,7 +181,8 @@ class GatheredJobs(JobManager):
         self._worker: int | None = None
         self._leaving = asyncio.Event()
         self._taken: deque[Job] = deque()
-        self._at_work: set[int] = set()
+        self._at_work: dict[int, float] = {}
+        self._ended = asyncio.Event()
         self._ending = _Together(self._finish)
         self._coming = _Together(self.put)
 
@@ -216,13 +234,17 @@ class GatheredJobs(JobManager):
         if self._leaving.is_set():
             return None
         if not self._taken:
+            room = await self._room()
+            if not room:
+                return None
             asked = time.monotonic()
             rows = await self.connector.execute_query_all_async(
                 _TAKE,
                 queues=None if queues is None else list(queues),
                 tasks=list(self.tasks),
                 worker=worker_id,
-                room=max(1, self.room - len(self._at_work)),
+                last=LAST,
+                room=room,
             )
             if rows:
                 self._hear(rows[0]["told_at"].timestamp(), asked, time.monotonic())
@@ -230,10 +252,27 @@ class GatheredJobs(JobManager):
                 map(Job.from_row, rows), key=lambda job: (-job.priority, job.id or 0)
             )
             self._taken.extend(found)
-            self._at_work.update(job.id for job in found if job.id is not None)
+            began = time.monotonic()
+            self._at_work |= {job.id: began for job in found if job.id is not None}
             if self._leaving.is_set():  # since the statement went out
                 await self.let_go()
         return self._taken.popleft() if self._taken else None
+
+    async def _room(self) -> int:
+        """Return how many more jobs may be taken; waits a little where it is none."""
+        room = self._room_now()
+        if not room:
+            self._ended.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _ROOM_SECONDS)
+            room = self._room_now()
+        return room
+
+    def _room_now(self) -> int:
+        since = time.monotonic() - _WAITS_SECONDS
+        working = sum(began > since for began in self._at_work.values())
+        most = WAITERS * self.room - len(self._at_work)
+        return max(0, min(self.room - working, most))
 
     def _hear(self, told: float, asked: float, heard: float) -> None:
         """Note what the queue's clock showed at an instant between two of this process."""
@@ -287,7 +326,8 @@ class GatheredJobs(JobManager):
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Note the end of a job; not of one that was broken off, since its worker ends."""
         assert job.id is not None  # noqa: S101 - it was taken
-        self._at_work.discard(job.id)
+        self._at_work.pop(job.id, None)
+        self._ended.set()
         if self._leaving.is_set() and status is Status.ABORTED:
             return
         if status is Status.FAILED and job.task_name in self._unending:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.fleet.summary import LEFT
 from switchbot_automation.instants import stored_instant
+from switchbot_automation.languages import worded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from switchbot_store import StoreInterface
@@ -89,18 +90,35 @@ def summary_of(home: str, document: dict[str, Any], now: datetime) -> HomeSummar
 def summaries(store: StoreInterface, now: datetime) -> Iterator[HomeSummary]:
     """Read what the visits left, some hundred homes in one statement.
 
-    `store` is the whole one. Raises StoreUnavailableError.
+    A home that has settings and no visit left anything of is late, once its settings are
+    older than a visit may be late. `store` is the whole one. Raises StoreUnavailableError.
     """
-    end = f"/{LEFT}"
-    keys = [key for key in store.keys_with("homes/") if key.endswith(end)]
-    for start in range(0, len(keys), _PAGE):
-        for key, entry in store.get_many(keys[start : start + _PAGE]).items():
-            home = key.removeprefix("homes/").removesuffix(end)
+    left, settings = f"/{LEFT}", "/settings"
+    keys = store.keys_with("homes/")
+    visited = [key for key in keys if key.endswith(left)]
+    known = {key.removesuffix(left) for key in visited}
+    unvisited = [
+        key
+        for key in keys
+        if key.endswith(settings)
+        and key.count("/") == settings.count("/") + 1
+        and key.removesuffix(settings) not in known
+    ]
+    for start in range(0, len(visited), _PAGE):
+        for key, entry in store.get_many(visited[start : start + _PAGE]).items():
+            home = key.removeprefix("homes/").removesuffix(left)
             yield summary_of(home, entry.data, now)
+    for start in range(0, len(unvisited), _PAGE):
+        for key, entry in store.get_many(unvisited[start : start + _PAGE]).items():
+            since = entry.updated_at
+            if entry.revision and (since is None or now - since > _LATE):
+                home = key.removeprefix("homes/").removesuffix(settings)
+                problem = str(worded("no worker has come to an end with it yet"))
+                yield summary_of(home, {"problem": problem}, now)
 
 
 class FleetSurvey(NamedTuple):
-    """How all homes fare that were ever visited, and the worst of each kind.
+    """How all homes fare, and the worst of each kind.
 
     `counts` are homes by what they are, `rooms` and `rooms_not_kept` all their rooms.
     `late_seconds` has the quantiles ``p50``, ``p99`` and ``max``. `worst` has under each
@@ -178,7 +196,7 @@ def _kinds_of(each: HomeSummary) -> Iterator[str]:
 def fleet_overview(
     store: StoreInterface, now: datetime, *, worst: int = 10
 ) -> dict[str, Any]:
-    """Return counts over all homes that were ever visited, and the worst of them.
+    """Return counts over all homes, and the worst of them.
 
     As large for a hundred thousand homes as for one. Raises StoreUnavailableError.
     """
@@ -211,12 +229,20 @@ def fleet_overview(
     }
 
 
-def rooms_not_kept(store: StoreInterface, now: datetime) -> Iterator[dict[str, Any]]:
+def rooms_not_kept(
+    store: StoreInterface,
+    now: datetime,
+    *,
+    late: Callable[[HomeSummary], object] = lambda _home: None,
+) -> Iterator[dict[str, Any]]:
     """Return every room that is not kept or needs a person, with its home.
 
-    Raises StoreUnavailableError.
+    Of a home that is late nobody knows: its rooms are as they were at its last visit.
+    `late` is called with it. Raises StoreUnavailableError.
     """
     for each in summaries(store, now):
+        if each.what == LATE:
+            late(each)
         for room in each.not_kept:
             yield {"home": each.home, **room}
 

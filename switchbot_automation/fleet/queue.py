@@ -26,14 +26,16 @@ from procrastinate.jobs import Status
 from procrastinate.signals import on_stop
 from psycopg_pool import AsyncConnectionPool
 
+from switchbot_automation.allowance import Allowance
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.errors import (
     AutomationError,
     SettingsError,
     UnknownHomeError,
 )
-from switchbot_automation.fleet.errands import checked_errand
-from switchbot_automation.fleet.jobs import GatheredJobs
+from switchbot_automation.fleet.clock import FleetClock
+from switchbot_automation.fleet.errands import Errand, checked_errand
+from switchbot_automation.fleet.jobs import LAST, WAITERS, GatheredJobs
 from switchbot_automation.fleet.visit import do_for_person, tick_home, wait_after
 from switchbot_automation.languages import worded
 from switchbot_store import StoreConflictError, StoreUnavailableError, checked_home
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     from procrastinate.jobs import Job
     from procrastinate.tasks import Task
 
-    from switchbot_automation.fleet.errands import Errand
     from switchbot_automation.fleet.visit import Place, Visit
 
 _LOGGER = logging.getLogger(__name__)
@@ -74,8 +75,15 @@ TICK: Final = "switchbot.tick"
 ERRAND: Final = "switchbot.errand"
 _WARDEN: Final = "switchbot.take_up_of_the_dead"
 _COMMON: Final = "fleet"
+_UNKNOWN_TRIES: Final = 20
+"""So often, over half an hour, an errand waits for a worker that knows it."""
 _AT_ONCE: Final = 100
 """The priority of what somebody waits for."""
+# So many events go before the ticks of all homes, of one home and of all of them: others
+# are heard after those, or whose devices talk without end would have every visit.
+_PRESSING: Final = (30, 0.5)
+_PRESSING_IN_ALL: Final = (500, 20.0)
+_HOMES: Final = 50_000
 _BATCH: Final = 500
 _WAITING: Final = "todo"
 
@@ -118,6 +126,14 @@ class FleetQueue:
             self.app.connector, unending={TICK}, wait_after=wait_after
         )
         self._differs = False
+        at_once, per_second = _PRESSING_IN_ALL
+        self._pressing = Allowance(
+            *_PRESSING,
+            now=time.monotonic,
+            all_at_once=at_once,
+            all_per_second=per_second,
+            most_keys=_HOMES,
+        )
         self.app.job_manager = self.jobs
         self._tick: Task[..., Any, Any] = self.app.task(name=TICK)(self._run_tick)
         self._errand: Task[..., Any, Any] = self.app.task(name=ERRAND)(self._run_errand)
@@ -175,7 +191,9 @@ class FleetQueue:
     async def ask(self, home: str, errand: Mapping[str, Any]) -> int:
         """Let a home be visited at once for an errand; return the job's number.
 
-        Raises SettingsError for what is none, see `switchbot_automation.fleet.errands`.
+        What a person wants goes before all; events do but for many of one home, or of all
+        homes, which come after the ticks that are due. Raises SettingsError for what is
+        none, see `switchbot_automation.fleet.errands`.
         """
         return await self._asked(checked_home(home), checked_errand(errand))
 
@@ -183,12 +201,16 @@ class FleetQueue:
         self, home: str, errand: Errand, at: datetime | None = None, failures: int = 0
     ) -> int:
         # A home's name has no "/".
-        lock = f"{home}/person" if errand.by_person else home
+        lock = f"{home}/{errand.lane}" if errand.lane else home
+        pressing = bool(errand.lane) or self._pressing.take(home)
         arguments: dict[str, Any] = {"home": home, "errand": errand.to_document()}
         if failures:
             arguments["failures"] = failures
         return await self._errand.configure(
-            queue=self.queue_of(home), lock=lock, priority=_AT_ONCE, schedule_at=at
+            queue=self.queue_of(home),
+            lock=lock,
+            priority=_AT_ONCE if pressing else LAST,
+            schedule_at=at,
         ).defer_async(**arguments)
 
     # --- who works -------------------------------------------------------------------
@@ -233,7 +255,7 @@ class FleetQueue:
         working = asyncio.ensure_future(
             self.app.run_worker_async(
                 queues=[*(self.queues if queues is None else queues), _COMMON],
-                concurrency=concurrency,
+                concurrency=concurrency * WAITERS,
                 fetch_job_polling_interval=_POLL_SECONDS,
                 # A worker that is idle looks twenty times a second anyway.
                 listen_notify=False,
@@ -292,10 +314,21 @@ class FleetQueue:
         failures: int = 0,
         **_more: object,
     ) -> None:
+        self._ahead()  # which puts the clock right
         now = self._place.clock.now()
         kind, sent, wanted = errand.get("kind"), 0, None
         try:
-            wanted = checked_errand(errand)
+            try:
+                wanted = checked_errand(errand)
+            except SettingsError as error:
+                # Who asked knows it: a newer version, of which others may be workers.
+                if failures >= _UNKNOWN_TRIES or not isinstance(kind, str):
+                    raise
+                _LOGGER.warning(
+                    "%r for the home %s is not known here: %s", kind, home, error
+                )
+                await self._leave_to_others(home, kind, errand, failures)
+                return
             if wanted.by_person:
                 sent = await do_for_person(home, self._place, wanted)
                 wanted = None
@@ -312,6 +345,14 @@ class FleetQueue:
             _LOGGER.exception("%r for the home %s came to nothing", kind, home)
             wanted = None
         await self._visit(home, now, (), 0, errand=wanted, sent=sent)
+
+    async def _leave_to_others(
+        self, home: str, kind: str, errand: Mapping[str, Any], failures: int
+    ) -> None:
+        """Let an errand that is not known here be taken again in a while, by a newer worker."""
+        arguments = {name: each for name, each in errand.items() if name != "kind"}
+        wakeup = self._place.clock.now() + self._ahead() + wait_after(failures)
+        await self._asked(home, Errand(kind, arguments), wakeup, failures + 1)
 
     @property
     def _place(self) -> Place:
@@ -383,13 +424,15 @@ class FleetQueue:
         """Return by how much the queue's clock is before this machine's.
 
         Jobs are due by the queue's: where a worker's own is set back, what it wants in
-        two minutes would be due at once, again and again.
+        two minutes would be due at once, again and again. A clock that can be is put
+        right: homes are looked after by the queue's, too.
         """
         told = self.jobs.now()
         if told is None:
             return timedelta(0)
         now, within = told
-        ahead = now - self._place.clock.now()
+        clock = self._place.clock
+        ahead = now - clock.now()
         differs = abs(ahead) > _CLOCKS_DIFFER + within
         if differs != self._differs:
             self._differs = differs
@@ -398,6 +441,9 @@ class FleetQueue:
                     "this machine's clock is %+.1f s off the queue's",
                     -ahead.total_seconds(),
                 )
+        if differs and isinstance(clock, FleetClock):
+            clock.put_right(ahead)
+            self._differs = differs = False
         return ahead if differs else timedelta(0)
 
     def _job(

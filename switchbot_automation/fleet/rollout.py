@@ -84,15 +84,23 @@ def roll_out(
     """Lay `changes` over the settings of these homes, each once for a rollout.
 
     With `spread` and `span` each home's own history is asked first: a home for which it
-    would be `worse`, or of which nothing can be said, is left as it is. `store` is the
-    whole one. `dry_run` writes nothing. Raises SettingsError for changes that no home can
+    would be `worse`, or of which nothing can be said, is left as it is. One that was broken
+    off goes on where it is called again; a home that has other changes under the rollout's
+    name has ``failed``. `store` is the whole one. `dry_run` writes nothing. Raises SettingsError for changes that no home can
     have, StoreUnavailableError.
     """
     if not changes:
         raise SettingsError(worded("nothing is changed"), path="changes")
     reasons: dict[str, str] = {}
     if spread is not None and span is not None:
-        for found in backtest_homes(spread, homes, *span, changes=changes):
+        # What a rollout that was broken off came to is not tried again over itself.
+        asked = [
+            home
+            for home in homes
+            if rollout not in HomeStore(store, home).get(ROLLOUTS)
+        ]
+        told = backtest_homes(spread, asked, *span, changes=changes) if asked else []
+        for found in told:
             report = found.get("report")
             why = worse(report) if report else str(found["problem"])
             if why:
@@ -175,6 +183,13 @@ def _restore(document: Document, name: str, before: Document) -> None:
         document.pop(name, None)
 
 
+def _had(home: str, record: Document, changes: Document) -> Rolled:
+    """Return what is said of a home that has the rollout: begun before, and broken off."""
+    if record.get("changes") == changes:
+        return Rolled(home, "left", "it has it already")
+    return Rolled(home, "failed", "it has other changes under this name")
+
+
 def _applied(
     view: HomeStore, rollout: str, changes: Document, *, dry_run: bool
 ) -> Rolled:
@@ -184,7 +199,7 @@ def _applied(
         if not settings:
             return Rolled(view.home, "failed", "it has no settings")
         if rollout in done:
-            return Rolled(view.home, "left", "it has it already")
+            return _had(view.home, done[rollout], changes)
         changed: dict[str, Any] = {**settings, **changes}
         parse_settings(changed)
         if dry_run:

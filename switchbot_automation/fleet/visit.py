@@ -21,6 +21,7 @@ from switchbot_automation.errors import UnknownHomeError
 from switchbot_automation.fleet.accounts import AccountVisit
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
 from switchbot_automation.fleet.known import KnownSettings
+from switchbot_automation.fleet.patience import Patience
 from switchbot_automation.fleet.summary import LEFT, left_behind, units_of
 from switchbot_automation.languages import worded
 from switchbot_store import (
@@ -64,7 +65,7 @@ class Place:
 
     `client_of` gives the cloud of a home; its clients should share one HTTP session.
     `store` and `history` are the whole ones, and open. Settings that were read once are
-    `known`, a few thousand of them.
+    `known`, a few thousand of them. `patience` is how long a visit waits for a cloud.
     """
 
     store: ThreadedStore
@@ -73,6 +74,7 @@ class Place:
     clock: Clock = field(default_factory=SystemClock)
     webhook_sender: HookSender | None = None
     known: KnownSettings = field(default_factory=KnownSettings, repr=False)
+    patience: Patience = field(default_factory=Patience, repr=False)
 
     def engine(
         self, home: str, client: CloudApi, store: AsyncStore
@@ -209,11 +211,14 @@ async def _gone_through(
     async with place.engine(home, client, visit) as engine:
         engine.remember((await store.get(LEFT)).get("memory"))
         trigger = "scheduler"
-        if errand is not None:
-            await run_errand(engine, errand)
-            trigger = REFRESH if errand.kind == REFRESH else errand.kind
-        now = place.clock.now()
-        report = await engine.run_once(trigger)
+        account = account_of(client) or home
+        with engine.patient(place.patience.seconds(account)):
+            if errand is not None:
+                await run_errand(engine, errand)
+                trigger = REFRESH if errand.kind == REFRESH else errand.kind
+            now = place.clock.now()
+            report = await engine.run_once(trigger)
+        place.patience.heard(account, answered=engine.cloud_answered)
         if visit.failure is not None:
             raise visit.failure
         health = await engine.health(plugins=False)

@@ -180,6 +180,9 @@ class FleetWebhooks:
             # Not read: who knows no URL shall not keep us busy.
             return _ended(404 if strangers.may_ask(request) else 429)
         strangers.known(request, sender=name)
+        if not strangers.may_send(name):
+            self.counts["too_many_requests"] += 1
+            return _ended(429)
         try:
             body = await read_body(request, MAX_BODY_BYTES)
         except RequestRefusedError as error:

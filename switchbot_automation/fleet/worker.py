@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import ClientSession, TCPConnector
 
+from switchbot_automation.clock import SystemClock
 from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.accounts import AccountClients, AccountsFile
+from switchbot_automation.fleet.clock import FleetClock
 from switchbot_automation.fleet.shared_store import for_a_fleet
 from switchbot_automation.fleet.visit import Place
 from switchbot_automation.languages import worded
@@ -21,6 +23,7 @@ from switchbot_store import GatheringStore, ThreadedHistory, get_history, get_st
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from switchbot_automation.clock import Clock
     from switchbot_automation.model import CloudApi
     from switchbot_store import StoreConfig
 
@@ -71,10 +74,16 @@ async def opened_place(
         try:
             connector = TCPConnector(limit=_CONNECTIONS)
             async with ClientSession(connector=connector) as session:
+                clients = make_clients(session)
+                clock: Clock = SystemClock()
+                if isinstance(clients, AccountClients):
+                    # A host's own clients tell the time by the machine.
+                    clients.clock = clock = FleetClock(clock)
                 yield Place(
                     store,
-                    make_clients(session),
+                    clients,
                     history,
+                    clock,
                     webhook_sender=WebhookSender(),
                 )
         finally:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _Path: TypeAlias = tuple[str | int, ...]
 
 _METER: Final = frozenset({"temperature"})
+_CO2: Final = frozenset({"CO2"})
 _PLUG: Final = frozenset({"weight", "power"})
 _LEARNED: Final = "diy"
 
@@ -52,10 +53,45 @@ def account_findings(
                 *_about_devices(where, part, devices),
                 *_about_unit(document, where, part, devices),
                 *_about_equipment(where, part, devices),
+                *_about_air(document, where, part, devices),
             ):
                 (errors if grave else warnings).append(error)
         errors += _about_scenes(where, part, known)
     return errors, warnings
+
+
+def _about_air(
+    document: Mapping[str, Any],
+    where: _Path,
+    part: Mapping[str, Any],
+    devices: Mapping[str, Device | Remote],
+) -> Iterator[tuple[SettingsError, bool]]:
+    """Yield that no meter of a room says what its air is judged by."""
+    wanted = part.get("air", document.get("air"))
+    found = [
+        devices[device_id]
+        for path, device_id, _needs in _named(part)
+        if path[0] in ("meter_device_id", "sensors") and device_id in devices
+    ]
+    plugged = any(
+        isinstance(each, str) and each.startswith(PLUGIN_PREFIX)
+        for each in (
+            part.get("meter_device_id"),
+            *(_of(each, "device_id") for each in _list(part.get("sensors"))),
+        )
+    )
+    if not isinstance(wanted, Mapping) or not found or plugged:
+        return
+    if not any(_has(each, _CO2) for each in found):
+        words = worded(
+            "{found} gives no CO2, so that nothing is kept by it",
+            found=_called(found[0]),
+        )
+        yield SettingsError(words, path=dotted((*where, "air"))), False
+
+
+def _of(part: object, key: str) -> Any:
+    return part.get(key) if isinstance(part, Mapping) else None
 
 
 def _about_devices(
@@ -115,6 +151,7 @@ def _named(
         (("meter_device_id",), part.get("meter_device_id"), _METER),
         (("aircon_device_id",), part.get("aircon_device_id"), nothing),
         (("power_meter_device_id",), part.get("power_meter_device_id"), _PLUG),
+        (("outdoor_device_id",), part.get("outdoor_device_id"), _METER),
     ]
     for index, sensor in enumerate(_list(part.get("sensors"))):
         if isinstance(sensor, Mapping):

@@ -29,8 +29,15 @@ if TYPE_CHECKING:
     from switchbot_automation.settings.model import EquipmentUnit, Settings
 
 
-CONTRARY_MODES: Final = {"winter": (2, "cools"), "summer": (5, "heats")}
+CONTRARY_MODES: Final = {"winter": 2, "summer": 5}
 """Modes that would do the opposite of what the season's thresholds ask for."""
+
+
+def contrary_words(season: str) -> str:
+    """Return what is wrong with the mode of a unit that works against its season."""
+    if season == "winter":
+        return worded("{mode} cools, in winter; leave it out or choose another", mode=2)
+    return worded("{mode} heats, in summer; leave it out or choose another", mode=5)
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -96,13 +103,17 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
             low, high = profile.get("min_temp"), profile.get("max_temp")
             if season in preset and None not in (low, high) and low > high:
                 yield Problem(
-                    f"{degrees(low)} to {degrees(high)}, with what `{season}` says, is no band",
+                    worded(
+                        "{low} to {high}, with what `{season}` says, is no band",
+                        low=degrees(low),
+                        high=degrees(high),
+                        season=season,
+                    ),
                     ("presets", name, season),
                 )
-            mode, does = CONTRARY_MODES[season]
-            if preset.get(season, {}).get("ac_mode") == mode:
+            if preset.get(season, {}).get("ac_mode") == CONTRARY_MODES[season]:
                 yield Problem(
-                    f"{mode} {does}, in {season}; leave it out or choose another",
+                    contrary_words(season),
                     ("presets", name, season, "ac_mode"),
                 )
         yield from _curve_problems(("presets", name, "curve"), preset.get("curve", ()))
@@ -115,8 +126,13 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
     heated = merged["winter"].get("max_temp")
     if ceiling and heated is not None and ceiling <= heated:
         yield Problem(
-            f"{ceiling:g} °C is not above winter.max_temp, {degrees(heated)}"
-            f" {symbol()}: the room would never be heated to it",
+            worded(
+                "{ceiling} {unit} is not above winter.max_temp, {heated} {unit}: the room"
+                " would never be heated to it",
+                ceiling=degrees(ceiling),
+                heated=degrees(heated),
+                unit=symbol(),
+            ),
             ("heat_ceiling_celsius",),
         )
 
@@ -162,7 +178,7 @@ def _price_problems(price: Mapping[str, Any] | None) -> Iterator[Problem]:
     """Check that a tariff says what energy costs at every hour."""
     if price and price.get("windows") and "otherwise" not in price:
         yield Problem(
-            "is missing: what energy costs outside of price.windows",
+            worded("is missing: what energy costs outside of price.windows"),
             ("price", "otherwise"),
         )
 
@@ -174,8 +190,13 @@ def _air_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
     back = wanted.get("hysteresis_percent", DEFAULTS["humidity"]["hysteresis_percent"])
     if None not in (low, high) and low + 2 * back > high:
         yield Problem(
-            f"{low:g} to {high:g} % leaves no room for twice the hysteresis, {back:g} %:"
-            " wetting and drying would fight",
+            worded(
+                "{low:g} to {high:g} % leaves no room for twice the hysteresis, {back:g} %:"
+                " wetting and drying would fight",
+                low=low,
+                high=high,
+                back=back,
+            ),
             ("humidity", "min_percent"),
         )
 
@@ -187,13 +208,14 @@ def equipment_problems(units: Sequence[EquipmentUnit]) -> Iterator[Problem]:
         which = (unit.device_id, unit.channel)
         if which in told:
             yield Problem(
-                f"{unit.device_id!r} is there twice", ("equipment", index, "device_id")
+                worded("{device!r} is there twice", device=unit.device_id),
+                ("equipment", index, "device_id"),
             )
         told.add(which)
         heats = KINDS[unit.kind].own is None
         if heats and index and KINDS[units[0].kind].own is not None:
             yield Problem(
-                "heats or cools: what does so stands before what does not",
+                worded("heats or cools: what does so stands before what does not"),
                 ("equipment", index, "kind"),
             )
 
@@ -201,7 +223,9 @@ def equipment_problems(units: Sequence[EquipmentUnit]) -> Iterator[Problem]:
 def _edge_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
     quiet = merged.get("command_quiet_hours")
     if quiet and quiet["start"] == quiet["end"]:
-        yield Problem("start and end are the same", ("command_quiet_hours", "end"))
+        yield Problem(
+            worded("start and end are the same"), ("command_quiet_hours", "end")
+        )
     edges: list[tuple[object, tuple[str | int, ...]]] = [
         (getattr(window, key), ("time_windows", index, key))
         for index, window in enumerate(merged.get("time_windows", ()))
@@ -213,7 +237,9 @@ def _edge_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
         if isinstance(edge, SunTime):
             for place in ("latitude", "longitude"):
                 if place not in merged:
-                    yield Problem(f"by the sun, which needs {place}", path)
+                    yield Problem(
+                        worded("by the sun, which needs {place}", place=place), path
+                    )
 
 
 def _unknown_presets(
@@ -235,7 +261,9 @@ def _unknown_presets(
                 if near
                 else worded("; `presets` has none")
             )
-            yield Problem(f"no preset {name!r}{hint}", path)
+            yield Problem(
+                worded("no preset {name!r}{hint}", name=name, hint=hint), path
+            )
 
 
 def webhook_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
@@ -247,7 +275,7 @@ def webhook_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
         try:
             check_webhook_url(url, hosts)
         except ValueError as exc:
-            yield Problem(str(exc), ("webhooks", str(action)))
+            yield Problem(reworded(exc), ("webhooks", str(action)))
 
 
 def notifier_errors(

@@ -23,6 +23,7 @@ from switchbot_automation.model import (
     Action,
 )
 from switchbot_automation.settings.checks import dotted
+from switchbot_automation.settings.for_nothing import for_nothing
 from switchbot_automation.settings.model import NARROWEST_KELVIN
 from switchbot_automation.settings.scale import in_celsius
 from switchbot_automation.settings.table.zone import SEASONS
@@ -40,7 +41,10 @@ _Path: TypeAlias = tuple[str | int, ...]
 
 # Modes in which the unit itself chooses between heating and cooling.
 _CHOOSES: Final = frozenset({0, 1})
-_WAYS: Final = ("aircon_device_id", "aircon_scenes", "webhooks", "buttons", "cascade")
+_WAYS: Final = (
+    *("aircon_device_id", "equipment"),
+    *("aircon_scenes", "webhooks", "buttons", "cascade"),
+)
 _DAY_MINUTES: Final = 1440
 _WEEK_MINUTES: Final = 7 * _DAY_MINUTES
 _TRIES: Final = 8
@@ -80,8 +84,10 @@ def findings(
         found += [each for each in errors if not _follows(document, each, left_out)]
     if readable is None:
         return Findings(found, [], None)
-    found += home_errors(rest, readable, unknown={str(path[-1]) for path in left_out})
-    return Findings(_each_once(found), _each_once(warnings(rest, readable)), settings)
+    unknown = {str(path[-1]) for path in left_out}
+    found += home_errors(rest, readable, unknown=unknown)
+    hardly_meant = warnings(rest, readable, unknown=unknown)
+    return Findings(_each_once(found), _each_once(hardly_meant), settings)
 
 
 def _setting_at(document: Mapping[str, Any], path: str) -> _Path:
@@ -328,8 +334,16 @@ def _shared_units(
 # --- hardly meant ------------------------------------------------------------------------
 
 
-def warnings(document: Mapping[str, Any], settings: Settings) -> list[SettingsError]:
-    """Return what can be used as it is, and will hardly do what is meant."""
+def warnings(
+    document: Mapping[str, Any],
+    settings: Settings,
+    *,
+    unknown: frozenset[str] | set[str] = frozenset(),
+) -> list[SettingsError]:
+    """Return what can be used as it is, and will hardly do what is meant.
+
+    `unknown` are settings that could not be read.
+    """
     found: list[SettingsError] = []
     for zone in settings.zones.values():
         if zone.lead:
@@ -338,6 +352,13 @@ def warnings(document: Mapping[str, Any], settings: Settings) -> list[SettingsEr
             found += _out_of_reach(document, zone, settings.unit)
         found += _beside_a_limit(document, zone, settings.unit)
         found += _needs_weather(document, zone)
+        found += [
+            SettingsError(
+                each.message, path=dotted(_place_of(document, zone.name, *each.keys))
+            )
+            for each in for_nothing(zone, settings)
+            if unknown.isdisjoint(each.of)
+        ]
         found += _hidden_windows(document, zone)
         found += _needs_events(document, zone)
         found += _too_narrow_for_a_price(document, zone, settings.unit)

@@ -11,6 +11,7 @@ import unicodedata
 from typing import Any, Final
 
 from switchbot_automation.settings.spec import Kind
+from switchbot_automation.wording import nearest
 
 _MARKS: Final = "\"'`“”„‟«»‹›‘’‚「」 "  # noqa: RUF001 - as people type
 _NUMBER: Final = re.compile(r"([+-]?\d{1,9}(?:[.,]\d{1,2})?) ?([^\d\s.,+-]{0,9})")
@@ -132,7 +133,7 @@ def meant(kind: Kind, unit: str, value: object, choices: tuple[str, ...] = ()) -
         case Kind.EDGE:
             return _clock(text)
         case Kind.CHOICE:
-            return text if text in choices else None
+            return text if text in choices else nearest(text, choices)
     return None
 
 

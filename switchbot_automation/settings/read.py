@@ -30,6 +30,7 @@ from switchbot_automation.schedule.windows import CurvePoint, Policy, TimeWindow
 from switchbot_automation.settings.checks import (
     CONTRARY_MODES,
     comfort_problems,
+    contrary_words,
     dotted,
     equipment_problems,
     far_days,
@@ -86,6 +87,8 @@ __all__ = ["check_settings", "parse_settings"]
 _Path: TypeAlias = tuple[str | int, ...]
 
 _UNKNOWN = worded("unknown setting")
+# So many are listed rather than the one that is a little like what was written.
+_FEW = 12
 """What is said of a key that no setting has."""
 
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
@@ -713,7 +716,11 @@ class _UnknownKeyError(vol.Invalid):
         self.known = tuple(known)
 
     def describe(self) -> str:
-        near = nearest(self.path[-1], self.known, however_far=True)
+        few = len(self.known) <= _FEW
+        near = nearest(self.path[-1], self.known, however_far=not few)
+        if near is None and few:
+            known = ", ".join(sorted(self.known))
+            return worded("{unknown}; known are {known}", unknown=_UNKNOWN, known=known)
         return worded("{unknown}; did you mean {near!r}?", unknown=_UNKNOWN, near=near)
 
 
@@ -811,7 +818,8 @@ def _settle_alias(part: _Part, key: str, alias: str) -> None:
     value = part.values.pop(alias)
     if part.values.setdefault(key, value) != value:
         # The values are not shown: a webhook is a secret.
-        _complain(part, (alias,), f"differs from {key}, which means the same; keep one")
+        differs = worded("differs from {key}, which means the same; keep one", key=key)
+        _complain(part, (alias,), differs)
     part.names.setdefault(key, alias)
 
 
@@ -820,7 +828,9 @@ def _settle_trigger_mode(part: _Part) -> None:
     if mode is None:
         return
     if "cascade" in part.values:
-        _complain(part, ("trigger_mode",), "says what cascade says; keep cascade")
+        _complain(
+            part, ("trigger_mode",), worded("says what cascade says; keep cascade")
+        )
     part.values.setdefault("cascade", _CASCADES[mode])
 
 
@@ -1125,15 +1135,9 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
                 (season, "min_temp"),
                 season,
             )
-        mode, does = CONTRARY_MODES[season]
-        if profile.get("ac_mode") == mode:
+        if profile.get("ac_mode") == CONTRARY_MODES[season]:
             yield error(
-                worded(
-                    "{mode} {does}, in {season}; leave it out or choose another",
-                    mode=mode,
-                    does=does,
-                    season=season,
-                ),
+                contrary_words(season),
                 (season, "ac_mode"),
                 season,
             )

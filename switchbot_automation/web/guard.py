@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import time
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -32,8 +33,13 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-# What proxies add to say for whom they ask.
-_FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via", "cf-connecting-ip")
+# What proxies add to say for whom they ask, or what for; nobody else sends it.
+_FORWARDED = re.compile(
+    "forwarded|(client|real|connecting|user)-?ip|external-address|^(x-)?original-"
+    "|^via$|^cdn-loop$",
+    re.IGNORECASE,
+)
+_HOST = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<name>[^:\[\]%]+))(?::[0-9]*)?")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _NAME: Final = "switchbot_stranger"
@@ -44,6 +50,8 @@ STRANGER: Final[Any] = (
 """The key of a request under which is said whether it came from a stranger."""
 
 _SUMMARY_SECONDS: Final = 60.0
+_EVENTS: Final = (600, 20.0)
+"""What three hundred devices say that each speak once in fifteen seconds."""
 
 
 class Strangers:
@@ -60,6 +68,7 @@ class Strangers:
         )
         self._probes = Allowance(60, 1.0, now=now)
         self._log_ins = Allowance(10, 1 / 30, now=now)
+        self._events = Allowance(*_EVENTS, now=now)
         self._lines = Allowance(
             10, 1 / 60, now=now, all_at_once=100, all_per_second=0.5
         )
@@ -76,6 +85,14 @@ class Strangers:
     def may_ask(self, request: web.BaseRequest) -> bool:
         """Take one request that is refused to strangers."""
         return self._requests.take(address_of(request))
+
+    def may_send(self, sender: str) -> bool:
+        """Take one request of whoever knows a URL of events."""
+        return self._events.take(sender)
+
+    def may_send_more(self, sender: str) -> bool:
+        """Tell whether one would be left."""
+        return self._events.has_any(sender)
 
     def may_probe(self, request: web.BaseRequest) -> bool:
         """Take one look at the health. By address alone: others must not end a probe."""
@@ -198,7 +215,7 @@ class Who(Enum):
 
 def is_local(request: web.Request) -> bool:
     """Tell whether the request comes from this machine itself, for itself."""
-    if any(name.lower().startswith(_FORWARDED) for name in request.headers):
+    if any(_FORWARDED.search(name.replace("_", "-")) for name in request.headers):
         return False
     peer = request.transport.get_extra_info("peername") if request.transport else None
     # A Unix socket has no address; who may connect is a matter of its permissions.
@@ -211,11 +228,12 @@ def is_local(request: web.Request) -> bool:
 
 def is_own_name(host: str) -> bool:
     """Tell whether a host, with or without a port, can only mean this machine."""
-    name = host.lower()
-    if name.startswith("["):
-        name = name[1:].partition("]")[0]
-    else:
-        name = name.partition(":")[0]
+    found = _HOST.fullmatch(host.lower())
+    if found is None:
+        return False
+    if found["six"] is not None:
+        return ":" in found["six"] and _is_loopback(found["six"])
+    name = found["name"]
     return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
 
 

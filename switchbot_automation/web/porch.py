@@ -200,7 +200,9 @@ class Porch:
             return False
         first, *_lines = _lines_of(said)
         path = first.partition(" ")[2].partition(" ")[0].partition("?")[0]
-        return same_secret(path.rpartition("/webhook/")[2], secret)
+        known = same_secret(path.rpartition("/webhook/")[2], secret)
+        # Who sends without end comes in turn with those who know nothing.
+        return known and self._site.strangers.may_send_more("")
 
     def _is_trusted(self, said: bytes) -> bool:
         """Tell whether what was said so far has a token, or a session."""

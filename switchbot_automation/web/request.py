@@ -73,6 +73,8 @@ HEADERS: Final = {
         "frame-ancestors 'none'"
     ),
     "Vary": "Accept-Language",
+    # Which versions serve it is nobody's business.
+    "Server": "switchbot-automation",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     # Not "no-referrer", under which a form's Origin is "null".
@@ -357,6 +359,11 @@ async def read_body(request: web.Request, limit: int = BODY_BYTES) -> bytes:
             "too_slow",
             worded("the body took longer than {seconds:g} s", seconds=seconds),
             close=True,
+        ) from None
+    except (ConnectionError, web.RequestPayloadError):
+        # Nobody's mistake but the sender's, who may do it as often as it likes.
+        raise RequestRefusedError(
+            400, "broken_off", worded("the body broke off"), close=True
         ) from None
     return b"".join(chunks)
 

@@ -163,7 +163,7 @@ def _postgres(config: StoreConfig) -> Health:
         refused = isinstance(error, StoreConfigError)
         return replace(found, status="error") if refused else found
     problems += [why for why in (facts.newer, facts.unjudged) if why]
-    if not facts.writable:
+    if facts.read_only_by:
         problems.append(_("the server accepts no writes"))
     # Not for good: a lock ends, and whoever opens the database next brings it up to date.
     waits = [str(each) for each in facts.refused if each.by == "waits" or facts.missing]

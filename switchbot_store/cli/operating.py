@@ -19,7 +19,7 @@ from switchbot_store.cli.output import (
     whole,
 )
 from switchbot_store.config import StoreConfig
-from switchbot_store.languages import error_words, later
+from switchbot_store.languages import error_words, later, number_words
 from switchbot_store.languages import translated as _
 from switchbot_store.postgres.location import connection_string
 
@@ -157,8 +157,8 @@ def top(
             [_("total"), _("mean"), _("calls"), _("rows"), _("share"), _("query")],
             [
                 (
-                    f"{each.total_seconds:.2f} s",
-                    f"{each.mean_seconds * 1000:.2f} ms",
+                    f"{number_words(each.total_seconds, '.2f')} s",
+                    f"{number_words(each.mean_seconds * 1000, '.2f')} ms",
                     whole(each.calls),
                     whole(each.rows),
                     f"{each.share or 0.0:.0%}",
@@ -238,7 +238,7 @@ def indexes(
             [
                 (
                     f"{each.gain:.0%}",
-                    f"{each.estimated_bytes / 2**20:.1f} MB",
+                    f"{number_words(each.estimated_bytes / 2**20, '.1f')} MB",
                     f"{each.definition};",
                 )
                 for each in advice.recommendations
@@ -294,7 +294,9 @@ def objects(
                 (
                     each.name,
                     each.type,
-                    "" if each.bytes is None else f"{each.bytes / 2**20:.2f} MB",
+                    ""
+                    if each.bytes is None
+                    else f"{number_words(each.bytes / 2**20, '.2f')} MB",
                     "" if each.estimated_rows is None else whole(each.estimated_rows),
                     each.comment,
                 )

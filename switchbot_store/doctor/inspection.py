@@ -76,7 +76,10 @@ SELECT
     current_setting('server_version'),
     current_setting('synchronous_commit'),
     current_setting('fsync'),
-    (NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool)::text,
+    CASE WHEN pg_is_in_recovery() THEN 'standby'
+        WHEN NOT current_setting('transaction_read_only')::bool THEN ''
+        ELSE coalesce((SELECT source FROM pg_settings
+            WHERE name = 'default_transaction_read_only'), 'default') END,
     (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
     pg_backend_pid(),
     current_setting('max_connections'),
@@ -141,7 +144,8 @@ class DatabaseFacts:
     """What a database says of itself.
 
     `connect_seconds` is how long connecting took, `latency_seconds` one statement.
-    `clock_ahead_seconds` is the server's clock less this host's. `through_pooler`:
+    `read_only_by` is ``""`` where it accepts writes, else ``"standby"`` or where the setting
+    is from, as `pg_settings` has it. `clock_ahead_seconds` is the server's clock less this host's. `through_pooler`:
     something answers in the server's place. `missing` are the names of migrations not
     applied yet, `adoption` says how far that of a dashboard's table is, `newer` says
     that the schema is beyond this program, `unjudged` why it cannot be known how far it
@@ -158,7 +162,7 @@ class DatabaseFacts:
     encrypted: bool
     synchronous_commit: str
     fsync: str
-    writable: bool
+    read_only_by: str
     clock_ahead_seconds: float
     connect_seconds: float
     latency_seconds: float
@@ -219,7 +223,7 @@ class Inspection:
                 encrypted=bool(connection.pgconn.ssl_in_use),
                 synchronous_commit=texts[1],
                 fsync=texts[2],
-                writable=texts[3] == "true",
+                read_only_by=texts[3],
                 clock_ahead_seconds=(_instant(row[4]) - middle).total_seconds(),
                 connect_seconds=connected - began,
                 latency_seconds=latency,

@@ -130,7 +130,8 @@ _REFUSALS: Final = (
         "tls",
         later(
             "The host demands TLS: set POSTGRES_SSL_MODE=require and take"
-            " sslmode=disable out of the URL."
+            " sslmode=disable out of the URL. Where it has none, pg_hba.conf, or the"
+            " provider's list of allowed addresses, does not let this host or user in."
         ),
     ),
     _refusal(
@@ -162,8 +163,9 @@ _REFUSALS: Final = (
         | SASL\ authentication | authentication\ failed""",
         "login",
         later(
-            "User or password is wrong; in a URL, characters such as @ : / # % in the"
-            " password are written as %40 %3A %2F %23 %25."
+            "User or password is wrong, was changed, or its time is over (ALTER ROLE ..."
+            " VALID UNTIL); in a URL, characters such as @ : / # % in the password are"
+            " written as %40 %3A %2F %23 %25."
         ),
     ),
     _refusal(

@@ -207,17 +207,51 @@ def _schema(facts: DatabaseFacts) -> Iterator[SetupFinding]:
 
 
 def _writable(facts: DatabaseFacts) -> Iterator[SetupFinding]:
-    if not facts.writable:
+    if facts.read_only_by == _STANDBY:
         yield SetupFinding(
             "connection",
             "problem",
-            _("the server accepts no writes: a standby, or read-only by a setting"),
+            _("the server accepts no writes: it is a standby"),
             _(
-                "Connect to the primary, or ALTER ROLE ... RESET"
-                " default_transaction_read_only."
+                "Connect to the primary, or name both hosts in the URL, with"
+                " target_session_attrs=read-write."
             ),
         )
+    elif facts.read_only_by:
+        yield SetupFinding(
+            "connection",
+            "problem",
+            _("the server accepts no writes: default_transaction_read_only is on"),
+            _(_READ_ONLY_ADVICE.get(facts.read_only_by, _READ_ONLY_OTHERWISE)),
+        )
 
+
+_STANDBY: Final = "standby"
+_READ_ONLY_OTHERWISE: Final = later(
+    "Somebody made sessions read-only, as providers do while a disk is full: ask why first,"
+    " and make room there. It was set for the server: see its console, or ALTER SYSTEM RESET"
+    " default_transaction_read_only and reload."
+)
+_READ_ONLY_ADVICE: Final = {
+    "database": later(
+        "Somebody made this database read-only, as providers do while its disk is full: ask"
+        " why first, and make room there. Then in psql SET default_transaction_read_only ="
+        " off, which holds for that session, and ALTER DATABASE ... RESET it for all."
+    ),
+    "user": later(
+        "This role is to read alone: connect as another, or as another ALTER ROLE ... RESET"
+        " default_transaction_read_only."
+    ),
+    "database user": later(
+        "This role is to read this database alone: connect as another, or as another ALTER"
+        " ROLE ... IN DATABASE ... RESET default_transaction_read_only."
+    ),
+    "client": later(
+        "This program's own settings ask for it: take default_transaction_read_only out of"
+        " the URL's options, PGOPTIONS or the service file."
+    ),
+}
+"""By where the setting is from. Taken back on a full disk it ends the server."""
 
 _REFUSAL_ADVICE: Final = {
     "rights": later(
@@ -240,7 +274,7 @@ _REFUSAL_ADVICE: Final = {
 
 
 def _grants(facts: DatabaseFacts) -> Iterator[SetupFinding]:
-    for refusal in facts.refused if facts.writable else ():
+    for refusal in () if facts.read_only_by else facts.refused:
         yield SetupFinding(
             "grants",
             "warning" if refusal.by == "waits" or facts.missing else "problem",

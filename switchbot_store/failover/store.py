@@ -27,15 +27,13 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from switchbot_store.arguments import (
+from switchbot_store.arguments import checked_number, checked_path, checked_paths
+from switchbot_store.codec import (
     checked_documents,
     checked_keys,
-    checked_number,
-    checked_path,
-    checked_paths,
     checked_text,
+    validate_key,
 )
-from switchbot_store.codec import validate_key
 from switchbot_store.errors import (
     StoreClosedError,
     StoreConfigError,

@@ -27,14 +27,15 @@ from typing import TYPE_CHECKING, Final, Self
 
 import orjson
 
-from switchbot_store.arguments import (
+from switchbot_store.arguments import checked_path, checked_paths
+from switchbot_store.codec import (
     checked_documents,
     checked_keys,
-    checked_path,
-    checked_paths,
     checked_text,
+    encode,
+    is_internal,
+    validate_key,
 )
-from switchbot_store.codec import encode, is_internal, validate_key
 from switchbot_store.errors import (
     StoreClosedError,
     StoreConfigError,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-from switchbot_store.arguments import checked_number, checked_zone
+from switchbot_store.arguments import checked_number
 from switchbot_store.deadlines import time_limit
 from switchbot_store.errors import (
     StoreClosedError,
@@ -36,6 +36,7 @@ from switchbot_store.history.query.buckets import (
     bucket_fields,
     check_shape,
     checked_range,
+    checked_zone,
     needs_timezone,
     only_all,
     plan_bucket,

@@ -234,6 +234,16 @@ def filled(text: str, values: Mapping[str, Any]) -> str:
     return text.format_map({name: _shown(value) for name, value in values.items()})
 
 
+def number_words(value: float, spec: str = "g") -> str:
+    """Return a number in a format, with the marks of the language that is spoken.
+
+    >>> with speaking("fr"):
+    ...     number_words(21.5)
+    '21,5'
+    """
+    return format(_marked(value), spec)
+
+
 @cache
 def catalogue(package: str, language: str) -> NullTranslations:
     """Return the translations of the catalogue that lies in a package."""

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 
-from switchbot_store.arguments import (
+from switchbot_store.codec import (
+    MAX_KEY_LENGTH,
     checked_documents,
     checked_keys,
     checked_revisions,
     checked_text,
-)
-from switchbot_store.codec import (
-    MAX_KEY_LENGTH,
     decode_of_others,
     encode,
     is_internal,

@@ -12,8 +12,13 @@ import time
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from switchbot_store.arguments import checked_documents, checked_keys, checked_revisions
-from switchbot_store.codec import encode, validate_key
+from switchbot_store.codec import (
+    checked_documents,
+    checked_keys,
+    checked_revisions,
+    encode,
+    validate_key,
+)
 from switchbot_store.errors import (
     StoreClosedError,
     StoreDataError,

@@ -17,7 +17,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
-from switchbot_store.arguments import checked_documents, checked_keys, checked_revisions
+from switchbot_store.codec import checked_documents, checked_keys, checked_revisions
 from switchbot_store.errors import (
     StoreClosedError,
     StoreDataError,
@@ -91,7 +91,10 @@ class ThreadedStore:
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key."""
-        return await self._run(self.store.get_many, checked_keys(keys))
+        if self._thread is not None:
+            # Before its turn comes: called in place, the store itself does that.
+            keys = checked_keys(keys)
+        return await self._run(self.store.get_many, keys)
 
     async def set(self, key: str, data: Document) -> None:
         """Write the document; durable when it returns."""
@@ -101,17 +104,18 @@ class ThreadedStore:
         self, documents: Mapping[str, Document]
     ) -> Mapping[str, str] | None:
         """Write several documents, all or nothing; their revisions where known."""
-        return await self._run(self.store.set_many, checked_documents(documents))
+        if self._thread is not None:
+            documents = checked_documents(documents)
+        return await self._run(self.store.set_many, documents)
 
     async def set_many_if(
         self, documents: Mapping[str, Document], revisions: Mapping[str, str]
     ) -> None:
         """Write several documents if each of `revisions` is still that of its key."""
-        await self._run(
-            self.store.set_many_if,
-            checked_documents(documents),
-            checked_revisions(revisions),
-        )
+        if self._thread is not None:
+            documents = checked_documents(documents)
+            revisions = checked_revisions(revisions)
+        await self._run(self.store.set_many_if, documents, revisions)
 
     async def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""

@@ -305,6 +305,44 @@ class MeterJumps(MeterAdversary):
 
 
 @dataclass(frozen=True)
+class MeterCarried(MeterAdversary):
+    """Somebody carried the meter to a place of so many degrees, None: outdoors."""
+
+    celsius: float | None = None
+
+    def words(self, room: Room) -> Callable[[Fields], Any]:
+        home, turns = room.home, count()
+
+        def elsewhere(words: Fields) -> Fields:
+            there = self.celsius
+            if there is None:
+                there = room.house.conditions.temperature
+            # No place stands still, nor does a meter.
+            sways = 0.1 * (next(turns) % 3) - 0.1 * (home.elapsed // 1800 % 2)
+            return words | {"temperature": round(there + sways, 1)}
+
+        return elsewhere
+
+
+@dataclass(frozen=True)
+class MeterDying(MeterAdversary):
+    """The battery gives out: of the readings ever more are some kelvin off."""
+
+    def words(self, room: Room) -> Callable[[Fields], Any]:
+        home, since = room.home, room.home.elapsed
+
+        def weak(words: Fields) -> Fields:
+            hours = (home.elapsed - since) / 3600.0
+            words |= {"battery": max(0, int(20 - hours))}
+            if home.random.random() >= min(0.7, 0.05 * hours):
+                return words
+            off = home.random.choice([-8.0, -3.0, -2.0, 2.0, 3.0, 8.0])
+            return _shifted(words, off)
+
+        return weak
+
+
+@dataclass(frozen=True)
 class MetersSwapped(Adversary):
     """Two rooms' meters were mixed up when their batteries were changed."""
 
@@ -358,6 +396,26 @@ class ContactStuck(Adversary):
             if room.plan.contact:
                 word = "open" if room.open else "close"
                 room.says(contact, "WoContact", openState=word)
+
+        return end
+
+
+@dataclass(frozen=True)
+class ContactStuckClosed(Adversary):
+    """The contact says "close" with its window wide open."""
+
+    hides: ClassVar[bool] = True
+
+    def begin(self, room: Room) -> Undo:
+        home, contact = room.home, room.contact_id
+        undo = home.twist(contact, lambda words: words | {"openState": "close"})
+        unhush = home.hush(contact)
+        room.draught(is_open=True)
+
+        def end() -> None:
+            room.draught(is_open=False)
+            undo()
+            unhush()
 
         return end
 

@@ -20,9 +20,12 @@ FOUR = 4 * 60
 
 
 async def life_of(
-    house, *, control="auto", deaf_minutes=0, loses=0.3, begin=FOUR - 5, more=()
+    house, *, control="auto", deaf_minutes=0, days=4, loses=0.3, begin=FOUR - 5, more=()
 ):
-    """Return a life in a room that loses so many kelvin an hour at rest, from midnight on."""
+    """Return a life in a room that loses so many kelvin an hour at rest, from midnight on.
+
+    That was seen on so many days.
+    """
     script = [Episode(of.BurstsLost(99), 0, begin, deaf_minutes)]
     rooms = (RoomPlan(house=house, begins_at=20.5),)
     more = (("time_windows", UNTIL_FOUR), *more)
@@ -30,7 +33,7 @@ async def life_of(
     life = Life(household, script if deaf_minutes else [])
     await life.live(minutes=30)
     document = dict(life.store.get("state/living"))
-    resting = Resting(known=((loses, 4),) * 8)
+    resting = Resting(known=((loses, days),) * 8)
     document["evidence"] = {"resting": resting.to_document()}
     life.store.set("state/living", document)
     life.restart()
@@ -81,6 +84,16 @@ async def test_who_sleeps_hears_no_stop_before_the_quiet_hours_are_over():
     assert first <= 1
     assert 9 * 60 <= again <= 9 * 60 + 5
     assert told(life, DeviceUnresponsive) == []
+
+
+async def test_on_the_second_day_a_lost_stop_is_told_again_once_and_no_more_made_of_it():
+    life = await life_of("default", deaf_minutes=20 * 60, days=1)
+    await life.live(hours=16)
+    assert life.room.unit.settings.power
+    assert len(stops(life)) == 2
+    assert told(life, DeviceUnresponsive) == []
+    zone = (await life.engine.health())["zones"]["living"]
+    assert not zone["unit"]["uncertain"]
 
 
 async def test_one_that_hears_no_stop_at_all_is_told_twice_more_and_then_told_of():

@@ -13,7 +13,7 @@ from switchbot import SwitchbotModel
 
 from switchbot_automation.bluetooth import Ears, ScannerDouble, listen
 from switchbot_automation.bluetooth.parsing import MODELS
-from switchbot_automation.bluetooth.sensor import BluetoothSensor, _scan
+from switchbot_automation.bluetooth.sensor import BluetoothSensor, _scan, _Scanning
 from switchbot_automation.cloud.catalog import catalog
 from switchbot_automation.core.state.said import said_by_status
 from switchbot_automation.errors import PluginError
@@ -415,3 +415,94 @@ def test_every_sensor_of_the_table_is_one_of_the_catalogue_and_of_the_parser():
     for device_type, model in MODELS.items():
         assert catalog.lookup(device_type, infrared=False) is not None
         assert model in SwitchbotModel.__members__
+
+
+class OneRadio:
+    """A radio of one scan at a time, that takes a while to begin one and to let it go."""
+
+    def __init__(self):
+        self.on, self.made, self.ended = None, [], 0
+
+    def make(self, _take):
+        self.made.append(RadioScanner(self))
+        return self.made[-1]
+
+    async def rest(self, *, until=lambda: False):
+        """Let tasks run for as long as they have something to do, or until then."""
+        for _turn in range(50):
+            if until():
+                break
+            await asyncio.sleep(0)
+
+
+class RadioScanner:
+    def __init__(self, radio):
+        self.radio = radio
+
+    async def start(self):
+        assert self.radio.on is None, "the radio is in use"
+        self.radio.on = self
+        await asyncio.sleep(0)
+
+    async def stop(self):
+        for _turn in range(8):
+            await asyncio.sleep(0)
+        assert self.radio.on is self
+        self.radio.on = None
+        self.radio.ended += 1
+
+
+async def passive_then_active(scanning, radio):
+    scanning.want(active=False)
+    await radio.rest()
+    scanning.want(active=True)
+
+
+async def asked_for_more_while_it_begins(scanning, radio):
+    scanning.want(active=False)
+    await radio.rest(until=lambda: radio.on is not None)
+    scanning.want(active=True)
+
+
+async def closed_and_wanted_anew(scanning, radio):
+    scanning.want(active=True)
+    await radio.rest()
+    scanning.closed()
+    scanning.added()
+    scanning.want(active=True)
+
+
+async def closed_while_it_waits_and_wanted_anew(scanning, radio):
+    await passive_then_active(scanning, radio)
+    await asyncio.sleep(0)
+    scanning.closed()
+    scanning.added()
+    scanning.want(active=True)
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        passive_then_active,
+        asked_for_more_while_it_begins,
+        closed_and_wanted_anew,
+        closed_while_it_waits_and_wanted_anew,
+    ],
+)
+async def test_a_scan_begins_once_the_one_before_has_let_the_radio_go(story):
+    """Else BlueZ refuses it, as in progress, and nothing is heard for five minutes."""
+    radio = OneRadio()
+    scanning = _Scanning(radio.make)
+    scanning.added()
+    await story(scanning, radio)
+    await radio.rest()
+    assert radio.on is radio.made[-1]
+    assert radio.ended == len(radio.made) - 1 == 1
+    # The same again changes nothing, and whoever wants less gets what is there.
+    scanning.want(active=True)
+    scanning.want(active=False)
+    await radio.rest()
+    assert radio.on is radio.made[-1]
+    scanning.closed()
+    await radio.rest()
+    assert radio.on is None

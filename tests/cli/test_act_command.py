@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from switchbot_automation.cli.commands.act import _hold
+from switchbot_automation.cli.commands.act import _celsius, _hold
+from switchbot_automation.cli.output import Misuse
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
 from switchbot_automation.simulation.faults import Call
+from switchbot_automation.units import measuring
 
 SETTINGS = default_settings("winter") | {
     "presets": {"eco": {"setback_kelvin": 2.0}},
@@ -93,12 +95,55 @@ async def test_a_band_for_a_time_is_stored_as_a_wish(act, home, cloud):
     assert cloud.calls[Call.COMMAND] == 0
 
 
+@pytest.fixture
+def home_in_fahrenheit(home):
+    warm = {"min_temp": 68, "max_temp": 71, "target_temp": 70}
+    document = SETTINGS | {"unit": "fahrenheit", "winter": warm, "summer": warm}
+    Path(home["STORE_DIRECTORY"], "settings.json").write_text(json.dumps(document))
+
+
+@pytest.mark.usefixtures("home_in_fahrenheit")
+async def test_a_band_is_typed_in_the_degrees_of_the_home(act, home):
+    code, out, err = await act("default", "set_temperature", "69.8", "73.4")
+    assert code == 0, err
+    assert {21.0, 23.0} <= numbers_in(state_of(home))
+    code, out, err = await act("default", "set_temperature", "72", "70")
+    assert code == 2
+    assert "72 to 70 °F; wanted are two temperatures from 50 to 95" in out + err
+
+
+@pytest.mark.parametrize(
+    ("typed", "unit", "celsius"),
+    [
+        ("21.5", "celsius", 21.5),
+        ("21,5 °C", "celsius", 21.5),
+        ("68F", "celsius", 20.0),
+        ("70", "celsius", 70.0),
+        ("68", "fahrenheit", 20.0),
+        ("68 °f", "fahrenheit", 20.0),
+        ("20C", "fahrenheit", 20.0),
+        # What scripts have sent: no room is kept at 21 °F.
+        ("21.5", "fahrenheit", 21.5),
+        ("\uff15\uff10", "fahrenheit", 10.0),
+    ],
+)
+def test_degrees_are_read_as_people_write_them(typed, unit, celsius):
+    assert _celsius(typed, unit) == pytest.approx(celsius)
+
+
+@pytest.mark.parametrize("typed", ["", "warm", "nan", "1e9", "21K", "21 22", "--3"])
+def test_what_is_no_temperature_is_said_in_the_degrees_of_the_home(typed):
+    with measuring("fahrenheit"), pytest.raises(Misuse, match=r"as 70\.7 °F"):
+        _celsius(typed, "fahrenheit")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["attic", "off"], "attic"),
         (["default", "set_temperature", "21"], "LOW HIGH"),
-        (["default", "set_temperature", "warm", "22"], "degrees Celsius"),
+        (["default", "set_temperature", "warm", "22"], "expected degrees, as 21.5 °C"),
+        (["default", "set_temperature", "70", "72"], "70 to 72 °C"),
         (["default", "set_preset_mode", "party"], "party"),
         (["default", "off", "--hold", "soon"], "expected 90m"),
         (["default", "off", "--hold", "2000d"], "within a year"),

@@ -41,10 +41,10 @@ def run(invoke, cloud, tmp_path):
     [
         (
             "fr_FR.UTF-8",
-            "mer. 2026-01-14 06:30:00 (Europe/Paris)\ndefault\u00a0: chauff",
+            "mer. 14/01/2026 06:30:00 (Europe/Paris)\ndefault\u00a0: chauff",
         ),
-        ("ja_JP.UTF-8", "水 2026-01-14 06:30:00 (Europe/Paris)\ndefault: 暖房を開始"),
-        ("de_DE.UTF-8", "Mi 2026-01-14 06:30:00 (Europe/Paris)\ndefault: Heizung ein"),
+        ("ja_JP.UTF-8", "2026/01/14(水) 06:30:00 (Europe/Paris)\ndefault: 暖房を開始"),
+        ("de_DE.UTF-8", "Mi, 14.01.2026 06:30:00 (Europe/Paris)\ndefault: Heizung ein"),
         ("es_ES.UTF-8", "Wed 2026-01-14 06:30:00 (Europe/Paris)\ndefault: winter_on"),
     ],
 )
@@ -87,7 +87,7 @@ async def test_a_tick_and_the_rooms_are_told_in_words(run):
     code, out, err = await run("once", SWITCHBOT_LANGUAGE="de")
     assert code == 0, err
     assert "default: " in out
-    assert "der nächste Blick ist um" in out
+    assert "die nächste Prüfung ist um" in out
     code, out, _ = await run("status", SWITCHBOT_LANGUAGE="de")
     assert code == 0
     for word in ("Räume", "Klimaanlage", "vermutlich", "Geräte"):

@@ -50,6 +50,13 @@ def test_backtest_names_the_band(invoke, file, tmp_path):
     assert "band 68 to 72 °F" in result.stdout
 
 
+def test_a_simulation_names_the_band(invoke, file):
+    result = invoke("simulate", "--settings", file, "--days", "0.05")
+    assert result.exit_code == 0, result.output + result.stderr
+    assert "inside 68 to 72 °F" in result.stdout
+    assert "°C" not in result.stdout
+
+
 def test_the_unit_may_stand_in_the_file_of_variables(invoke, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("SWITCHBOT_UNIT=furlongs\n")
@@ -57,3 +64,22 @@ def test_the_unit_may_stand_in_the_file_of_variables(invoke, tmp_path, monkeypat
     refused = invoke("settings", env={"SWITCHBOT_UNIT": None})
     assert refused.exit_code == 2
     assert "SWITCHBOT_UNIT: one of" in refused.stderr
+
+
+def test_what_keeps_the_air_is_said_to_start_by_no_temperature(invoke, tmp_path):
+    """A humidifier was said to turn on at 68 °F, as its room does."""
+    humid = {
+        "humidity": {"min_percent": 40},
+        "equipment": [
+            {"kind": "thermostat", "device_id": "B0E9FE000002"},
+            {"kind": "humidifier", "device_id": "B0E9FE000003"},
+        ],
+    }
+    document = {key: each for key, each in HOME.items() if key != "aircon_device_id"}
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps(document | humid))
+    result = invoke("check-config", path)
+    assert result.exit_code == 0, result.output + result.stderr
+    (row,) = [line for line in result.stdout.splitlines() if "default 2" in line]
+    assert "no temperatures" in row
+    assert "°F" not in row

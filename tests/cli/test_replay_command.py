@@ -227,7 +227,14 @@ def test_a_person_gets_a_table_in_the_rooms_own_time(invoke, readings, settings)
     result = invoke("replay", readings((0, 19)), "--settings", settings(SETTINGS))
     assert result.exit_code == 0
     assert "2026-01-12 09:00:00" in result.output
-    assert "temp_below_on_threshold (temperature 19 °C, limit 20 °C)" in " ".join(
-        result.output.split()
-    )
+    assert "19.0 °C is at or below 20.0 °C" in " ".join(result.output.split())
     assert "1 readings, 1 changes of decision, 1 commands" in result.output
+
+
+def test_the_table_is_in_the_language_of_the_terminal(invoke, readings, settings):
+    arguments = ("replay", readings((0, 19)), "--settings", settings(SETTINGS))
+    result = invoke(*arguments, env={"SWITCHBOT_LANGUAGE": "de", "COLUMNS": "200"})
+    told = " ".join(result.output.split())
+    assert "19,0 °C Heizung eingeschaltet Heizen" in told
+    assert "19,0 °C liegt bei oder unter 20,0 °C, wo es einschaltet" in told
+    assert "winter" not in told

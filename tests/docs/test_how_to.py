@@ -276,6 +276,17 @@ def test_a_program_that_needs_no_home_runs(page, reader):
     assert code == 0, out + err
 
 
+def test_a_cloud_of_ones_own_is_obeyed_and_a_hosts_tests_pass(reader):
+    (reader.place / "test_host.py").write_text(program("how-to/own-cloud.md"), "utf-8")
+    code, out, err = reader.types("python -m pytest -q -rA test_host.py")
+    assert code == 0, out + err
+    assert "2 passed" in out
+    # Its first program runs where it is imported.
+    code, out, err = reader.types("python -W error test_host.py")
+    assert code == 0, out + err
+    assert "winter_on [('hall-pump', 'setAll', '21,5,3,on')]" in out
+
+
 def test_the_embedded_engine_looks_after_the_room_until_it_is_ended(reader):
     set_up(reader)
     (reader.place / "program.py").write_text(program("how-to/embed.md"), "utf-8")

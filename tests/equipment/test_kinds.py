@@ -202,3 +202,15 @@ def test_a_device_of_another_kind_is_refused_before_anything_is_sent(
 def test_a_device_that_the_account_does_not_have_is_named():
     found = findings("Meter", {"equipment": [{"kind": "heater", "device_id": "Z"}]})
     assert found[0][0] == "equipment[0].device_id"
+
+
+@pytest.mark.parametrize("word", ["curtain", "shade"])
+def test_a_cover_that_went_as_far_as_it_was_told_shades(word):
+    kind = KINDS[word]
+    for level in range(101):
+        went = {}
+        for action in (Action.SHADE, Action.OFF):
+            _command, place = kind.command(action, None, level)
+            position = int(str(place).rsplit(",", 1)[-1])
+            went[action] = kind.shown({"slidePosition": position}, level)["power"]
+        assert went == {Action.SHADE: "on", Action.OFF: "off"}, level

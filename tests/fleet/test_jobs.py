@@ -9,6 +9,7 @@ from procrastinate import sql
 from procrastinate.jobs import Status
 
 from switchbot_automation.errors import QueueVersionError
+from switchbot_automation.fleet.jobs import LAST
 from switchbot_automation.fleet.queue import FleetQueue
 
 
@@ -99,6 +100,36 @@ async def test_of_one_home_one_job_is_at_work_however_many_are_taken(queue):
         assert job.task_kwargs == {"home": name}
         await queue.jobs.finish_job(job, Status.SUCCEEDED, delete_job=True)
     assert await queue.jobs.list_jobs_async() == []
+
+
+async def test_a_home_s_many_events_come_after_the_ticks_of_all_homes(queue):
+    """Its own tick too, once that is due; until then they do not wait for it."""
+    (later,) = ticks(queue, ["busy"], datetime.now(UTC) + timedelta(hours=1))
+    await queue.jobs.put([later])
+    event = {"kind": "webhook", "payload": {}}
+    for _ in range(32):
+        await queue.ask("busy", event)
+    await queue.ask("busy", {"kind": "resume", "zone": "default"})
+    await queue.jobs.put(ticks(queue, ["1", "2"]))
+    await queue.ask("quiet", event)
+    queue.jobs.room = 99
+    worker = await queue.jobs.register_worker()
+    first = await taken(queue, worker)
+    assert [job.lock for job in first] == ["busy", "busy/person", "quiet", "1", "2"]
+    ended = first[0]
+    for _ in range(30):
+        await queue.jobs.finish_job(ended, Status.SUCCEEDED, delete_job=True)
+        (ended,) = await taken(queue, worker)
+    assert ended.priority == LAST  # while its tick is not due
+    await queue.jobs.finish_job(ended, Status.SUCCEEDED, delete_job=True)
+    await queue.jobs.connector.execute_query_async(
+        "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE task_name = %(tick)s",
+        tick=later.task_name,
+    )
+    (tick,) = await taken(queue, worker)
+    assert tick.task_name == later.task_name
+    await queue.jobs.finish_job(tick, Status.SUCCEEDED, delete_job=True)
+    assert [job.priority for job in await taken(queue, worker)] == [LAST]
 
 
 async def test_two_workers_take_each_job_once(queue, database_url):

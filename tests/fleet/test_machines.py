@@ -10,7 +10,9 @@ from procrastinate.exceptions import ConnectorException
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.fleet import queue as queue_module
-from switchbot_automation.fleet.queue import TICK, FleetQueue
+from switchbot_automation.fleet.clock import FleetClock
+from switchbot_automation.fleet.errands import Errand
+from switchbot_automation.fleet.queue import ERRAND, TICK, FleetQueue
 
 
 class WrongClock(SystemClock):
@@ -63,6 +65,31 @@ async def test_a_home_that_fails_on_such_a_machine_waits_no_longer_than_elsewher
     assert 0 < wait <= 5
 
 
+@pytest.mark.parametrize("off", [timedelta(hours=1), timedelta(days=-3650)])
+async def test_a_worker_whose_clock_can_be_put_right_judges_homes_by_the_queue_s(
+    working, off
+):
+    """Windows, holds and minimum times; and what it notes is read by the others."""
+    machine = WrongClock(off)
+    clock = FleetClock(machine)
+    for home in ("ticked", "asked"):
+        cloud = working.add(home)
+        cloud.clock = clock
+    working.place = replace(working.place, clock=clock)
+    await working.queue.sow(["ticked"], datetime.now(UTC))
+    await working.queue.ask("asked", {"kind": "refresh"})
+    assert await working.do_all_that_is_due() == ["asked", "ticked"]
+    for visit in working.visits:
+        assert abs(visit.at - datetime.now(UTC)) < timedelta(seconds=60)
+        assert 0 <= visit.late_seconds < 60
+    for waiting in await working.jobs():
+        wait = (waiting.scheduled_at - datetime.now(UTC)).total_seconds()
+        assert 0 < wait <= 61
+    machine.off = timedelta(0)  # somebody sets it
+    working.queue._ahead()
+    assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=2)
+
+
 async def test_what_a_leaving_machine_gives_back_is_due_at_once(working):
     """By the queue's clock, not by that of a machine that is fast."""
     working.add("42")
@@ -106,6 +133,53 @@ async def test_an_errand_of_which_a_newer_version_says_more_is_done(working):
     )
     assert await working.do_all_that_is_due() == ["42"]
     assert cloud.words == ["turnOff"]
+
+
+@pytest.mark.parametrize(
+    "errand",
+    [
+        {"kind": "act", "zone": "default", "action": "off", "reason": "of tomorrow"},
+        {"kind": "of_tomorrow", "zone": "default"},
+    ],
+    ids=lambda errand: errand["kind"],
+)
+async def test_an_errand_that_only_a_newer_version_knows_waits_for_it(
+    working, errand, monkeypatch
+):
+    """A person's word is not lost to the worker that happens to be first."""
+    cloud = working.add("42")
+    job = working.queue._errand.configure(
+        queue=working.queue.queue_of("42"), lock="42/person", priority=100
+    ).job
+    await working.queue.jobs.defer_job_async(
+        job.evolve(task_kwargs={"home": "42", "errand": errand})
+    )
+    await working.queue.sow(["42"], datetime.now(UTC))
+    assert await working.do_all_that_is_due() == ["42"]  # it holds up no tick
+    (waiting,) = await working.jobs(task=ERRAND)
+    assert waiting.task_kwargs == {"home": "42", "errand": errand, "failures": 1}
+    assert waiting.scheduled_at > datetime.now(UTC)
+    assert cloud.words == []
+    # The one that knows it.
+    known = Errand("act", {"zone": "default", "action": "off"})
+    monkeypatch.setattr(queue_module, "checked_errand", lambda _document: known)
+    await working.queue.jobs.connector.execute_query_async(
+        "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE id = %(id)s",
+        id=waiting.id,
+    )
+    assert await working.do_all_that_is_due() == ["42"]
+    assert cloud.words == ["turnOff"]
+
+
+async def test_an_errand_that_nobody_knows_is_refused_in_the_end(working, caplog):
+    working.add("42")
+    job = working.queue._errand.configure(queue=working.queue.queue_of("42")).job
+    await working.queue.jobs.defer_job_async(
+        job.evolve(task_kwargs={"home": "42", "errand": {"kind": "?"}, "failures": 20})
+    )
+    assert await working.do_all_that_is_due() == ["42"]
+    assert await working.jobs(task=ERRAND) == []
+    assert "is refused" in caplog.text
 
 
 async def test_work_of_a_newer_version_waits_for_it_and_holds_nobody_up(

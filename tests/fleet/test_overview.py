@@ -43,6 +43,24 @@ async def test_homes_are_counted_and_the_worst_are_named(fleet):
     assert json.loads(json.dumps(found)) == found
 
 
+async def test_a_home_that_no_visit_came_to_the_end_of_is_not_passed_over(fleet):
+    """One that was never sown, or that fails each time, left nothing to be read."""
+    for home in ("42", "unsown"):
+        HomeStore(fleet.store, home).set("settings", WINTER_ROOM)
+    fleet.add("42")
+    await fleet.visit("42")
+    made = fleet.store.get_entry("homes/unsown/settings").updated_at
+    soon = fleet_overview(fleet.store, made + timedelta(minutes=2))
+    assert soon["homes"] == 1
+    late = []
+    after = made + timedelta(minutes=4)
+    found = fleet_overview(fleet.store, after)
+    assert found["homes"] == 2
+    assert {each["home"] for each in found["worst"] if each["problem"]} == {"unsown"}
+    assert list(rooms_not_kept(fleet.store, after, late=late.append)) == []
+    assert "unsown" in {each.home for each in late}
+
+
 async def test_settings_that_cannot_be_used_are_an_error_with_its_words(fleet):
     HomeStore(fleet.store, "wrong").set("settings", {"mode": 7})
     fleet.add("42")

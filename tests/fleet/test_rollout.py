@@ -58,6 +58,18 @@ def test_what_is_rolled_out_goes_back(store):
     assert list(roll_back(store, "wider", HOMES)) == []
 
 
+def test_a_rollout_that_was_broken_off_goes_on_with_what_it_began_with(store):
+    """With other changes it would be two things under one name, and go back as both."""
+    going = roll_out(store, "wider", CHANGES, HOMES)
+    assert [next(going).what for _ in range(2)] == ["applied"] * 2
+    going.close()
+    other = list(roll_out(store, "wider", {"hysteresis_celsius": 0.9}, HOMES[:2]))
+    assert [each.what for each in other] == ["failed"] * 2
+    assert settings_of(store, "0") == WINTER_ROOM | CHANGES
+    again = list(roll_out(store, "wider", CHANGES, HOMES))
+    assert [each.what for each in again] == ["left"] * 2 + ["applied"] * 3
+
+
 def test_what_was_changed_since_stays(store):
     list(roll_out(store, "wider", CHANGES, ["0"]))
     HomeStore(store, "0").update(
@@ -214,16 +226,12 @@ def test_each_home_s_own_history_is_asked_first(tmp_path, monkeypatch):
         history.flush()
         span = (MONDAY_NOON, MONDAY_NOON + timedelta(days=4))
         with spreading() as alone:
-            done = list(
-                roll_out(
-                    store,
-                    "wider",
-                    {"hysteresis_celsius": 0.5},
-                    ["long", "new"],
-                    spread=alone,
-                    span=span,
-                )
-            )
+            options = {"spread": alone, "span": span}
+            what = store, "wider", {"hysteresis_celsius": 0.5}
+            done = list(roll_out(*what, ["long", "new"], **options))
+        # Broken off and called again it asks nothing of who has it.
+        (again,) = roll_out(*what, ["long"], spread=pytest.fail, span=span)
+        assert again.what == "left"
         assert [(each.home, each.what) for each in done] == [
             ("long", "applied"),
             ("new", "worse"),

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.fleet import events as events_module
 from switchbot_automation.fleet.webhooks import FleetWebhooks, path_of
 from switchbot_automation.simulation import SimulatedClock
 from switchbot_automation.web.server import MOST_STRANGERS
@@ -213,6 +214,39 @@ async def test_no_account_keeps_the_workers_busy(invented):
     assert [home for home, _, _ in endpoint.woken] == ["42", "7"]
 
 
+async def test_all_accounts_together_keep_no_seldom_one_from_being_heard(monkeypatch):
+    """Each within what one may have; in all there is an end, for who has most of it."""
+    monkeypatch.setattr(events_module, "_ALL_AT_ONCE", 50)
+    endpoint = Endpoint()
+    for account in range(10):
+        for number in range(60):
+            said = event(endpoint.clock, f"{number:012X}")
+            await endpoint.take(f"busy{account}", said)
+    assert len(endpoint.woken) == 10 * 30 + 50
+    endpoint.woken.clear()
+    for account in range(40):
+        await endpoint.take(f"quiet{account}", event(endpoint.clock))
+    assert len(endpoint.woken) == 40
+
+
+async def test_what_is_remembered_of_all_accounts_has_an_end(monkeypatch):
+    """It is taken from those who have most: of the others everything is known still."""
+    endpoint = Endpoint()
+    events = endpoint.hooks._events
+    events._most_bytes = 400_000
+    said = event(endpoint.clock)
+    await endpoint.take("42", said)
+    for account in range(4):
+        for number in range(200):
+            await endpoint.take(f"{account}", event(endpoint.clock, f"{number:012X}"))
+            sizes = [each.size for each in events._receivers.values()]
+            assert events._size == sum(sizes) <= 400_000 + 2000
+    endpoint.woken.clear()
+    await endpoint.take("42", said)
+    assert endpoint.woken == []
+    assert endpoint.hooks.counts["duplicate"] == 1
+
+
 async def test_a_name_that_is_no_text_is_not_ours():
     assert await Endpoint().hooks.take("\ud83d", "0" * 32, b"{}") == 404
 
@@ -252,6 +286,23 @@ async def test_a_body_that_does_not_come_keeps_nothing(ours):
     assert status == (408 if ours else 404)
     assert b"connection: close" in answer.lower()
     assert endpoint.hooks.counts == {"too_slow" if ours else "not_ours": 1}
+
+
+async def test_who_knows_a_url_asks_so_often_and_no_other_the_less(monkeypatch):
+    """Nothing more is read then, and the connection ends."""
+    monkeypatch.setattr("switchbot_automation.web.guard._EVENTS", (20, 0.001))
+    endpoint = Endpoint()
+    said = event(endpoint.clock)
+    async with TestClient(TestServer(endpoint.hooks.app())) as client:
+        statuses = [
+            (await client.post(path_of(KEY, "7"), data=b"{}")).status for _ in range(30)
+        ]
+        assert statuses == [200] * 20 + [429] * 10
+        answer = await client.post(path_of(KEY, "7"), json=said)
+        assert (answer.status, answer.headers["Connection"]) == (429, "close")
+        assert (await client.post(path_of(KEY, "42"), json=said)).status == 200
+    assert endpoint.hooks.counts["too_many_requests"] == 11
+    assert [home for home, _, _ in endpoint.woken] == ["42"]
 
 
 async def test_a_compressed_body_is_not_unpacked():

@@ -39,6 +39,7 @@ class Working:
 
     async def do_all_that_is_due(self):
         self.visits.clear()
+        self.queue.jobs.room = 4
         await self.queue.app.run_worker_async(
             wait=False,
             queues=self.queue.queues,

@@ -108,7 +108,7 @@ _CODE = re.compile(
     | gauge-dot\ stale | on\ cool | open\ preset | (state\ )?pill[ ]
     | \.buttons\ button | true\ or\ false
     | GET | PUT | POST
-    | Accept(-Language)? | Content-Type | If-Match | ETag | UTC | en-GB
+    | Accept(-Language)? | Content-Type | If-Match | ETag | UTC | en-GB | NFKD
     """,
     re.VERBOSE,
 )
@@ -185,7 +185,7 @@ _TELLING = sorted(
         ROOT / "switchbot_store" / "cli",
         ROOT / "switchbot_store" / "doctor",
     )
-    for path in folder.glob("*.py")
+    for path in folder.rglob("*.py")
 )
 
 
@@ -215,7 +215,11 @@ _FOR_PROGRAMMERS = {
 
 def test_an_error_and_a_finding_tell_nothing_past_the_translation():
     sources = {str(each.relative_to(ROOT)): each.read_text() for each in _MODULES}
-    errors = set().union(*map(errors_of, sources.values())) | {"Invalid", "Mistake"}
+    errors = set().union(*map(errors_of, sources.values())) | {
+        "Invalid",
+        "Mistake",
+        "Problem",
+    }
     assert {"SettingsError", "StoreConfigError", "AuthError"} < errors
     found = {
         name: untranslated(

@@ -133,7 +133,7 @@ def test_the_engines_own_words_are_told_in_every_language(language):
         (
             "fr",
             (
-                "default\u00a0: chauffage allumé ; raison\u00a0: la plage horaire 06:30-22:00 "
+                "default\u00a0: chauffage allumé\u00a0; raison\u00a0: la plage horaire 06:30-22:00 "
                 "est ouverte; 19,4 °C a atteint 19,5 °C ou moins, le seuil de mise en marche."
             ),
         ),
@@ -169,9 +169,9 @@ def test_a_decision_is_one_sentence_in_a_persons_language(language, told):
 @pytest.mark.parametrize(
     ("language", "day", "for_ever"),
     [
-        ("fr", "mar. 2026-01-13 00:30:00", "jusqu'à la reprise"),
-        ("ja", "火 2026-01-13 00:30:00まで", "誰かが再開するまで"),
-        ("de", "bis Di 2026-01-13 00:30:00", "bis zum Fortsetzen"),
+        ("fr", "mar. 13/01/2026 00:30:00", "jusqu'à la reprise"),
+        ("ja", "2026/01/13(火) 00:30:00まで", "誰かが再開するまで"),
+        ("de", "bis Di, 13.01.2026 00:30:00", "bis zum Fortsetzen"),
     ],
 )
 def test_instants_have_the_names_of_days(language, day, for_ever):

@@ -12,7 +12,7 @@ import pytest
 
 from switchbot_automation.errors import SettingsError, UnknownZoneError
 from switchbot_automation.languages import LANGUAGES, error_words, speaking, worded
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings import check_settings, parse_settings
 from switchbot_store import StoreConfig, StoreConfigError
 from switchbot_store.languages import Worded, joined, reworded
 from switchbot_store.languages import worded as of_the_store
@@ -32,7 +32,35 @@ def _wrong_environment():
     return caught.value
 
 
-ERRORS = [_wrong_settings, _wrong_environment, lambda: UnknownZoneError("attic", ["a"])]
+def _wrong_together(document):
+    """Return what several keys that lie apart are refused for."""
+
+    def made():
+        (error,) = check_settings({"timezone": "Europe/Berlin", **document})
+        return error
+
+    return made
+
+
+CURVED = {"presets": {"eco": {"winter": {"ac_mode": 2}}}}
+HEATER = {"kind": "heater", "device_id": "B0E9FE000002"}
+TOGETHER = [
+    CURVED,
+    {"winter": {"ac_mode": 2}},
+    {"preset": "ecco", "presets": {"eco": {}}},
+    {"equipment": [HEATER, HEATER]},
+    {"humidity": {"min_percent": 50, "max_percent": 51}},
+    {"command_quiet_hours": {"start": "22:00", "end": "22:00"}},
+    {"trigger_mode": "scene", "cascade": ["command"]},
+]
+
+
+ERRORS = [
+    *map(_wrong_together, TOGETHER),
+    _wrong_settings,
+    _wrong_environment,
+    lambda: UnknownZoneError("attic", ["a"]),
+]
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -929,3 +929,88 @@ async def test_of_many_rooms_each_is_there_and_only_what_changed_is_drawn_anew(
         await last.focus()
         await page.keyboard.press("Enter")
         await page.get_by_role("dialog", name="Hold Room 59").wait_for()
+
+
+async def test_one_of_many_rooms_is_found_by_a_part_of_its_name(many, open_page):
+    async with many.serve() as url, open_page(url, PHONE, has_touch=True) as page:
+        await page.wait_for_selector(".pill.live")
+        box = page.get_by_role("search").get_by_role("searchbox", name="Find a room")
+        await box.fill("\uff32OO\u0301m 5")  # as another keyboard writes it
+        told = page.get_by_role("search").get_by_role("status")
+        await told.get_by_text("15 of 60 rooms").wait_for()
+        assert await page.locator(".room:visible").count() == 15
+        assert await violations(page) == []
+        # What comes with the stream does not undo what is looked for.
+        await many.engine.hold("room 59", timedelta(hours=1))
+        held = page.locator('[data-zone="room 59"] .note').get_by_text("Held until")
+        await held.wait_for(state="attached")
+        assert await page.locator(".room:visible").count() == 15
+        await box.fill("attic")
+        await told.get_by_text("No room has this name.").wait_for()
+        await box.fill("room 57")
+        await page.keyboard.press("Enter")
+        name = page.get_by_role("button", name="Room 57", exact=True)
+        assert await name.get_attribute("aria-pressed") == "true"
+        assert await name.evaluate("each => each === document.activeElement")
+        await box.fill("")
+        assert await page.locator(".room:not([hidden])").count() == 60
+        assert await page.locator("#found").text_content() == ""
+
+
+async def test_few_rooms_have_no_box_to_find_one(pictured, open_page):
+    async with pictured.serve() as url, open_page(url) as page:
+        await drawn(page)
+        assert not await page.locator("#find").is_visible()
+
+
+async def test_who_points_at_a_room_on_a_phone_sees_it_and_comes_back(many, open_page):
+    seen = """(id) => {
+        const box = document.querySelector(id).getBoundingClientRect();
+        return box.top < innerHeight && box.bottom > 0;
+    }"""
+    async with many.serve() as url, open_page(url, PHONE) as page:
+        await drawn_of_many(page)
+        await page.get_by_role("button", name="Room 3", exact=True).click()
+        await page.wait_for_function(f"({seen})('#detail-title')")
+        await page.get_by_role("button", name="Back to the rooms").click()
+        name = page.get_by_role("button", name="Room 3", exact=True)
+        assert await name.evaluate("each => each === document.activeElement")
+        await page.wait_for_function(f"({seen})('[data-zone=\"room 3\"] .name')")
+        # By keyboard nothing is scrolled away from under whoever reads.
+        await page.get_by_role("button", name="Room 4", exact=True).press("Enter")
+        await page.wait_for_selector('[data-zone="room 4"].selected')
+        await page.wait_for_function(f"({seen})('[data-zone=\"room 4\"] .name')")
+
+
+async def drawn_of_many(page):
+    await page.wait_for_selector(".pill.live")
+    await page.wait_for_selector("#detail:not([hidden])")
+
+
+APPLIANCES = {
+    "humidify": ("Befeuchten", "Humidification", "加湿"),
+    "dry": ("Entfeuchten", "Déshumidification", "除湿"),
+    "purify": ("Luft reinigen", "Purification de l'air", "空気清浄"),
+    "ventilate": ("Lüften", "Aération", "換気"),
+    "shade": ("Beschatten", "Protection solaire", "日よけ"),
+}
+
+
+@pytest.mark.parametrize(("place", "locale"), [*enumerate(("de-DE", "fr-FR", "ja-JP"))])
+async def test_what_an_appliance_does_is_told_in_the_language(
+    looked, open_page, place, locale
+):
+    async with looked.serve() as url, open_page(url, locale=locale) as page:
+        await page.wait_for_selector(".pill.live")
+        told = await page.evaluate(
+            """async (actions) => {
+                const { action, state } = await import("./static/words.js");
+                const of = (each) => state({ power: "on", action: each, season: "winter" });
+                return actions.map((each) => [action(each), ...of(each)]);
+            }""",
+            [*APPLIANCES, "on", "quick_off"],
+        )
+        for each, words in zip(told, APPLIANCES.values(), strict=False):
+            # None of them heats or cools, whatever the season is.
+            assert each == [words[place], words[place], "fan"]
+        assert {"On", "Quick off"}.isdisjoint(each[0] for each in told)

@@ -9,6 +9,8 @@ pytestmark = pytest.mark.browser
 PHONE = (390, 844)
 # 200 % of 1280 by 800 pixels.
 ZOOMED = (640, 400)
+# 400 % of 1280 pixels, and the smallest phone there is.
+SMALLEST = (320, 568)
 CONTROLS = "button, input, select, summary, main a, [role=button]"
 TOO_SMALL = f"""() => [...document.querySelectorAll("{CONTROLS}")]
     .filter((each) => each.checkVisibility() && each.getClientRects().length)
@@ -41,7 +43,7 @@ async def unfold(page):
     await page.locator("#upkeep-units tr").first.wait_for()
 
 
-@pytest.mark.parametrize("size", [PHONE, ZOOMED])
+@pytest.mark.parametrize("size", [PHONE, ZOOMED, SMALLEST])
 async def test_all_can_be_touched_and_nothing_is_cut(pictured, open_page, size):
     async with (
         pictured.serve() as url,
@@ -188,3 +190,42 @@ async def test_far_away_nothing_is_done_twice_and_a_cut_is_told_and_ends(
             .get_by_text("Live", exact=True)
             .is_visible()
         )
+
+
+async def test_who_listens_is_told_what_is_news_and_once(home, open_page):
+    """Neither every attempt to reach the server, nor what a slider says itself."""
+    watched = """() => {
+        window.heard = [];
+        const live = "[role=status], [role=alert], output:not([aria-live=off])";
+        for (const each of document.querySelectorAll(live)) {
+            new MutationObserver(() => heard.push(each.id || each.className)).observe(
+                each, { childList: true, characterData: true, subtree: true });
+        }
+    }"""
+    served = home.serve()
+    url = await served.__aenter__()
+    async with open_page(url, forgiven="ERR_") as page:
+        await live(page)
+        await page.evaluate(watched)
+        await page.locator("#look-at").focus()
+        for _ in range(3):
+            await page.keyboard.press("ArrowLeft")
+        await home.live(0.2)
+        # The stream brought what is new of the rooms.
+        told = home.engine.zone_overview("office")["temperature"]
+        degrees = page.locator('[data-zone="office"] .degrees')
+        await degrees.get_by_text(f"{told:.1f}").wait_for()
+        assert await page.evaluate("heard") == []
+        await served.__aexit__(None, None, None)
+        await page.locator("#connection").get_by_text("Reconnecting").wait_for()
+        await page.evaluate(
+            """async () => {
+                for (let tries = 0; tries < 3; tries += 1) {
+                    const source = new EventSource("api/events");
+                    await new Promise((resolve) => (source.onerror = resolve));
+                    source.close();
+                }
+            }"""
+        )
+        heard = await page.evaluate("heard.filter((each) => each === 'connection')")
+        assert len(heard) == 1

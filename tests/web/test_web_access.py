@@ -46,6 +46,23 @@ async def log_in(http, url, token=TOKEN, **options):
         {"X-Forwarded-For": "127.0.0.1"},
         {"Forwarded": "for=127.0.0.1"},
         {"X-Real-IP": "127.0.0.1"},
+        *[
+            {name: "127.0.0.1"}
+            for name in (
+                *("True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "Client-IP"),
+                *("Fly-Client-IP", "Fastly-Client-IP", "X-ProxyUser-Ip", "CDN-Loop"),
+                *("X_Forwarded_For", "X-Original-Forwarded-For", "X-Original-URL"),
+                *("X-Envoy-External-Address", "X-Original-Host", "CF-Connecting-IPv6"),
+            )
+        ],
+        *[
+            {"Host": host}
+            for host in (
+                *("[::1]evil.example", "127.0.0.1:80:evil.example", "127.0.0.1%2f"),
+                *("[localhost]", "[127.0.0.1]", "localhost:evil", "[::1", "", ":80"),
+                *("127.0.0.1.evil.example", "evil.example#localhost", "0.0.0.0"),
+            )
+        ],
         {"Via": "1.1 proxy"},
         {"X-Forwarded-Proto": "https"},
         {"CF-Connecting-IP": "127.0.0.1"},

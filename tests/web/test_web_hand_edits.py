@@ -50,6 +50,26 @@ async def test_the_page_and_the_probes_say_line_and_column(filed, tmp_path, get)
         assert (await get(f"{url}healthz"))["status"] == "ok"
 
 
+async def test_a_file_that_may_not_be_read_any_more_is_told_and_the_last_good_stays(
+    filed, tmp_path, get
+):
+    path = tmp_path / "config" / "settings.json"
+    text = path.read_text()
+    path.unlink()
+    path.mkdir()  # as root everything else may be read
+    await filed.engine.run_once()
+    async with filed.serve() as url:
+        home = await get(f"{url}api/zones", headers={"Accept-Language": "de"})
+        (told,) = home["store_problems"]
+        assert told.startswith("Der Speicher antwortet nicht: ")
+        assert str(path.parent) in told
+        assert [each["enabled"] for each in home["zones"]] == [True, True]
+        path.rmdir()
+        path.write_text(text)
+        await filed.engine.run_once()
+        assert (await get(f"{url}api/zones"))["store_problems"] == []
+
+
 async def test_strict_checks_call_it_unhealthy(filed, tmp_path, get):
     mistype(tmp_path / "config" / "settings.json")
     await filed.engine.run_once()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from switchbot_automation.allowance import Allowance
 from switchbot_automation.web import access_log, create_app, rotate_token
 from switchbot_automation.web.credentials import COOKIE, DOCUMENT, Credentials, Sessions
-from switchbot_automation.web.guard import Strangers, network_of
+from switchbot_automation.web.guard import Entrance, Strangers, network_of
+from switchbot_automation.web.porch import Porch
 from switchbot_store import StoreUnavailableError
 
 TOKEN = "a-token-of-the-tests-0123456789"
@@ -259,6 +260,47 @@ async def test_guessing_the_webhooks_path_is_limited_and_the_cloud_is_not(looked
         assert found == [400, 400, 400]
 
 
+async def test_who_knows_the_webhooks_path_asks_so_often(looked, http, monkeypatch):
+    """Nothing more is read then; and the next come in turn with those who know nothing."""
+    monkeypatch.setattr("switchbot_automation.web.guard._EVENTS", (20, 0.001))
+    async with looked.serve(token=TOKEN, webhook_secret=SECRET) as url:
+        found = await statuses(http, "POST", f"{url}webhook/{SECRET}", 30, json={})
+        assert found == [400] * 20 + [429] * 10
+    site = Entrance(credentials=None, sessions=None, webhook_secret=SECRET)
+    porch = Porch(site, lambda *_: None, seconds=1.0, most=9)
+    let_in = []
+    for _ in range(21):
+        let_in.append(porch._sends_events(WHOLE))
+        site.strangers.may_send("")
+    assert let_in == [True] * 20 + [False]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\nZ\r\n",
+        SENDER + b"Content-Length: 9\r\n\r\n{",
+        SENDER + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\nZ\r\n",
+    ],
+    ids=["log-in", "log-in in pieces", "event", "event in pieces"],
+)
+async def test_a_body_that_breaks_off_is_nobody_s_mistake(looked, caplog, said):
+    """It was told with the whole stack for each: whoever likes to fills the log so."""
+    async with looked.serve(token=TOKEN, webhook_secret=SECRET) as url:
+        for _ in range(3):
+            one = await connect(url)
+            one[1].write(said)
+            one[1].write_eof()
+            with suppress(ConnectionError):
+                await one[0].read()
+            close(one)
+        owner = await connect(url)
+        assert await answer_to(owner, OWNER) == 200
+        close(owner)
+    assert not [each for each in caplog.records if each.exc_info]
+
+
 async def test_strangers_fill_no_log(looked, http, get, caplog, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(access_log, "_LINES", Strangers(now=lambda: now[0]))
@@ -303,6 +345,20 @@ def test_a_budget_gives_no_more_than_it_says(taken):
         given_to[key] += budget.take(key)
         assert all(each <= 5 + 0.5 * now + 1e-6 for each in given_to.values())
         assert sum(given_to.values()) <= 8 + now + 1e-6
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.floats(0, 3)), min_size=1, max_size=40
+    )
+)
+def test_what_is_told_to_be_left_is_given(taken):
+    now = 0.0
+    budget = Allowance(3, 0.5, now=lambda: now)
+    for key, seconds in taken:
+        now += seconds
+        left = budget.has_any(key)
+        assert budget.take(key) is left
 
 
 def test_a_flood_of_addresses_costs_no_memory():

@@ -6,7 +6,12 @@ from datetime import timedelta
 import pytest
 
 from switchbot_automation.simulation import SimulatedClock
-from switchbot_store import HistoryService, SqliteHistory
+from switchbot_store import (
+    DeviceHistory,
+    HistoryService,
+    SqliteHistory,
+    SqliteReadings,
+)
 
 from .conftest import MONDAY, SETTINGS, LivedHome
 
@@ -19,7 +24,12 @@ async def lived():
     office = settings["zones"]["office"]
     office["winter"] = {"min_temp": 67.1, "max_temp": 68.9, "target_temp": 71.6}
     clock = SimulatedClock(MONDAY + timedelta(hours=3))
-    history = HistoryService(SqliteHistory(":memory:"), now=clock.now)
+    readings = DeviceHistory(
+        SqliteReadings(":memory:"), now=clock.now, monotonic=clock.monotonic
+    )
+    history = HistoryService(
+        SqliteHistory(":memory:"), now=clock.now, readings=readings
+    )
     lived = LivedHome(history, clock, settings)
     with history:
         async with lived.engine:
@@ -59,6 +69,25 @@ async def test_csv_is_in_fahrenheit_and_says_so(lived, http, get):
     assert "temperature_fahrenheit" in names
     value = float(lines[-1].split(",")[names.index("temperature_fahrenheit")])
     assert value == pytest.approx(last * 1.8 + 32, abs=0.01)
+
+
+async def test_the_csv_of_a_device_is_in_fahrenheit_and_says_so(lived, http, get):
+    """A value of 18.0 beside the room's 64.4 said nothing of its unit."""
+    async with lived.serve() as url:
+        path = f"{url}api/devices/C271111EC0AB/history.csv?hours=2"
+        async with http.get(path) as answer:
+            lines = (await answer.text()).splitlines()
+        there = f"{url}api/devices/C271111EC0AB/history?attribute=temperature&hours=2"
+        celsius = (await get(there))["rows"][-1]["value"]
+    rows = [line.split(",") for line in lines[1:]]
+    told = [
+        float(value) for *_, name, value in rows if name == "temperature_fahrenheit"
+    ]
+    assert told[-1] == pytest.approx(celsius * 1.8 + 32, abs=0.01)
+    assert "temperature" not in {name for *_, name, _value in rows}
+    others = [value for *_, name, value in rows if name == "humidity"]
+    assert others
+    assert all(0 <= float(value) <= 100 for value in others)
 
 
 async def test_a_page_in_celsius_is_as_it_was(bare, http):

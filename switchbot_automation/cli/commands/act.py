@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import unicodedata
 from contextlib import closing
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -34,11 +35,18 @@ from switchbot_automation.engine.act.wishes import (
     SKIP_NEXT_WINDOW,
 )
 from switchbot_automation.errors import UnknownZoneError
-from switchbot_automation.explain.words import skipped_words
+from switchbot_automation.explain.trace import reasons_as_json
+from switchbot_automation.explain.words import (
+    moment,
+    reason_words,
+    skipped_words,
+    word_of,
+)
 from switchbot_automation.instants import FOR_EVER, parse_instant, stored_hold
 from switchbot_automation.languages import error_words
 from switchbot_automation.languages import translated as _
-from switchbot_automation.model import CommandStatus
+from switchbot_automation.model import COLDEST, WARMEST, CommandStatus
+from switchbot_automation.units import FAHRENHEIT, measuring, to_celsius
 from switchbot_store import StoreConfig, get_history, get_store
 
 if TYPE_CHECKING:
@@ -50,6 +58,8 @@ if TYPE_CHECKING:
 # What each action takes after its name.
 _TAKES: Final = {SET_TEMPERATURE: ("LOW", "HIGH"), SET_PRESET_MODE: ("PRESET",)}
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d)")
+_TEMPERATURE: Final = re.compile(r"(-?\d{1,3}(?:[.,]\d+)?)\s*°?\s*([CcFf])?")
+_EXAMPLE_CELSIUS: Final = 21.5
 _CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _SECONDS: Final = {"m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_SECONDS: Final = timedelta(days=366).total_seconds()
@@ -80,7 +90,8 @@ def act(  # noqa: PLR0917  # click passes every one by name
     """Do with a ROOM what a person wants, now or for a time.
 
     Where a `run` looks after the home it keeps what was asked for; without one this sends
-    the command itself, and what is to be kept waits until there is one:
+    the command itself, and what is to be kept waits until there is one. Degrees are those
+    of the settings' `unit`, or have their letter, as 70.5F or 21C:
 
     \b
       switchbot-automation act living off --hold 2h
@@ -101,11 +112,13 @@ def act(  # noqa: PLR0917  # click passes every one by name
     account = account_from_environment()
     config = StoreConfig.from_env()
 
-    async def ask() -> tuple[dict[str, Any], Command | None]:
+    async def ask() -> tuple[dict[str, Any], Command | None, str]:
         async with engine_of(account, store, history, only.another) as engine:
             # Takes the settings up, and whoever leads.
             await engine.look()
-            return await _done(engine, room, action, values, hold)
+            with measuring(engine.unit):
+                answer, command = await _done(engine, room, action, values, hold)
+                return answer, command, _told(answer, command)
 
     with (
         get_store(config) as store,
@@ -113,13 +126,13 @@ def act(  # noqa: PLR0917  # click passes every one by name
         closing(OnlyRun(config.directory)) as only,
     ):
         try:
-            answer, command = asyncio.run(ask())
+            answer, command, told = asyncio.run(ask())
         except (UnknownZoneError, ValueError) as error:
             raise Misuse(error_words(error)) from error
     if as_json:
         print_json(answer)
     else:
-        echo(_told(answer, command))
+        echo(told)
     failed = command is not None and command.status is CommandStatus.FAILED
     ctx.exit(FAILURE if failed else OK)
 
@@ -134,7 +147,7 @@ async def _done(
     zone = engine.zone_in_force(room)
     until = None if hold is None else _hold(hold, zone.timezone, datetime.now(UTC))
     if action == SET_TEMPERATURE:
-        low, high = (_celsius(each) for each in values)
+        low, high = (_celsius(each, engine.unit) for each in values)
         await engine.set_temperature(room, low, high, until)
     elif action == SET_PRESET_MODE:
         await engine.set_preset_mode(room, values[0], until)
@@ -185,28 +198,51 @@ def _told(answer: dict[str, Any], command: Command | None) -> str:
         return f"{answer['zone']}: {'; '.join(answer['reasons'])}"
     if command is not None:
         said = sentence(command)
-        return "; ".join([said, *answer["reasons"]]) if answer["reasons"] else said
+        why = (
+            reason_words(each, _here(), datetime.now(UTC))
+            for each in reasons_as_json(command.reasons)
+        )
+        return "; ".join([said, *(each for each in why if each not in said)])
     wish = answer["wish"] or {}
     until = wish.get("until") or answer["hold_until"]
     if answer["action"] == QUIET_FAN:
         until = answer["quiet_fan_until"]
     if until is None or stored_hold(until) == FOR_EVER:
-        return f"{answer['zone']}: {answer['action']}"
+        return f"{answer['zone']}: {word_of('wish', answer['action'])}"
+    ends = stored_hold(until)
     return _(
         "{zone}: {action}, until {until}",
         zone=answer["zone"],
-        action=answer["action"],
-        until=until,
+        action=word_of("wish", answer["action"]),
+        until=moment(ends, _here(), datetime.now(UTC)) if ends else until,
     )
 
 
-def _celsius(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
+def _here() -> tzinfo:
+    """Return the clock of who sits here, as of now."""
+    return datetime.now().astimezone().tzinfo or UTC
+
+
+def _celsius(text: str, unit: str) -> float:
+    """Read degrees, with the letter of their unit or in that of the home. Raises Misuse.
+
+    A number that is a room's temperature in degrees Celsius is that: no room is kept at
+    21 °F.
+    """
+    found = _TEMPERATURE.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    if found is None:
         raise Misuse(
-            _("{text!r}: expected degrees Celsius, as 21.5", text=text)
-        ) from None
+            _(
+                "{text!r}: expected degrees, as {example_celsius:g} °C",
+                text=text,
+                example_celsius=_EXAMPLE_CELSIUS,
+            )
+        )
+    value = float(found[1].replace(",", "."))
+    letter = (found[2] or "").casefold()
+    if not letter and unit == FAHRENHEIT and not COLDEST <= value <= WARMEST:
+        letter = "f"
+    return to_celsius(value) if letter == "f" else value
 
 
 def _next_at(clock: time, tz: tzinfo, now: datetime) -> datetime:

@@ -28,8 +28,10 @@ from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.brought import of_backtest, recorded_words
+from switchbot_automation.explain.words import day_words
 from switchbot_automation.fleet.shared_store import for_a_fleet
 from switchbot_automation.instants import parse_instant
+from switchbot_automation.languages import number_words
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.proposal import kept_by_auto
 from switchbot_automation.settings.read import parse_settings
@@ -206,8 +208,8 @@ def _backtest_homes(
         [
             (
                 name.replace("_", " "),
-                f"{figure['mean']:g}",
-                f"{sides['candidate'][name]['mean']:g}",
+                number_words(figure["mean"]),
+                number_words(sides["candidate"][name]["mean"]),
             )
             for name, figure in sides["current"].items()
         ],
@@ -321,7 +323,7 @@ def report_lines(report: BacktestReport, tz: tzinfo) -> list[str]:
         _(
             "They first differ at {instant}; until then these are the recorded "
             "readings, from then on a room model.",
-            instant=at.strftime("%Y-%m-%d %H:%M"),
+            instant=" ".join((day_words(at), format(at, "%H:%M"))),
         )
     )
     lines.append(

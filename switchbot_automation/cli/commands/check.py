@@ -255,7 +255,12 @@ def _row(zone: ZoneSettings) -> tuple[str, ...]:
 
 
 def _thresholds(zone: ZoneSettings) -> str:
-    """Say where the season starts and stops the unit; of `auto`, where either does."""
+    """Say where the season starts and stops the unit; of `auto`, where either does.
+
+    What keeps humidity, air or the sun is started and stopped by no temperature.
+    """
+    if zone.kind.own is not None:
+        return _("no temperatures")
     seasons = SEASONS if zone.mode == AUTO else (zone.mode,)
     found = [edges_of(replace(zone, mode=season)) for season in seasons]
     lines = [

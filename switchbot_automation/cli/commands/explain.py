@@ -23,7 +23,7 @@ from switchbot_automation.engine.documents.keys import past_key
 from switchbot_automation.engine.documents.settings_life import SettingsLife
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
-from switchbot_automation.explain.words import weekday
+from switchbot_automation.explain.words import day_words
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import DEFAULT_ZONE
@@ -141,5 +141,5 @@ async def _explain(
 def _print_answer(answer: Explanation, tz: tzinfo) -> None:
     if answer.decided_at is not None:
         at = answer.decided_at.astimezone(tz)
-        echo(f"{weekday(at)} {at:%Y-%m-%d %H:%M:%S} ({tz})")
+        echo(f"{day_words(at)} {at:%H:%M:%S} ({tz})")
     echo(answer.text)

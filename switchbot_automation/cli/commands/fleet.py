@@ -292,8 +292,9 @@ def not_kept(as_json: bool) -> None:
     from switchbot_automation.fleet.overview import rooms_not_kept  # noqa: PLC0415 - the extra `fleet`
 
     kept = True
+    late: list[object] = []
     with _store() as store:
-        for room in rooms_not_kept(store, datetime.now(UTC)):
+        for room in rooms_not_kept(store, datetime.now(UTC), late=late.append):
             kept = False
             if as_json:
                 print_json(room)
@@ -303,6 +304,9 @@ def not_kept(as_json: bool) -> None:
                 echo(f"{room['home']}\t{room['zone']}\t{status}\t{since}\t{advice}")
     if kept and not as_json:
         echo(_("no room is told of"), err=True)
+    if late:
+        text = _("{count} homes are late: of their rooms nobody knows", count=len(late))
+        echo(text, err=True)
 
 
 @fleet.command()
@@ -562,7 +566,7 @@ def _tell_of(found: Iterable[Rolled], *, as_json: bool) -> int:
 
 def _unheard(error: OSError) -> Misuse:
     """Return what is said where nobody can listen."""
-    return Misuse(f"HOST:PORT: {error.strerror or error}")
+    return Misuse(_("HOST:PORT: {error}", error=error.strerror or error))
 
 
 def _store() -> StoreInterface:

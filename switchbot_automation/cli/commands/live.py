@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from contextlib import asynccontextmanager, closing
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -48,7 +48,7 @@ from switchbot_automation.engine.tell.events import (
     RoomNotice,
     RuleRan,
 )
-from switchbot_automation.explain.words import word_of
+from switchbot_automation.explain.words import reason_words, word_of
 from switchbot_automation.languages import translated as _
 from switchbot_store import (
     StoreConfig,
@@ -356,7 +356,7 @@ def sentence(command: Command) -> str:
 def _sentence(kind: str, facts: dict[str, Any]) -> str:
     if kind == "decision":
         outcome = word_of("outcome", facts["outcome"])
-        return f"{facts['zone']}: {outcome} ({', '.join(facts['reasons'])})"
+        return f"{facts['zone']}: {outcome} ({_reasons(facts)})"
     if kind == "room":
         advice = facts["advice"] or facts["trouble"]
         status = word_of("kept", facts["status"])
@@ -379,8 +379,12 @@ def _sentence(kind: str, facts: dict[str, Any]) -> str:
     )
     action, status = (word_of(key, facts[key]) for key in ("action", "status"))
     # What was blocked went no way; there is why.
-    how = rungs or ", ".join(facts["reasons"])
+    how = rungs or _reasons(facts)
     return f"{facts['zone']}: {action} {status}" + (f" ({how})" if how else "")
+
+
+def _reasons(facts: dict[str, Any]) -> str:
+    return "; ".join(reason_words({"code": each}, UTC) for each in facts["reasons"])
 
 
 def _decision_as_json(decision: ZoneDecision) -> dict[str, Any]:

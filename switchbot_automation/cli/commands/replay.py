@@ -18,11 +18,12 @@ from switchbot_automation.cli.output import (
     logging_options,
     print_json,
     print_table,
-    reason_text,
     timestamp,
 )
 from switchbot_automation.cli.stopping import interruptible
-from switchbot_automation.languages import error_words
+from switchbot_automation.explain.trace import reasons_as_json
+from switchbot_automation.explain.words import reason_words, word_of
+from switchbot_automation.languages import error_words, number_words
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import replay as recorded
@@ -162,10 +163,13 @@ def _print_changes(changes: list[recorded.DecisionChange], zone: ZoneInfo) -> No
             (
                 f"{change.at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
                 change.zone,
-                f"{from_celsius(change.temperature, measured_in()):.1f} {symbol()}",
-                change.outcome,
-                change.command or "",
-                "; ".join(reason_text(reason, zone) for reason in change.reasons),
+                f"{number_words(from_celsius(change.temperature, measured_in()), '.1f')} {symbol()}",
+                word_of("outcome", change.outcome),
+                word_of("action", change.command) if change.command else "",
+                "; ".join(
+                    reason_words(reason, zone, change.at)
+                    for reason in reasons_as_json(change.reasons)
+                ),
             )
             for change in changes
         ),

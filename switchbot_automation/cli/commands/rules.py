@@ -251,9 +251,13 @@ def _told(trace: Mapping[str, Any]) -> list[str]:
         error = f": {step['error']}" if "error" in step else ""
         lines.append(f"  {step.get('action')} {said} {words}{error}".rstrip())
     if trace.get("left_out"):
-        lines.insert(1, f"  {trace['left_out']} steps before these")
+        lines.insert(1, "  " + _("{count} steps before these", count=trace["left_out"]))
     if trace.get("wait") is not None:
-        lines.append("  waits for a trigger")
+        lines.append("  " + _("waits for a trigger"))
     if trace.get("due_at"):
-        lines.append(f"  waits until {trace['due_at']}; a running engine carries it on")
+        waits = _(
+            "waits until {until}; a running engine carries it on",
+            until=trace["due_at"],
+        )
+        lines.append(f"  {waits}")
     return lines

@@ -25,12 +25,19 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.cli.stopping import interruptible
-from switchbot_automation.languages import error_words, later, later_in, translated_in
+from switchbot_automation.languages import (
+    error_words,
+    later,
+    later_in,
+    number_words,
+    translated_in,
+)
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.table.zone import CONTROLS
 from switchbot_automation.simulation import new_settings
 from switchbot_automation.simulation import plot as plots
 from switchbot_automation.simulation import simulate as run_simulation
+from switchbot_automation.units import measure, measured_in, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,6 +148,7 @@ def simulate(
     and the SwitchBot cloud are simulated. No webhook is sent.
     """
     settings = None if settings_file is None else load_document(settings_file)
+    measure(unit_of(settings) if settings else measured_in())
     if season is None:
         season = _season_of(settings)
     if settings is None:
@@ -222,7 +230,7 @@ def _simulate_homes(
         ),
         ("", *map(_, columns)),
         [
-            (_(_FIGURES[name]), *(f"{each[column]:g}" for column in columns))
+            (_(_FIGURES[name]), *(number_words(each[column]) for column in columns))
             for name, each in figures.items()
         ],
     )

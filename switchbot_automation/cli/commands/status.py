@@ -32,6 +32,7 @@ from switchbot_automation.engine.documents.settings_life import SettingsLife
 from switchbot_automation.engine.tell.health import price_as_json, room_as_json
 from switchbot_automation.explain.words import (
     STATUS_WORDS,
+    day_words,
     reason_words,
     skipped_words,
     told_words,
@@ -181,7 +182,7 @@ class RoomRow:
         automation = word_of("power", "on" if self._enabled else "off")
         if state.hold_until is not None and state.hold_until > datetime.now(UTC):
             local = state.hold_until.astimezone()
-            until = f"{weekday(local)} {local:%Y-%m-%d %H:%M}"
+            until = f"{day_words(local)} {local:%H:%M}"
             automation += (
                 _(", held until resumed")
                 if state.hold_until == FOR_EVER
@@ -221,7 +222,7 @@ class RoomRow:
         since = instant(room["since"])
         if room["status"] != "kept" and since is not None:
             local = since.astimezone()
-            day = f"{weekday(local)} {local:%d %H:%M}"
+            day = f"{day_words(local)} {local:%H:%M}"
             word = _("{status} since {since}", status=word, since=day)
         return f"{word}: {room['advice']}" if room["advice"] else word
 
@@ -232,7 +233,7 @@ class RoomRow:
             unit = _("{unit}, uncertain", unit=unit)
         if state.last_action:
             sent = _("{action} sent", action=told_words(state.last_action))
-            unit += f": {_at(sent, state.last_action_at)}"
+            unit = _("{unit}: {sent}", unit=unit, sent=_at(sent, state.last_action_at))
         return unit
 
 

@@ -54,6 +54,10 @@ _LONGEST_NAME = 100
 _MOST_FIELDS = 200
 # What is kept of a device is small: real values are numbers, words and colours.
 _MOST_KEPT_BYTES = 16 * 1024
+# What Python needs for them besides.
+_DEVICE_BYTES = 1000
+_EVENT_BYTES = 250
+_FIELD_BYTES = 250
 # An event without `timeOfSample` that says the same again within this is the same one.
 _UNTIMED_TWICE_SECONDS = 10.0
 
@@ -152,6 +156,12 @@ class _Device:
     """The last event that was no report of changes."""
     kept_bytes: int = 0
 
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        remembered = len(self.recent) * _EVENT_BYTES + len(self.fields) * _FIELD_BYTES
+        return _DEVICE_BYTES + remembered + self.kept_bytes
+
     def says_again(self, event_type: str, said: Mapping[str, Any], what: bytes) -> bool:
         """Tell whether an event says only what is known: its loss would lose nothing."""
         if event_type != CHANGE_REPORT:
@@ -193,6 +203,8 @@ class WebhookReceiver:
         self._max_age = timedelta(seconds=max_age_seconds)
         self._known: dict[str, _Device] = {}
         self._others: OrderedDict[str, _Device] = OrderedDict()
+        self.size: int = 0
+        """About how many bytes of memory its devices take."""
 
     def receive(
         self,
@@ -214,6 +226,12 @@ class WebhookReceiver:
         if isinstance(envelope, RefusedWebhook):
             return envelope
         return self._admitted(envelope, now, monotonic, known)
+
+    def forget_beyond(self, size: int) -> None:
+        """Forget devices that nobody said are known, those heard longest ago, down to a size."""
+        while self.size > size and self._others:
+            _, device = self._others.popitem(last=False)
+            self.size -= device.size
 
     def _parsed(self, body: object) -> dict[str, Any] | RefusedWebhook:
         """Return the body as JSON gives it, and nobody else can change it any more."""
@@ -246,7 +264,7 @@ class WebhookReceiver:
         monotonic: float,
         known: Container[str],
     ) -> WebhookEvent | RefusedWebhook:
-        device_id, event_type, context, sampled_at = envelope
+        device_id, sampled_at = envelope.device_id, envelope.sampled_at
 
         def refused(refusal: WebhookRefusal, detail: str = "") -> RefusedWebhook:
             return RefusedWebhook(refusal, detail, device_id)
@@ -257,6 +275,21 @@ class WebhookReceiver:
         if at < now - self._max_age:
             return refused(WebhookRefusal.TOO_OLD, at.isoformat())
         device = self._device(device_id, monotonic, known=device_id in known)
+        size = device.size
+        try:
+            return self._judged(device, envelope, now, monotonic)
+        finally:
+            self.size += device.size - size
+
+    def _judged(
+        self, device: _Device, envelope: _Envelope, now: datetime, monotonic: float
+    ) -> WebhookEvent | RefusedWebhook:
+        device_id, event_type, context, sampled_at = envelope
+
+        def refused(refusal: WebhookRefusal, detail: str = "") -> RefusedWebhook:
+            return RefusedWebhook(refusal, detail, device_id)
+
+        at = sampled_at or now
         what = _fingerprint(event_type, context)
         key = (sampled_at, what)
         if sampled_at is None and monotonic - device.heard_at > _UNTIMED_TWICE_SECONDS:
@@ -298,13 +331,15 @@ class WebhookReceiver:
         device = self._known.get(device_id) or self._others.pop(device_id, None)
         if device is None:
             device = _Device({}, OrderedDict(), self._burst, self._burst, monotonic)
+            self.size += device.size
         if known:
             self._known[device_id] = device
             return device
         self._known.pop(device_id, None)
         self._others[device_id] = device
         if len(self._others) > self._max_devices:
-            self._others.popitem(last=False)
+            _, forgotten = self._others.popitem(last=False)
+            self.size -= forgotten.size
         return device
 
     def _has_token(self, device: _Device, monotonic: float, *, again: bool) -> bool:

@@ -40,6 +40,7 @@ from switchbot_automation.core.forecast import (
     sun_between,
     sunnier_ahead,
 )
+from switchbot_automation.core.state.evidence import has_followed
 from switchbot_automation.core.state.zone import (
     KEPT_STARTS,
     AirconSetting,
@@ -206,11 +207,13 @@ def after_observation(
     now: datetime,
     *,
     goal: float | None = None,
+    toward: Aim | None = None,
     helped: bool = False,
 ) -> ZoneState:
     """Return the state with what this reading taught.
 
-    `goal`: where the room is brought for a later window, None where its own band counts.
+    `goal`: where the room is brought for a later window, which wants `toward`; None where
+    its own band counts.
     `helped`: another unit of the room works, so it shows nothing of this one's power.
     """
     temperature = state.last_temperature
@@ -243,7 +246,8 @@ def after_observation(
         )
         learned = replace(
             learned,
-            steering=learn(aim, learned.steering, seen, elapsed),
+            # It is judged by the band it is steered for.
+            steering=learn(toward or aim, learned.steering, seen, elapsed),
             warm_up=learned.warm_up.watched(watch),
         )
         run = _run(zone, learned, state, seen, now)
@@ -590,6 +594,8 @@ def _situation(
         >= _STARTS_A_DAY,
         suspect=_stands_still(zone, state, now),
         unanswered=unanswered is not None,
+        followed=has_followed(state),
+        shows=zone.unit_readable,
     )
 
 

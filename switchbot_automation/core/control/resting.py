@@ -28,6 +28,8 @@ _SETTLES_SECONDS = 1800.0
 _DAYS_KNOWN = 3
 _FASTER, _SLOWER = 0.25, 0.6
 _JUDGED_KELVIN, _IN_VAIN, _HEARD = 1.0, 0.25, 0.5
+# A night is a kelvin milder than the one or two before now and then, hardly two.
+_THIN_KELVIN = 2.0
 _LET_GO_KELVIN = 0.5
 _MOST_RATE, _MOST_TRIES, _MOST_DAYS = 20.0, 9, 99
 
@@ -39,7 +41,8 @@ class Rest(NamedTuple):
     before; `held` what it was when OFF was told again. `should` is how many kelvin the room was to lose since at least. A part
     of the day begins at `part_at`, at `part_from`; `lost` are the rates of parts that are
     over, by part, which count once the rest is no question. `heard`: it is none. `tries`:
-    how often it was one since the room was seen to leave its band.
+    how often it was one since the room was seen to leave its band. `thin`: some of what it
+    was to lose was seen on few days yet.
     """
 
     told: float
@@ -53,6 +56,7 @@ class Rest(NamedTuple):
     heard: bool = False
     tries: int = 0
     held: float | None = None
+    thin: bool = False
 
 
 class Resting(NamedTuple):
@@ -85,11 +89,13 @@ class Resting(NamedTuple):
             return self._replace(rest=fresh)
         rate, days = self.known[_part(at)]
         should = rest.should + rate * (at - rest.at) / 3600.0
-        begun = rest.begun
-        if days < _DAYS_KNOWN:
+        begun, thin = rest.begun, rest.thin or days < _DAYS_KNOWN
+        if not days:
             # Nobody knows what these hours do; what was before them is not held against it.
-            should, begun = 0.0, temperature
-        rest = rest._replace(at=at, last=temperature, should=should, begun=begun)
+            should, begun, thin = 0.0, temperature, False
+        rest = rest._replace(
+            at=at, last=temperature, should=should, begun=begun, thin=thin
+        )
         if _part(at) == _part(rest.part_at):
             return self._replace(rest=rest)
         return _counted(self, _parted(self, rest))
@@ -129,7 +135,9 @@ class Resting(NamedTuple):
     def in_vain(self, temperatures: Iterable[float]) -> bool:
         """Tell whether the room lost next to nothing of what it was to lose by now."""
         rest = self.rest
-        if rest is None or rest.heard or rest.should < _JUDGED_KELVIN:
+        if rest is None or rest.heard:
+            return False
+        if rest.should < (_THIN_KELVIN if rest.thin else _JUDGED_KELVIN):
             return False
         gone = min(map(self.gone, temperatures), default=rest.should)
         return gone <= _IN_VAIN * rest.should
@@ -148,7 +156,8 @@ class Resting(NamedTuple):
         rest = self.rest
         if rest is None:
             return self
-        return _counted(self, _parted(self, rest)._replace(heard=True))
+        ended = _parted(self, rest)._replace(heard=True)
+        return _counted(self, ended._replace(tries=0) if rest.thin else ended)
 
     def over(self) -> Resting:
         """Return it once the unit rests no more, or something else takes the room away."""
@@ -245,6 +254,7 @@ def _rest(value: Any) -> Rest | None:
         heard=value.get("heard") is True,
         tries=round(number(value.get("tries"), 0, _MOST_TRIES) or 0),
         held=number(value.get("held"), -200.0, 200.0),
+        thin=value.get("thin") is True,
     )
 
 

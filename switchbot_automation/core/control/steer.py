@@ -50,6 +50,10 @@ _NARROWEST = 0.8
 # So far over its band a room will not want its unit for hours, as when the band was moved
 # for the night: to stop it is worth a start, and one beep instead of one a step.
 _FAR_OVER = 1.0
+# A room whose median of the last half hour is so near the end of its band is over it.
+_OVER_LASTS = 0.1
+# A rest that is over sooner than this was none.
+SHORT_REST_SECONDS = 2700.0
 # A room that comes back into its band by this, in kelvin an hour, is given the time.
 _COMES_BACK = 0.05
 _PROBE_SECONDS = 3600.0
@@ -78,7 +82,8 @@ class Trial:
 
     In effort degrees: the `setpoint` before, where the room stood (`level`), how fast it
     came up by itself (`slope`, kelvin an hour) and which offset was believed then;
-    `seconds` since the first raise.
+    `seconds` since the first raise. `again`: the room had not followed, and the unit is
+    told the same once more, since it may not have heard it; `seconds` are since then.
     """
 
     setpoint: float
@@ -86,6 +91,7 @@ class Trial:
     offset: float
     slope: float = 0.0
     seconds: float = 0.0
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +177,9 @@ def _read_trial(value: Any) -> Trial | None:
             "seconds": (0.0, _DAY),
         },
     )
-    return Trial(**found) if len(found) == 5 else None  # noqa: PLR2004 - all or nothing
+    if len(found) != 5:  # noqa: PLR2004 - all or nothing
+        return None
+    return Trial(**found, again=value.get("again") is True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +246,9 @@ class Situation:
     most, `level` their median.
     `spared`: another start today is to be avoided. `suspect`: the meter has stood still
     for so long that it may be dead. `hurries`: a long way is begun a step stronger.
-    `unanswered`: that it was told this setpoint nothing confirmed. `sunlit`: how warm
+    `unanswered`: that it was told this setpoint nothing confirmed. `followed`: the room was
+    seen to follow since the unit was started. `shows`: the unit says itself at which
+    setpoint it runs. `sunlit`: how warm
     the room would get within the next hours by the sun that is forecast, in effort degrees,
     if its unit kept it where the usual setpoint settles it; None where nobody knows.
     """
@@ -255,6 +265,8 @@ class Situation:
     most: float | None = None
     hurries: bool = False
     unanswered: bool = False
+    followed: bool = True
+    shows: bool = False
     sunlit: float | None = None
 
 
@@ -265,6 +277,7 @@ class Advice:
     `settles` is where the meter is expected to settle with it, `offset` what was
     learned, both Celsius; `look_seconds`: when to look again at the latest. `sunlit`: how
     warm the sun would make the room that is kept low for it, Celsius; None where it is not.
+    `again`: it runs at that setpoint, and is told so once more.
     """
 
     setpoint: float | None
@@ -273,6 +286,7 @@ class Advice:
     offset: float
     why: str
     sunlit: float | None = None
+    again: bool = False
 
 
 def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
@@ -285,6 +299,8 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     if seen.setpoint is None:
         return _untold(aim, steering, seen, x, floor)
     advice = _running(aim, steering, seen, x, target)
+    if advice.setpoint == seen.setpoint and _is_told_again(steering, seen):
+        return replace(advice, why="may_not_have_heard", again=True)
     low = advice.setpoint is not None and aim.sign * advice.setpoint < floor
     if low and before_sun(aim, seen):
         return replace(advice, sunlit=aim.sign * (seen.sunlit or 0.0))
@@ -318,6 +334,14 @@ def _running(
     if wanted < present and before_sun(aim, seen):
         why = "sun_ahead"
     return _advice(aim, steering, wanted, why, 2.0 * _LOOK_SOONEST)
+
+
+def _is_told_again(steering: Steering, seen: Situation) -> bool:
+    """Tell whether a unit whose room did not follow is told its setpoint once more."""
+    trial = steering.trial
+    if trial is None or not trial.again:
+        return False
+    return trial.seconds < SETTLED_SECONDS <= seen.settled_seconds
 
 
 def _target(aim: Aim, steering: Steering) -> float:
@@ -508,24 +532,41 @@ def is_to_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
     if seen.setpoint is None or seen.settled_seconds < SETTLED_SECONDS:
         return False
     x = aim.sign * seen.temperature
+    # Where it would be wanted again at once it does not rest.
+    if x <= aim.wake:
+        return False
+    if _is_rest_proved(aim, steering, seen, x):
+        return True
     if seen.spared and x - aim.far <= _FAR_OVER:
         return False
     offset = aim.offset(steering)
     present = aim.sign * seen.setpoint
-    # Where it would be wanted again at once it does not rest.
-    if x <= aim.wake:
-        return False
     settles, slope = present - offset, aim.sign * (seen.slope or 0.0)
     carried = x - settles > RESTS_PAST and slope > 0.0 and x + slope >= aim.far
     if present > _weakest(aim, offset):
         # It gives nothing already: to ask for less would be one more beep.
         return carried and seen.least is not None
-    if overruns(aim, x) and (x - aim.far > _FAR_OVER or x + slope / 2.0 > aim.far):
+    # One high reading is a compressor at the top of its cycle, or the meter's noise.
+    lasts = seen.level is None or aim.sign * seen.level >= aim.far - _OVER_LASTS
+    if overruns(aim, x) and (
+        x - aim.far > _FAR_OVER or (lasts and x + slope / 2.0 > aim.far)
+    ):
         return True
     if seen.least is None:
         return False
     stays = slope > -RECOVERS and aim.sign * seen.least - settles > RESTS_PAST
     return carried or stays
+
+
+def _is_rest_proved(aim: Aim, steering: Steering, seen: Situation, x: float) -> bool:
+    """Tell whether a unit that was asked for nothing was not missed for so long.
+
+    Then something else holds the room: to stop it costs no start that is soon needed.
+    """
+    if seen.settled_seconds < SHORT_REST_SECONDS or x < aim.far:
+        return False
+    falls = aim.sign * (seen.slope or 0.0) < -_COMES_BACK
+    return is_asked_nothing(aim, steering, seen) and not falls
 
 
 def is_let_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:

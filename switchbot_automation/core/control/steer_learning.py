@@ -14,6 +14,7 @@ from switchbot_automation.core.control.steer import (
     RESTS_PAST,
     RISING_MOST,
     SETTLED_SECONDS,
+    SHORT_REST_SECONDS,
     Trial,
     is_asked_nothing,
     is_full,
@@ -32,8 +33,6 @@ _STEADY = 0.5
 _CAUTION_STEP, _CAUTION_HOURS, _CALM_HOURS = 0.15, 24.0, 12.0
 # How much further a room dips than its meter shows, which lags and rounds.
 _DIP_UNSEEN = 0.15
-# A rest that is over sooner than this was none.
-_SHORT_REST_SECONDS = 2700.0
 # A room that the sun had held falls no faster, in kelvin an hour, once its meter follows.
 _FALLS_BACK, _METER_FOLLOWS_SECONDS = 2.0, 900.0
 # A room follows a setpoint within this, by this share of it; and whether one that does
@@ -118,8 +117,15 @@ def _try_capacity(
     near = level >= aim.near + aim.inside
     # What it would have come up anyway is no answer.
     anyway = _GOES_ON * max(0.0, trial.slope) * trial.seconds / _HOUR
-    if near or level - trial.level - anyway >= _FOLLOWS * asked:
+    if level - trial.level - anyway >= _FOLLOWS * asked:
+        # It has more to give, whatever was found before.
+        return replace(steering, trial=settled, full_seconds=0.0)
+    if near:
         return replace(steering, trial=settled)
+    if not trial.again and not seen.shows:
+        # It may as well not have heard it, which costs one beep to find out.
+        steering = steering.with_offset(trial.offset, heating=aim.heating)
+        return replace(steering, trial=replace(trial, seconds=0.0, again=True))
     steering = steering.with_offset(trial.offset, heating=aim.heating)
     settled = replace(settled, offset=trial.offset)
     return replace(steering, trial=settled, full_seconds=_FULL_SECONDS)
@@ -134,16 +140,21 @@ def _learn_offset(
     error = aim.sign * ((seen.setpoint or 0.0) - level) - offset
     if error > 0.0:
         present = aim.sign * (seen.setpoint or 0.0)
-        if is_full(steering, present, offset, aim.sign * level):
-            return steering
+        full = is_full(steering, present, offset, aim.sign * level)
+        # What was not seen to follow may not have heard what it was told.
+        deaf = not seen.followed or (
+            steering.trial is not None and steering.trial.again
+        )
         # One that comes up will settle nearer; one that falls, further off still.
-        if slope > _STEADY:
+        if full or deaf or slope > _STEADY:
             return steering
         hours = 0.75 if error > _STEADY else 1.5
     elif slope < -_STEADY:
         return steering
     elif error > -RESTS_PAST:
         hours = 1.5
+    elif is_asked_nothing(aim, steering, seen):
+        return steering  # it rests, and shows nothing
     else:
         hours = 6.0
     gain = 1.0 - math.exp(-elapsed / _HOUR / hours)
@@ -196,7 +207,7 @@ def _learn_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
     held = steering.held
     if held is None:
         return steering
-    if seen.settled_seconds > _SHORT_REST_SECONDS:
+    if seen.settled_seconds > SHORT_REST_SECONDS:
         return replace(steering, held=None)
     falls = (
         seen.settled_seconds >= _METER_FOLLOWS_SECONDS

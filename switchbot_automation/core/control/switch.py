@@ -210,7 +210,8 @@ def steered(
     if advice.sunlit is not None:
         detail["sunlit_celsius"] = round(advice.sunlit, 1)
     on = Action.WINTER if aim.heating else Action.SUMMER
-    if already_in_force(state, with_setpoint(zone, advice.setpoint), on):
+    in_force = already_in_force(state, with_setpoint(zone, advice.setpoint), on)
+    if in_force and not advice.again:
         reasons = (*reasons, Reason(ReasonCode.SETPOINT_KEPT, detail))
         kept = ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=reasons)
         return replace(kept, look_at=look_at)

@@ -160,7 +160,8 @@ def _doubtful(
     least = _seconds(min(zone.sensor_frozen_seconds, STILL_SOONEST_SECONDS))
     still = changed is not None and now - changed >= least
     still = still and stands_still(zone, record, now)
-    if changed is not None and (still or stands_through_turns(zone, record)):
+    still = still or (record.turns > 0 and stands_through_turns(zone, record))
+    if changed is not None and still:
         detail: dict[str, object] = {
             "temperature_celsius": record.temperature,
             "unchanged_seconds": round((now - changed).total_seconds()),

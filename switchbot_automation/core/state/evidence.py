@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from switchbot_automation.core.state.zone import Doubt, Evidence
+from switchbot_automation.core.state.zone import Doubt, Evidence, Warmth
 from switchbot_automation.model import Action, Power, Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -44,6 +44,14 @@ _RESPONDS_MARGIN, _RESPONDS_SLACK = 2.5, 600.0
 _OVERRUN_KELVIN = 1.5
 _OVERRUN_LASTS = timedelta(days=7)
 _KEPT_SAMPLES = 24
+# What is undone so often within so long is undone by something that goes on. A unit that thaws
+# itself every forty minutes, for long, looks the same three times of four.
+_UNDONE, _UNDONE_WITHIN = 4, timedelta(minutes=210)
+# One stop that was not heard is one; that many in a row are a relay that is welded.
+_DEFIED = 3
+# A radiator cools within this, and is warm by so much; the sun and pipes do that as well.
+_COOLS, _WARM_KELVIN, _WARM_FOR = timedelta(minutes=45), 1.0, timedelta(minutes=30)
+_USUAL_AFTER, _USUAL_LASTS = timedelta(hours=1), timedelta(days=7)
 # A plug that was not heard for so long says nothing of now.
 _PLUG_LASTS = timedelta(minutes=45)
 _LATELY = timedelta(minutes=20)
@@ -84,7 +92,8 @@ def unit_belief(zone: ZoneSettings, state: ZoneState, now: datetime) -> UnitBeli
     doubt, check = kept.doubt, state.check
     uncertain = state.uncertain or state.power is Power.UNKNOWN or doubt is not None
     by = doubt.by if doubt else None
-    if check is not None and check.given_up:
+    gives_up = check is not None and check.given_up
+    if gives_up or runs_on(kept, now):
         uncertain = True
         by = by or ("plug" if zone.power_meter_device_id else "seen")
     source: Source = "guess"
@@ -136,7 +145,63 @@ def after_plug(
             plug_at=now,
             plug_asked_at=now,
             agreed_at=now if agreed else kept.agreed_at,
+            defied=0 if says is Power.OFF else kept.defied,
         )
+    )
+
+
+def after_stop(state: ZoneState, *, shown: bool) -> ZoneState:
+    """Return the state after it was looked at whether the unit stopped when it was told to.
+
+    A rest may be too short for a doubt; many of them in a row say the same.
+    """
+    kept = state.evidence or NONE
+    defied = 0 if shown else kept.defied + 1
+    return state._replace(evidence=kept._replace(defied=defied))
+
+
+def beside_radiator(state: ZoneState, celsius: float | None, at: datetime) -> ZoneState:
+    """Return the state after a radiator's own thermometer was read, once it should be cold.
+
+    Its mode is a word; that it is warm for long after its valve was to close is none.
+    """
+    kept, room = state.evidence or NONE, state.last_temperature
+    stopped = state.compressor_stopped_at or state.last_action_at
+    rests = state.power is Power.OFF and not state.pending_repeat
+    if celsius is None or room is None or state.last_temperature_stale:
+        return state
+    warmth = None
+    if rests and stopped is not None and at - stopped >= _COOLS:
+        kelvin, lasts = round(celsius - room, 2), _USUAL_LASTS
+        usual = kept.usual if kept.usual_at and at - kept.usual_at <= lasts else None
+        if kelvin >= _WARM_KELVIN + (usual or 0.0):
+            before = kept.warmth or Warmth(at, kelvin)
+            warmth = before._replace(kelvin=max(kelvin, before.kelvin))
+    if warmth == kept.warmth:
+        return state
+    return state._replace(evidence=kept._replace(warmth=warmth))
+
+
+def warm_again(state: ZoneState) -> ZoneState:
+    """Return the state once a radiator that stays warm was told to close once more."""
+    kept = state.evidence or NONE
+    if kept.warmth is None:
+        return state
+    warmth = kept.warmth._replace(told=True)
+    return state._replace(evidence=kept._replace(warmth=warmth))
+
+
+def warm_for_nothing(state: ZoneState, now: datetime) -> ZoneState:
+    """Return the state once a room cooled into its band beside a radiator that seemed warm.
+
+    So it is the sun or a pipe that its thermometer feels.
+    """
+    kept = state.evidence or NONE
+    warmth = kept.warmth
+    if warmth is None or now - warmth.since < _USUAL_AFTER:
+        return state
+    return state._replace(
+        evidence=kept._replace(warmth=None, usual=warmth.kelvin, usual_at=now)
     )
 
 
@@ -211,7 +276,51 @@ def doubted(
     doubt = doubt._replace(told=doubt.told or told)
     if doubt == kept.doubt:
         return state
-    return state._replace(evidence=kept._replace(doubt=doubt))
+    return state._replace(evidence=kept._replace(doubt=doubt, mending=None))
+
+
+def mending(state: ZoneState, now: datetime) -> ZoneState:
+    """Return the state after it seemed to help that the unit was told again."""
+    kept = state.evidence or NONE
+    return state._replace(evidence=kept._replace(mending=now))
+
+
+def mended(state: ZoneState) -> ZoneState:
+    """Return the state once the room is back in its band after the unit was told again.
+
+    One that a weak unit cannot warm comes and goes by itself.
+    """
+    kept = state.evidence or NONE
+    at = kept.mending
+    if at is None:
+        return state
+    lately = tuple(each for each in kept.mended if at - each < REPAIR_SPAN)
+    return state._replace(
+        evidence=kept._replace(mended=(*lately, at)[-MOST_REPAIRS:], mending=None)
+    )
+
+
+def undone_since(kept: Evidence, now: datetime) -> datetime | None:
+    """Return since when something undoes what the unit is told, None where nothing does.
+
+    To tell it again helped each time, and did not last: a hand at the remote, a timer of its own,
+    another app, or a hub that it hardly hears.
+    """
+    doubt = kept.doubt if kept.doubt and kept.doubt.by == "room" else None
+    times = [*kept.mended, *((doubt.since,) if doubt else ())][-_UNDONE:]
+    if len(times) < _UNDONE or times[-1] - times[0] > _UNDONE_WITHIN:
+        times = [*kept.mended[-_UNDONE:]]
+        if len(times) < _UNDONE or times[-1] - times[0] > _UNDONE_WITHIN:
+            return None
+    lasts = doubt is not None or now - times[-1] < _UNDONE_WITHIN
+    return times[0] if lasts else None
+
+
+def runs_on(kept: Evidence, now: datetime) -> bool:
+    """Tell whether the unit is seen to work on though it was told to stop, again and again."""
+    warmth = kept.warmth
+    warm = warmth is not None and now - warmth.since >= _WARM_FOR
+    return warm or kept.defied >= _DEFIED
 
 
 def undoubted(state: ZoneState) -> ZoneState:

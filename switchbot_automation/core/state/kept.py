@@ -22,7 +22,13 @@ from switchbot_automation.core.pace import is_stale, too_old
 from switchbot_automation.core.protect.limits import kept_out_by
 from switchbot_automation.core.protect.stages import locked_out, outdoor_unknown
 from switchbot_automation.core.state.around import OUTDOOR_LASTS, outdoor_of
-from switchbot_automation.core.state.evidence import unit_belief
+from switchbot_automation.core.state.evidence import (
+    NONE,
+    runs_on,
+    runs_since,
+    undone_since,
+    unit_belief,
+)
 from switchbot_automation.core.state.meter import (
     TOO_OLD,
     doubts_of_meters,
@@ -45,7 +51,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.control.air import Want
     from switchbot_automation.core.control.band import Edges
-    from switchbot_automation.core.state.zone import Refusal, ZoneState
+    from switchbot_automation.core.state.zone import Evidence, Refusal, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 Status: TypeAlias = Literal[
@@ -75,6 +81,12 @@ _STALLS = timedelta(minutes=50)
 _LITTLE_KELVIN, _LITTLE_LASTS = 0.7, timedelta(hours=6)
 # One that was found lost is not on its way back for a single swing.
 _FOUND_KELVIN = 0.5
+# It has to be warmer than ever in the hour before the last, at a pace that brings it back.
+_FOUND_BACK_IN = 8.0
+_AN_HOUR = timedelta(hours=1)
+# What the weather takes in an hour from a room whose unit gives all it has is less.
+_FELL_KELVIN, _FELL_AFTER = 1.5, timedelta(minutes=20)
+_FELL_LATELY = timedelta(minutes=50)
 # Where nothing comparable is known: a cold house after a holiday takes its time.
 _HOURS, _HOURS_A_KELVIN = 3.0, 1.0
 _SHORTEST, _LONGEST = timedelta(hours=2), timedelta(hours=12)
@@ -392,7 +404,7 @@ def _of_excursion(
         codes.append(locked.code if locked else ReasonCode.UNIT_KEPT_OFF)
     elif near and not unit.unsure and asked_the_most(zone, state):
         codes.append(ReasonCode.SETPOINT_AT_LIMIT)
-    elif near and unit.shown:
+    elif near and unit.shown and out.fell < _FELL_KELVIN:
         codes.append(ReasonCode.UNIT_AT_CAPACITY)
     else:
         codes.append(ReasonCode.ROOM_DOES_NOT_FOLLOW)
@@ -457,7 +469,11 @@ def _troubles(
         codes.append(refusal.code)
     elif acts and keeping.failed and _commands_fail(state, keeping, now):
         codes.append(ReasonCode.COMMANDS_FAIL)
-    check = state.check
+    evidence, check = state.evidence or NONE, state.check
+    if acts and _runs_on(keeping, evidence, facts, now):
+        codes.append(ReasonCode.UNIT_RUNS_ON)
+    if acts and undone_since(evidence, now) is not None:
+        codes.append(ReasonCode.UNIT_SET_OTHERWISE)
     if acts and check is not None and check.given_up:
         codes.append(ReasonCode.DEVICE_UNRESPONSIVE)
     if found.status == "unknown" and found.since is not None:
@@ -478,6 +494,18 @@ def _troubles(
             else ReasonCode.BELIEF_UNCERTAIN
         )
     return codes
+
+
+def _runs_on(keeping: Keeping, kept: Evidence, facts: _Facts, now: datetime) -> bool:
+    """Tell whether the unit works on, told to stop, so that its room suffers or will.
+
+    A warm radiator in a room that is not too warm may be a warm pipe.
+    """
+    out, edges = keeping.excursion, facts.edges
+    if not runs_on(kept, now):
+        return False
+    far = out is not None and edges is not None and out.low is not edges.heating
+    return bool(kept.defied) or far
 
 
 def _blind_for(
@@ -644,7 +672,7 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
         or record.distrust
         or state.uncertain
         or state.last_temperature_stale
-        or (evidence is not None and evidence.doubt)
+        or (evidence is not None and _matters(evidence))
         or (check is not None and check.given_up)
         or len(zone.meters) != 1
         or outdoor_unknown(zone, state, now) is not None
@@ -667,6 +695,10 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
         and zone.mode in ("winter", "summer")
         and _beyond(edges, temperature) is None
     )
+
+
+def _matters(evidence: Evidence) -> bool:
+    return bool(evidence.doubt or evidence.mended or evidence.defied or evidence.warmth)
 
 
 def after_thorough_look(
@@ -741,10 +773,10 @@ def _blindness(
         if unknown is not None:
             return unknown
     why = _not_believed(zone, state)
+    if why is not ReasonCode.SENSOR_FROZEN:
+        return why
     moves = _is_made_to_move(state) and not _shown_by_turns(zone, state)
-    if why is ReasonCode.SENSOR_FROZEN and moves:
-        return None
-    return why
+    return None if moves else why
 
 
 def _air_unknown(zone: ZoneSettings, state: ZoneState) -> ReasonCode | None:
@@ -826,9 +858,13 @@ def _excursion(
         if kelvin <= slack:
             return None
         return Excursion(now, low, kelvin, temperature, now)
-    out = _moved(out, temperature, kelvin, now)
+    out = _moved(out, temperature, kelvin, now, state.evidence)
+    out = _fell(state, out, temperature, now) if low is edges.heating else out
     runs = facts.runs
-    if out.lost is None and _is_lost(out, kelvin, keeping, edges, runs=runs, now=now):
+    lost = _is_lost(out, kelvin, keeping, edges, runs=runs, now=now)
+    if not lost and runs and out.fell >= _FELL_KELVIN and kelvin >= _LITTLE_KELVIN:
+        lost = _swings(out, temperature, kelvin, now, state.evidence)
+    if out.lost is None and lost:
         return out._replace(lost=temperature, helped=False)
     return out
 
@@ -893,6 +929,7 @@ def _moved(
     temperature: float,
     kelvin: float,
     now: datetime,
+    seen: Evidence | None = None,
     *,
     step: float = _MOVES_KELVIN,
 ) -> Excursion:
@@ -905,11 +942,58 @@ def _moved(
     elif gained < 0.0:
         turned = temperature
     lost = out.lost
-    if lost is not None and sign * (temperature - lost) >= _FOUND_KELVIN:
+    gains = lost is not None and sign * (temperature - lost) >= _FOUND_KELVIN
+    if gains and not _swings(out, temperature, kelvin, now, seen):
         lost = None
     return out._replace(
         furthest=max(out.furthest, kelvin), turned=turned, moved_at=moved_at, lost=lost
     )
+
+
+def _swings(
+    out: Excursion,
+    temperature: float,
+    kelvin: float,
+    now: datetime,
+    seen: Evidence | None,
+) -> bool:
+    """Tell whether a room only goes to and fro, at no pace that brings it back."""
+    sign = 1.0 if out.low else -1.0
+    before = [sign * one for one in _an_hour_ago(seen, now)]
+    pace = max(_FOUND_KELVIN, kelvin / _FOUND_BACK_IN)
+    return bool(before) and sign * temperature - max(before) < pace
+
+
+def _an_hour_ago(
+    seen: Evidence | None, now: datetime, since: datetime | None = None
+) -> list[float]:
+    """Return the room's temperatures of the hour before the last, from `since` on."""
+    end = (now - _AN_HOUR).timestamp()
+    begin = end - _AN_HOUR.total_seconds()
+    if since is not None:
+        begin = max(begin, since.timestamp())
+    return [one for at, one in (seen or NONE).course if begin <= at <= end]
+
+
+def _fell(
+    state: ZoneState, out: Excursion, temperature: float, now: datetime
+) -> Excursion:
+    """Return the excursion with how far the room fell within an hour of its unit's work.
+
+    The best of the last minutes counts: a defrost takes a room away for fewer.
+    """
+    started, seen = state.compressor_started_at, state.evidence
+    if not state.compressor_running or started is None or state.uncertain:
+        return out
+    sign = 1.0 if out.low else -1.0
+    before = _an_hour_ago(seen, now, (runs_since(state) or started) + _FELL_AFTER)
+    begin = (now - _FELL_LATELY).timestamp()
+    lately = [one for at, one in (seen or NONE).course if at >= begin]
+    if not before:
+        return out
+    best = max(sign * one for one in (*lately, temperature))
+    fell = round(max(sign * one for one in before) - best, 2)
+    return out._replace(fell=fell) if fell > out.fell else out
 
 
 def _recovered(
@@ -982,6 +1066,8 @@ def _trouble_since(
         return keeping.failed_since
     if kind in (ReasonCode.BELIEF_UNCERTAIN, ReasonCode.BELIEF_CONTRADICTED):
         return keeping.unsure_since
+    if kind is ReasonCode.UNIT_SET_OTHERWISE:
+        return undone_since(state.evidence or NONE, now)
     if kind is keeping.blind_why:
         return keeping.blind_since
     if kind is ReasonCode.OUTDOOR_UNKNOWN:

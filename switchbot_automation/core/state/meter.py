@@ -1,4 +1,4 @@
-"""What a thermometer may be believed. Pure: one room's readings and what is kept of them.
+"""What a meter may be believed. Pure: one room's readings and what is kept of them.
 
 A value's age and a contact's age are two things. A meter that is reached and says the
 same as before is in contact; the value itself is in doubt once it stood still for longer
@@ -7,6 +7,17 @@ another meter of the room moved meanwhile. Where a room has several meters each 
 for itself, and only those that are believed are fused. Facts about SwitchBot meters: they
 measure -20 to 80 degrees Celsius and send within minutes of a change (SwitchBot API v1.1,
 meter status). What a single answer is worth says `said`.
+
+Its sensors of humidity and CO2 are judged apart from its thermometer: they die by
+themselves, and what wets, dries or airs a room by a dead one would do so for ever. Two
+things show that:
+
+- a value that no room has: 0 % of humidity, or no CO2 at all;
+- a value that asks for work and stands still to the last digit while the work is done, for
+  as long as a temperature may (`sensor_frozen_seconds`), the unit at work for half of that
+  at least. Then it counts as unknown until it says something else, and the unit rests. In a
+  room that was merely calm the rest itself moves it, so that a mistake costs minutes. At the
+  wet end of its scale it may stand three times as long: a wet cellar is above it for hours.
 """
 
 from __future__ import annotations
@@ -14,8 +25,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from switchbot_automation.core.control.air import too_dry, too_stale, too_wet
+from switchbot_automation.core.state.around import outdoor_of
 from switchbot_automation.core.state.zone import SensorRecord, read_well, with_error
-from switchbot_automation.model import ReasonCode
+from switchbot_automation.model import Action, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +42,8 @@ _SLEW_SECONDS = 300.0
 # the room may be another one, the meter may have been carried.
 _AGREE = 2
 _AGREE_KELVIN = 1.0
+# So far a meter that leaps may go from one reading to the next; another has to say the same.
+_LEAPER_KELVIN = 1.5
 # No room goes so far and comes back to within a kelvin between a few readings.
 _LEAP_KELVIN, _LEAP_WITHIN = 2.5, timedelta(minutes=15)
 # What did that twice lately is not believed at once; a leap counts half as much after
@@ -141,7 +156,7 @@ def believed(
                 )
             record = record._replace(good=0, odd=temperature, odd_count=count)
             return reading, doubted(record, jumped, now)
-    record = _after_turns(record, _good(zone, record, reading, now), turned_at)
+    record = _good(zone, record, reading, now, turned_at)
     why = record.distrust
     if why is None and (
         stands_still(zone, record, now) or stands_through_turns(zone, record)
@@ -204,24 +219,17 @@ def stands_through_turns(zone: ZoneSettings, record: SensorRecord) -> bool:
     return record.turns >= most
 
 
-def _after_turns(
-    before: SensorRecord, record: SensorRecord, turned_at: datetime | None
-) -> SensorRecord:
-    """Return the record with what the unit's starts and stops add, see `SensorRecord`."""
-    again = before.turned_at is not None and turned_at != before.turned_at
-    turns, most, watched = before.turns + again, before.most_turns, before.turns_seen
-    if record.changed_at != before.changed_at:
-        most = round(max(float(turns), most * _TURNS_FADE), 3)
-        watched = min(watched + turns, _TURNS_COUNTED)
-        turns = 0
-    return record._replace(
-        turns=turns, turned_at=turned_at, most_turns=most, turns_seen=watched
-    )
-
-
 def _good(
-    zone: ZoneSettings, record: SensorRecord, reading: Reading, now: datetime
+    zone: ZoneSettings,
+    record: SensorRecord,
+    reading: Reading,
+    now: datetime,
+    turned_at: datetime | None,
 ) -> SensorRecord:
+    """Return the record after a reading that is no jump.
+
+    `turned_at`: what the unit's starts and stops add, see `SensorRecord`.
+    """
     same = (
         record.temperature == reading.temperature
         and record.humidity == reading.humidity
@@ -239,6 +247,12 @@ def _good(
         distrust = None
     if distrust is None:
         good = 0
+    turned = record.turned_at is not None and turned_at != record.turned_at
+    turns, most, watched = record.turns + turned, record.most_turns, record.turns_seen
+    if changed_at != record.changed_at:
+        most = round(max(float(turns), most * _TURNS_FADE), 3)
+        watched = min(watched + turns, _TURNS_COUNTED)
+        turns = 0
     # Whole, since nearly all of it is new at every reading.
     return SensorRecord(
         since=now,
@@ -264,6 +278,10 @@ def _good(
         co2=record.co2,
         co2_at=record.co2_at,
         co2_dead=record.co2_dead,
+        turns=turns,
+        turned_at=turned_at,
+        most_turns=most,
+        turns_seen=watched,
     )
 
 
@@ -344,9 +362,110 @@ def _too_far(
         return False
     seconds = (now - record.good_at).total_seconds()
     if leaps_often(record, now):
-        step = min(step, _LEAP_KELVIN)
+        step = min(step, _LEAPER_KELVIN)
     allowed = step * max(1.0, seconds / _SLEW_SECONDS)
     return abs(temperature - record.temperature) > allowed
+
+
+# --- the air's sensors ------------------------------------------------------------
+
+_SCALE_ENDS_PERCENT, _SCALE_ENDS_PPM = 99.0, 9999.0
+_AT_THE_END = 3.0
+_MOVES_AIR = frozenset({Action.DRY, Action.HUMIDIFY, Action.VENTILATE, Action.PURIFY})
+
+
+def air_believed(
+    zone: ZoneSettings,
+    before: ZoneState,
+    record: SensorRecord,
+    reading: Reading,
+    now: datetime,
+) -> tuple[Reading, SensorRecord]:
+    """Return the reading without what of the air stands still, and the record of it.
+
+    `before` is the state before this reading, `record` what the thermometer's judgement
+    made of it, `reading` what was believed so far.
+    """
+    percent, co2 = reading.humidity, reading.co2
+    if percent is None and co2 is None:
+        return reading, record
+    record = _with_air(record, before.sensing, reading, now)
+    wets, airs = _worked_for(zone, before, reading, now)
+    if wets and percent is not None:
+        ends = percent >= _SCALE_ENDS_PERCENT
+        if _stood(zone, before, record.humidity_at, now, ends=ends):
+            record = record._replace(humidity_dead=True)
+    if airs and co2 is not None:
+        ends = co2 >= _SCALE_ENDS_PPM
+        if _stood(zone, before, record.co2_at, now, ends=ends):
+            record = record._replace(co2_dead=True)
+    if record.humidity_dead:
+        reading = reading._replace(humidity=None)
+    if record.co2_dead:
+        reading = reading._replace(co2=None)
+    return reading, record
+
+
+def _with_air(
+    record: SensorRecord, known: SensorRecord | None, reading: Reading, now: datetime
+) -> SensorRecord:
+    """Return the record with since when humidity and CO2 say what they say now.
+
+    `known` is the record before this reading.
+    """
+    percent, co2 = reading.humidity, reading.co2
+    if percent is not None:
+        same = known is not None and percent == known.humidity
+        at = (record.humidity_at if same else None) or now
+        dead = same and record.humidity_dead
+        if at is not record.humidity_at or dead is not record.humidity_dead:
+            record = record._replace(humidity_at=at, humidity_dead=dead)
+    if co2 is not None:
+        same = co2 == record.co2
+        at = (record.co2_at if same else None) or now
+        if not same or at is not record.co2_at:
+            dead = same and record.co2_dead
+            record = record._replace(co2=co2, co2_at=at, co2_dead=dead)
+    return record
+
+
+def _worked_for(
+    zone: ZoneSettings, state: ZoneState, reading: Reading, now: datetime
+) -> tuple[bool, bool]:
+    """Return whether the unit works for the humidity, and for the CO2, that is read."""
+    celsius, percent = reading.temperature, reading.humidity
+    action, wanted = state.action, zone.humidity
+    if action not in _MOVES_AIR or celsius is None:
+        return False, False
+    if state.uncertain or not state.compressor_running:
+        return False, False
+    if action in (Action.DRY, Action.HUMIDIFY):
+        if wanted is None or percent is None:
+            return False, False
+        judge = too_wet if action is Action.DRY else too_dry
+        outdoor = outdoor_of(state.surroundings, now)
+        return judge(wanted, celsius, percent, outdoor).works is not False, False
+    if action in (Action.VENTILATE, Action.PURIFY):
+        stale = too_stale(zone, reading.co2)
+        return False, stale is not None and stale.works is not False
+    return False, False
+
+
+def _stood(
+    zone: ZoneSettings,
+    state: ZoneState,
+    since: datetime | None,
+    now: datetime,
+    *,
+    ends: bool,
+) -> bool:
+    """Tell whether a value has stood still for longer than air that is worked on does."""
+    seconds = zone.sensor_frozen_seconds * (_AT_THE_END if ends else 1.0)
+    started = state.compressor_started_at
+    if not seconds or since is None or started is None:
+        return False
+    stood = now - since >= timedelta(seconds=seconds)
+    return stood and now - started >= timedelta(seconds=seconds / 2.0)
 
 
 # --- several meters in one room ---------------------------------------------------

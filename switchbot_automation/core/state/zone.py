@@ -160,6 +160,18 @@ class Doubt(NamedTuple):
     told: bool = False
 
 
+class Warmth(NamedTuple):
+    """A radiator that is warmer than its room although its valve was told to close.
+
+    `since` is from when on it has been so, `kelvin` by how much at most. `told`: it was told to
+    close once more for that.
+    """
+
+    since: datetime
+    kelvin: float
+    told: bool = False
+
+
 @_wide
 class Evidence(NamedTuple):
     """What shows what a unit does, besides what it was told. Instants are aware UTC.
@@ -180,6 +192,10 @@ class Evidence(NamedTuple):
     `overrun`: by how many kelvin the room went past the band by itself while it rested,
     learned at `overrun_at`. `hindered`: what the unit said last that keeps it from its work.
     `resting`: how the room leaves its band while the unit rests, and whether it does now.
+    `mended`: when telling it again had helped, of the last hours, and `mending` when it
+    seemed to, for now. `defied` counts the stops in
+    a row after which it was seen to run on. `warmth`: its radiator is warm although it is to
+    be closed; `usual` is by how many kelvin that was found to be nothing, at `usual_at`.
     """
 
     plug: Power = Power.UNKNOWN
@@ -206,6 +222,12 @@ class Evidence(NamedTuple):
     overrun_at: datetime | None = None
     hindered: ReasonCode | None = None
     resting: Resting | None = None
+    mended: tuple[datetime, ...] = ()
+    mending: datetime | None = None
+    defied: int = 0
+    warmth: Warmth | None = None
+    usual: float | None = None
+    usual_at: datetime | None = None
 
     def to_document(self, course: str | None = None) -> dict[str, Any]:
         """Return it as a document, without what is unknown.
@@ -219,7 +241,9 @@ class Evidence(NamedTuple):
             )
             if at is not None
         }
-        for name in ("plug_from", "wish", "asked", "responds", "best", "overrun"):
+        for name in (
+            *("plug_from", "wish", "asked", "responds", "best", "overrun", "usual"),
+        ):
             if getattr(self, name) is not None:
                 document[name] = getattr(self, name)
         for name in ("plug", "said", "hindered"):
@@ -227,10 +251,19 @@ class Evidence(NamedTuple):
                 document[name] = str(getattr(self, name))
         if self.resting is not None:
             document["resting"] = self.resting.to_document()
-        if self.unanswered:
-            document["unanswered"] = self.unanswered
-        if self.repairs:
-            document["repairs"] = [encode_instant(at) for at in self.repairs]
+        for name in ("unanswered", "defied"):
+            if getattr(self, name):
+                document[name] = getattr(self, name)
+        for name in ("repairs", "mended"):
+            if getattr(self, name):
+                document[name] = [encode_instant(at) for at in getattr(self, name)]
+        if self.warmth is not None:
+            since, kelvin, told = self.warmth
+            document["warmth"] = {
+                "since": encode_instant(since),
+                "kelvin": kelvin,
+                "told": told,
+            }
         if self.course:
             # One text: two dozen lists would be most of what a tick reads and writes.
             document["course"] = course or " ".join(map(_written_sample, self.course))
@@ -278,19 +311,17 @@ class Evidence(NamedTuple):
         """Read a document, however damaged; None where there is none."""
         if not isinstance(value, dict):
             return None
-        repairs = value.get("repairs")
-        found = (
-            [instant(each) for each in repairs[-_KEPT_REPAIRS:]]
-            if isinstance(repairs, list)
-            else []
-        )
         instants = {name: instant(value.get(name)) for name in _EVIDENCE_INSTANTS.names}
         responds = number(value.get("responds"))
         return cls(
             plug=enum(Power, value.get("plug")) or Power.UNKNOWN,
             plug_from=number(value.get("plug_from")),
             doubt=_doubt(value.get("doubt")),
-            repairs=tuple(sorted(at for at in found if at is not None)),
+            repairs=_instants_of(value.get("repairs")),
+            mended=_instants_of(value.get("mended")),
+            defied=max(0, integer(value.get("defied")) or 0),
+            warmth=_warmth(value.get("warmth")),
+            usual=number(value.get("usual")),
             course=_course(value.get("course")),
             wish=text(value.get("wish")),
             asked=text(value.get("asked")),
@@ -307,8 +338,12 @@ class Evidence(NamedTuple):
     def not_later_than(self, now: datetime) -> Evidence:
         """Pull instants from the future back to `now`, after the clock was set back."""
         late = _EVIDENCE_INSTANTS.late(self, now)
-        if self.repairs and self.repairs[-1] > now:
-            late["repairs"] = tuple(min(at, now) for at in self.repairs)
+        for name in ("repairs", "mended"):
+            instants = getattr(self, name)
+            if instants and instants[-1] > now:
+                late[name] = tuple(min(at, now) for at in instants)
+        if self.warmth is not None and self.warmth.since > now:
+            late["warmth"] = self.warmth._replace(since=now)
         if self.course and self.course[-1][0] > now.timestamp():
             late["course"] = ()
         doubt = self.doubt
@@ -328,8 +363,26 @@ _EVIDENCE_INSTANTS = _Instants(
     "asked_since",
     "room_at",
     "overrun_at",
+    "usual_at",
+    "mending",
 )
 _KEPT_REPAIRS = 12
+
+
+def _instants_of(value: Any) -> tuple[datetime, ...]:
+    if not isinstance(value, list):
+        return ()
+    found = [instant(each) for each in value[-_KEPT_REPAIRS:]]
+    return tuple(sorted(at for at in found if at is not None))
+
+
+def _warmth(value: Any) -> Warmth | None:
+    if not isinstance(value, dict):
+        return None
+    since, kelvin = instant(value.get("since")), number(value.get("kelvin"))
+    if since is None or kelvin is None:
+        return None
+    return Warmth(since, kelvin, told=value.get("told") is True)
 
 
 def _doubt(value: Any) -> Doubt | None:
@@ -481,7 +534,7 @@ class SensorRecord(NamedTuple):
     `turned_at`; `most_turns` how often it was lately before the value moved, fading, and
     `turns_seen` from how many of its turns that is known. `co2` in ppm;
     `humidity_at` and `co2_at` are when these last were another, `humidity_dead` and `co2_dead`
-    that they are not believed, see `core.state.air`.
+    that they are not believed, see `core.state.meter`.
     """
 
     since: datetime
@@ -1000,7 +1053,8 @@ class Excursion(NamedTuple):
     at most, in kelvin. `turned` is the temperature that it last turned at, `moved_at`
     when it last came nearer from there. `lost` is where it was found not to come back,
     None while it may. `helped`: nothing but the unit was at work, so that how long it
-    takes can be learned.
+    takes can be learned. `fell`: by how many kelvin it fell within an hour, for good, while
+    its unit was believed to run: no weather does that.
     """
 
     since: datetime
@@ -1010,6 +1064,7 @@ class Excursion(NamedTuple):
     moved_at: datetime
     lost: float | None = None
     helped: bool = True
+    fell: float = 0.0
 
 
 class Notice(NamedTuple):
@@ -1132,6 +1187,7 @@ def _excursion(value: Any) -> Excursion | None:
         moved_at,
         number(value.get("lost")),
         value.get("helped") is True,
+        number(value.get("fell")) or 0.0,
     )
 
 
@@ -1934,6 +1990,8 @@ _PART_KEYS = (
     "automation_switch",
 )
 _INSTANT_NAMES = frozenset({"at", "since", "until", "rest_until", "locked_until"})
+_OF_SECONDS = frozenset({"resting"})
+"""What is below them is numbers, seconds too."""
 
 
 def unreadable_instants(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -1962,7 +2020,8 @@ def _unreadable_inside(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     for key, each in value.items():
         name = f"{path}.{key}"
         if isinstance(each, dict | list):
-            yield from _unreadable_inside(each, name)
+            if key not in _OF_SECONDS:
+                yield from _unreadable_inside(each, name)
         elif (
             (key in _INSTANT_NAMES or key.endswith(("_at", "_since")))
             and each is not None

@@ -248,9 +248,7 @@ class Actuator:
             said: str | None = None
             arrived = False
             try:
-                await unless_broken_off(
-                    self._try(rung, zone, action, parameter, answered_at)
-                )
+                await self._try(rung, zone, action, parameter, answered_at)
             except Exception as raised:  # noqa: BLE001 - any client, also a host's own
                 arrived = _may_have_arrived(raised)
                 maybe = maybe or arrived
@@ -315,8 +313,10 @@ class Actuator:
         if self._webhook_sender is None:
             return
         async with asyncio.timeout(RUNGS["webhook"].timeout_seconds):
-            await self._webhook_sender.send(
-                zone.webhooks[action], allowed_hosts=zone.webhook_allowed_hosts
+            await unless_broken_off(
+                self._webhook_sender.send(
+                    zone.webhooks[action], allowed_hosts=zone.webhook_allowed_hosts
+                )
             )
 
 

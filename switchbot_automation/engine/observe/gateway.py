@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
-from switchbot_automation.cancellation import unless_broken_off
+from switchbot_automation.cancellation import broken_off
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.requests import UnitLook
 from switchbot_automation.core.state.refusals import (
@@ -194,6 +194,8 @@ class Observer:
         self.when_answering: Callable[[], None] = _nothing
         self.when_silence_ends: Callable[[], None] = _nothing
         self._silent_since: float | None = None
+        self.answered: bool | None = None
+        """Whether the cloud answered what was asked of it last; None before anything was."""
         self.refusals: tuple[Refusal, ...] = ()
         """What the cloud refuses for good beside the zones' commands: readings, which are
         kept with the zones, and what rules command."""
@@ -430,7 +432,7 @@ class Observer:
         counts = self._counts and to_cloud
         day = self._quota.attempt() if counts else None
         try:
-            answer = await unless_broken_off(function(*args))
+            answer = await function(*args)
         except QuotaExhaustedError:
             if counts:
                 self._quota.exhausted(day=day)
@@ -438,20 +440,28 @@ class Observer:
         except _MISTAKES as error:
             self._log_mistake(error)
             raise
-        except (Exception, asyncio.CancelledError) as error:
-            # Any client's, also a host's own; and what was given up had no answer.
+        except asyncio.CancelledError as error:
+            # What was given up had no answer.
+            if to_cloud:
+                self._heard(answered=False)
+            raise broken_off(error) from error
+        except Exception as error:  # any client's, also a host's own
             if to_cloud:
                 self._heard(answered=_is_answer(error))
             raise
         if counts:
             self._quota.accepted(day=day)
-        if to_cloud and self._silent_since is not None:
+        if to_cloud:
             self._heard(answered=True)
         return answer
 
     def _heard(self, *, answered: bool) -> None:
         """Notice when the cloud falls silent, and when a long silence is over."""
-        now, since = self._clock.monotonic(), self._silent_since
+        self.answered = answered
+        since = self._silent_since
+        if answered and since is None:
+            return
+        now = self._clock.monotonic()
         if not answered:
             self._silent_since = now if since is None else since
             return

@@ -17,6 +17,7 @@ from switchbot_automation.engine.tell.health import price_as_json, room_as_json
 from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import reason_words
+from switchbot_automation.languages import translated as _
 from switchbot_automation.schedule.windows import foreseen_boundary, in_window
 from switchbot_automation.units import CELSIUS
 
@@ -80,9 +81,20 @@ def overview(
         "unit": settings.unit if settings is not None else CELSIUS,
         "settings_error": (str(documents.life.error) if documents.life.error else None),
         "document_problems": list(documents.problems.values()),
-        "store_problems": list(store.warnings),
+        "store_problems": _store_problems(documents, store),
         "zones": zones,
     }
+
+
+def _store_problems(documents: Documents, store: StoreStatus) -> list[str]:
+    problems = list(store.warnings)
+    if not problems and documents.store_error is not None:
+        words = _(
+            "The store does not answer: {error}. What was last known is used.",
+            error=documents.store_error,
+        )
+        problems.append(words)
+    return problems
 
 
 def at_once(looking: Generator[None, None, _T]) -> _T:

@@ -96,9 +96,8 @@ class UpkeepWatch:
         self._names = dict(names)
 
     def _take(self, device_id: str, values: Mapping[str, Any], at: datetime) -> None:
-        facts = facts_of(values)
-        if facts:
-            self._own().saw(device_id, facts, at, self._day(at))
+        ledger, day = self._own(), self._day(at)
+        ledger.saw(device_id, facts_of(values), at, day)
         if len(self._waiting) < _MOST_WAITING:
             self._waiting.append((at, device_id, values))
 

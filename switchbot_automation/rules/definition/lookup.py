@@ -148,7 +148,11 @@ def part_kind(
             path=[key],
         )
     known = (*own, *more, *plugins.names(group))
-    hint = f"; there are {', '.join(known)}" if known else ", no plug-in is installed"
+    hint = (
+        worded("; there are {known}", known=", ".join(known))
+        if known
+        else worded(", no plug-in is installed")
+    )
     raise vol.Invalid(
         worded(
             "no {key} {word}{word2}{hint}",

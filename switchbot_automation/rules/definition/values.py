@@ -35,7 +35,7 @@ def near(word: object, known: tuple[str, ...]) -> str:
     if not known:
         return ""
     found = nearest(word, known, however_far=True)
-    return f"; did you mean {found!r}?"
+    return worded("; did you mean {near!r}?", near=found)
 
 
 def text(value: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
 import io
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +13,7 @@ from aiohttp import web
 
 from switchbot_automation.instants import zulu
 from switchbot_automation.languages import worded
+from switchbot_automation.units import CELSIUS, from_celsius
 from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
     as_json,
@@ -28,6 +31,7 @@ _DAY: Final = 24.0
 _LONGEST_HOURS: Final = 400 * _DAY
 _EXPORTED_HOURS: Final = 31 * _DAY
 _MOST_POINTS: Final = 2000
+_TEMPERATURE: Final = "temperature"
 _LONGEST_NAME: Final = 100
 
 
@@ -98,7 +102,10 @@ async def device_history(request: web.Request) -> web.Response:
 
 
 async def device_rows_as_csv(request: web.Request) -> web.Response:
-    """Return what a device said as CSV, of one attribute or of all; a month at most."""
+    """Return what a device said as CSV, of one attribute or of all; a month at most.
+
+    Of a home in another unit than Celsius temperatures are in that, and say so.
+    """
     site = site_of(request)
     device = request.match_info["device"]
     attribute = _attribute(request) if "attribute" in request.query else None
@@ -106,6 +113,7 @@ async def device_rows_as_csv(request: web.Request) -> web.Response:
     end = instant_of(request, "end") or site.engine.clock.now()
     start = instant_of(request, "start") or end - timedelta(hours=hours)
     _check_range(start, end, _EXPORTED_HOURS)
+    unit = site.engine.unit
     file = io.BytesIO()
     async with site.heavy:
         if site.history is not None:
@@ -118,13 +126,31 @@ async def device_rows_as_csv(request: web.Request) -> web.Response:
                 format="csv",
                 spreadsheet=True,
             )
+    body = file.getvalue()
+    if unit != CELSIUS:
+        body = await asyncio.to_thread(_csv_in, body, unit)
     name = quote(f"{device} {start.date().isoformat()}.csv", safe="")
     return web.Response(
-        body=file.getvalue(),
+        body=body,
         content_type="text/csv",
         charset="utf-8",
         headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
     )
+
+
+def _csv_in(body: bytes, unit: str) -> bytes:
+    """Return exported readings with temperatures in a unit, which their attribute names."""
+    rows = list(csv.reader(io.StringIO(body.decode(), newline="")))
+    if not rows:
+        return body
+    attribute, value = rows[0].index("attribute"), rows[0].index("value")
+    for row in rows[1:]:
+        if row[attribute] == _TEMPERATURE and row[value]:
+            row[attribute] = f"{_TEMPERATURE}_{unit}"
+            row[value] = f"{from_celsius(float(row[value]), unit):g}"
+    told = io.StringIO(newline="")
+    csv.writer(told, lineterminator="\n").writerows(rows)
+    return told.getvalue().encode()
 
 
 def _told(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,9 @@ async def webhook(request: web.Request) -> web.Response:
             raise too_many()
         raise RequestRefusedError(404, "not_found", worded("Not Found"), close=True)
     site.strangers.known(request, sender="")
+    if not site.strangers.may_send(""):
+        site.live.counts["webhooks", WebhookRefusal.TOO_MANY] += 1
+        raise too_many()
     body = await read_body(request, MAX_BODY_BYTES)
     try:
         payload = json_object(body)

@@ -11,6 +11,10 @@ function unanswered(method) {
   return Object.assign(new Error(_("No answer came: it may have been done or not. Look once the page is live again.")), { lost: true });
 }
 
+let leaving = false;
+// A page that comes back as it was left is not on its way any more.
+addEventListener("pageshow", () => (leaving = false));
+
 export async function answered(path, options = {}) {
   let answer;
   let body;
@@ -28,7 +32,9 @@ export async function answered(path, options = {}) {
     if (!changing) {
       // Whoever wished for something must not take it for done once they are back.
       if (options.method) sessionStorage.setItem("undone", options.method);
-      location.assign("login");
+      // Several answers say it at once; a second time would break the first one off.
+      if (!leaving) location.assign("login");
+      leaving = true;
     }
     throw Object.assign(new Error(changing ? _("You are logged out. Log in in another tab, then go on here.") : _("Log in again.")), { status: 401 });
   }

@@ -1,7 +1,7 @@
 // Temperatures, the band that was wanted, what was decided and when the unit ran, as SVG.
 import { SYMBOL } from "./unit.js";
 import { _ } from "./language.js";
-import { because, clock, degrees, duration, number, outcome, titleOf } from "./words.js";
+import { because, clock, degrees, duration, number, outcome, percent, titleOf } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const EDGE = { left: 38, right: 10, top: 10, bottom: 24, ribbon: 10 };
@@ -229,7 +229,7 @@ function drawHumidity(svg, damp, { x, bucket, right, plotBottom }) {
   const y = (value) => EDGE.top + ((high - value) / (high - low || 1)) * (plotBottom - EDGE.top);
   const step = niceStep(high - low, 5);
   for (let value = Math.ceil(low / step) * step; value <= high; value += step) {
-    svg.append(element("text", { x: right + 5, y: y(value) + 4, class: "tick" }, `${Math.round(value)}%`));
+    svg.append(element("text", { x: right + 5, y: y(value) + 4, class: "tick" }, percent(value)));
   }
   for (const run of unbroken(damp, bucket)) {
     svg.append(element("polyline", { points: run.map((point) => `${x(point.middle)},${y(point.humidity)}`).join(" "), class: "damp" }));

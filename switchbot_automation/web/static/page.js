@@ -99,6 +99,7 @@ function showHome(given) {
     gone.remove();
   }
   showRooms(zones);
+  showFound();
   // What is moved loses the keyboard.
   if (focused !== document.activeElement && focused?.isConnected) focused.focus();
   showFacts();
@@ -167,7 +168,7 @@ function showRoom(card, zone) {
 
 function fill(card, name) {
   card.append(get("room").content.cloneNode(true));
-  card.querySelector(".name").addEventListener("click", () => select(name));
+  card.querySelector(".name").addEventListener("click", (event) => selectAndShow(name, event.detail > 0));
   card.querySelector(".do-change").addEventListener("click", () => openChange(zoneOf(name), home.zones, act));
   card.querySelector(".do-hold").addEventListener("click", () => openHold(name));
   card.querySelector(".do-skip").addEventListener("click", () => act(name, { action: "skip_next_window" }));
@@ -263,6 +264,40 @@ function quotaWords(remaining, limit, level) {
   return level === "normal" ? _("{left} of {limit}", values) : _("{left} of {limit} ({level})", values);
 }
 
+// --- finding one of many -------------------------------------------------------------
+
+// So many rooms are seen at a look.
+const FEW = 8;
+
+// Letters alike for whoever types: neither accents, nor capitals, nor the width of a sign count.
+const folded = (text) => text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase();
+
+function showFound() {
+  const search = get("find-room");
+  get("find").hidden = home.zones.length <= FEW;
+  if (get("find").hidden) search.value = "";
+  const words = folded(search.value).split(/\s+/).filter(Boolean);
+  let found = 0;
+  for (const [name, card] of cards) {
+    const text = words.length ? folded(`${titleOf(name)} ${name}`) : "";
+    card.hidden = !words.every((word) => text.includes(word));
+    found += !card.hidden;
+  }
+  const values = { found: number(found, 0), all: number(cards.size, 0) };
+  const told = !words.length ? "" : found ? _("{found} of {all} rooms", values) : _("No room has this name.");
+  // What is not news is not read aloud again.
+  if (get("found").textContent !== told) get("found").textContent = told;
+}
+
+get("find-room").addEventListener("input", () => showFound());
+get("find").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const first = [...get("rooms").children].find((card) => !card.hidden)?.querySelector(".name");
+  if (!first) return;
+  first.click();
+  first.focus();
+});
+
 // --- one room ------------------------------------------------------------------------
 
 function select(name) {
@@ -270,9 +305,26 @@ function select(name) {
   showHome({});
 }
 
+// Who points at a room on a small screen would not see that more of it stands far below.
+function selectAndShow(name, pointed) {
+  select(name);
+  if (pointed && get("detail").getBoundingClientRect().top > innerHeight * 0.8) get("detail").scrollIntoView();
+}
+
+get("to-rooms").addEventListener("click", () => {
+  const card = cards.get(selected);
+  if (card.hidden) {
+    get("find-room").value = "";
+    showFound();
+  }
+  card.scrollIntoView({ block: "center" });
+  card.querySelector(".name").focus();
+});
+
 function showDetail() {
   const zone = zoneOf(selected);
   get("detail").hidden = get("why").hidden = get("week").hidden = !zone;
+  get("to-rooms").hidden = home.zones.length < 2;
   if (!zone) return;
   showWeek(zone, home.read_only);
   showPast(zone, home);
@@ -407,6 +459,8 @@ async function refresh() {
 function connect() {
   const source = new EventSource(`api/events?changes=1&lang=${language}`);
   const shown = (text, kind) => {
+    // Every attempt says so; who listens hears it once.
+    if (get("connection").textContent === text) return;
     get("connection").textContent = text;
     get("connection").className = `pill ${kind}`;
   };

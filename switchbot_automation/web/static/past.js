@@ -4,7 +4,7 @@ import { ask, pathOf } from "./api.js";
 import { draw, lineClass } from "./chart.js";
 import { _, dates } from "./language.js";
 import { say } from "./said.js";
-import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, number, outcome, plain, statusWord, titleOf } from "./words.js";
+import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, number, outcome, percent, plain, statusWord, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const HOUR = 3600e3;
@@ -229,7 +229,7 @@ function showTable() {
     const temperatures = lines.map(({ points }) => points.find((each) => Math.abs(each.at - point.at) < HOUR / 4)?.temperature ?? null);
     temperatures[0] = point.temperature;
     const cells = [dayAndClock(point.at, zone.timezone), ...temperatures.map((value) => `${degrees(value)} ${SYMBOL}`)];
-    if (damp) cells.push(point.humidity === null ? "–" : `${Math.round(point.humidity)} %`);
+    if (damp) cells.push(point.humidity === null ? "–" : percent(point.humidity));
     const [outside, watts] = chart.besideAt(point.middle);
     if (outdoor.length) cells.push(`${degrees(outside)} ${SYMBOL}`);
     if (power.length) cells.push(watts === null ? "–" : _("{watts} W", { watts: number(watts, 0) }));
@@ -260,7 +260,7 @@ function dayLine(each, longest) {
   bar.setAttribute("aria-hidden", "true");
   ran.append(bar);
   const range = each.temperature === null ? "–" : _("{low} to {high} °C", { low: degrees(each.min_temperature), high: degrees(each.max_temperature) });
-  return line([cell("th", date, { scope: "row" }), cell("td", range), ran, cell("td", String(each.starts))]);
+  return line([cell("th", date, { scope: "row" }), cell("td", range), ran, cell("td", number(each.starts, 0))]);
 }
 
 // --- what was decided, and why ---------------------------------------------------------

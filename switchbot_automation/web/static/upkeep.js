@@ -2,12 +2,15 @@
 import { ask, sending } from "./api.js";
 import { _ } from "./language.js";
 import { say } from "./said.js";
-import { number, titleOf } from "./words.js";
+import { number, percent, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 
-function cells(texts, needs) {
+const NEEDS = { battery: _("battery low"), filter: _("clean the filter") };
+
+function cells([name, ...rest], needs) {
   const row = document.createElement("tr");
+  const texts = [needs.length ? `${name} – ${needs.map((each) => NEEDS[each] ?? each).join(", ")}` : name, ...rest];
   texts.forEach((text, place) => {
     const cell = document.createElement(place ? "td" : "th");
     if (!place) cell.scope = "row";
@@ -30,11 +33,11 @@ function filterWords(device) {
 export async function showUpkeep(readOnly) {
   const told = await ask("api/upkeep");
   const devices = told.devices.map((device) =>
-    cells([device.name || device.device_id, some(device.battery, "%"), filterWords(device), some(last(device.energy_wh), _("Wh"))], device.needs),
+    cells([device.name || device.device_id, device.battery == null ? "–" : percent(device.battery), filterWords(device), some(last(device.energy_wh), _("Wh"))], device.needs),
   );
   get("upkeep-devices").replaceChildren(...devices);
   const units = told.units.map((unit) => {
-    const row = cells([titleOf(unit.zone), some(unit.running_hours, "h", 1), some(unit.hours_since_upkeep, "h", 1), String(unit.starts)], unit.needs);
+    const row = cells([titleOf(unit.zone), some(unit.running_hours, "h", 1), some(unit.hours_since_upkeep, "h", 1), number(unit.starts, 0)], unit.needs);
     const cell = document.createElement("td");
     if (!readOnly) {
       const button = document.createElement("button");

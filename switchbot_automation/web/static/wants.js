@@ -57,6 +57,11 @@ function willWords(zone, { low, high }) {
   return _("At {temperature} °C it stays as it is, from {low} to {high} °C.", values);
 }
 
+// What stands there already is not read aloud again.
+function tell(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
 // Show the band of a room between its two buttons; what was pressed and not sent yet goes first.
 export function showDial(card, zone, { readOnly, send }) {
   const dial = card.querySelector(".dial");
@@ -65,10 +70,10 @@ export function showDial(card, zone, { readOnly, send }) {
   if (dial.hidden) return;
   dial.setAttribute("aria-label", _("Wanted in {room}", { room: title(zone) }));
   const wanted = dial.querySelector(".wanted");
-  wanted.textContent = bandWords(band);
+  tell(wanted, bandWords(band));
   wanted.classList.toggle("pending", pressed.has(zone.name));
   const will = card.querySelector(".will");
-  will.textContent = pressed.has(zone.name) ? willWords(zone, band) : "";
+  tell(will, pressed.has(zone.name) ? willWords(zone, band) : "");
   will.hidden = !will.textContent;
   const labels = { cooler: _("Cooler by half a degree, {room}", { room: title(zone) }), warmer: _("Warmer by half a degree, {room}", { room: title(zone) }) };
   for (const [name, sign] of [["cooler", -1], ["warmer", 1]]) {

@@ -26,7 +26,21 @@ const OUTCOMES = {
   api_error: _("The cloud did not take it"),
 };
 
-const ACTIONS = { winter: _("Heating"), summer: _("Cooling"), fan: _("Fan"), off: _("Off") };
+const ACTIONS = {
+  winter: _("Heating"),
+  summer: _("Cooling"),
+  fan: _("Fan"),
+  off: _("Off"),
+  dry: _("Drying"),
+  humidify: _("Humidifying"),
+  purify: _("Cleaning the air"),
+  ventilate: _("Ventilating"),
+  shade: _("Shading"),
+  on: _("On"),
+  quick_off: _("Quick off"),
+};
+// In what colour it is told that a unit works; of the others none is meant.
+const KINDS = { winter: "heating", summer: "cooling" };
 
 const ROOMS = {
   kept: _("The room is kept, but look at it"),
@@ -69,14 +83,15 @@ const plainNumber = new Intl.NumberFormat(language);
 const oneDigit = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const clocks = new Map();
 
+const percents = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 });
+export const percent = (value) => percents.format(value / 100);
 export const number = (value, digits = 1) => plainNumber.format(Number(value.toFixed(digits)));
 export const degrees = (value) => (value == null ? "–" : oneDigit.format(value));
 
 export function state(zone) {
   if (zone.power === "on") {
-    const cools = (zone.action ?? zone.season) === "summer";
-    const kind = zone.action === "fan" ? "fan" : cools ? "cooling" : "heating";
-    return [ACTIONS[zone.action] ?? (cools ? ACTIONS.summer : ACTIONS.winter), kind];
+    const does = zone.action ?? zone.season;
+    return [ACTIONS[does] ?? _("On"), KINDS[does] ?? "fan"];
   }
   if (zone.power === "off") return [ACTIONS.off, "off"];
   return [_("Unknown"), "unknown"];

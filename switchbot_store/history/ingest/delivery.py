@@ -62,7 +62,8 @@ class Delivery:
     def write(self, rows: list[HistorySample]) -> bool:
         """Write the rows; they leave the list as they arrive."""
         late = False
-        self._quarantine.write_unwritten()
+        if self._quarantine.unwritten:
+            self._quarantine.write_unwritten()
         rows[:] = self._of_their_time(rows, self._now())
         while rows:
             chunk = rows[:_CHUNK_ROWS]
@@ -259,9 +260,15 @@ class WriterHealth:
                 _LOGGER.warning("the spill of the history cannot be used: %s", error)
             self._status = replace(self._status, spill_error=reworded(error))
 
+    @property
+    def disk_is_well(self) -> bool:
+        """Whether the spill can be used, as far as is known."""
+        return self._status.spill_error is None
+
     def disk_worked(self) -> None:
         """Note that the spill took rows."""
-        if self._status.spill_error is not None:
+        if not self.disk_is_well:
+            _LOGGER.warning("the spill of the history can be used again")
             with self._lock:
                 self._status = replace(self._status, spill_error=None)
 

@@ -45,7 +45,7 @@ class Quarantine:
             None if path is None else checked_path(path, "quarantine")
         )
         self._changing = threading.Lock()
-        self._unwritten: deque[bytes] = deque(maxlen=_MAX_UNWRITTEN)
+        self.unwritten: deque[bytes] = deque(maxlen=_MAX_UNWRITTEN)
         """Lines that the disk did not take."""
 
     def take(
@@ -127,19 +127,18 @@ class Quarantine:
         )
         line = _line({"at": at, "reason": reason, "row": shown})
         with self._changing:
-            if self._kept([*self._unwritten, line]):
-                self._unwritten.clear()
+            if self._kept([*self.unwritten, line]):
+                self.unwritten.clear()
                 return True
             if not kept_elsewhere:
-                self._unwritten.append(line)
+                self.unwritten.append(line)
         return False
 
     def write_unwritten(self) -> None:
         """Write the rows that the disk did not take so far, if it does now."""
-        if self._unwritten:
-            with self._changing:
-                if self._kept(self._unwritten):
-                    self._unwritten.clear()
+        with self._changing:
+            if self.unwritten and self._kept(self.unwritten):
+                self.unwritten.clear()
 
     def _kept(self, lines: Iterable[bytes]) -> bool:
         path = self.path

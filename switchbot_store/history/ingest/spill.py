@@ -6,7 +6,12 @@ import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.errors import StoreUnavailableError
-from switchbot_store.files.places import is_there, owner_advice
+from switchbot_store.files.places import (
+    is_absent,
+    is_there,
+    owner_advice,
+    write_refusal,
+)
 from switchbot_store.history.ingest import codec
 from switchbot_store.history.sqlite.file import SqliteFile
 from switchbot_store.languages import worded
@@ -65,6 +70,8 @@ class HistorySpill:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._known = False
+        self._counted = 0
+        """Which opening of the file the counts are of."""
         self._rows = 0
         self._bytes = 0
         self._arrived = 0
@@ -151,6 +158,24 @@ class HistorySpill:
                 self._known = False
         return refusal
 
+    def try_out(self) -> None:
+        """Write, after the disk refused: what arrived is let go, and a row put in and out.
+
+        Raises StoreUnavailableError while it cannot be.
+        """
+        if is_absent(self.path):
+            refusal = write_refusal(self.path.parent)
+            if refusal is not None:
+                raise StoreUnavailableError(refusal)
+            return
+        with self._lock:
+            with self._file.transaction() as connection:
+                self._count(connection)
+                if self._arrived:
+                    _let_go(connection, 0, self._arrived)
+                _try(connection, self._file)
+            self._arrived = 0
+
     def discard(self, belongs: Callable[[str], bool]) -> int:
         """Forget the rows of the zones that belong; return how many there were."""
         if not is_there(self.path):
@@ -170,6 +195,11 @@ class HistorySpill:
         return len(gone)
 
     def _count(self, connection: sqlite3.Connection) -> None:
+        if self._counted != self._file.openings:
+            # It may be another file, whose rows begin at 1 again. Of the same one they
+            # come once more, and the backend knows them by their key.
+            self._known, self._arrived = False, 0
+            self._counted = self._file.openings
         if self._known:
             return
         query = "SELECT count(*), coalesce(sum(size), 0) FROM spill WHERE id > ?"
@@ -213,14 +243,15 @@ def spill_refusal(path: Path) -> str | None:
     if not is_there(path):
         return None  # the directory says whether it can be made
     file = SqliteFile(path, _SCHEMA, 1)
+    return file.write_refusal(lambda connection: _try(connection, file))
 
-    def trial(connection: sqlite3.Connection) -> None:
-        _add(connection, file, ["{}"])
-        (last,) = connection.execute("SELECT max(id) FROM spill").fetchone()
-        if not _let_go(connection, last, last):
-            raise _left_out(connection, file)
 
-    return file.write_refusal(trial)
+def _try(connection: sqlite3.Connection, file: SqliteFile) -> None:
+    """Put a row in and take it out. Raises StoreUnavailableError where that fails."""
+    _add(connection, file, ["{}"])
+    (last,) = connection.execute("SELECT max(id) FROM spill").fetchone()
+    if not _let_go(connection, last, last):
+        raise _left_out(connection, file)
 
 
 def _add(connection: sqlite3.Connection, file: SqliteFile, rows: list[str]) -> None:

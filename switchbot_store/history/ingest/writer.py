@@ -378,7 +378,19 @@ class HistoryWriter:
                 self._into_spill(rows)
             raise
         self._health.succeeded()
+        self._try_disk()
         return late
+
+    def _try_disk(self) -> None:
+        """Ask a disk that refused rows again: nothing else would before the next outage."""
+        if self._spill is None or self._health.disk_is_well:
+            return
+        try:
+            self._spill.try_out()
+        except StoreError as error:
+            self._health.disk_failed(error)
+        else:
+            self._health.disk_worked()
 
     def _into_spill(self, rows: list[HistorySample]) -> None:
         if self._spilled_now(rows):

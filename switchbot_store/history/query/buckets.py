@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
+from switchbot_store.arguments import no_setting
 from switchbot_store.errors import StoreConfigError, StoreDataError
 from switchbot_store.history.model import (
     BLOCK,
@@ -38,6 +39,13 @@ _BUCKET_EXTRAS: Final = {
     "humidity": ("min_humidity", "max_humidity"),
     "assumed_aircon_power": ("aircon_on_seconds",),
 }
+
+
+def checked_zone(zone: str | None) -> str | None:
+    """Return whose rows are asked for, None for all; or raise StoreConfigError."""
+    if zone is not None and not isinstance(zone, str):
+        raise no_setting("a zone's name", zone, "zone")
+    return zone
 
 
 def checked_range(start: datetime, end: datetime) -> tuple[datetime, datetime]:

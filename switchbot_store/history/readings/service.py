@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from switchbot_store.errors import StoreConfigError, StoreDataError, StoreError
+from switchbot_store.files.places import is_absent
 from switchbot_store.history.model import HOUR, HistoryResult, HistoryRow, hour_of
 from switchbot_store.history.query.buckets import (
     check_shape,
@@ -76,6 +77,9 @@ class _Shared:
         self.written = self.dropped = 0
         self.error: str | None = None
         self.spilled = True
+        self.carried = False
+        """Whether all that lies in the spill arrived, and only the disk keeps it."""
+        self.disk_told = False
         self.flushed_at: float | None = None
         self.cleaned_at: float | None = None
 
@@ -215,31 +219,37 @@ class DeviceHistory:
             try:
                 if self._spill is not None and shared.spilled:
                     self._drain(self._spill)
-                self.backend.write(batch)
-            except StoreDataError as error:
-                self._one_by_one(batch, error)
+                self._carry(batch)
             except StoreError as error:
                 shared.error = reworded(error)
                 if self._spill is None:
                     raise
                 self._spill.write(batch)
-                shared.spilled = True
-                self._written(batch, 0)
+                shared.spilled, shared.carried = True, False
+                self._leave_buffer(batch)
                 return
-            else:
-                shared.error = None
-                self._written(batch, len(batch))
+            self._leave_buffer(batch)
             self._clean_if_due()
 
-    def _one_by_one(self, batch: list[DeviceReading], error: StoreError) -> None:
+    def _carry(self, readings: list[DeviceReading]) -> None:
+        """Write readings to the backend; raises what keeps all of them from it."""
+        shared = self._shared
+        try:
+            self.backend.write(readings)
+        except StoreDataError as error:
+            shared.error = reworded(error)
+            self._one_by_one(readings)
+        else:
+            shared.error = None
+            shared.written += len(readings)
+
+    def _one_by_one(self, batch: list[DeviceReading]) -> None:
         """Write each for itself: one that is refused must not keep the others back."""
         shared = self._shared
-        shared.error = reworded(error)
-        written = 0
         for reading in batch:
             try:
                 self.backend.write([reading])
-                written += 1
+                shared.written += 1
             except StoreDataError as refusal:
                 shared.dropped += 1
                 _LOGGER.warning(
@@ -248,25 +258,53 @@ class DeviceHistory:
                     reading.device_id,
                     refusal,
                 )
-        self._written(batch, written)
 
-    def _written(self, batch: list[DeviceReading], count: int) -> None:
+    def _leave_buffer(self, batch: list[DeviceReading]) -> None:
         shared = self._shared
         with shared.lock:
             done = set(map(id, batch))
             shared.buffer = [each for each in shared.buffer if id(each) not in done]
-            shared.written += count
 
     def _drain(self, spill: SqliteReadings) -> None:
-        while True:
-            rows = spill.rows(EARLIEST, LATEST, limit=_DRAINED_AT_ONCE)
-            if not rows:
-                self._shared.spilled = False
-                return
+        """Carry over what waits in the spill. Raises what the backend does.
+
+        A disk that cannot be read, or does not let them go, keeps no reading from the
+        backend. They come again once it does: it knows them by their key.
+        """
+        shared = self._shared
+        if shared.carried and spill.write_refusal() is not None:
+            return
+        after, kept = None, False
+        while rows := self._waiting(spill, after):
             waiting = [DeviceReading(**row) for row in rows]
-            self.backend.write(waiting)
-            self._shared.written += len(waiting)
-            spill.discard(waiting)
+            self._carry(waiting)
+            try:
+                spill.discard(waiting)
+            except StoreError as error:
+                kept = True
+                self._tell_of_disk(error)
+            last = waiting[-1]
+            after = ReadingKey(last.timestamp, last.device_id, last.attribute)
+        if rows is not None:
+            shared.spilled = shared.carried = kept
+            shared.disk_told = kept
+
+    def _waiting(
+        self, spill: SqliteReadings, after: ReadingKey | None
+    ) -> list[HistoryRow] | None:
+        """Return the next of the spill, None where it cannot be read."""
+        if is_absent(spill.path):
+            return []  # as in the memory of a home whose backend was never away
+        try:
+            return spill.rows(EARLIEST, LATEST, after=after, limit=_DRAINED_AT_ONCE)
+        except StoreError as error:
+            self._tell_of_disk(error)
+            return None
+
+    def _tell_of_disk(self, error: StoreError) -> None:
+        if not self._shared.disk_told:
+            self._shared.disk_told = True
+            _LOGGER.warning("the spill of readings cannot be used: %s", error)
 
     def status(self) -> ReadingsStatus:
         """Describe it without asking the backend."""

@@ -143,6 +143,9 @@ def _instant(micros: int) -> datetime:
 class SqliteReadings(ReadingBackend):
     """Readings in the SQLite file at `path`; made, with its directories, when absent.
 
+    One that is damaged is refused, or, if `renewable`, kept beside as ``.corrupt-<time>``
+    and begun anew.
+
     >>> from datetime import UTC, datetime
     >>> from switchbot_store import DeviceReading, SqliteReadings
     >>> at = datetime(2026, 1, 12, tzinfo=UTC)
@@ -153,8 +156,10 @@ class SqliteReadings(ReadingBackend):
 
     name = "sqlite"
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = SqliteFile(path, _SCHEMA, _VERSION)
+    def __init__(
+        self, path: str | os.PathLike[str], *, renewable: bool = False
+    ) -> None:
+        self._file = SqliteFile(path, _SCHEMA, _VERSION, renewable=renewable)
 
     @property
     def path(self) -> Path:

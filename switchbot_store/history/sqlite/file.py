@@ -24,6 +24,7 @@ from switchbot_store.errors import (
 )
 from switchbot_store.files.durable import make_directory
 from switchbot_store.files.places import is_there, owner_advice, write_refusal
+from switchbot_store.history.sqlite.whereabouts import Whereabouts
 from switchbot_store.languages import reworded, worded
 from switchbot_store.portable import OPEN_FLAGS
 
@@ -71,6 +72,9 @@ class SqliteFile:
     then says why, and every transaction tries anew whether it can be written by now. A new
     file is its owner's alone, as are the directories made for it. With `looking` a file is
     read and neither made, prepared nor set aside.
+
+    One that was moved, replaced or deleted meanwhile is left, whole, to who did that: from
+    then on what is at its name is used, begun anew where nothing is.
     """
 
     def __init__(
@@ -91,10 +95,13 @@ class SqliteFile:
         self._connection: sqlite3.Connection | None = None
         self._readers = threading.RLock()
         self._reader: sqlite3.Connection | None = None
+        self._whereabouts: Whereabouts | None = None
         self._process_id = os.getpid()
         self.refusal: str | None = None
         """Why the file is only read, None while it can be written."""
         self._told: str | None = None
+        self.openings: int = 0
+        """How often it was opened: what was counted in it before may not hold."""
 
     def open(self) -> None:
         """Open and prepare the file; raise StoreUnavailableError, MigrationError."""
@@ -103,11 +110,11 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close the file; a later use opens it anew."""
-        if self._process_id != os.getpid():
-            self._leave_to_parent()
+        self._leave_what_is_not_here()
         with self._readers:
             self._drop_reader()
         with self._lock:
+            self._whereabouts = None
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
@@ -115,16 +122,14 @@ class SqliteFile:
     @contextlib.contextmanager
     def session(self) -> Iterator[sqlite3.Connection]:
         """Give the connection to this thread alone, in autocommit."""
-        if self._process_id != os.getpid():
-            self._leave_to_parent()
+        self._leave_what_is_not_here()
         with self._lock, self._errors_named():
             yield self._opened()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Give a connection that reads to this thread alone, whoever writes meanwhile."""
-        if self._process_id != os.getpid():
-            self._leave_to_parent()
+        self._leave_what_is_not_here()
         if self._in_memory or (self._connection is not None and self.refusal):
             with self.session() as connection:
                 yield connection
@@ -171,6 +176,11 @@ class SqliteFile:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            missing = self._whereabouts and self._whereabouts.missing()
+            if missing:
+                raise StoreUnavailableError(
+                    worded("{path} was taken away while it was written", path=missing)
+                )
 
     def write_refusal(self, trial: Callable[[sqlite3.Connection], None]) -> str | None:
         """Return why no row can be written now, None if one can be; nothing is.
@@ -231,8 +241,45 @@ class SqliteFile:
         if self._reader is not None:
             _LEFT_TO_PARENT.append(self._reader)
             self._reader = None
+        self._whereabouts = None
         self._lock, self._readers = threading.RLock(), threading.RLock()
         self._process_id = os.getpid()
+
+    def _leave_what_is_not_here(self) -> None:
+        """Forget connections to files of the parent, and to such as were taken away."""
+        if self._process_id != os.getpid():
+            self._leave_to_parent()
+        known = self._whereabouts
+        missing = known and known.missing()
+        if known is None or missing is None:
+            return
+        with self._readers, self._lock:
+            if self._whereabouts is not known:
+                return  # another thread did
+            _LOGGER.warning(
+                "%s is not the file any more that is open: it was moved, replaced or"
+                " deleted. What is at that name is used from now on; what was written"
+                " before is in the file that was there",
+                missing,
+            )
+            self._whereabouts = None
+            self._drop_reader()
+            writer, self._connection = self._connection, None
+            whole = False
+            if writer is not None:
+                with contextlib.suppress(sqlite3.Error):  # its log may be nowhere
+                    busy, log, moved = writer.execute(
+                        "PRAGMA wal_checkpoint"
+                    ).fetchone()
+                    whole = not busy and log == moved
+                writer.close()
+            for stale in known.stale_log():
+                # SQLite would play it into what is at the name now.
+                with contextlib.suppress(FileNotFoundError):
+                    if whole:
+                        stale.unlink()
+                    else:
+                        stale.replace(f"{stale}.left-{_stamp()}")
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -240,6 +287,14 @@ class SqliteFile:
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
+        connection = self._reached()
+        self.openings += 1
+        if self.refusal is None and not self._in_memory:
+            self._whereabouts = Whereabouts(self.path)
+        return connection
+
+    def _reached(self) -> sqlite3.Connection:
+        self._whereabouts = None
         self.refusal = None
         if self._in_memory:
             return self._connected(str(self.path))
@@ -266,8 +321,14 @@ class SqliteFile:
         return str(self.path) == ":memory:"
 
     def _made(self) -> int:
-        """Make the file, if there is none, for its owner alone; return its inode."""
+        """Make the file, if there is none, for its owner alone; return its inode.
+
+        One that is there is not opened: closing it would give up the locks of every
+        connection that this process has to it, and another process delete its log.
+        """
         make_directory(str(self.path.parent))
+        with contextlib.suppress(FileNotFoundError):
+            return self.path.stat().st_ino
         flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS
         descriptor = os.open(self.path, flags, _FILE_MODE)
         try:
@@ -343,7 +404,7 @@ class SqliteFile:
         with contextlib.suppress(OSError):
             if self.path.stat().st_ino != found:
                 return  # another process did already
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        stamp = _stamp()
         for suffix in ("", "-wal", "-shm"):
             part = f"{self.path}{suffix}"
             try:
@@ -440,6 +501,10 @@ class SqliteFile:
             raise StoreDataError(reworded(error)) from error
         except sqlite3.Error as error:
             raise StoreUnavailableError(self._told_of(error)) from error
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
 def users_of(path: Path) -> list[int]:

@@ -287,7 +287,14 @@ def test_a_room_within_its_band_that_falls_back_is_believed_by_half():
 
 def test_once_the_day_has_had_its_starts_less_is_asked_for_instead_of_stopping():
     over = Situation(
-        23.0, 0.0, running=True, setpoint=22.0, least=22.9, level=23.0, spared=True
+        23.0,
+        0.0,
+        running=True,
+        setpoint=22.0,
+        settled_seconds=1800.0,
+        least=22.9,
+        level=23.0,
+        spared=True,
     )
     # What rests by itself already is told nothing more.
     assert steer(WINTER, Steering(heating=1.9), over).setpoint == 22.0
@@ -449,23 +456,27 @@ def test_a_room_asked_for_again_is_never_to_be_read_later(
 # --- a unit that reads otherwise, and one that has no more to give -------------------------
 
 
-def tried(rises, *, slope=0.0):
-    """Raise the setpoint from 23 to 24, and let the room rise by so much in an hour."""
-    steering = Steering(heating=2.0)
+def tried(rises, *, slope=0.0, hours=2, shows=False, full=0.0):
+    """Raise the setpoint from 23 to 24, and let the room rise by so much in an hour.
+
+    Then it is told so again, for each hour more, and stays where it is.
+    """
+    steering = Steering(heating=2.0, full_seconds=full)
     seen = Situation(
         19.0, slope, running=True, setpoint=23.0, settled_seconds=3600.0, level=19.0
     )
     steering = learn(WINTER, steering, seen, 300.0)
-    for minutes in range(5, 65, 5):
-        air = 19.0 + rises * minutes / 60
+    for minutes in range(5, 65 * hours, 5):
+        air = 19.0 + rises * min(60, minutes) / 60
         seen = Situation(
             air,
             rises,
             running=True,
             setpoint=24.0,
-            settled_seconds=60.0 * minutes,
+            settled_seconds=60.0 * (minutes % 65),
             level=air,
             most=air,
+            shows=shows,
         )
         steering = learn(WINTER, steering, seen, 300.0)
     return steering
@@ -480,6 +491,77 @@ def test_a_unit_whose_room_does_not_follow_a_raise_gives_all_it_has():
 
 def test_one_whose_room_follows_reads_otherwise():
     assert tried(0.8).full_seconds == 0.0
+
+
+def test_one_whose_room_follows_was_wrongly_thought_to_have_no_more():
+    assert tried(0.8, full=50_000.0).full_seconds == 0.0
+
+
+def test_a_unit_that_may_not_have_heard_is_told_once_more_before_it_counts_as_spent():
+    steering = tried(0.1, hours=1)
+    assert steering.full_seconds == 0.0
+    told = Situation(
+        19.1, 0.1, running=True, setpoint=24.0, settled_seconds=3600.0, level=19.1
+    )
+    assert steering.heating == 2.0
+    near = replace(WINTER, low=18.0, high=20.0)
+    advice = steer(near, steering, told)
+    assert (advice.setpoint, advice.again) == (24.0, True)
+    just_told = replace(told, settled_seconds=300.0)
+    assert not steer(near, steering, just_told).again
+    assert Steering.from_document(steering.to_document()) == steering
+    # What says itself at which setpoint it runs has heard it.
+    assert tried(0.1, hours=1, shows=True).full_seconds > 0.0
+
+
+def test_what_may_not_have_heard_its_start_teaches_no_offset():
+    cold = Situation(
+        19.5, -0.2, running=True, setpoint=22.0, settled_seconds=2400.0, level=19.5
+    )
+    steering = Steering(heating=1.0)
+    assert learn(WINTER, steering, cold, 600.0).heating > 1.2
+    deaf = replace(cold, followed=False)
+    assert learn(WINTER, steering, deaf, 600.0).heating == 1.0
+
+
+@pytest.mark.parametrize("heating", [True, False])
+def test_a_unit_that_was_asked_for_nothing_and_not_missed_is_stopped(heating):
+    """However often it was started today: it is not wanted again soon."""
+    sign, zero = (1.0, 0.0) if heating else (-1.0, 44.0)
+    low, high = sorted(zero + sign * each for each in (20.0, 22.0))
+    aim = Aim(heating=heating, low=low, high=high, asked=zero + sign * 23.0)
+    at = zero + sign * 22.1
+    idle = Situation(
+        at,
+        0.0,
+        running=True,
+        setpoint=zero + sign * 20.0,
+        settled_seconds=2700.0,
+        least=at,
+        level=at,
+        spared=True,
+    )
+    steering = Steering().with_offset(0.5, heating=heating)
+    assert steer(aim, steering, idle).setpoint is None
+    for missed in (
+        replace(idle, settled_seconds=2600.0),
+        replace(idle, slope=-sign * 0.3),
+        replace(idle, temperature=zero + sign * 21.8),
+        replace(idle, setpoint=zero + sign * 22.0),
+    ):
+        assert steer(aim, steering, missed).setpoint is not None
+    # Nor does it show anything of the offset while it rests.
+    rests = replace(idle, level=zero + sign * 22.1, settled_seconds=2600.0)
+    assert learn(aim, steering, rests, 600.0).offset(heating=heating) == 0.5
+
+
+def test_one_high_reading_of_a_unit_that_cycles_stops_nothing():
+    top = Situation(
+        22.1, 0.4, running=True, setpoint=21.0, least=20.5, level=21.4, most=22.1
+    )
+    steering = Steering(heating=0.0)
+    assert steer(WINTER, steering, top).setpoint is not None
+    assert steer(WINTER, steering, replace(top, level=22.0)).setpoint is None
 
 
 def test_what_the_room_would_have_risen_anyway_is_no_answer():

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_automation.core.control.resting import Resting
+from switchbot_automation.core.state.zone import unreadable_instants
 
 HOUR, DAY = 3600.0, 86_400.0
 STEP = 300.0
@@ -57,9 +58,25 @@ def test_a_defrost_does_not_hide_that_the_room_is_held():
     assert alarm is not None
 
 
-def test_nothing_is_held_against_a_rest_of_the_first_days():
-    _, alarm = rested(nights(0.4, 2), 9 * DAY + TEN_PM, 8, cooling(0.0))
+def test_nothing_is_held_against_the_first_rest_of_all():
+    _, alarm = rested(Resting(), 9 * DAY + TEN_PM, 8, cooling(0.0))
     assert alarm is None
+
+
+def test_a_rest_that_few_days_speak_against_is_in_question_but_thinly():
+    for number, thin in ((1, True), (2, True), (4, False)):
+        told = 9 * DAY + TEN_PM
+        resting, alarm = rested(nights(0.4, number), told, 8, cooling(0.0))
+        assert alarm is not None
+        assert resting.rest.thin is thin
+        assert Resting.from_document(resting.to_document()) == resting
+
+
+def test_of_a_rest_that_was_thinly_in_question_nothing_is_left_but_what_it_showed():
+    resting, _ = rested(nights(0.4, 1), 9 * DAY + TEN_PM, 8, cooling(0.0))
+    over = resting.tried()._replace(rest=resting.rest._replace(tries=1)).given_up()
+    assert over.rest.heard
+    assert not over.rest.tries
 
 
 def test_a_room_that_cooled_and_is_warmed_later_is_no_question():
@@ -118,6 +135,8 @@ def test_it_comes_back_from_its_document_as_it_was(steps, waits, heating):
     assert read.rest == resting.rest
     assert read.heating is resting.heating
     assert read.known == resting.known
+    # Its seconds are no instants that somebody wrote wrong.
+    assert unreadable_instants({"evidence": {"resting": resting.to_document()}}) == {}
 
 
 @given(

@@ -446,6 +446,7 @@ excursions = st.builds(
     instants.filter(bool),
     st.none() | numbers,
     st.booleans(),
+    numbers,
 )
 keepings = st.builds(
     Keeping,

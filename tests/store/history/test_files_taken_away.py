@@ -1,0 +1,241 @@
+"""SQLite files that are moved, replaced or deleted under a program, and kept by a process."""
+
+import logging
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from switchbot_store import (
+    DeviceHistory,
+    DeviceReading,
+    HistorySample,
+    HistoryService,
+    HistorySpill,
+    SqliteHistory,
+    SqliteReadings,
+    StoreUnavailableError,
+)
+
+AT = datetime(2026, 1, 12, tzinfo=UTC)
+END = AT + timedelta(hours=1)
+
+
+def sample(n):
+    return HistorySample(AT + timedelta(minutes=n), zone="a", temperature=20.0)
+
+
+def write(history, n):
+    assert history.write([sample(n)], now=AT) == 1
+
+
+def found(path, tmp_path):
+    """Return the rows of a file as who starts after a kill at this moment reads them."""
+    copy = tmp_path / "killed"
+    shutil.copytree(path.parent, copy)
+    with closing(SqliteHistory(copy / path.name)) as history:
+        rows = [
+            (row.timestamp - AT) // timedelta(minutes=1)
+            for row in history.rows(AT, END)
+        ]
+    shutil.rmtree(copy)
+    return rows
+
+
+def moved(path):
+    path.rename(path.with_name("old.sqlite"))
+
+
+def with_its_folder(path):
+    path.parent.rename(path.parent.with_name("old"))
+
+
+def deleted(path):
+    for part in path.parent.glob(f"{path.name}*"):
+        part.unlink()
+
+
+def log_deleted(path):
+    path.with_name(f"{path.name}-wal").unlink()
+
+
+def index_deleted(path):
+    path.with_name(f"{path.name}-shm").unlink()
+
+
+def replaced(path):
+    other = path.with_name("other.sqlite")
+    with closing(SqliteHistory(other)) as history:
+        write(history, 50)
+    other.replace(path)
+
+
+def linked_elsewhere(path):
+    place = path.with_name("elsewhere")
+    place.mkdir()
+    path.unlink()
+    path.symlink_to(place / "rows.sqlite")
+
+
+WHAT_STAYS = {
+    moved: [],
+    with_its_folder: [],
+    deleted: [],
+    log_deleted: [1],
+    index_deleted: [1],
+    replaced: [50],
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "config" / "rows.sqlite"
+
+
+@pytest.mark.parametrize("taken", WHAT_STAYS, ids=lambda taken: taken.__name__)
+@pytest.mark.parametrize("reader", [True, False], ids=["read", "unread"])
+def test_what_is_acknowledged_after_a_file_was_taken_away_is_at_its_name(
+    tmp_path, path, taken, reader, caplog
+):
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+        if reader:
+            assert len(history.latest(9)) == 1
+        taken(path)
+        write(history, 2)
+        write(history, 3)
+        there = sorted([2, 3, *WHAT_STAYS[taken]])
+        assert found(path, tmp_path) == there
+        assert len(history.latest(9)) == len(there)
+    assert found(path, tmp_path) == there
+    assert caplog.text.count("moved, replaced or deleted") == 1
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("taken", [moved, with_its_folder])
+def test_what_was_acknowledged_before_is_whole_in_what_was_moved(tmp_path, path, taken):
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+        taken(path)
+        write(history, 2)
+    (old,) = [*tmp_path.glob("*/old.sqlite"), *tmp_path.glob("old/rows.sqlite")]
+    assert found(old, tmp_path) == [1]
+
+
+def test_a_link_that_leads_elsewhere_is_followed(tmp_path, path):
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+        linked_elsewhere(path)
+        write(history, 2)
+        assert found(path.with_name("elsewhere") / "rows.sqlite", tmp_path) == [2]
+
+
+def test_rows_that_another_thread_reads_are_those_at_the_name(path):
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+        assert len(history.latest(9)) == 1
+        replaced(path)
+        (row,) = history.latest(9)
+        assert row.timestamp == sample(50).timestamp
+
+
+def test_rows_that_wait_anew_are_not_taken_for_such_as_arrived(tmp_path):
+    """In a new file their numbers begin at 1 again."""
+    path = tmp_path / "spill.sqlite"
+    with closing(HistorySpill(path)) as spill:
+        spill.append([sample(n) for n in range(5)])
+        waiting = spill.oldest(9)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(
+                "CREATE TRIGGER theirs BEFORE DELETE ON spill"
+                " BEGIN SELECT raise(ABORT, 'no'); END"
+            )
+            connection.commit()
+        spill._arrived = waiting[-1].row_id  # as where the disk let none go
+        deleted(path)
+        spill.append([sample(7)])
+        assert spill.rows == 1
+        (row,) = spill.oldest(9)
+        assert spill.remove([row]) is None
+        assert spill.rows == 0
+
+
+def test_what_is_taken_away_while_it_is_written_is_not_acknowledged(path):
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+
+        def taken_meanwhile():
+            with history._file.transaction() as connection:
+                connection.execute("DELETE FROM state_history_late")
+                moved(path)
+
+        with pytest.raises(StoreUnavailableError, match="taken away"):
+            taken_meanwhile()
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept open", "closed"])
+def test_a_second_history_in_a_process_takes_no_lock_from_the_first(
+    tmp_path, path, kept
+):
+    """Else another process, as it ends, deletes the log that the first writes to."""
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+        second = SqliteHistory(path)
+        second.open()
+        if not kept:
+            second.close()
+        program = (
+            "import sys; from switchbot_store import SqliteHistory\n"
+            "history = SqliteHistory(sys.argv[1]); history.open(); history.close()"
+        )
+        subprocess.run([sys.executable, "-c", program, path], check=True)
+        assert path.with_name(f"{path.name}-wal").exists()
+        write(history, 2)
+        assert found(path, tmp_path) == [1, 2]
+        second.close()
+
+
+def test_a_disk_that_is_away_is_no_file_that_was_moved(loop_disk, tmp_path, caplog):
+    """What is written goes to the disk, and nothing to the folder below it."""
+    path = loop_disk.path / "rows.sqlite"
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+        loop_disk.close()
+        write(history, 2)
+        assert not path.exists()
+        assert "moved" not in caplog.text
+    loop_disk.mount()
+    assert found(path, tmp_path) == [1, 2]
+
+
+def test_an_error_of_the_spill_ends_when_its_disk_is_well(tmp_path, caplog):
+    caplog.set_level(logging.WARNING)
+    spill = HistorySpill(tmp_path / "there" / "spill.sqlite")
+    backend = SqliteHistory(":memory:")
+    (tmp_path / "there").write_text("a file where the folder should be")
+    with HistoryService(backend, spill=spill, now=lambda: AT) as history:
+        history._writer._health.disk_failed(StoreUnavailableError("it was full"))
+        history.record(sample(1))
+        history.flush()
+        assert history.status().spill_error is not None
+        (tmp_path / "there").unlink()
+        history.record(sample(2))
+        history.flush()
+        assert history.status().spill_error is None
+        assert not (tmp_path / "there").exists()
+
+
+def test_a_damaged_spill_keeps_no_reading_from_a_backend_that_is_there(tmp_path):
+    path = tmp_path / "readings.sqlite"
+    path.write_bytes(b"no database at all" * 100)
+    backend = SqliteReadings(":memory:")
+    with DeviceHistory(backend, spill=SqliteReadings(path, renewable=True)) as readings:
+        readings.record(DeviceReading(AT, "C1", "CO2", 700))
+        readings.flush()
+        assert len(backend.rows(AT, END)) == 1
+    assert list(tmp_path.glob("readings.sqlite.corrupt-*"))
