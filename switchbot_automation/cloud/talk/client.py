@@ -81,7 +81,7 @@ DEFAULT_IOT_BASE_URL = "https://api.switchbot.net"
 
 _JSON = {"Content-Type": "application/json; charset=utf8"}
 # Said here, since a session's own headers may ask for what cannot be unpacked.
-_PACKED = {istr("Accept-Encoding"): "gzip, deflate"}
+_PACKED: dict[str, str] = {istr("Accept-Encoding"): "gzip, deflate"}
 
 # What switchbot-openapi-cli 3.4.0 says of itself; whether it matters is not known.
 _IOT_SOURCE = {"src": "OpenClaw"}
