@@ -730,13 +730,13 @@ class _Signer:
         self._token = token
         self._begun = hmac.new(secret.encode(), token.encode(), "sha256")
         # Nobody else has it, so that a number after it is enough to be new.
-        self._own = os.urandom(12).hex()
+        self._own = os.urandom(8).hex()
         self._count = 0
 
     def new_nonce(self) -> str:
-        """Return 32 characters that were not used before."""
+        """Return some 32 characters that were not used before, nor by who forked."""
         self._count += 1
-        return f"{self._own}{self._count:08x}"
+        return f"{self._own}{os.getpid():08x}{self._count:08x}"
 
     def sign(self, t_ms: int, nonce: str) -> dict[str, str]:
         """Return the headers of `sign`."""
