@@ -206,9 +206,10 @@ class AutomationEngine:
         self._own_history = threaded(history)
         self._history = cast("AsyncHistory | None", self._own_history or history)
         self._recorder = Recorder(self._documents, self._history)
+        life = self._documents.life
         self._explainer = Explainer(
-            self._documents.life.settings_of,
-            lambda zone: timezone_in(self._documents.life.settings, zone),
+            life.settings_of,
+            lambda zone: timezone_in(life.settings, zone),
             askable(self._history),
             self._recorder.runs,
         )
@@ -239,6 +240,9 @@ class AutomationEngine:
         if self._parts.leadership.token and self._documents.reachable:
             await self._documents.release(self._parts.leadership.released)
         self._parts.plugged.close()
+        # Then nothing of it leads back to itself, and all of it is free once it is left,
+        # not at the next search for garbage: of a fleet's homes some hundred lie there else.
+        self._parts.observer.let_go()
         if self._wrapped is not None:
             await self._wrapped.detach()
         if self._own_history is not None:

@@ -209,39 +209,54 @@ class AccountVisit(VisitStore):
         self, store: ThreadedStore, client: CloudApi, also: Iterable[str] = ()
     ) -> None:
         keys, joins = quota_joins(client)
-        self._ledger = ledger_of(client) if keys else None
-        self._key = keys[0] if self._ledger is not None else ""
-        self._claimed = 0
-        self._day: date | None = None
-        if self._ledger is not None:
-            joins[self._key] = self._added
+        ledger = ledger_of(client) if keys else None
+        self._calls = None if ledger is None else _Calls(ledger)
+        self._key = keys[0] if ledger is not None else ""
+        if self._calls is not None:
+            joins[self._key] = self._calls.added
         super().__init__(store, [*keys, *also], joins=joins)
 
     async def leave(self) -> None:
         """Write as `VisitStore.leave` does; raise what that raises."""
-        ledger, counts = self._ledger, self._key in self._unsaved
+        calls, counts = self._calls, self._key in self._unsaved
         before = self.as_read(self._key) if counts else None
-        if ledger is not None and before is not None:
-            self._claim(ledger)
+        if calls is not None and before is not None:
             # As of now, so that the ledger knows that all of these are going to be there.
-            ours = {**self._unsaved[self._key], **ledger.to_document()}
-            self._unsaved[self._key] = self._added(before, ours, before)
+            ours = {**self._unsaved[self._key], **calls.claim()}
+            self._unsaved[self._key] = calls.added(before, ours, before)
         await super().leave()
-        if before is not None:
-            self._claimed = 0
+        if calls is not None and before is not None:
+            calls.claimed = 0
 
     def end(self) -> None:
         """Leave to other visits what this one claimed and could not write."""
-        if self._ledger is not None and self._day is not None:
-            self._ledger.give_back(self._claimed, day=self._day)
-        self._claimed = 0
+        if self._calls is not None:
+            self._calls.give_back()
 
-    def _claim(self, ledger: QuotaLedger) -> None:
+
+class _Calls:
+    """What a visit claimed of its account's ledger. Of the visit it knows nothing."""
+
+    def __init__(self, ledger: QuotaLedger) -> None:
+        self._ledger = ledger
+        self.claimed: int = 0
+        self._day: date | None = None
+
+    def claim(self) -> dict[str, Any]:
+        """Claim what nobody has; return the ledger's keys of the state as of now."""
+        ledger = self._ledger
         if ledger.day != self._day:
-            self._claimed, self._day = 0, ledger.day
-        self._claimed += ledger.claim()
+            self.claimed, self._day = 0, ledger.day
+        self.claimed += ledger.claim()
+        return ledger.to_document()
 
-    def _added(
+    def give_back(self) -> None:
+        """Leave to others what was claimed and not written."""
+        if self._day is not None:
+            self._ledger.give_back(self.claimed, day=self._day)
+        self.claimed = 0
+
+    def added(
         self,
         _before: Mapping[str, Any],
         ours: Mapping[str, Any],
@@ -249,11 +264,11 @@ class AccountVisit(VisitStore):
     ) -> dict[str, Any]:
         """Return what is there, `theirs`, with the calls of this visit."""
         ledger = self._ledger
-        if ledger is None or str(theirs.get(_DAY) or "") > str(ours.get(_DAY)):
+        if str(theirs.get(_DAY) or "") > str(ours.get(_DAY)):
             return dict(theirs)
         there = theirs.get(_USED, 0) if theirs.get(_DAY) == ours.get(_DAY) else 0
         # What the cloud itself says has the calls of all.
-        used = max(there, ledger.used) if ledger.is_told else there + self._claimed
+        used = max(there, ledger.used) if ledger.is_told else there + self.claimed
         left = min(ledger.remaining, max(0, ledger.limit - used))
         return {**ours, _USED: used, _LEFT: left}
 

@@ -109,7 +109,7 @@ async def test_a_call_of_yesterday_is_not_given_back_to_today(fleet):
     shared.ledger.attempt()
     found = await visit.get(KEY)
     await visit.set(KEY, found)
-    visit._claim(shared.ledger)
+    visit._calls.claim()
     fleet.clock.advance(86_400)
     visit.end()
     assert shared.ledger.claim() == 0

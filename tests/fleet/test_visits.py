@@ -1,6 +1,7 @@
 """A home that no process keeps: whoever visits it goes on where the last one left."""
 
 import asyncio
+import gc
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from switchbot_automation.errors import (
     UnknownHomeError,
     UnknownZoneError,
 )
+from switchbot_automation.fleet.accounts import AccountVisit
 from switchbot_automation.fleet.errands import checked_errand
 from switchbot_automation.fleet.summary import LEFT
 from switchbot_store import HomeStore, StoreUnavailableError
@@ -61,6 +63,28 @@ async def test_a_visit_is_two_statements(fleet, settings):
     assert found["status"] == "ok"
     assert found["next_wakeup"] == visit.to_document()["next_wakeup"]
     assert json.loads(json.dumps(visit.to_document()))["zones"] == list(visit.zones)
+
+
+async def test_what_a_visit_made_is_free_when_it_is_left(fleet):
+    """Not at a search for garbage, which in a fleet finds hundreds of homes at once."""
+    fleet.add("42", 21.0, **TWO_ROOMS)
+    await fleet.visit("42")
+    gc.collect()
+    gc.disable()
+    try:
+        before = _engines()
+        for temperature in (18.0, 24.0, 21.0):
+            fleet.clouds["42"].temperature = temperature
+            fleet.clock.advance(600)
+            assert (await fleet.visit("42")).statements
+        assert _engines() == before
+    finally:
+        gc.enable()
+
+
+def _engines():
+    kinds = AutomationEngine, AccountVisit
+    return sum(isinstance(each, kinds) for each in gc.get_objects())
 
 
 async def test_a_visitor_who_knows_no_zone_asks_once_more(fleet):

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 SUCCESS = 100
+_OK = HTTPStatus.OK.value  # asked of every answer; a member of an enum is looked up
 CATCH_ALL = 190
 
 # A clock kept by NTP is right within a second and the `date` header has whole seconds.
@@ -109,8 +110,7 @@ class Limits(NamedTuple):
     date: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class CloudAnswer:
+class CloudAnswer(NamedTuple):
     """One HTTP answer, read tolerantly; `headers` have lower-case names.
 
     `status_code` is None where there was none. `is_json` is false for anything that is
@@ -129,7 +129,7 @@ class CloudAnswer:
     def is_good(self) -> bool:
         """Whether it is a plain success (code 100): no device has a code of its own in it."""
         return (
-            self.status == HTTPStatus.OK
+            self.status == _OK
             and self.status_code == SUCCESS
             and not (isinstance(self.body, dict) and "items" in self.body)
         )
@@ -200,7 +200,7 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Clou
 def find_failure(answer: CloudAnswer, circumstances: Circumstances) -> Failure | None:
     """Return what went wrong, or None for a success (code 100)."""
     judge = _Judge(answer, circumstances)
-    if answer.status == HTTPStatus.OK and answer.status_code == SUCCESS:
+    if answer.status == _OK and answer.status_code == SUCCESS:
         return judge.of_items()
     return judge.of_http() or judge.of_code(answer.status_code)
 
@@ -220,7 +220,7 @@ class _Judge:
         self._message = answer.message.casefold()
         # Some failures carry an HTTP status as statusCode inside a 200.
         code = answer.status_code
-        inside = answer.status == HTTPStatus.OK and code in _HTTP_AS_CODE
+        inside = answer.status == _OK and code in _HTTP_AS_CODE
         self._status = code if inside and code is not None else answer.status
 
     def of_http(self) -> Failure | None:
@@ -238,7 +238,7 @@ class _Judge:
             return self._failure(
                 BadParameterError, "the cloud refused the call", refused=True
             )
-        if self._status != HTTPStatus.OK:
+        if self._status != _OK:
             return self._failure(CloudServerError, "the cloud sent us elsewhere")
         return None
 

@@ -22,6 +22,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
 import orjson
+from multidict import istr
 from yarl import URL
 
 from switchbot_automation.clock import SystemClock
@@ -80,7 +81,7 @@ DEFAULT_IOT_BASE_URL = "https://api.switchbot.net"
 
 _JSON = {"Content-Type": "application/json; charset=utf8"}
 # Said here, since a session's own headers may ask for what cannot be unpacked.
-_PACKED = {"Accept-Encoding": "gzip, deflate"}
+_PACKED: dict[str, str] = {istr("Accept-Encoding"): "gzip, deflate"}
 
 # What switchbot-openapi-cli 3.4.0 says of itself; whether it matters is not known.
 _IOT_SOURCE = {"src": "OpenClaw"}
@@ -171,6 +172,7 @@ class SwitchBotClient:
         )
         self._token = _credential("token", token)
         self._secret = _credential("secret", secret)
+        self._signer = _Signer(self._token, self._secret)
         self._policy = retry or RetryPolicy(attempts=attempts)
         self._random = random or _SPREADING
         self._reads = asyncio.Semaphore(_READS_AT_ONCE)
@@ -473,7 +475,7 @@ class SwitchBotClient:
         if spent is None:
             raise self._not_asked(call, before) from before
         t_ms = (now - _EPOCH) // _MILLISECOND
-        headers = sign(self._token, self._secret, t_ms, os.urandom(16).hex())
+        headers = self._signer.sign(t_ms, self._signer.new_nonce())
         try:
             answer = await self._send(call, headers)
         except CloudError as error:
@@ -603,7 +605,7 @@ class SwitchBotClient:
             return {}
         # What is given for one request replaces the session's own; keep those.
         own: tuple[Any, ...] = getattr(self._session, "_middlewares", ())
-        return {"middlewares": (*own, _only_once)}
+        return {"middlewares": (*own, _only_once)} if own else _ONLY_ONCE
 
 
 class _Good(NamedTuple):
@@ -717,11 +719,41 @@ def _may_repeat(call: _Call, error: CloudError) -> bool:
 # (SwitchBotAPI#217): `t`, `nonce` and `sign` stay lower case.
 
 
+# As aiohttp keeps them: of any other text it makes such a name, three times a call.
+_AUTHORIZATION, _T, _NONCE, _SIGN = map(istr, ("Authorization", "t", "nonce", "sign"))
+
+
+class _Signer:
+    """Signs the calls of one account; what they have in common is hashed once."""
+
+    def __init__(self, token: str, secret: str) -> None:
+        self._token = token
+        self._begun = hmac.new(secret.encode(), token.encode(), "sha256")
+        # Nobody else has it, so that a number after it is enough to be new.
+        self._own = os.urandom(8).hex()
+        self._count = 0
+
+    def new_nonce(self) -> str:
+        """Return some 32 characters that were not used before, nor by who forked."""
+        self._count += 1
+        return f"{self._own}{os.getpid():08x}{self._count:08x}"
+
+    def sign(self, t_ms: int, nonce: str) -> dict[str, str]:
+        """Return the headers of `sign`."""
+        t = str(t_ms)
+        begun = self._begun.copy()
+        begun.update(f"{t}{nonce}".encode())
+        return {
+            _AUTHORIZATION: self._token,
+            _T: t,
+            _NONCE: nonce,
+            _SIGN: base64.b64encode(begun.digest()).decode("ascii"),
+        }
+
+
 def signature(token: str, secret: str, t_ms: int, nonce: str) -> str:
     """Return the base64 signature; `t_ms` is Unix time in milliseconds, UTC."""
-    message = f"{token}{t_ms}{nonce}".encode()
-    digest = hmac.digest(secret.encode(), message, "sha256")
-    return base64.b64encode(digest).decode("ascii")
+    return sign(token, secret, t_ms, nonce)["sign"]
 
 
 def sign(token: str, secret: str, t_ms: int, nonce: str) -> dict[str, str]:
@@ -730,12 +762,7 @@ def sign(token: str, secret: str, t_ms: int, nonce: str) -> dict[str, str]:
     `nonce` must be a string not used before; the empty string is accepted by the cloud,
     a missing header is not. Raises nothing.
     """
-    return {
-        "Authorization": token,
-        "t": str(t_ms),
-        "nonce": nonce,
-        "sign": signature(token, secret, t_ms, nonce),
-    }
+    return _Signer(token, secret).sign(t_ms, nonce)
 
 
 # --- on the wire ------------------------------------------------------------------
@@ -766,10 +793,15 @@ async def _only_once(
         raise _BrokenError(type(exc).__name__) from exc
 
 
+_ONLY_ONCE: dict[str, Any] = {"middlewares": (_only_once,)}
+
+
 async def _read_body(response: aiohttp.ClientResponse, what: str) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    while chunk := await response.content.readany():  # empty at the end alone
+    content = response.content
+    while not content.at_eof():
+        chunk = await content.readany()
         size += len(chunk)
         if size > _MOST_BYTES:
             raise CloudServerError(

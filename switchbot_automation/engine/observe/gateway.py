@@ -201,6 +201,12 @@ class Observer:
         kept with the zones, and what rules command."""
         self._remembers = False
 
+    def let_go(self) -> None:
+        """Tell nobody any more what is said and listed: the engine was closed."""
+        self.when_listed = self.when_named = _forget
+        self.when_status = _nobody_hears
+        self.when_answering = self.when_silence_ends = _nothing
+
     async def read(self, device_id: str) -> tuple[DeviceStatus, Statement] | None:
         """Ask as `answer` does; None, and nothing asked, where no call is left for it."""
         ears = self._ears_for(device_id)
@@ -748,6 +754,8 @@ class PluggedCloud:
         for name, (_fingerprint, part) in self._made.items():
             self._close_part(name, part)
         self._made.clear()
+        if not self._parts:
+            self.lends = None
 
     def _close_part(self, name: str, part: Any) -> None:
         context = self._lent.pop(name, None)

@@ -25,6 +25,19 @@ def test_every_product_of_the_api_is_there():
     assert sum(len(product.commands) for product in products) == 350 + 12 + 13 + 2
 
 
+def test_a_product_is_made_when_it_is_asked_for_and_once(monkeypatch):
+    made, read = [], catalog.read_product
+    monkeypatch.setattr(
+        catalog, "read_product", lambda entry: made.append(entry["name"]) or read(entry)
+    )
+    catalog._catalog.cache_clear()
+    (product,) = catalog.find("MeterPlus")
+    assert made == [product.name]
+    assert catalog.find("meter plus")[0] is product
+    assert catalog.find_by_webhook_type("WoMeterPlus")[0] is product
+    assert len(catalog.device_types()) == len(made) == len(set(made))
+
+
 @pytest.mark.parametrize("product", catalog.device_types(), ids=lambda p: p.name)
 def test_each_product_is_found_by_each_of_its_names(product):
     spellings = (product.device_type, *product.aliases, product.name)

@@ -36,3 +36,15 @@ def test_any_text_signs_over_its_utf8_bytes(token, secret, t_ms, nonce):
         secret.encode("utf-8"), f"{token}{t_ms}{nonce}".encode(), hashlib.sha256
     ).digest()
     assert base64.b64decode(signature(token, secret, t_ms, nonce)) == expected
+
+
+async def test_no_two_calls_share_a_nonce_even_after_a_fork(cloud, client, monkeypatch):
+    """Two processes go on from one client then, with the same count."""
+    cloud.body([])
+    await client.scenes()
+    before_the_fork = client._signer._count
+    await client.scenes()
+    monkeypatch.setattr(client._signer, "_count", before_the_fork)
+    monkeypatch.setattr("os.getpid", lambda: 4242)
+    await client.scenes()
+    assert len({received.headers["nonce"] for received in cloud.received}) == 3
