@@ -18,6 +18,7 @@ from switchbot_automation.core.state.check import (
     agrees,
     by_power,
     by_room,
+    measures,
     obeys,
     takes_otherwise,
     told_again,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.home import States
     from switchbot_automation.core.requests import Answered, Single, UnitLook
+    from switchbot_automation.core.state.check import Way
     from switchbot_automation.core.state.zone import Check, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
@@ -77,8 +79,10 @@ def verify(
         states[zone.name] = with_check(states[zone.name], None)
     if refused:
         return ()
-    way = way_of(zone, check.action, readable=zone.unit_readable)
-    if check.given_up or (not due and way != "room"):
+    way = _way(zone, states[zone.name], check, now)
+    if way is None:
+        states[zone.name] = with_check(states[zone.name], None)
+    if way is None or check.given_up or (not due and way != "room"):
         return ()
     if way == "room":
         shown = by_room(check, states[zone.name].last_temperature)
@@ -103,6 +107,13 @@ def verify(
             seen = seen_of(zone, before, states[zone.name])
             return () if seen is None else (seen,)
     return (yield from _conclude(zone, states, check, now, shown=shown, due=due))
+
+
+def _way(
+    zone: ZoneSettings, state: ZoneState, check: Check, now: datetime
+) -> Way | None:
+    measured = measures(zone, state, now)
+    return way_of(zone, check.action, readable=zone.unit_readable, measured=measured)
 
 
 def _count_stop(
@@ -183,7 +194,7 @@ def _repair(
     attempts = 0 if zone.observe_only else zone.repair_attempts
     if check.attempt >= attempts or (forbidden and start):
         given_up = replace(check, due_at=now + GIVEN_UP, given_up=True)
-        way = way_of(zone, check.action, readable=zone.unit_readable)
+        way = _way(zone, state, check, now)
         by = {"power": "plug", "status": "seen"}.get(way or "", "room")
         contradicted = doubted(state, by, check.action, now, told=True)
         states[zone.name] = with_check(contradicted, given_up)

@@ -472,6 +472,8 @@ def _troubles(
     evidence, check = state.evidence or NONE, state.check
     if acts and _runs_on(keeping, evidence, facts, now):
         codes.append(ReasonCode.UNIT_RUNS_ON)
+    if acts and evidence.misread is not None and evidence.misread.stands(now):
+        codes.append(ReasonCode.PLUG_MISREADS)
     if acts and undone_since(evidence, now) is not None:
         codes.append(ReasonCode.UNIT_SET_OTHERWISE)
     if acts and check is not None and check.given_up:
@@ -698,7 +700,9 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
 
 
 def _matters(evidence: Evidence) -> bool:
-    return bool(evidence.doubt or evidence.mended or evidence.defied or evidence.warmth)
+    misread = evidence.misread
+    doubts = evidence.doubt or (misread is not None and misread.since)
+    return bool(doubts or evidence.mended or evidence.defied or evidence.warmth)
 
 
 def after_thorough_look(
@@ -1066,8 +1070,11 @@ def _trouble_since(
         return keeping.failed_since
     if kind in (ReasonCode.BELIEF_UNCERTAIN, ReasonCode.BELIEF_CONTRADICTED):
         return keeping.unsure_since
+    evidence = state.evidence or NONE
+    if kind is ReasonCode.PLUG_MISREADS and evidence.misread is not None:
+        return evidence.misread.since
     if kind is ReasonCode.UNIT_SET_OTHERWISE:
-        return undone_since(state.evidence or NONE, now)
+        return undone_since(evidence, now)
     if kind is keeping.blind_why:
         return keeping.blind_since
     if kind is ReasonCode.OUTDOOR_UNKNOWN:

@@ -31,6 +31,7 @@ from switchbot_automation.core.control.slopes import SlopeBounds
 from switchbot_automation.core.control.steer import Steering
 from switchbot_automation.core.control.trend import Trend
 from switchbot_automation.core.control.warm_up import WarmUp
+from switchbot_automation.core.state.misread import Misread
 from switchbot_automation.core.state.values import (
     encode_instant,
     enum,
@@ -196,6 +197,7 @@ class Evidence(NamedTuple):
     seemed to, for now. `defied` counts the stops in
     a row after which it was seen to run on. `warmth`: its radiator is warm although it is to
     be closed; `usual` is by how many kelvin that was found to be nothing, at `usual_at`.
+    `misread`: whether its plug's watts are to be believed, by what the room does.
     """
 
     plug: Power = Power.UNKNOWN
@@ -228,6 +230,7 @@ class Evidence(NamedTuple):
     warmth: Warmth | None = None
     usual: float | None = None
     usual_at: datetime | None = None
+    misread: Misread | None = None
 
     def to_document(self, course: str | None = None) -> dict[str, Any]:
         """Return it as a document, without what is unknown.
@@ -251,6 +254,8 @@ class Evidence(NamedTuple):
                 document[name] = str(getattr(self, name))
         if self.resting is not None:
             document["resting"] = self.resting.to_document()
+        if self.misread is not None:
+            document["misread"] = self.misread.to_document()
         for name in ("unanswered", "defied"):
             if getattr(self, name):
                 document[name] = getattr(self, name)
@@ -328,6 +333,7 @@ class Evidence(NamedTuple):
             said=enum(Action, value.get("said")),
             hindered=enum(ReasonCode, value.get("hindered")),
             resting=Resting.from_document(value.get("resting")),
+            misread=Misread.from_document(value.get("misread")),
             unanswered=max(0, integer(value.get("unanswered")) or 0),
             responds=responds if responds is None else max(0.0, min(responds, 86400.0)),
             best=number(value.get("best")),
@@ -344,6 +350,10 @@ class Evidence(NamedTuple):
                 late[name] = tuple(min(at, now) for at in instants)
         if self.warmth is not None and self.warmth.since > now:
             late["warmth"] = self.warmth._replace(since=now)
+        if self.misread is not None:
+            misread = self.misread.not_later_than(now)
+            if misread is not self.misread:
+                late["misread"] = misread
         if self.course and self.course[-1][0] > now.timestamp():
             late["course"] = ()
         doubt = self.doubt
