@@ -83,7 +83,12 @@ class Misread(NamedTuple):
         return after._replace(told=told, turned_at=at, turned_from=temperature)
 
     def _judged(
-        self, temperature: float | None, at: datetime, settles: timedelta, *, heats: bool
+        self,
+        temperature: float | None,
+        at: datetime,
+        settles: timedelta,
+        *,
+        heats: bool,
     ) -> Misread:
         heard_at, begin, before = self.at, self.turned_at, self.turned_from
         if heard_at is None or begin is None or heard_at < begin + settles:
@@ -150,7 +155,7 @@ class Misread(NamedTuple):
 
     def not_later_than(self, now: datetime) -> Misread:
         """Pull instants from the future back to `now`, after the clock was set back."""
-        late = {
+        late: dict[str, Any] = {
             name: now
             for name in ("at", "turned_at", "since")
             if (at := getattr(self, name)) is not None and at > now
