@@ -74,15 +74,14 @@ def verify(
     if check is None:
         return ()
     due = check.due_at <= now
-    refused = states[zone.name].action is not check.action
+    way = _way(zone, states[zone.name], check, now)
+    # Told something else since, or nothing shows it any more.
+    refused = states[zone.name].action is not check.action or way is None
     if due and (refused or check.given_up):
         states[zone.name] = with_check(states[zone.name], None)
     if refused:
         return ()
-    way = _way(zone, states[zone.name], check, now)
-    if way is None:
-        states[zone.name] = with_check(states[zone.name], None)
-    if way is None or check.given_up or (not due and way != "room"):
+    if check.given_up or (not due and way != "room"):
         return ()
     if way == "room":
         shown = by_room(check, states[zone.name].last_temperature)

@@ -46,7 +46,7 @@ from switchbot_automation.model import Action, Power, ReasonCode
 from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from switchbot_automation.core.control.air import Want
@@ -469,15 +469,8 @@ def _troubles(
         codes.append(refusal.code)
     elif acts and keeping.failed and _commands_fail(state, keeping, now):
         codes.append(ReasonCode.COMMANDS_FAIL)
-    evidence, check = state.evidence or NONE, state.check
-    if acts and _runs_on(keeping, evidence, facts, now):
-        codes.append(ReasonCode.UNIT_RUNS_ON)
-    if acts and evidence.misread is not None and evidence.misread.stands(now):
-        codes.append(ReasonCode.PLUG_MISREADS)
-    if acts and undone_since(evidence, now) is not None:
-        codes.append(ReasonCode.UNIT_SET_OTHERWISE)
-    if acts and check is not None and check.given_up:
-        codes.append(ReasonCode.DEVICE_UNRESPONSIVE)
+    if acts:
+        codes.extend(_contradicted(state, keeping, facts, now))
     if found.status == "unknown" and found.since is not None:
         codes.extend(found.reasons)
     blind = _blind_for(zone, state, keeping, facts, now)
@@ -496,6 +489,21 @@ def _troubles(
             else ReasonCode.BELIEF_UNCERTAIN
         )
     return codes
+
+
+def _contradicted(
+    state: ZoneState, keeping: Keeping, facts: _Facts, now: datetime
+) -> Iterator[ReasonCode]:
+    """Yield what shows that the unit does otherwise than it is told, or seems to."""
+    evidence, check = state.evidence or NONE, state.check
+    if _runs_on(keeping, evidence, facts, now):
+        yield ReasonCode.UNIT_RUNS_ON
+    if evidence.misread is not None and evidence.misread.stands(now):
+        yield ReasonCode.PLUG_MISREADS
+    if undone_since(evidence, now) is not None:
+        yield ReasonCode.UNIT_SET_OTHERWISE
+    if check is not None and check.given_up:
+        yield ReasonCode.DEVICE_UNRESPONSIVE
 
 
 def _runs_on(keeping: Keeping, kept: Evidence, facts: _Facts, now: datetime) -> bool:

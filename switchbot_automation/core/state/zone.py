@@ -252,10 +252,9 @@ class Evidence(NamedTuple):
         for name in ("plug", "said", "hindered"):
             if getattr(self, name) not in (None, Power.UNKNOWN):
                 document[name] = str(getattr(self, name))
-        if self.resting is not None:
-            document["resting"] = self.resting.to_document()
-        if self.misread is not None:
-            document["misread"] = self.misread.to_document()
+        for name in ("resting", "misread"):
+            if getattr(self, name) is not None:
+                document[name] = getattr(self, name).to_document()
         for name in ("unanswered", "defied"):
             if getattr(self, name):
                 document[name] = getattr(self, name)
