@@ -252,9 +252,12 @@ class Evidence(NamedTuple):
         for name in ("plug", "said", "hindered"):
             if getattr(self, name) not in (None, Power.UNKNOWN):
                 document[name] = str(getattr(self, name))
-        for name in ("resting", "misread"):
-            if getattr(self, name) is not None:
-                document[name] = getattr(self, name).to_document()
+        learned = {"resting": self.resting, "misread": self.misread}
+        document |= {
+            name: each.to_document()
+            for name, each in learned.items()
+            if each is not None
+        }
         for name in ("unanswered", "defied"):
             if getattr(self, name):
                 document[name] = getattr(self, name)
