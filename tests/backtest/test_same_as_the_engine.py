@@ -173,7 +173,7 @@ WEEKS = [
         "half_degrees": number > 5,
         "thermal_response_seconds": (0, 900)[number // 5],
     }
-    for number in range(10)
+    for number in (3, 1, 0, 2, *range(4, 10))
 ]
 
 
@@ -183,6 +183,8 @@ WEEKS = [
 def test_one_unit_is_commanded_alike_by_its_id_and_as_equipment(seed, document):
     """Ten recorded weeks: who wrote `aircon_device_id` before there was more sees no change."""
     document = BASE | {"presets": PRESETS} | document
+    for key in ("min_on_seconds", "min_off_seconds", "command_cooldown_seconds"):
+        del document[key]  # what a kind presumes in their place would show
     unit = {"kind": "aircon", "device_id": document["aircon_device_id"]}
     as_equipment = {**document, "equipment": [unit]}
     del as_equipment["aircon_device_id"]
