@@ -155,9 +155,10 @@ class Misread(NamedTuple):
 
     def not_later_than(self, now: datetime) -> Misread:
         """Pull instants from the future back to `now`, after the clock was set back."""
-        late: dict[str, Any] = {
-            name: now
-            for name in ("at", "turned_at", "since")
-            if (at := getattr(self, name)) is not None and at > now
-        }
-        return self._replace(**late) if late else self
+        if all(at is None or at <= now for at in (self.at, self.turned_at, self.since)):
+            return self
+        return self._replace(
+            at=None if self.at is None else min(self.at, now),
+            turned_at=None if self.turned_at is None else min(self.turned_at, now),
+            since=None if self.since is None else min(self.since, now),
+        )
