@@ -274,6 +274,8 @@ class ReasonCode(StrEnum):
     """To tell the unit again helps each time and does not last: something undoes it."""
     UNIT_RUNS_ON = "unit_runs_on"
     """The unit is seen to work on although it was told to stop, again and again."""
+    PLUG_MISREADS = "plug_misreads"
+    """What its plug measures contradicts a room that does what its unit is told."""
     BELIEF_UNCERTAIN = "belief_uncertain"
     """For long nobody knows whether the unit does as it was told."""
 

@@ -18,6 +18,7 @@ from switchbot_automation.core.state.check import (
     agrees,
     by_power,
     by_room,
+    measures,
     obeys,
     takes_otherwise,
     told_again,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.home import States
     from switchbot_automation.core.requests import Answered, Single, UnitLook
+    from switchbot_automation.core.state.check import Way
     from switchbot_automation.core.state.zone import Check, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
@@ -72,12 +74,13 @@ def verify(
     if check is None:
         return ()
     due = check.due_at <= now
-    refused = states[zone.name].action is not check.action
+    way = _way(zone, states[zone.name], check, now)
+    # Told something else since, or nothing shows it any more.
+    refused = states[zone.name].action is not check.action or way is None
     if due and (refused or check.given_up):
         states[zone.name] = with_check(states[zone.name], None)
     if refused:
         return ()
-    way = way_of(zone, check.action, readable=zone.unit_readable)
     if check.given_up or (not due and way != "room"):
         return ()
     if way == "room":
@@ -103,6 +106,13 @@ def verify(
             seen = seen_of(zone, before, states[zone.name])
             return () if seen is None else (seen,)
     return (yield from _conclude(zone, states, check, now, shown=shown, due=due))
+
+
+def _way(
+    zone: ZoneSettings, state: ZoneState, check: Check, now: datetime
+) -> Way | None:
+    measured = measures(zone, state, now)
+    return way_of(zone, check.action, readable=zone.unit_readable, measured=measured)
 
 
 def _count_stop(
@@ -183,7 +193,7 @@ def _repair(
     attempts = 0 if zone.observe_only else zone.repair_attempts
     if check.attempt >= attempts or (forbidden and start):
         given_up = replace(check, due_at=now + GIVEN_UP, given_up=True)
-        way = way_of(zone, check.action, readable=zone.unit_readable)
+        way = _way(zone, state, check, now)
         by = {"power": "plug", "status": "seen"}.get(way or "", "room")
         contradicted = doubted(state, by, check.action, now, told=True)
         states[zone.name] = with_check(contradicted, given_up)

@@ -1215,6 +1215,10 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.UNIT_SET_OTHERWISE: later(
         "what the unit is told does not last: something keeps undoing it"
     ),
+    ReasonCode.PLUG_MISREADS: later(
+        "what its plug measures is not believed: the room warms and cools as the unit "
+        "is told"
+    ),
     ReasonCode.UNIT_RUNS_ON: later(
         "the unit works on although it was told to stop again and again"
     ),
@@ -1311,6 +1315,11 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "what the unit is told helps each time and does not last: see whether somebody's "
         "remote, its own timer or another app sets it otherwise, and whether its hub's "
         "infrared reaches it."
+    ),
+    ReasonCode.PLUG_MISREADS: later(
+        "what the plug measures contradicts a room that does what its unit is told: see "
+        "whether this plug measures at all and nothing else hangs on it, or name another "
+        "power_meter_device_id."
     ),
     ReasonCode.UNIT_RUNS_ON: later(
         "the unit works on although it was told to stop: cut its power or close its valve "

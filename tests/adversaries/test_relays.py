@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from switchbot_automation.simulation.account.heating import measured
 from switchbot_automation.simulation.comfort import most_starts_in_an_hour
 from switchbot_automation.simulation.home import RoomSpec
 from switchbot_automation.simulation.house.weather import Climate
@@ -86,6 +87,25 @@ class Heated(Home):
         """Let the relay's contacts stay as they are now, whatever it is told."""
         self.panel.turn(self.cloud.elapsed, on=on)
         self.panel.turn = lambda seconds, *, on: None
+
+    def measure(self, watts):
+        """Let the plug say these watts, or what it is to say at an hour; None: the truth."""
+        device = self.cloud.account.devices[DEVICE]
+        vars(device).pop("fields", None)
+        own = device.fields
+
+        def fields():
+            says = watts(self.cloud.elapsed / 3600.0) if callable(watts) else watts
+            found = own()
+            return found | measured(found, says, channel=device.channel)
+
+        if watts is not None:
+            device.fields = fields
+
+    def troubles(self):
+        """Return by look what health says first of the room."""
+        rooms = [each.health["zones"]["default"]["room"] for each in self.looks]
+        return [room["reasons"][0] if room["advice"] else None for room in rooms]
 
     async def watched(self, hours):
         for _look in range(int(hours * 60 / LOOK_MINUTES)):
@@ -203,3 +223,69 @@ def test_no_belief_stands_against_the_watts_of_any_relay(relay, strike, on):
 def test_nor_whatever_hands_and_welds_come_after_each_other(relay, strikes, climate):
     home = _lived(relay, strikes, 3, climate)
     assert home.longest_against_the_watts() <= BELIEF_WITHIN
+
+
+# --- watts that are not the heater's -------------------------------------------------------
+
+
+def _another_appliance(hour):
+    return 90.0 if hour % 5 < 2 else 0.5
+
+
+@pytest.mark.parametrize(
+    ("product", "channel", "watts"),
+    [
+        ("Plug Mini (US)", 0, 0.0),
+        ("Relay Switch 2PM", 2, 0.0),
+        ("Plug Mini (US)", 0, 60.0),
+        ("Plug Mini (US)", 0, _another_appliance),
+    ],
+)
+async def test_watts_that_a_kept_room_contradicts_are_told_of_once_and_cost_little(
+    product, channel, watts
+):
+    home = Heated(product, channel)
+    home.measure(watts)
+    await home.watched(12)
+    misreads = home.troubles().index("plug_misreads")
+    assert misreads <= 5 * 60 / LOOK_MINUTES
+    assert set(home.troubles()[misreads:]) == {"plug_misreads"}
+    # A healthy one takes 51 until then; each of these took 90 and more.
+    assert len(home.sent) <= 51 + 10
+    home.restart()
+    await home.watched(1)
+    assert home.troubles()[-1] == "plug_misreads"
+
+
+async def test_a_plug_that_measures_again_is_believed_again():
+    home = Heated("Plug Mini (US)", 0)
+    home.measure(0.0)
+    await home.watched(5)
+    assert home.troubles()[-1] == "plug_misreads"
+    home.measure(None)
+    await home.watched(3)
+    assert home.troubles()[-1] is None
+    home.panel.broken = True
+    await home.watched(2)
+    assert "device_unresponsive" in home.troubles()[-12:]
+
+
+async def test_a_heater_that_dies_behind_a_plug_without_a_meter_is_told_of():
+    home = Heated("Plug Mini (US)", 0)
+    home.measure(0.0)
+    await home.watched(5)
+    home.panel.broken = True
+    await home.watched(5)
+    assert home.troubles()[-1] not in (None, "plug_misreads")
+
+
+@pytest.mark.parametrize("climate", [MILD, COLD])
+async def test_an_honest_plug_is_never_disbelieved(climate):
+    for strike in ("none", "dead", "welded"):
+        home = Heated("Plug Mini (US)", 0, climate=climate)
+        await home.live(2)
+        if strike == "welded":
+            home.weld(on=True)
+        home.panel.broken = strike == "dead"
+        await home.watched(8)
+        assert "plug_misreads" not in home.troubles()

@@ -17,7 +17,7 @@ from switchbot_automation.simulation import SimulatedClock, default_settings
 from switchbot_automation.simulation.replay import RecordedCloud
 from switchbot_automation.simulation.replay import RecordedReading as Recorded
 from switchbot_store import MemoryStore
-from tests.cases import drawn
+from tests.cases import drawn, slow_after
 
 START = datetime(2026, 1, 12, tzinfo=UTC)
 UNKNOWN = -1
@@ -80,18 +80,19 @@ documents = st.fixed_dictionaries(
 )
 
 
-def room(seed):
+def room(seed, hours=50):
     """Return what the meter shows at an instant, None while it is silent."""
     rng = random.Random(seed)
     steps, value = [], rng.uniform(16.0, 26.0)
-    for number in range(600):
+    for number in range(hours * 12):
         value += rng.gauss(0.03 * math.sin(number / 40), 0.12)
         value += rng.choice([0.0] * 60 + [-1.5, 1.5])
         value = min(max(value, 12.0), 29.0)
         steps.append(None if rng.random() < 0.02 else round(value, 1))
-    silent = rng.randrange(600)
+    silent = rng.randrange(len(steps))
     steps[silent : silent + 20] = [None] * len(steps[silent : silent + 20])
-    return lambda at: steps[min(599, int((at - START).total_seconds() // 300))]
+    last = len(steps) - 1
+    return lambda at: steps[min(last, int((at - START).total_seconds() // 300))]
 
 
 class SilentCloud(RecordedCloud):
@@ -160,6 +161,37 @@ async def test_a_zone_is_commanded_alike(document, seed):
     shown = room(seed)
     live = await engine_commands(document, shown, 24)
     assert dry_commands(document, shown, 24) == live
+
+
+WEEKS = [
+    {
+        "time_windows": WINDOWS[number % 4],
+        "control": ("switch", "modulate")[number % 2],
+        "mode": ("winter", "summer", "auto")[number % 3],
+        "summer": SUMMER,
+        "optimum_start": number % 4 < 2,
+        "half_degrees": number > 5,
+        "thermal_response_seconds": (0, 900)[number // 5],
+    }
+    for number in (3, 1, 0, 2, *range(4, 10))
+]
+
+
+@pytest.mark.parametrize(
+    ("seed", "document"), slow_after(2, list(enumerate(WEEKS, start=1)))
+)
+def test_one_unit_is_commanded_alike_by_its_id_and_as_equipment(seed, document):
+    """Ten recorded weeks: who wrote `aircon_device_id` before there was more sees no change."""
+    document = BASE | {"presets": PRESETS} | document
+    for key in ("min_on_seconds", "min_off_seconds", "command_cooldown_seconds"):
+        del document[key]  # what a kind presumes in their place would show
+    unit = {"kind": "aircon", "device_id": document["aircon_device_id"]}
+    as_equipment = {**document, "equipment": [unit]}
+    del as_equipment["aircon_device_id"]
+    shown = room(seed, hours=7 * 24)
+    sent = dry_commands(document, shown, 7 * 24)
+    assert len(sent) > 2
+    assert dry_commands(as_equipment, shown, 7 * 24) == sent
 
 
 GROUPS = {

@@ -39,12 +39,24 @@ _CUT_OFF = frozenset({"off", "0"})
 _FLOWS_WATTS = 10.0
 
 
-def way_of(zone: ZoneSettings, action: Action, *, readable: bool) -> Way | None:
+def measures(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether a zone's unit hangs on a plug whose watts are believed at `now`."""
+    kept = state.evidence
+    misread = kept.misread if kept is not None else None
+    if not zone.power_meter_device_id:
+        return False
+    return misread is None or not misread.stands(now)
+
+
+def way_of(
+    zone: ZoneSettings, action: Action, *, readable: bool, measured: bool
+) -> Way | None:
     """Return what can show that an action was carried out, None where nothing can.
 
-    `readable`: the unit has a status of its own. A plug cannot tell a fan from a rest.
+    `readable`: the unit has a status of its own; `measured`: see `measures`. A plug cannot
+    tell a fan from a rest.
     """
-    if zone.power_meter_device_id and action is not Action.FAN:
+    if measured and action is not Action.FAN:
         return "power"
     if readable:
         return "status"
@@ -76,7 +88,8 @@ def asked(
         and before.parameter == state.parameter
     ):
         attempt = max(attempt, before.attempt)
-    way = way_of(zone, action, readable=readable)
+    measured = measures(zone, state, at)
+    way = way_of(zone, action, readable=readable, measured=measured)
     if way is None:
         return None
     seconds = (

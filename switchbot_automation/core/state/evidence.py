@@ -11,6 +11,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from switchbot_automation.core.state.misread import Misread
+from switchbot_automation.core.state.unit import season_action
 from switchbot_automation.core.state.zone import Doubt, Evidence, Warmth
 from switchbot_automation.model import Action, Power, Reason, ReasonCode
 
@@ -139,6 +141,10 @@ def after_plug(
     kept = state.evidence or NONE
     if says is None:
         return state._replace(evidence=kept._replace(plug_asked_at=now))
+    misread = kept.misread
+    if misread is not None:
+        misread = misread.heard(says, now)
+        says = Power.UNKNOWN if misread.stands(now) else says
     same = says is kept.plug and kept.plug_since is not None
     agreed = says is state.power is not Power.UNKNOWN
     return state._replace(
@@ -148,6 +154,7 @@ def after_plug(
             plug_from=kept.plug_from if same else temperature,
             plug_at=now,
             plug_asked_at=now,
+            misread=misread,
             agreed_at=now if agreed else kept.agreed_at,
             defied=0 if says is Power.OFF else kept.defied,
             defied_at=None if says is Power.OFF else kept.defied_at,
@@ -304,7 +311,11 @@ def doubted(
     doubt = doubt._replace(told=doubt.told or told)
     if doubt == kept.doubt:
         return state
-    return state._replace(evidence=kept._replace(doubt=doubt, mending=None))
+    # A plug that was not believed for its room is believed again where the room says so too.
+    misread = None if by == "room" else kept.misread
+    return state._replace(
+        evidence=kept._replace(doubt=doubt, mending=None, misread=misread)
+    )
 
 
 def mending(state: ZoneState, now: datetime) -> ZoneState:
@@ -395,6 +406,7 @@ def after_order(
             next_at=at + min(timedelta(seconds=wait), _longest_wait(zone, kept, at)),
         )
     repairs = _repairs(kept, at, counts=(again or repeated) and not person)
+    kept, doubt = _turned(zone, state, kept._replace(doubt=doubt), at)
     runs = before.action is action and before.compressor_running
     return state._replace(
         evidence=kept._replace(
@@ -413,6 +425,30 @@ def after_order(
             ),
         )
     )
+
+
+def _turned(
+    zone: ZoneSettings, state: ZoneState, kept: Evidence, at: datetime
+) -> tuple[Evidence, Doubt | None]:
+    """Return the evidence after another order, and its doubt, by what the room showed."""
+    action, known = state.action, kept.misread or Misread()
+    several = zone.lead or len(zone.equipment) > 1
+    if not zone.power_meter_device_id or several or action in (None, known.told):
+        return kept, kept.doubt
+    if action not in (Action.OFF, season_action(zone)):
+        return kept._replace(misread=None), kept.doubt
+    misread = known.turned(
+        action,
+        None if state.last_temperature_stale else state.last_temperature,
+        at,
+        settles=timedelta(seconds=zone.confirm_within_seconds),
+        heats=season_action(zone) is Action.WINTER,
+    )
+    if misread.since is None or known.since is not None:
+        return kept._replace(misread=misread), kept.doubt
+    by_plug = kept.doubt is not None and kept.doubt.by == "plug"
+    kept = kept._replace(misread=misread, plug=Power.UNKNOWN, defied=0)
+    return kept, None if by_plug else kept.doubt
 
 
 def after_no_answer(

@@ -495,7 +495,7 @@ def _troubles(
 def _disobeys(
     state: ZoneState, keeping: Keeping, facts: _Facts, now: datetime
 ) -> Iterator[ReasonCode]:
-    """Yield in which ways the unit is seen not to do as it is told.
+    """Yield in which ways the unit, or its plug, is seen not to do as it is told.
 
     A warm radiator in a room that is not too warm may be a warm pipe.
     """
@@ -504,6 +504,8 @@ def _disobeys(
     far = out is not None and edges is not None and out.low is not edges.heating
     if defies(kept) or (far and stays_warm(kept, now)):
         yield ReasonCode.UNIT_RUNS_ON
+    if kept.misread is not None and kept.misread.stands(now):
+        yield ReasonCode.PLUG_MISREADS
     if undone_since(kept, now) is not None:
         yield ReasonCode.UNIT_SET_OTHERWISE
     if check is not None and check.given_up:
@@ -701,7 +703,9 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
 
 def _matters(evidence: Evidence, now: datetime) -> bool:
     undone = evidence.mended and undone_since(evidence, now)
-    return bool(evidence.doubt or undone or evidence.defied or evidence.warmth)
+    misread = evidence.misread
+    doubts = evidence.doubt or (misread is not None and misread.since)
+    return bool(doubts or undone or evidence.defied or evidence.warmth)
 
 
 def after_thorough_look(
@@ -1079,8 +1083,11 @@ def _trouble_since(
         return keeping.failed_since
     if kind in (ReasonCode.BELIEF_UNCERTAIN, ReasonCode.BELIEF_CONTRADICTED):
         return keeping.unsure_since
+    evidence = state.evidence or NONE
+    if kind is ReasonCode.PLUG_MISREADS and evidence.misread is not None:
+        return evidence.misread.since
     if kind is ReasonCode.UNIT_SET_OTHERWISE:
-        return undone_since(state.evidence or NONE, now)
+        return undone_since(evidence, now)
     if kind is keeping.blind_why:
         return keeping.blind_since
     if kind is ReasonCode.OUTDOOR_UNKNOWN:

@@ -31,6 +31,7 @@ from switchbot_automation.core.control.slopes import SlopeBounds
 from switchbot_automation.core.control.steer import Steering
 from switchbot_automation.core.control.trend import Trend
 from switchbot_automation.core.control.warm_up import WarmUp
+from switchbot_automation.core.state.misread import Misread
 from switchbot_automation.core.state.values import (
     encode_instant,
     enum,
@@ -197,6 +198,7 @@ class Evidence(NamedTuple):
     a row after which it was seen to run on, the last of them told at `defied_at`. `warmth`:
     its radiator is warm although it is to be closed, and was told so once more at
     `warm_told_at`; `usual` is by how many kelvin that was found to be nothing, at `usual_at`.
+    `misread`: whether its plug's watts are to be believed, by what the room does.
     """
 
     plug: Power = Power.UNKNOWN
@@ -231,6 +233,7 @@ class Evidence(NamedTuple):
     warm_told_at: datetime | None = None
     usual: float | None = None
     usual_at: datetime | None = None
+    misread: Misread | None = None
 
     def to_document(self, course: str | None = None) -> dict[str, Any]:
         """Return it as a document, without what is unknown.
@@ -245,8 +248,12 @@ class Evidence(NamedTuple):
             if at is not None
         }
         document |= self._values()
-        if self.resting is not None:
-            document["resting"] = self.resting.to_document()
+        learned = {"resting": self.resting, "misread": self.misread}
+        document |= {
+            name: each.to_document()
+            for name, each in learned.items()
+            if each is not None
+        }
         if self.warmth is not None:
             since, kelvin, seen_at = self.warmth
             document["warmth"] = {
@@ -335,6 +342,7 @@ class Evidence(NamedTuple):
             said=enum(Action, value.get("said")),
             hindered=enum(ReasonCode, value.get("hindered")),
             resting=Resting.from_document(value.get("resting")),
+            misread=Misread.from_document(value.get("misread")),
             unanswered=max(0, integer(value.get("unanswered")) or 0),
             responds=responds if responds is None else max(0.0, min(responds, 86400.0)),
             best=number(value.get("best")),
@@ -353,6 +361,10 @@ class Evidence(NamedTuple):
         if warmth is not None and max(warmth.since, warmth.seen_at) > now:
             since, seen_at = min(warmth.since, now), min(warmth.seen_at, now)
             late["warmth"] = warmth._replace(since=since, seen_at=seen_at)
+        if self.misread is not None:
+            misread = self.misread.not_later_than(now)
+            if misread is not self.misread:
+                late["misread"] = misread
         if self.course and self.course[-1][0] > now.timestamp():
             late["course"] = ()
         doubt = self.doubt
