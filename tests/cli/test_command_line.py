@@ -120,8 +120,6 @@ def test_simulate_and_replay_import_neither_driver_nor_plots(tmp_path):
         assert not imported & {"psycopg", "psycopg_pool", "matplotlib"}
         # Of a file that is not there, of a typo, and of data in a zip.
         assert not imported & {"dotenv", "difflib", "zipfile"}
-        # Of a median alone.
-        assert "statistics" not in imported
 
 
 def test_what_runs_in_a_process_of_its_own_says_which_extra_is_missing():

@@ -101,7 +101,9 @@ def test_help_is_had_where_the_file_of_variables_is_broken_and_its_language_coun
     monkeypatch.chdir(tmp_path)
     file = tmp_path / ".env"
     file.write_text("SWITCHBOT_LANGUAGE=fr\n")
-    assert "Commandes :" in shown("switchbot_automation", "--help").stdout
+    assert (
+        "Commandes\N{NO-BREAK SPACE}:" in shown("switchbot_automation", "--help").stdout
+    )
     file.write_bytes(b"\xff")
     assert shown("switchbot_automation", "--help").exit_code == 0
     refused = shown("switchbot_automation", "settings")

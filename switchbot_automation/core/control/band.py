@@ -40,7 +40,6 @@ from switchbot_automation.core.forecast import (
     sun_between,
     sunnier_ahead,
 )
-from switchbot_automation.core.median import median
 from switchbot_automation.core.state.evidence import has_followed
 from switchbot_automation.core.state.zone import (
     KEPT_STARTS,
@@ -568,6 +567,8 @@ def _situation(
     temperature: float,
     now: datetime,
 ) -> Situation:
+    from statistics import median  # noqa: PLC0415 - only who steers needs it
+
     unanswered = _unanswered(state)
     running = state.compressor_running
     if unanswered is not None:

@@ -26,7 +26,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_automation.core.control.air import too_dry, too_stale, too_wet
-from switchbot_automation.core.median import median
 from switchbot_automation.core.state.around import outdoor_of
 from switchbot_automation.core.state.zone import SensorRecord, read_well, with_error
 from switchbot_automation.model import Action, ReasonCode
@@ -613,6 +612,8 @@ def doubts_of_meters(
 
 
 def _median(values: list[tuple[float, float]]) -> float:
+    from statistics import median  # noqa: PLC0415 - most zones have one meter
+
     return round(median(value for _weight, value in values), 3)
 
 
