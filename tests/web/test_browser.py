@@ -467,6 +467,8 @@ async def test_rooms_and_humidity_are_drawn_together_and_read_as_a_table(
         assert "Bedroom" in said
         assert "% humidity" in said
         await page.get_by_text("The chart as a table").click()
+        # It is made once somebody opens it.
+        await page.locator("#table-head th").last.wait_for()
         heads = await page.locator("#table-head th").all_inner_texts()
         assert heads == [
             *("Time", "Living room", "Office", "Bedroom", "Humidity", "Unit on")
@@ -491,6 +493,8 @@ async def test_outdoors_and_power_are_drawn_and_read_as_a_table(measured, open_p
         assert "outdoors" in said
         assert " W" in said
         await page.get_by_text("The chart as a table").click()
+        # It is made once somebody opens it.
+        await page.locator("#table-head th").last.wait_for()
         heads = await page.locator("#table-head th").all_inner_texts()
         assert heads == ["Time", "Temperature", "Outdoors", "Power", "Unit on"]
         assert await violations(page) == []
