@@ -1,12 +1,10 @@
 #!/usr/bin/env bash
 # "0 7 1 * 1" in crontab(5): a line that restricts both the day of the month and the weekday runs
-# when either fits: each Monday and each first of a month. So do cron itself, cronsim 2.8 and the
-# rules of Home Assistant that rest on it. cron-converter 2.0.2 and crontab 1.0.5 (parse-crontab) run
-# it when both fit.
+# when either fits: each Monday and each first of a month. So does cronsim 2.8. cron-converter 2.0.2
+# and crontab 1.0.5 (parse-crontab) run it when both fit.
 #
 # Seen from 2 March to 31 December 2026: cronsim 51 times, the two others once (1 June is a Monday,
-# the next is 1 February 2027), without a word. A schedule that is moved from one to the other is
-# silent for three months at once. On the night the clock goes forward both also name 02:30 with the
+# the next is 1 February 2027), without a word. On the night the clock goes forward both also name 02:30 with the
 # offset of winter, an instant that a clock on the wall never shows.
 set -euo pipefail
 folder=$(mktemp -d)
