@@ -1,11 +1,17 @@
-"""Documents in memory, for tests and simulations; a store like any other."""
+"""Documents in memory, for tests and simulations; a store like any other.
+
+What stores with all their keys in memory share stands here too: the keys in order.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
+from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from switchbot_store.codec import (
@@ -21,11 +27,132 @@ from switchbot_store.codec import (
 from switchbot_store.errors import StoreClosedError, StoreConflictError
 from switchbot_store.interface import StoreInterface
 from switchbot_store.languages import worded
-from switchbot_store.model import Document, Entry, StoreStatus, UnreadEntry
-from switchbot_store.sorted_keys import SortedKeys
+from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from switchbot_store.model import DocumentProblem
+
+
+class SortedKeys:
+    """Which keys there are, each once.
+
+    What one home among thousands asks for costs what it finds, not what there is. Any
+    thread may call.
+
+    >>> from switchbot_store.memory import SortedKeys
+    >>> keys = SortedKeys(["homes/2/state", "homes/1/state"])
+    >>> keys.add("homes/1/settings")
+    >>> keys.beginning("homes/1/")
+    ['homes/1/settings', 'homes/1/state']
+    """
+
+    def __init__(self, keys: Iterable[str] = ()) -> None:
+        self._keys = sorted(set(keys))
+        self._lock = threading.Lock()
+
+    def add(self, key: str) -> None:
+        """Have this key too."""
+        with self._lock:
+            place = bisect_left(self._keys, key)
+            if self._keys[place : place + 1] != [key]:
+                self._keys.insert(place, key)
+
+    def discard(self, key: str) -> None:
+        """Have this key no more."""
+        with self._lock:
+            place = bisect_left(self._keys, key)
+            if self._keys[place : place + 1] == [key]:
+                del self._keys[place]
+
+    def beginning(self, prefix: str) -> list[str]:
+        """Return the sorted keys that begin so."""
+        with self._lock:
+            if not prefix:
+                return self._keys.copy()
+            first = bisect_left(self._keys, prefix)
+            following = islice(self._keys, first, None)
+            return list(takewhile(lambda key: key.startswith(prefix), following))
+
+
+class UnreadEntry(Entry):
+    """An `Entry` whose data is made when it is first asked for.
+
+    Who asks again and again, and sees by the revision that nothing changed, does not pay
+    for a document that it knows. Otherwise an `Entry` like any other, equal to it too.
+    In place of the data it takes what makes it, which must not fail: only of what is
+    known to be a document is one made.
+
+    >>> from switchbot_store import Entry
+    >>> from switchbot_store.memory import UnreadEntry
+    >>> entry = UnreadEntry(lambda: {"n": 1}, "7", None)
+    >>> entry == Entry({"n": 1}, "7", None), entry.data is entry.data
+    (True, True)
+    """
+
+    __slots__ = ("_data",)
+    _data: Document | Callable[[], Document]
+
+    def __init__(  # noqa: PLR0917 - as `Entry` takes them, for `dataclasses.replace`
+        self,
+        data: Document | Callable[[], Document],
+        revision: str,
+        updated_at: datetime | None,
+        stale: bool = False,
+        problem: DocumentProblem | None = None,
+        file: str | None = None,
+    ) -> None:
+        _put_data(self, data)
+        _put_revision(self, revision)
+        _put_updated_at(self, updated_at)
+        _put_stale(self, stale)
+        _put_problem(self, problem)
+        _put_file(self, file)
+
+    @property
+    def data(self) -> Document:
+        """The document, one and the same each time."""
+        data = self._data
+        if callable(data):
+            data = data()
+            object.__setattr__(self, "_data", data)
+        return data
+
+    def read(self) -> Entry:
+        """Return the same as a plain `Entry`."""
+        return Entry(
+            self.data,
+            self.revision,
+            self.updated_at,
+            self.stale,
+            self.problem,
+            self.file,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, UnreadEntry):
+            return self.read() == other.read()
+        return self.read() == other if isinstance(other, Entry) else NotImplemented
+
+    __hash__: None = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Entry, (*(getattr(self, each.name) for each in fields(self)),)
+
+
+# A thousand are made at a time, and to look each name up anew takes thrice as long.
+(
+    _put_data,
+    _put_revision,
+    _put_updated_at,
+    _put_stale,
+    _put_problem,
+    _put_file,
+) = (
+    getattr(UnreadEntry, name).__set__
+    for name in ("_data", "revision", "updated_at", "stale", "problem", "file")
+)
 
 
 class _Stored(NamedTuple):

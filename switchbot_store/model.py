@@ -14,7 +14,7 @@ revision
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from switchbot_store.languages import Worded, worded
@@ -81,84 +81,6 @@ class Entry:
     stale: bool = False
     problem: DocumentProblem | None = None
     file: str | None = field(default=None, compare=False)
-
-
-class UnreadEntry(Entry):
-    """An `Entry` whose data is made when it is first asked for.
-
-    Who asks again and again, and sees by the revision that nothing changed, does not pay
-    for a document that it knows. Otherwise an `Entry` like any other, equal to it too.
-    In place of the data it takes what makes it, which must not fail: only of what is
-    known to be a document is one made.
-
-    >>> from switchbot_store.model import Entry, UnreadEntry
-    >>> entry = UnreadEntry(lambda: {"n": 1}, "7", None)
-    >>> entry == Entry({"n": 1}, "7", None), entry.data is entry.data
-    (True, True)
-    """
-
-    __slots__ = ("_data",)
-    _data: Document | Callable[[], Document]
-
-    def __init__(  # noqa: PLR0917 - as `Entry` takes them, for `dataclasses.replace`
-        self,
-        data: Document | Callable[[], Document],
-        revision: str,
-        updated_at: datetime | None,
-        stale: bool = False,
-        problem: DocumentProblem | None = None,
-        file: str | None = None,
-    ) -> None:
-        _put_data(self, data)
-        _put_revision(self, revision)
-        _put_updated_at(self, updated_at)
-        _put_stale(self, stale)
-        _put_problem(self, problem)
-        _put_file(self, file)
-
-    @property
-    def data(self) -> Document:
-        """The document, one and the same each time."""
-        data = self._data
-        if callable(data):
-            data = data()
-            object.__setattr__(self, "_data", data)
-        return data
-
-    def read(self) -> Entry:
-        """Return the same as a plain `Entry`."""
-        return Entry(
-            self.data,
-            self.revision,
-            self.updated_at,
-            self.stale,
-            self.problem,
-            self.file,
-        )
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, UnreadEntry):
-            return self.read() == other.read()
-        return self.read() == other if isinstance(other, Entry) else NotImplemented
-
-    __hash__: None = None  # type: ignore[assignment]
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Entry, (*(getattr(self, each.name) for each in fields(self)),)
-
-
-# A thousand are made at a time, and to look each name up anew takes thrice as long.
-(
-    _put_data,
-    _put_revision,
-    _put_updated_at,
-    _put_stale,
-    _put_problem,
-    _put_file,
-) = (
-    getattr(UnreadEntry, name).__set__
-    for name in ("_data", "revision", "updated_at", "stale", "problem", "file")
-)
 
 
 @dataclass(frozen=True, slots=True)

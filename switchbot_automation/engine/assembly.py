@@ -25,7 +25,7 @@ from switchbot_automation.engine.observe.meters import (
     reads_at_once,
 )
 from switchbot_automation.engine.observe.offsets import Offsets
-from switchbot_automation.engine.observe.pushed import KnownDevices, Pushes
+from switchbot_automation.engine.observe.pushed import Pushes
 from switchbot_automation.engine.tell.events import Announcer, Listeners
 from switchbot_automation.engine.tell.notices import Notices
 from switchbot_automation.engine.tell.upkeep import UpkeepWatch
@@ -86,8 +86,7 @@ def assemble(
     shared = quota or ledger_of(client)
     ledger = shared or QuotaLedger(clock=clock)
     plugged = PluggedCloud(client, documents, clock)
-    known = KnownDevices()
-    pushes = Pushes(documents, clock, known)
+    pushes = Pushes(documents, clock)
     listeners = Listeners()
     notifiers = Notifiers(documents, notifier, webhook_sender)
     observer = Observer(plugged, clock, ledger, counts=shared is None)
@@ -98,7 +97,6 @@ def assemble(
         clock,
         ledger,
         pushes=pushes,
-        known=known,
         at_once=reads_at_once(client),
     )
     actuator = Actuator(plugged, observer, clock, hooks)

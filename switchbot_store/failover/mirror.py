@@ -45,8 +45,8 @@ from switchbot_store.files.durable import (
 from switchbot_store.files.lines import LineFile, read_lines
 from switchbot_store.files.names import stem_of
 from switchbot_store.instants import stored_instant
+from switchbot_store.memory import SortedKeys
 from switchbot_store.model import Entry
-from switchbot_store.sorted_keys import SortedKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

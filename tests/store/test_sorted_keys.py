@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_store.sorted_keys import SortedKeys
+from switchbot_store.memory import SortedKeys
 
 KEYS = st.text("ab/\U0010ffff", max_size=4)
 

@@ -296,10 +296,20 @@ class QuotaLedger:
             "api_quota_reset_at": self._began_text,
         }
 
-    @property
-    def restored(self) -> bool:
-        """Whether `restore` was called: a second document is one to `merge`."""
-        return self._restored
+    def take(
+        self, document: Mapping[str, Any], *, read: bool, now: datetime | None = None
+    ) -> Standing:
+        """Take in a document that may be the first: `restore` it if it was `read`.
+
+        Later ones, and what no store gave, are to be merged. Returns the day's calls
+        as they are then.
+        """
+        now = self._roll(now)
+        if read and not self._restored:
+            self.restore(document, now=now)
+        else:
+            self.merge(document, now=now)
+        return self.standing(now)
 
     def restore(
         self, document: Mapping[str, Any], *, now: datetime | None = None

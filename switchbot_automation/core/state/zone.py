@@ -22,7 +22,7 @@ from functools import lru_cache, partial
 from itertools import compress
 from operator import attrgetter, is_not
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from switchbot_automation.core.control.overshoot import Softening
 from switchbot_automation.core.control.resting import Resting
@@ -47,8 +47,6 @@ from switchbot_automation.model import COLDEST, WARMEST, Action, Power, ReasonCo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-_T = TypeVar("_T", bound=tuple[Any, ...])
-
 
 # --- the parts, each with its document ------------------------------------------------
 
@@ -70,27 +68,6 @@ class _Instants:
             for name, at in zip(self.names, self.of(part), strict=True)
             if at is not None and at > now
         }
-
-
-def _wide(kind: type[_T]) -> type[_T]:
-    """Let a named tuple of many fields be copied with few of them changed in little time.
-
-    `namedtuple` looks every field up among the changes, which for several dozen of them,
-    at every tick, is half of what a copy takes.
-    """
-    places = {name: place for place, name in enumerate(kind._fields)}  # type: ignore[attr-defined] # of a named tuple
-    make = tuple.__new__
-
-    def _replace(self: Any, /, **changes: Any) -> Any:
-        values = [*self]
-        for name, value in changes.items():
-            if name not in places:
-                raise TypeError(f"{kind.__name__} has no field {name!r}")
-            values[places[name]] = value
-        return make(kind, values)
-
-    kind._replace = _replace  # type: ignore[attr-defined] # type checkers see its own
-    return kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +150,6 @@ class Warmth(NamedTuple):
     seen_at: datetime
 
 
-@_wide
 class Evidence(NamedTuple):
     """What shows what a unit does, besides what it was told. Instants are aware UTC.
 
@@ -548,7 +524,6 @@ def _start(value: Any) -> Start | None:
     return Start(at, action) if at and action else None
 
 
-@_wide
 class SensorRecord(NamedTuple):
     """What is kept of a zone's readings. Instants are aware UTC.
 
@@ -1755,7 +1730,6 @@ MODE_FAN = 4
 MODE_HEAT = 5
 
 
-@_wide
 class ZoneState(NamedTuple):
     """What is known or assumed of one zone. Instants are aware UTC.
 

@@ -14,6 +14,7 @@ from being written for ever, and a hold from being ended: they are left out as i
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.cancellation import unless_broken_off
+from switchbot_automation.cancellation import broken_off
 from switchbot_automation.core.state.belonging import LeftUnit, holds, knows_a_unit
 from switchbot_automation.core.state.merging import newest_of
 from switchbot_automation.core.state.meter import not_read_yet
@@ -1062,7 +1063,10 @@ class KeptBeside:
 
     async def get_entry(self, key: str) -> Entry:
         """Return one entry as the store has it."""
-        return await unless_broken_off(self._store.get_entry(key))
+        try:
+            return await self._store.get_entry(key)
+        except asyncio.CancelledError as error:
+            raise broken_off(error) from error
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key; what is kept beside wins over the last good.
@@ -1094,7 +1098,7 @@ class KeptBeside:
                 unreadable.append(key)
         if unreadable:
             places = [_place(key) for key in unreadable]
-            kept = await unless_broken_off(self._store.get_many(places))
+            kept = await self._entries_of(places)
             for key in unreadable:
                 entries[key] = _newer(entries[key], kept[_place(key)])
         return entries
@@ -1103,38 +1107,38 @@ class KeptBeside:
         self, key: str, data: dict[str, Any], revision: str
     ) -> str:
         """Write only if the revision read last is still there; return the new one."""
-        if key not in self._beside:
-            try:
-                return await unless_broken_off(
-                    self._store.compare_and_set(key, data, revision)
-                )
-            except StoreDataError as error:
-                if not self._may_be_beside(key, error):
-                    raise
-            # A person's text since the last look.
-            kept = (await self.get_many([key]))[key]
-            if self._beside.get(key) != revision:
-                raise StoreConflictError(key, kept.revision)
-            revision = kept.revision
-        return await unless_broken_off(
-            self._store.compare_and_set(_place(key), self._packed(key, data), revision)
-        )
+        try:
+            if key not in self._beside:
+                try:
+                    return await self._store.compare_and_set(key, data, revision)
+                except StoreDataError as error:
+                    if not self._may_be_beside(key, error):
+                        raise
+                # A person's text since the last look.
+                kept = (await self.get_many([key]))[key]
+                if self._beside.get(key) != revision:
+                    raise StoreConflictError(key, kept.revision)
+                revision = kept.revision
+            return await self._store.compare_and_set(
+                _place(key), self._packed(key, data), revision
+            )
+        except asyncio.CancelledError as error:
+            raise broken_off(error) from error
 
     async def set_many(
         self, documents: Mapping[str, dict[str, Any]]
     ) -> Mapping[str, str]:
         """Write several documents, all or nothing; return the revisions known by that."""
         try:
-            written = await unless_broken_off(
-                self._store.set_many(self._placed(documents))
-            )
-        except StoreDataError as error:
-            if error.problem is None:
-                raise
-            await self.get_many(documents)
-            written = await unless_broken_off(
-                self._store.set_many(self._placed(documents))
-            )
+            try:
+                written = await self._store.set_many(self._placed(documents))
+            except StoreDataError as error:
+                if error.problem is None:
+                    raise
+                await self.get_many(documents)
+                written = await self._store.set_many(self._placed(documents))
+        except asyncio.CancelledError as error:
+            raise broken_off(error) from error
         if not written:
             return {}
         if self._beside:
@@ -1152,24 +1156,27 @@ class KeptBeside:
         self, key: str, change: Callable[[dict[str, Any]], dict[str, Any] | None]
     ) -> dict[str, Any]:
         """Apply a pure change; see `StoreInterface.update`."""
-        if key not in self._beside:
-            try:
-                return await unless_broken_off(
-                    self._store.update(key, lambda found: change(storable(found)[0]))
-                )
-            except StoreDataError as error:
-                if not self._may_be_beside(key, error):
-                    raise
-        while True:
-            entry = (await self.get_many([key]))[key]
-            changed = change(entry.data)
-            if changed is None:
-                return entry.data
-            try:
-                await self.compare_and_set(key, changed, entry.revision)
-            except StoreConflictError:
-                continue
-            return changed
+        try:
+            if key not in self._beside:
+                try:
+                    return await self._store.update(
+                        key, lambda found: change(storable(found)[0])
+                    )
+                except StoreDataError as error:
+                    if not self._may_be_beside(key, error):
+                        raise
+            while True:
+                entry = (await self.get_many([key]))[key]
+                changed = change(entry.data)
+                if changed is None:
+                    return entry.data
+                try:
+                    await self.compare_and_set(key, changed, entry.revision)
+                except StoreConflictError:
+                    continue
+                return changed
+        except asyncio.CancelledError as error:
+            raise broken_off(error) from error
 
     def _name(self, key: str, problems: Sequence[StoreDataError]) -> None:
         """Name what of a document could not be written again, and was left out."""
@@ -1178,7 +1185,7 @@ class KeptBeside:
 
     async def _read(self, keys: list[str]) -> dict[str, Entry]:
         try:
-            return await unless_broken_off(self._store.get_many(keys))
+            return await self._entries_of(keys)
         except StoreUnavailableError as error:
             if error.problem is None:
                 raise
@@ -1186,12 +1193,18 @@ class KeptBeside:
         entries = {}
         for key in keys:
             try:
-                entries[key] = await unless_broken_off(self._store.get_entry(key))
+                entries[key] = await self.get_entry(key)
             except StoreUnavailableError as error:
                 if error.problem is None:
                     raise
                 entries[key] = Entry({}, "", None, problem=error.problem)
         return entries
+
+    async def _entries_of(self, keys: list[str]) -> dict[str, Entry]:
+        try:
+            return await self._store.get_many(keys)
+        except asyncio.CancelledError as error:
+            raise broken_off(error) from error
 
     def _may_be_beside(self, key: str, error: StoreDataError) -> bool:
         return error.problem is not None and key != self._settings_key

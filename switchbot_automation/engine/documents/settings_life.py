@@ -46,10 +46,44 @@ class _InForce(NamedTuple):
     document: Mapping[str, Any]
 
 
+class SettingsDevices(NamedTuple):
+    """The devices that settings name.
+
+    `zones` has the names of the zones of each meter; `sensors` lie around zones; `all`
+    are both.
+    """
+
+    zones: Mapping[str, tuple[str, ...]]
+    sensors: frozenset[str]
+    all: frozenset[str]
+
+
+def _devices_of(settings: Settings | None) -> SettingsDevices:
+    if settings is None:
+        return SettingsDevices({}, frozenset(), frozenset())
+    zones: dict[str, tuple[str, ...]] = {}
+    for name, zone in settings.zones.items():
+        for meter in dict.fromkeys(zone.meters):
+            zones[meter] = (*zones.get(meter, ()), name)
+    overlaid = [
+        settings.zones[name] for name in settings.overlaid & settings.zones.keys()
+    ]
+    outdoors = frozenset(each.outdoor_device_id for each in overlaid) - {""}
+    # What says something of openings and presence, around all zones.
+    sensors = outdoors | frozenset(
+        sensor
+        for zone in overlaid
+        for part in (zone.openings, zone.presence)
+        if part is not None
+        for sensor in part.sensors
+    )
+    return SettingsDevices(zones, sensors, sensors | zones.keys())
+
+
 class SettingsLife:
     """Takes documents by revision; keeps the last good ones.
 
-    `settings` are in force, None without any good ones. `error` says what is wrong with
+    `settings` are in force, None without any good ones, and `devices` those they name. `error` says what is wrong with
     the newest document, None when it is in force. `revision` is the newest document's,
     None before the first; `revision_in_force` that of the settings in force. `switches`,
     what buttons said of the automation of zones, lie over them, see `switch`.
@@ -62,6 +96,7 @@ class SettingsLife:
     ) -> None:
         self._check = check
         self.settings: Settings | None = None
+        self.devices: SettingsDevices = _devices_of(None)
         self.error: SettingsError | None = None
         self.revision: str | None = None
         self.revision_in_force: str = ""
@@ -249,7 +284,8 @@ class SettingsLife:
                     for each in whole
                 }
                 settings = replace(settings, zones={**settings.zones, **off})
-        self.settings = settings
+        if settings is not self.settings:
+            self.settings, self.devices = settings, _devices_of(settings)
 
     def _switched_on(self, name: str, settings: Settings) -> Settings:
         try:

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.cloud.talk.quota import Standing
     from switchbot_automation.core.state.said import Statement
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
-    from switchbot_automation.engine.observe.pushed import KnownDevices, Pushes
+    from switchbot_automation.engine.observe.pushed import Pushes
     from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.model import CloudApi, DeviceStatus
     from switchbot_automation.settings.model import Settings, ZoneSettings
@@ -55,7 +56,6 @@ class Meters:
         ledger: QuotaLedger,
         *,
         pushes: Pushes,
-        known: KnownDevices,
         at_once: int = _READS_AT_ONCE,
     ) -> None:
         self._at_once = at_once
@@ -64,19 +64,19 @@ class Meters:
         self._clock = clock
         self._ledger = ledger
         self._pushes = pushes
-        self._known = known
         self.notes: dict[str, Note] = {}
         """What the ticks left for each zone's next reading, see `core.step.rest`."""
 
-    def quota(self, now: datetime | None = None) -> Quota:
+    def quota(
+        self, now: datetime | None = None, standing: Standing | None = None
+    ) -> Quota:
         """Return the day's calls as they are now, for the devices of the settings.
 
-        Who has just asked the clock hands the instant on as `now`.
+        Who has just asked the clock hands the instant on as `now`, who has just asked the
+        ledger what it said as `standing`.
         """
-        settings = self._documents.life.settings
-        if self._known.settings is not settings:
-            self._known.find(settings)
-        return Quota(*self._ledger.standing(now), max(1, len(self._known.devices)))
+        devices = len(self._documents.life.devices.all)
+        return Quota(*(standing or self._ledger.standing(now)), max(1, devices))
 
     def told(self, settings: Settings) -> set[str]:
         """Return the zones of which their meters' events say something new."""
@@ -208,13 +208,10 @@ class QuotaWatch:
         the account have spent. Several engines may share the ledger, so `now` has to be
         just asked of the clock.
         """
-        if read and not self._ledger.restored:
-            self._ledger.restore(document, now=now)
-        else:
-            self._ledger.merge(document, now=now)
         if settings is not None:
             self._ledger.keep_for_commands(settings.quota_reserve)
-        return self._meters.quota(now)
+        standing = self._ledger.take(document, read=read, now=now)
+        return self._meters.quota(now, standing)
 
     def level(self, settings: Settings | None) -> str:
         """Return how scarce the day's calls are; see `Quota.level`."""

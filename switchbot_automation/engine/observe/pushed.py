@@ -90,53 +90,13 @@ class _Line:
     unit: str | None = None
 
 
-class KnownDevices:
-    """The devices of the settings in force, found once for settings.
-
-    `zones` names the zones of each meter; `sensors` lie around zones; `devices` are all.
-    Whoever asks it looks first whether `settings` are still those in force.
-    """
-
-    def __init__(self) -> None:
-        self.settings: Settings | None = None
-        self.zones: Mapping[str, tuple[str, ...]] = {}
-        self.sensors: frozenset[str] = frozenset()
-        self.devices: frozenset[str] = frozenset()
-
-    def find(self, settings: Settings | None) -> None:
-        """Find those of other settings."""
-        zones: dict[str, tuple[str, ...]] = {}
-        for name, zone in settings.zones.items() if settings else ():
-            for meter in dict.fromkeys(zone.meters):
-                zones[meter] = (*zones.get(meter, ()), name)
-        self.settings, self.zones = settings, zones
-        self.sensors = _sensors_around(settings) if settings else frozenset()
-        self.devices = self.sensors | zones.keys()
-
-
-def _sensors_around(settings: Settings) -> frozenset[str]:
-    """Return the devices that say something of openings and presence, around all zones."""
-    overlaid = [
-        settings.zones[name] for name in settings.overlaid & settings.zones.keys()
-    ]
-    outdoors = frozenset(each.outdoor_device_id for each in overlaid) - {""}
-    return outdoors | frozenset(
-        sensor
-        for zone in overlaid
-        for part in (zone.openings, zone.presence)
-        if part is not None
-        for sensor in part.sensors
-    )
-
-
 class Pushes:
     """The events of one engine's meters."""
 
-    def __init__(self, documents: Documents, clock: Clock, known: KnownDevices) -> None:
+    def __init__(self, documents: Documents, clock: Clock) -> None:
         self._documents = documents
         self._clock = clock
         self._receiver = WebhookReceiver()
-        self._known = known
         self.heard: dict[str, _Line] = {}
         """By its meter, what events said; empty where no webhook comes in."""
         self._signs: deque[tuple[str, Mapping[str, Any], datetime, bool]] = deque(
@@ -154,9 +114,10 @@ class Pushes:
         And whether it is of a sensor around a zone. Sets `wake` where it says that a
         threshold that matters was crossed.
         """
-        settings, known = self._documents.life.settings, self._known_devices()
+        life = self._documents.life
+        settings, known = life.settings, life.devices
         now, seconds = self._clock.now(), self._clock.monotonic()
-        event = self._receiver.receive(payload, now, seconds, known=known.devices)
+        event = self._receiver.receive(payload, now, seconds, known=known.all)
         if isinstance(event, RefusedWebhook):
             return event, (), False
         around = event.device_id in known.sensors
@@ -174,13 +135,7 @@ class Pushes:
 
     def concerns(self, device_id: str) -> bool:
         """Tell whether a device is a meter of a zone, or lies around one."""
-        return device_id in self._known_devices().devices
-
-    def _known_devices(self) -> KnownDevices:
-        settings, known = self._documents.life.settings, self._known
-        if known.settings is not settings:
-            known.find(settings)
-        return known
+        return device_id in self._documents.life.devices.all
 
     def _take_sign(self, event: WebhookEvent) -> None:
         """Keep what a sensor around a zone showed; a change is worth a tick at once."""

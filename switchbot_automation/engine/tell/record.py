@@ -6,12 +6,13 @@ to that one, see `switchbot_automation.explain.rows`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from switchbot_automation.cancellation import unless_broken_off
+from switchbot_automation.cancellation import broken_off
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.explain import rows
@@ -35,6 +36,7 @@ from switchbot_store import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from switchbot_automation.core.step import ZoneTick
@@ -153,15 +155,22 @@ class Recorder:
         samples += [_left_sample(each, trigger, now, used) for each in strays]
         try:
             for sample in samples:
-                await unless_broken_off(self._history.record(sample))
+                await self._history.record(sample)
+        except asyncio.CancelledError as error:
+            self._not_taken(broken_off(error), looks)
         except Exception as error:  # noqa: BLE001 - any history, also a host's own
-            if self.error is None:
-                _LOGGER.warning("history does not take rows: %s", error)
-            self.error = error
-            for run, _trace in looks:
-                run.unrecorded()
+            self._not_taken(error, looks)
         else:
             self.error = None
+
+    def _not_taken(
+        self, error: Exception, looks: Iterable[tuple[DecisionRun, Trace | None]]
+    ) -> None:
+        if self.error is None:
+            _LOGGER.warning("history does not take rows: %s", error)
+        self.error = error
+        for run, _trace in looks:
+            run.unrecorded()
 
     def _sample(
         self,

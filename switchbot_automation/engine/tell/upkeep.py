@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from switchbot_automation.cancellation import unless_broken_off
+from switchbot_automation.cancellation import broken_off
 from switchbot_automation.core.state.said import said_by_event
 from switchbot_automation.engine.tell.events import UpkeepNotice
 from switchbot_automation.explain.words import upkeep_words
@@ -164,19 +164,22 @@ class UpkeepWatch:
         if not waiting or place is None:
             return
         try:
-            await unless_broken_off(
-                place.record_readings(
-                    DeviceReading(at, device_id, name, value)
-                    for at, device_id, values in waiting
-                    for name, value in readings_of(values).items()
-                )
+            await place.record_readings(
+                DeviceReading(at, device_id, name, value)
+                for at, device_id, values in waiting
+                for name, value in readings_of(values).items()
             )
+        except asyncio.CancelledError as error:
+            self._not_taken(broken_off(error))
         except Exception as error:  # noqa: BLE001 - any history, also a host's own
-            if self.error is None:
-                _LOGGER.warning("history does not take readings: %s", error)
-            self.error = error
+            self._not_taken(error)
         else:
             self.error = None
+
+    def _not_taken(self, error: Exception) -> None:
+        if self.error is None:
+            _LOGGER.warning("history does not take readings: %s", error)
+        self.error = error
 
     def _place(self, history: object) -> TakesReadings | None:
         """Return a history that takes readings, None for any other."""

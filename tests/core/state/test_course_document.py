@@ -60,8 +60,3 @@ def test_a_course_that_others_wrote_is_written_anew(damage):
     assert found is not None
     assert after.evidence is not None
     assert found.course == after.evidence.course
-
-
-def test_a_field_that_is_none_is_refused_where_a_state_changes():
-    with pytest.raises(TypeError, match="no field 'weather'"):
-        ZoneState()._replace(weather="fine")

@@ -7,7 +7,7 @@ import pytest
 
 from switchbot_store import FailoverStore, MemoryStore
 from switchbot_store.errors import StoreUnavailableError
-from switchbot_store.sorted_keys import SortedKeys
+from switchbot_store.memory import SortedKeys
 
 
 class AwayStore(MemoryStore):
