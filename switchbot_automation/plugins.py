@@ -51,7 +51,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from switchbot_automation.errors import PluginError
 from switchbot_automation.languages import worded
 from switchbot_automation.model import PluginPart
-from switchbot_automation.urls import without_urls
+from switchbot_automation.outside.urls import without_urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -23,9 +23,9 @@ from switchbot_automation.engine.act.outside import UnsealingSender
 from switchbot_automation.errors import BrokerError
 from switchbot_automation.mqtt.link import BrokerAddress, linked
 from switchbot_automation.mqtt.push import try_out
+from switchbot_automation.outside.urls import SecretName
 from switchbot_automation.simulation import FakeSwitchBotCloud
 from switchbot_automation.simulation.server.certificates import Authority
-from switchbot_automation.urls import SecretName
 from switchbot_store import PostgresStore, StoreError
 from switchbot_store.frames import without_frames
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.plotting import BAND, INK, calm, label_times, matplotlib
+from switchbot_automation.backtest.plotting import (
+    BAND,
+    INK,
+    calm,
+    label_times,
+    matplotlib,
+)
 
 if TYPE_CHECKING:
     from datetime import tzinfo

@@ -14,9 +14,14 @@ from typing import Final
 
 import click
 
-from switchbot_automation.languages import later_in, translated_in
+from switchbot_automation.languages import (
+    CELSIUS,
+    FAHRENHEIT,
+    from_celsius,
+    later_in,
+    translated_in,
+)
 from switchbot_automation.languages import translated as _
-from switchbot_automation.units import CELSIUS, FAHRENHEIT, from_celsius
 
 _FROM_TO: Final = r"\s*(?:[-\u2010-\u2015\u2212~\u301c]|\.\.|to|until|bis|à|から)\s*"
 _DEGREES: Final = r"(\d{1,3}(?:[.,]\d+)?)\s*(?:°|degrees|grad|degrés|度)?\s*([cf])?"

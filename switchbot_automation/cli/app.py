@@ -13,8 +13,8 @@ from switchbot_automation.errors import (
     SettingsError,
     UnknownZoneError,
 )
+from switchbot_automation.languages import CELSIUS, UNITS, measuring
 from switchbot_automation.languages import translated as _
-from switchbot_automation.units import CELSIUS, UNITS, measuring
 from switchbot_store import StoreConfigError, StoreError
 from switchbot_store.cli.command_line import CommandLine, Verb
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from switchbot_automation.instants import stored_hold
-from switchbot_automation.units import from_celsius, measured_in, symbol
+from switchbot_automation.languages import from_celsius, measured_in, symbol
 from switchbot_store.cli import output
 from switchbot_store.cli.output import (
     FAILURE,

@@ -26,16 +26,18 @@ from switchbot_automation.errors import (
     QuotaExhaustedError,
 )
 from switchbot_automation.explain.words import reason_words
-from switchbot_automation.languages import error_words, later, number_words
-from switchbot_automation.languages import translated as _
-from switchbot_automation.model import ReasonCode
-from switchbot_automation.units import (
+from switchbot_automation.languages import (
     CELSIUS,
     SYMBOLS,
+    error_words,
     from_celsius,
+    later,
     measured_in,
+    number_words,
     symbol,
 )
+from switchbot_automation.languages import translated as _
+from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

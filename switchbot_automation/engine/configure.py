@@ -18,7 +18,7 @@ from switchbot_automation.core.state.meter import remembered
 from switchbot_automation.core.step import judged_anew
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.languages import reworded, worded
-from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
+from switchbot_automation.outside.bounds import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings.change import Change, differences
 from switchbot_automation.settings.checks import rule_word_errors, unheard_notices
 from switchbot_automation.settings.read import parse_settings, refused_anew

@@ -61,7 +61,7 @@ from switchbot_automation.errors import EngineClosedError, UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.instants import stored_instant
 from switchbot_automation.languages import AUTO as LANGUAGE_AUTO
-from switchbot_automation.languages import worded
+from switchbot_automation.languages import CELSIUS, worded
 from switchbot_automation.model import (
     PLUGIN_PREFIX,
     ManualAction,
@@ -69,7 +69,6 @@ from switchbot_automation.model import (
     TickReport,
 )
 from switchbot_automation.plugins import installed
-from switchbot_automation.units import CELSIUS
 from switchbot_store import AsyncHomeStore, HomeStore, StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:

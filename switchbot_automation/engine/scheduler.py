@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
-from switchbot_automation.cancellation import is_cancelled
 from switchbot_automation.clock import Clock, SystemClock
+from switchbot_automation.engine.cancellation import is_cancelled
 from switchbot_automation.errors import EngineClosedError
-from switchbot_automation.wording import error_words
+from switchbot_automation.outside.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable

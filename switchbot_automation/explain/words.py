@@ -13,23 +13,21 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.core.state.zone import AirconSetting
 from switchbot_automation.instants import FOR_EVER, stored_hold
 from switchbot_automation.languages import (
+    CELSIUS,
     ENGLISH,
+    SYMBOLS,
     filled,
+    from_celsius,
     later,
     later_in,
+    measured_in,
     number_words,
     spoken,
+    symbol,
     translated_in,
 )
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import Outcome, Power, ReasonCode
-from switchbot_automation.units import (
-    CELSIUS,
-    SYMBOLS,
-    from_celsius,
-    measured_in,
-    symbol,
-)
 from switchbot_automation.upkeep.ledger import BATTERY
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from collections import Counter, OrderedDict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.allowance import Allowance
 from switchbot_automation.cloud.events.events import (
     RefusedWebhook,
     WebhookReceiver,
     WebhookRefusal,
 )
+from switchbot_automation.outside.bounds import Allowance
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -26,7 +26,6 @@ from procrastinate.jobs import Status
 from procrastinate.signals import on_stop
 from psycopg_pool import AsyncConnectionPool
 
-from switchbot_automation.allowance import Allowance
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.errors import (
     AutomationError,
@@ -38,6 +37,7 @@ from switchbot_automation.fleet.errands import Errand, checked_errand
 from switchbot_automation.fleet.jobs import LAST, WAITERS, GatheredJobs
 from switchbot_automation.fleet.visit import do_for_person, tick_home, wait_after
 from switchbot_automation.languages import worded
+from switchbot_automation.outside.bounds import Allowance
 from switchbot_store import StoreConflictError, StoreUnavailableError, checked_home
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from switchbot_automation.allowance import Allowance
 from switchbot_automation.errors import AutomationError, BrokerError, EngineClosedError
 from switchbot_automation.instants import encode_instant
 from switchbot_automation.languages import reworded, worded
@@ -37,6 +36,7 @@ from switchbot_automation.mqtt.discovery import (
 from switchbot_automation.mqtt.link import ANSWER_SECONDS, Message, linked
 from switchbot_automation.mqtt.patience import STEADY_SECONDS, Patience
 from switchbot_automation.mqtt.topics import Topics, topic_id
+from switchbot_automation.outside.bounds import Allowance
 from switchbot_store import StoreError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from switchbot_automation.errors import BrokerError, CloudServerError
 from switchbot_automation.languages import worded
 from switchbot_automation.mqtt.link import BrokerAddress
-from switchbot_automation.tls import load_pair
+from switchbot_automation.outside.tls import load_pair
 from switchbot_store.frames import without_frames
 
 if TYPE_CHECKING:

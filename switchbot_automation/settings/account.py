@@ -10,8 +10,8 @@ from switchbot_automation.equipment.table import AIRCON, KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.languages import joined, worded
 from switchbot_automation.model import PLUGIN_PREFIX, Action, Device, Remote
+from switchbot_automation.outside.wording import nearest
 from switchbot_automation.settings.checks import dotted
-from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,13 +12,12 @@ from urllib.parse import urlsplit
 from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import EARLIEST, LATEST, RANGE
-from switchbot_automation.languages import reworded, worded
+from switchbot_automation.languages import degrees, reworded, symbol, worded
+from switchbot_automation.outside.urls import SecretName, check_webhook_url
+from switchbot_automation.outside.wording import nearest
 from switchbot_automation.schedule.sun import SunTime, available
 from switchbot_automation.settings.table import DEFAULTS
 from switchbot_automation.settings.table.zone import SEASONS
-from switchbot_automation.units import degrees, symbol
-from switchbot_automation.urls import SecretName, check_webhook_url
-from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -14,7 +14,7 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.languages import worded
+from switchbot_automation.languages import SYMBOLS, degrees, worded
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     HIGHEST_SETPOINT,
@@ -22,13 +22,12 @@ from switchbot_automation.model import (
     PLUGIN_PREFIX,
     Action,
 )
+from switchbot_automation.outside.wording import nearest
 from switchbot_automation.settings.checks import dotted
 from switchbot_automation.settings.for_nothing import for_nothing
 from switchbot_automation.settings.model import NARROWEST_KELVIN
 from switchbot_automation.settings.scale import in_celsius
 from switchbot_automation.settings.table.zone import SEASONS
-from switchbot_automation.units import SYMBOLS, degrees
-from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

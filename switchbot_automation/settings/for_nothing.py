@@ -12,9 +12,8 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from switchbot_automation.equipment.table import KINDS
-from switchbot_automation.languages import worded
+from switchbot_automation.languages import FAHRENHEIT, from_celsius, to_celsius, worded
 from switchbot_automation.model import Action
-from switchbot_automation.units import FAHRENHEIT, from_celsius, to_celsius
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,8 @@ import re
 import unicodedata
 from typing import Any, Final
 
+from switchbot_automation.outside.wording import nearest
 from switchbot_automation.settings.spec import Kind
-from switchbot_automation.wording import nearest
 
 _MARKS: Final = "\"'`“”„‟«»‹›‘’‚「」 "  # noqa: RUF001 - as people type
 _NUMBER: Final = re.compile(r"([+-]?\d{1,9}(?:[.,]\d{1,2})?) ?([^\d\s.,+-]{0,9})")

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.cloud.catalog.catalog import find, type_of_listed
 from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.languages import later, worded
+from switchbot_automation.languages import CELSIUS, from_celsius, later, worded
 from switchbot_automation.model import Device, Remote
 from switchbot_automation.settings.account import fits_kind, measures_power
-from switchbot_automation.units import CELSIUS, from_celsius
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

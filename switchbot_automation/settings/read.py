@@ -23,8 +23,19 @@ import voluptuous as vol
 from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import EARLIEST, LATEST
-from switchbot_automation.languages import reworded, worded
+from switchbot_automation.languages import (
+    CELSIUS,
+    SYMBOLS,
+    degrees,
+    measured_in,
+    measuring,
+    reworded,
+    unit_of,
+    worded,
+)
 from switchbot_automation.model import DEFAULT_ZONE, Action
+from switchbot_automation.outside.urls import named_secret
+from switchbot_automation.outside.wording import SHOWN_CHARACTERS, nearest, shown
 from switchbot_automation.schedule.sun import SUNRISE, SUNSET, SunTime, available
 from switchbot_automation.schedule.windows import CurvePoint, Policy, TimeWindow
 from switchbot_automation.settings.checks import (
@@ -65,16 +76,6 @@ from switchbot_automation.settings.scale import in_celsius, range_errors
 from switchbot_automation.settings.spec import Kind, SettingSpec
 from switchbot_automation.settings.table import ALIASES, DEFAULTS, section_of_table
 from switchbot_automation.settings.table.zone import SEASONS
-from switchbot_automation.units import (
-    CELSIUS,
-    SYMBOLS,
-    degrees,
-    measured_in,
-    measuring,
-    unit_of,
-)
-from switchbot_automation.urls import named_secret
-from switchbot_automation.wording import SHOWN_CHARACTERS, nearest, shown
 from switchbot_store.codec import problem_of
 from switchbot_store.zone_rules import zone_of
 

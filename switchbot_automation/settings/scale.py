@@ -12,11 +12,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.languages import worded
+from switchbot_automation.languages import (
+    CELSIUS,
+    from_celsius,
+    to_celsius,
+    unit_of,
+    worded,
+)
+from switchbot_automation.outside.wording import shown
 from switchbot_automation.settings.checks import dotted
 from switchbot_automation.settings.table import settings_table
-from switchbot_automation.units import CELSIUS, from_celsius, to_celsius, unit_of
-from switchbot_automation.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

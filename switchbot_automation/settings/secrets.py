@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from switchbot_automation.languages import worded
-from switchbot_automation.urls import SecretName, mask_url, named_secret
+from switchbot_automation.outside.urls import SecretName, mask_url, named_secret
 from switchbot_store.secrets import has_url, is_secret_name, is_url_name
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.plotting import (
+from switchbot_automation.backtest.plotting import (
     BAND,
     INK,
     calm,

@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from switchbot_automation.allowance import MOST_KEYS, Allowance
-from switchbot_automation.languages import AUTO, worded
-from switchbot_automation.units import CELSIUS
+from switchbot_automation.languages import AUTO, CELSIUS, worded
+from switchbot_automation.outside.bounds import MOST_KEYS, Allowance
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,8 +21,7 @@ from switchbot_automation.engine.tell.events import (
     WebhookReceived,
 )
 from switchbot_automation.instants import zulu
-from switchbot_automation.languages import ENGLISH, speaking, spoken
-from switchbot_automation.units import measuring
+from switchbot_automation.languages import ENGLISH, measuring, speaking, spoken
 from switchbot_automation.web.api.encoding import event_as_json
 
 if TYPE_CHECKING:

@@ -17,13 +17,14 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from switchbot_automation.languages import (
+    CELSIUS,
     ENGLISH,
+    SYMBOLS,
     page_catalogue,
     speaking,
     translated,
     worded,
 )
-from switchbot_automation.units import CELSIUS, SYMBOLS
 from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
 from switchbot_automation.web.guard import RequestRefusedError, Who, too_many, who_asks
 from switchbot_automation.web.html_texts import in_language

@@ -27,12 +27,12 @@ from switchbot_automation.languages import (
     asked_for,
     chosen,
     error_words,
+    measuring,
     reworded,
     speaking,
     worded,
 )
-from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
-from switchbot_automation.units import measuring
+from switchbot_automation.outside.bounds import MOST_LEVELS, is_too_deep
 from switchbot_automation.web.guard import Access, Entrance, RequestRefusedError, admit
 from switchbot_automation.web.shared import Shared
 from switchbot_store import (

@@ -9,9 +9,9 @@ import pytest
 
 from switchbot_automation.cli.commands.act import _celsius, _hold
 from switchbot_automation.cli.output import Misuse
+from switchbot_automation.languages import measuring
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
 from switchbot_automation.simulation.faults import Call
-from switchbot_automation.units import measuring
 
 SETTINGS = default_settings("winter") | {
     "presets": {"eco": {"setback_kelvin": 2.0}},

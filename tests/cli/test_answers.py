@@ -7,8 +7,7 @@ import pytest
 
 from switchbot_automation.cli import answers
 from switchbot_automation.cli.answers import Band
-from switchbot_automation.languages import speaking
-from switchbot_automation.units import CELSIUS, FAHRENHEIT
+from switchbot_automation.languages import CELSIUS, FAHRENHEIT, speaking
 
 
 @pytest.mark.parametrize(

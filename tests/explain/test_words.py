@@ -15,9 +15,8 @@ from switchbot_automation.explain.words import (
     sentence,
 )
 from switchbot_automation.instants import FOR_EVER
-from switchbot_automation.languages import speaking
+from switchbot_automation.languages import FAHRENHEIT, measuring, speaking
 from switchbot_automation.model import ReasonCode
-from switchbot_automation.units import FAHRENHEIT, measuring
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 

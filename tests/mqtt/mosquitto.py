@@ -17,8 +17,8 @@ from pathlib import Path
 
 import aiomqtt
 
+from switchbot_automation.outside.tls import load_pair
 from switchbot_automation.simulation.server.certificates import Authority
-from switchbot_automation.tls import load_pair
 from switchbot_store.testing.postgres_server import free_port, unprivileged
 
 START_SECONDS = 30.0

@@ -10,17 +10,18 @@ from hypothesis import strategies as st
 from switchbot_automation import SettingsError, parse_settings
 from switchbot_automation.explain import words
 from switchbot_automation.explain.words import reason_words, upkeep_words
-from switchbot_automation.languages import LANGUAGES, speaking
+from switchbot_automation.languages import (
+    CELSIUS,
+    FAHRENHEIT,
+    LANGUAGES,
+    from_celsius,
+    measuring,
+    speaking,
+    to_celsius,
+)
 from switchbot_automation.settings import check_settings
 from switchbot_automation.settings.findings import warnings
 from switchbot_automation.settings.scale import in_celsius, in_unit_of
-from switchbot_automation.units import (
-    CELSIUS,
-    FAHRENHEIT,
-    from_celsius,
-    measuring,
-    to_celsius,
-)
 from switchbot_automation.upkeep.ledger import UpkeepNews
 
 HALVES = st.integers(-200, 800).map(lambda number: number / 2)

@@ -10,7 +10,7 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.allowance import Allowance
+from switchbot_automation.outside.bounds import Allowance
 from switchbot_automation.web import access_log, create_app, rotate_token
 from switchbot_automation.web.credentials import COOKIE, DOCUMENT, Credentials, Sessions
 from switchbot_automation.web.guard import Entrance, Strangers, network_of

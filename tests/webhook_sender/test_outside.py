@@ -11,10 +11,10 @@ import pytest
 from switchbot_automation import AutomationEngine, WebhookSender
 from switchbot_automation.engine.act.outside import UnsealingSender, secret_of
 from switchbot_automation.errors import SettingsError, WebhookError
+from switchbot_automation.outside.urls import SecretName, named_secret
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.settings.secrets import MASKS
 from switchbot_automation.simulation import SimulatedHome, default_settings
-from switchbot_automation.urls import SecretName, named_secret
 from switchbot_store import MemoryStore
 from tests.webhook_sender.test_notices import NOTICE, TOKEN, taker
 

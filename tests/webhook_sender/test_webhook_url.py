@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from switchbot_automation.urls import (
+from switchbot_automation.outside.urls import (
     check_webhook_url,
     is_metadata,
     is_public,

@@ -43,10 +43,14 @@ from switchbot_automation.explain.words import (
     word_of,
 )
 from switchbot_automation.instants import FOR_EVER, parse_instant, stored_hold
-from switchbot_automation.languages import error_words
+from switchbot_automation.languages import (
+    FAHRENHEIT,
+    error_words,
+    measuring,
+    to_celsius,
+)
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import COLDEST, WARMEST, CommandStatus
-from switchbot_automation.units import FAHRENHEIT, measuring, to_celsius
 from switchbot_store import StoreConfig, get_history, get_store
 
 if TYPE_CHECKING:

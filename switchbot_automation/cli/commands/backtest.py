@@ -31,11 +31,10 @@ from switchbot_automation.explain.brought import of_backtest, recorded_words
 from switchbot_automation.explain.words import day_words
 from switchbot_automation.fleet.shared_store import for_a_fleet
 from switchbot_automation.instants import parse_instant
-from switchbot_automation.languages import number_words
+from switchbot_automation.languages import measure, number_words
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.proposal import kept_by_auto
 from switchbot_automation.settings.read import parse_settings
-from switchbot_automation.units import measure
 from switchbot_store import StoreConfig, get_history, get_store
 from switchbot_store.backup import list_homes
 

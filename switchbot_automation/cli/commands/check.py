@@ -25,7 +25,7 @@ from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.errors import CloudError, SettingsError
-from switchbot_automation.languages import error_words, reworded, worded
+from switchbot_automation.languages import error_words, measure, reworded, worded
 from switchbot_automation.languages import translated as _
 from switchbot_automation.rules.running.account_check import account_problems
 from switchbot_automation.settings.account import account_findings
@@ -35,7 +35,6 @@ from switchbot_automation.settings.proposal import not_kept_by_auto
 from switchbot_automation.settings.read import read_settings
 from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.simulation.what_if import what_auto_brings
-from switchbot_automation.units import measure
 from switchbot_store.zone_rules import differs_from, zone_rules
 
 if TYPE_CHECKING:

@@ -32,11 +32,11 @@ from switchbot_automation.errors import (
 from switchbot_automation.explain.words import word_of
 from switchbot_automation.languages import error_words
 from switchbot_automation.languages import translated as _
+from switchbot_automation.outside.urls import mask_url
 from switchbot_automation.settings.account import account_findings
 from switchbot_automation.settings.findings import findings
 from switchbot_automation.settings.read import read_settings
 from switchbot_automation.settings.secrets import places_of_secrets
-from switchbot_automation.urls import mask_url
 from switchbot_store import StoreConfig, StoreError, get_store
 from switchbot_store.cli.dotenv_file import env_file
 from switchbot_store.custody import custody_of

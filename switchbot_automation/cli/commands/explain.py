@@ -25,9 +25,9 @@ from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.explain.words import day_words
 from switchbot_automation.instants import parse_instant
+from switchbot_automation.languages import measure, measured_in
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import DEFAULT_ZONE
-from switchbot_automation.units import measure, measured_in
 from switchbot_store import StoreConfig, ThreadedHistory, get_history, get_store
 
 if TYPE_CHECKING:

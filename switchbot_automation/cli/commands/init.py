@@ -41,6 +41,7 @@ from switchbot_automation.cli.targets import NOTHING_LISTED
 from switchbot_automation.errors import AuthError, SettingsError
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import sentence
+from switchbot_automation.languages import from_celsius, measured_in, measuring, unit_of
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import DEFAULT_ZONE, ReasonCode
 from switchbot_automation.settings.account import account_findings
@@ -55,7 +56,6 @@ from switchbot_automation.settings.proposal import (
     room_of,
 )
 from switchbot_automation.settings.read import read_settings
-from switchbot_automation.units import from_celsius, measured_in, measuring, unit_of
 from switchbot_store import MemoryStore, StoreConfig, StoreConflictError, get_store
 from switchbot_store.cli.dotenv_file import env_file
 

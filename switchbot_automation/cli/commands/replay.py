@@ -23,11 +23,17 @@ from switchbot_automation.cli.output import (
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import reason_words, word_of
-from switchbot_automation.languages import error_words, number_words
+from switchbot_automation.languages import (
+    error_words,
+    from_celsius,
+    measure,
+    measured_in,
+    number_words,
+    symbol,
+)
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import replay as recorded
-from switchbot_automation.units import from_celsius, measure, measured_in, symbol
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import switchbot_store
-from switchbot_automation import plotting
+from switchbot_automation.backtest import plotting
 from switchbot_automation.cli.output import (
     Misuse,
     cluster_option,
@@ -29,15 +29,17 @@ from switchbot_automation.languages import (
     error_words,
     later,
     later_in,
+    measure,
+    measured_in,
     number_words,
     translated_in,
+    unit_of,
 )
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.table.zone import CONTROLS
 from switchbot_automation.simulation import new_settings
 from switchbot_automation.simulation import plot as plots
 from switchbot_automation.simulation import simulate as run_simulation
-from switchbot_automation.units import measure, measured_in, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

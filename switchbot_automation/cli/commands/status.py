@@ -40,10 +40,9 @@ from switchbot_automation.explain.words import (
     word_of,
 )
 from switchbot_automation.instants import FOR_EVER
-from switchbot_automation.languages import later
+from switchbot_automation.languages import later, measure
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import DEFAULT_ZONE
-from switchbot_automation.units import measure
 from switchbot_store import StoreConfig, get_store
 
 if TYPE_CHECKING:

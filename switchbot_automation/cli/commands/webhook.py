@@ -22,7 +22,7 @@ from switchbot_automation.cloud.events.account import release_webhook, take_webh
 from switchbot_automation.errors import WebhookConflictError
 from switchbot_automation.languages import error_words, later
 from switchbot_automation.languages import translated as _
-from switchbot_automation.urls import mask_url
+from switchbot_automation.outside.urls import mask_url
 
 if TYPE_CHECKING:
     from datetime import datetime

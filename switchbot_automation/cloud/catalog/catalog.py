@@ -40,7 +40,7 @@ from switchbot_automation.cloud.catalog.schema import (
 from switchbot_automation.cloud.catalog.words import STATUS_NAMES, folded, truth
 from switchbot_automation.errors import UnsupportedCommandError
 from switchbot_automation.languages import joined, worded
-from switchbot_automation.wording import nearest
+from switchbot_automation.outside.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

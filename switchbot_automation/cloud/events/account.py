@@ -17,7 +17,7 @@ from switchbot_automation.errors import (
     WebhookConflictError,
 )
 from switchbot_automation.languages import worded
-from switchbot_automation.urls import mask_url
+from switchbot_automation.outside.urls import mask_url
 
 if TYPE_CHECKING:
     from switchbot_automation.cloud.talk.client import SwitchBotClient

@@ -25,7 +25,7 @@ import orjson
 
 from switchbot_automation.cloud.catalog.catalog import read_event
 from switchbot_automation.instants import from_cloud_unix
-from switchbot_automation.nesting import is_too_deep
+from switchbot_automation.outside.bounds import is_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Container

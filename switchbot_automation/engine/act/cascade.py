@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.core.state.refusals import (
     HALF_DEGREES,
     Tried,
@@ -30,6 +29,7 @@ from switchbot_automation.core.state.refusals import (
 )
 from switchbot_automation.core.state.unit import rounds_up, set_all_parameter
 from switchbot_automation.core.state.zone import Way
+from switchbot_automation.engine.cancellation import unless_broken_off
 from switchbot_automation.engine.observe.gateway import CALL_SECONDS
 from switchbot_automation.equipment.kind import DEFAULT
 from switchbot_automation.errors import (
@@ -39,7 +39,7 @@ from switchbot_automation.errors import (
     WebhookError,
 )
 from switchbot_automation.model import Action, RungResult
-from switchbot_automation.wording import error_words
+from switchbot_automation.outside.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator

@@ -19,7 +19,7 @@ from yarl import URL
 
 from switchbot_automation.errors import WebhookError
 from switchbot_automation.languages import reworded, worded
-from switchbot_automation.urls import (
+from switchbot_automation.outside.urls import (
     check_host,
     check_webhook_url,
     is_metadata,

@@ -13,11 +13,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
-from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.engine.act.outside import secret_of
+from switchbot_automation.engine.cancellation import unless_broken_off
 from switchbot_automation.errors import WebhookError
 from switchbot_automation.languages import worded
-from switchbot_automation.wording import error_words
+from switchbot_automation.outside.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -22,7 +22,6 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.cancellation import broken_off
 from switchbot_automation.core.state.belonging import LeftUnit, holds, knows_a_unit
 from switchbot_automation.core.state.merging import newest_of
 from switchbot_automation.core.state.meter import not_read_yet
@@ -39,6 +38,7 @@ from switchbot_automation.core.state.zone import (
     ZoneState,
     unreadable_instants,
 )
+from switchbot_automation.engine.cancellation import broken_off
 from switchbot_automation.engine.documents.keys import BESIDE, check_zones
 from switchbot_automation.engine.documents.leader import FOLLOWED
 from switchbot_automation.engine.documents.settings_life import (

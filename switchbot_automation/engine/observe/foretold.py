@@ -11,11 +11,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.cancellation import unless_broken_off
+from switchbot_automation.engine.cancellation import unless_broken_off
 from switchbot_automation.instants import encode_instant
 from switchbot_automation.languages import worded
+from switchbot_automation.outside.wording import error_words
 from switchbot_automation.series import Series
-from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping

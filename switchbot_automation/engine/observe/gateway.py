@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
-from switchbot_automation.cancellation import broken_off
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.requests import UnitLook
 from switchbot_automation.core.state.refusals import (
@@ -35,6 +34,7 @@ from switchbot_automation.core.state.said import (
     said_by_status,
 )
 from switchbot_automation.core.state.zone import Way
+from switchbot_automation.engine.cancellation import broken_off
 from switchbot_automation.errors import (
     BadParameterError,
     CloudError,
@@ -50,7 +50,7 @@ from switchbot_automation.model import (
     Device,
     DeviceStatus,
 )
-from switchbot_automation.wording import error_words
+from switchbot_automation.outside.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import (

@@ -16,7 +16,7 @@ from switchbot_automation.core.state.said import finite
 from switchbot_automation.engine.tell.events import QuotaLevelChanged
 from switchbot_automation.errors import QuotaExhaustedError
 from switchbot_automation.model import ReasonCode
-from switchbot_automation.wording import error_words
+from switchbot_automation.outside.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

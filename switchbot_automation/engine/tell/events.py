@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from switchbot_automation.core.protect.safety import Level, assess
 from switchbot_automation.model import ReasonCode
-from switchbot_automation.wording import error_words
+from switchbot_automation.outside.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -14,9 +14,8 @@ from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.state.kept import news_of
 from switchbot_automation.engine.tell.events import RoomNotice
 from switchbot_automation.explain.words import advice_words, notice_words
-from switchbot_automation.languages import chosen, speaking, spoken
-from switchbot_automation.units import measuring
-from switchbot_automation.wording import error_words
+from switchbot_automation.languages import chosen, measuring, speaking, spoken
+from switchbot_automation.outside.wording import error_words
 
 if TYPE_CHECKING:
     from datetime import datetime

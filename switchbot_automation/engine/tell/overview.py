@@ -17,9 +17,9 @@ from switchbot_automation.engine.tell.health import price_as_json, room_as_json
 from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import reason_words
+from switchbot_automation.languages import CELSIUS
 from switchbot_automation.languages import translated as _
 from switchbot_automation.schedule.windows import foreseen_boundary, in_window
-from switchbot_automation.units import CELSIUS
 
 if TYPE_CHECKING:
     from collections.abc import Generator

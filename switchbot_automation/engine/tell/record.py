@@ -12,9 +12,9 @@ from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from switchbot_automation.cancellation import broken_off
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.engine.cancellation import broken_off
 from switchbot_automation.explain import rows
 from switchbot_automation.explain.shadow import shadows_of
 from switchbot_automation.explain.trace import (

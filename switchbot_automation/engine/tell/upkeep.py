@@ -12,16 +12,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from switchbot_automation.cancellation import broken_off
 from switchbot_automation.core.state.said import said_by_event
+from switchbot_automation.engine.cancellation import broken_off
 from switchbot_automation.engine.tell.events import UpkeepNotice
 from switchbot_automation.explain.words import upkeep_words
-from switchbot_automation.languages import chosen, speaking, spoken
+from switchbot_automation.languages import chosen, measuring, speaking, spoken
 from switchbot_automation.model import Power
-from switchbot_automation.units import measuring
+from switchbot_automation.outside.wording import error_words
 from switchbot_automation.upkeep.ledger import UpkeepLedger, facts_of
 from switchbot_automation.upkeep.readings import readings_of
-from switchbot_automation.wording import error_words
 from switchbot_store import DeviceReading
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from switchbot_automation.cloud.catalog.catalog import (
 from switchbot_automation.cloud.catalog.words import name_among, same, truth
 from switchbot_automation.languages import worded
 from switchbot_automation.model import Action, Outcome
+from switchbot_automation.outside.wording import nearest, shown
 from switchbot_automation.rules.definition.actions import DeviceCommand, Notify
 from switchbot_automation.rules.definition.conditions import (
     NumericCondition,
@@ -33,7 +34,6 @@ from switchbot_automation.rules.definition.triggers import (
     WebhookTrigger,
     number_of,
 )
-from switchbot_automation.wording import nearest, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -14,7 +14,13 @@ from typing import Any, NamedTuple
 import voluptuous as vol
 
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.languages import reworded, worded
+from switchbot_automation.languages import degrees, reworded, symbol, worded
+from switchbot_automation.outside.urls import (
+    SecretName,
+    check_webhook_url,
+    named_secret,
+)
+from switchbot_automation.outside.wording import shown
 from switchbot_automation.rules.definition import actions, conditions, triggers
 from switchbot_automation.rules.definition.clock import check_cron
 from switchbot_automation.rules.definition.context import ZONE_ATTRIBUTES, Subject
@@ -39,9 +45,6 @@ from switchbot_automation.rules.definition.values import (
     text,
 )
 from switchbot_automation.schedule.sun import SUNRISE, SUNSET
-from switchbot_automation.units import degrees, symbol
-from switchbot_automation.urls import SecretName, check_webhook_url, named_secret
-from switchbot_automation.wording import shown
 
 
 class PartKind(NamedTuple):

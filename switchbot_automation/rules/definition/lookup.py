@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import voluptuous as vol
 
 from switchbot_automation.languages import worded
+from switchbot_automation.outside.wording import shown
 from switchbot_automation.rules.definition.context import Subject
 from switchbot_automation.rules.definition.kinds import PartKind
 from switchbot_automation.rules.definition.values import flag, near, text
-from switchbot_automation.wording import shown
 
 if TYPE_CHECKING:
     from switchbot_automation.plugins import Plugin, PluginContext, Registry

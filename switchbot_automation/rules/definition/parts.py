@@ -13,8 +13,8 @@ import voluptuous as vol
 
 from switchbot_automation.languages import worded
 from switchbot_automation.model import PluginPart
+from switchbot_automation.outside.wording import shown
 from switchbot_automation.rules.definition.lookup import fingerprint, part_kind
-from switchbot_automation.wording import shown
 
 _GROUPS = {
     "sensor": "sensors",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import voluptuous as vol
 
 from switchbot_automation.languages import worded
+from switchbot_automation.outside.wording import shown
 from switchbot_automation.rules.definition import conditions
 from switchbot_automation.rules.definition.kinds import TRIGGERS, conditions_by_kind
 from switchbot_automation.rules.definition.lookup import (
@@ -20,7 +21,6 @@ from switchbot_automation.rules.definition.lookup import (
     without_labels,
 )
 from switchbot_automation.rules.definition.values import each_of, text
-from switchbot_automation.wording import shown
 
 if TYPE_CHECKING:
     from switchbot_automation.rules.definition.model import Condition, Trigger

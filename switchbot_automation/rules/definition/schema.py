@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import voluptuous as vol
 
 from switchbot_automation.languages import worded
+from switchbot_automation.outside.wording import shown
 from switchbot_automation.rules.definition.conditions import (
     TriggerCondition,
     flattened,
@@ -39,7 +40,6 @@ from switchbot_automation.rules.definition.values import (
     text,
     whole,
 )
-from switchbot_automation.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import voluptuous as vol
 
 from switchbot_automation.languages import worded
+from switchbot_automation.outside.wording import shown
 from switchbot_automation.rules.definition import actions
 from switchbot_automation.rules.definition.kinds import ACTIONS
 from switchbot_automation.rules.definition.lookup import (
@@ -50,7 +51,6 @@ from switchbot_automation.rules.definition.values import (
     text,
     whole,
 )
-from switchbot_automation.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

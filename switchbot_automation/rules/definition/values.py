@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import voluptuous as vol
 
 from switchbot_automation.languages import worded
-from switchbot_automation.wording import nearest, shown
+from switchbot_automation.outside.wording import nearest, shown
 
 Reader: TypeAlias = Callable[[object], Any]
 

@@ -25,7 +25,7 @@ from switchbot_automation.errors import BadParameterError, UnsupportedCommandErr
 from switchbot_automation.instants import stored_instant
 from switchbot_automation.languages import worded
 from switchbot_automation.model import PLUGIN_PREFIX
-from switchbot_automation.wording import error_words
+from switchbot_automation.outside.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from switchbot_automation.cancellation import unless_broken_off
+from switchbot_automation.engine.cancellation import unless_broken_off
 from switchbot_automation.engine.documents.documents import Recorded
 from switchbot_automation.rules.definition.actions import DeviceCommand, ZoneCommand
 from switchbot_automation.rules.definition.model import MAX_PER_HOUR

@@ -24,9 +24,9 @@ from switchbot_automation.core.state.said import (
 from switchbot_automation.engine.observe.pushed import HEARTBEAT_SECONDS, PROOF
 from switchbot_automation.errors import RuleActionError
 from switchbot_automation.languages import worded
+from switchbot_automation.outside.wording import error_words, nearest
 from switchbot_automation.rules.definition.context import DeviceEvent
 from switchbot_automation.rules.running.account import KnownAccount
-from switchbot_automation.wording import error_words, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

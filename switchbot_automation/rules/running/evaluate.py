@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.instants import stored_instant
 from switchbot_automation.model import NOTHING
+from switchbot_automation.outside.wording import error_words
 from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.model import LATEST, Look, Rule, RunMode
 from switchbot_automation.rules.definition.triggers import GAP
 from switchbot_automation.rules.running.endings import owed
 from switchbot_automation.rules.running.memory import Memory, storable, trace_of
 from switchbot_automation.rules.running.run import RuleRun, noted
-from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.cancellation import unless_broken_off
 from switchbot_automation.cloud.catalog.catalog import is_idempotent
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.wishes import held
@@ -20,6 +19,7 @@ from switchbot_automation.engine.act.wishes import (
     quiet_for_person,
     skip_for_person,
 )
+from switchbot_automation.engine.cancellation import unless_broken_off
 from switchbot_automation.errors import (
     AuthError,
     BadParameterError,
@@ -30,16 +30,21 @@ from switchbot_automation.errors import (
     WebhookConflictError,
     WebhookError,
 )
-from switchbot_automation.languages import reworded, worded
+from switchbot_automation.languages import (
+    SYMBOLS,
+    degrees,
+    from_celsius,
+    reworded,
+    worded,
+)
 from switchbot_automation.model import CommandStatus, ManualAction
+from switchbot_automation.outside.urls import mask_url
+from switchbot_automation.outside.wording import error_words
 from switchbot_automation.reasons import ReasonCode
 from switchbot_automation.rules.definition.model import MAX_PER_HOUR
 from switchbot_automation.rules.running.account import checked_parameter
 from switchbot_automation.rules.running.budget import Budget, check_affordable
 from switchbot_automation.settings.secrets import masked
-from switchbot_automation.units import SYMBOLS, degrees, from_celsius
-from switchbot_automation.urls import mask_url
-from switchbot_automation.wording import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

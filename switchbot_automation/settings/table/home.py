@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from switchbot_automation.languages import AUTO, LANGUAGES
+from switchbot_automation.languages import AUTO, CELSIUS, LANGUAGES, UNITS
 from switchbot_automation.settings.spec import Kind, SettingSpec
-from switchbot_automation.units import CELSIUS, UNITS
 
 QUOTA: tuple[SettingSpec, ...] = (
     SettingSpec(

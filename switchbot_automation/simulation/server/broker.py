@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
+from switchbot_automation.outside.tls import load_pair
 from switchbot_automation.simulation.server.certificates import Authority
-from switchbot_automation.tls import load_pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

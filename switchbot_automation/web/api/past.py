@@ -15,8 +15,13 @@ from aiohttp import web
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.explain.rows import Decisions, told_at
 from switchbot_automation.instants import parse_instant, zulu
-from switchbot_automation.languages import error_words, spoken, worded
-from switchbot_automation.units import CELSIUS, from_celsius
+from switchbot_automation.languages import (
+    CELSIUS,
+    error_words,
+    from_celsius,
+    spoken,
+    worded,
+)
 from switchbot_automation.upkeep.ledger import POWER
 from switchbot_automation.web.api.encoding import in_words
 from switchbot_automation.web.guard import RequestRefusedError

@@ -7,8 +7,7 @@ from typing import Any, Final
 from switchbot_automation.core.state.kept import STATUSES
 from switchbot_automation.engine.act.wishes import ASKED_BY_PEOPLE, HOLDS
 from switchbot_automation.engine.tell.health import PRICE_LEVELS
-from switchbot_automation.languages import LANGUAGES
-from switchbot_automation.units import UNITS
+from switchbot_automation.languages import LANGUAGES, UNITS
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "number"}

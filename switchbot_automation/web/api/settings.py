@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.explain.brought import of_backtest, recorded_words
 from switchbot_automation.languages import reworded, translated, worded
-from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
+from switchbot_automation.outside.bounds import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings import parse_settings, settings_table
 from switchbot_automation.settings.proposal import kept_by_auto, not_kept_by_auto
 from switchbot_automation.settings.secrets import MASKS, SecretMaskError

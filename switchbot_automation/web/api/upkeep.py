@@ -12,8 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from switchbot_automation.instants import zulu
-from switchbot_automation.languages import worded
-from switchbot_automation.units import CELSIUS, from_celsius
+from switchbot_automation.languages import CELSIUS, from_celsius, worded
 from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
     as_json,

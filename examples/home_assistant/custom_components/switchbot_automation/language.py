@@ -10,13 +10,15 @@ from homeassistant.const import UnitOfTemperature
 from homeassistant.core import HomeAssistant
 
 from switchbot_automation.languages import (
+    CELSIUS,
     ENGLISH,
+    FAHRENHEIT,
     asked_for,
     error_words,
+    measuring,
     speaking,
     translated,
 )
-from switchbot_automation.units import CELSIUS, FAHRENHEIT, measuring
 from switchbot_store.languages import translated as store_translated
 
 

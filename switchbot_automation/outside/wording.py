@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from switchbot_automation.languages import worded
-from switchbot_automation.urls import mask_url, without_url, without_urls
+from switchbot_automation.outside.urls import mask_url, without_url, without_urls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -90,7 +90,7 @@ class SecretName(str):
 
     As a text it is ``secret:NAME``, which is no URL and stands for none.
 
-    >>> from switchbot_automation.urls import named_secret
+    >>> from switchbot_automation.outside.urls import named_secret
     >>> named_secret({"secret": "boiler_on"})
     'secret:boiler_on'
     """
