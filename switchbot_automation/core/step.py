@@ -95,7 +95,7 @@ from switchbot_automation.core.state.refusals import (
 )
 from switchbot_automation.core.state.unit import (
     after_command,
-    asked_beyond,
+    asked_of,
     first_seen,
     guarded,
     last_turn,
@@ -793,11 +793,11 @@ def order_of(zone: ZoneSettings, decided: ZoneDecision, state: ZoneState) -> Ord
     if decided.reasons[0].code in LIMITS and steered is not None:
         # By every way there is: a scene that heats keeps frost off, too.
         zone, steered = against_frost(zone, steered), None
-    reasons, wish = decided.reasons, set_all_parameter(zone, action)
+    reasons, (wish, beyond) = decided.reasons, asked_of(zone, action)
     aimed = _aimed_at(zone, action, steered, state) if steered else None
     if aimed is not None:
         zone = aimed
-    elif (beyond := asked_beyond(zone, action)) is not None:
+    elif beyond is not None:
         detail = {"asked_celsius": beyond[0], "sent_celsius": beyond[1]}
         reasons = (*reasons, Reason(ReasonCode.SETPOINT_CLAMPED, detail))
     return Order(

@@ -15,12 +15,13 @@ from zoneinfo import ZoneInfo
 from switchbot_automation.core.state.values import encode_instant, instant
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.margins import margins_of
-from switchbot_automation.explain.rows import told_at, with_decisions
 from switchbot_automation.explain.trace import (
     agrees,
     commands_as_json,
     from_document,
     reasons_as_json,
+    told_at,
+    with_decisions,
     with_reading,
 )
 from switchbot_automation.explain.words import (

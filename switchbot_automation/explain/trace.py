@@ -13,8 +13,9 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.decide import concerned, narrowed
 from switchbot_automation.core.home import (
     Judged,
@@ -29,7 +30,7 @@ from switchbot_automation.instants import parse_instant
 from switchbot_automation.model import CommandStatus, ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.model import (
@@ -267,6 +268,42 @@ class Runs:
             kept = self._changes.setdefault(name, deque(maxlen=_KEPT))
             kept.append(Told(trace, tick.decision, run.since, shadow))
         return run, trace
+
+    def row(
+        self,
+        tick: ZoneTick,
+        trigger: str,
+        revision: str,
+        now: datetime,
+        shadow: Mapping[str, Any] | None = None,
+    ) -> tuple[DecisionRun, dict[str, Any]]:
+        """Take a tick as `look` does; return its run, and what its row of history says."""
+        run, trace = self.look(tick, trigger, revision, now, shadow)
+        metadata: dict[str, Any] = {
+            "trigger": trigger,
+            "outcome": str(tick.decision.outcome),
+            "reasons": reasons_as_json(tick.decision.reasons),
+        }
+        if run.shadow is not None:
+            metadata["shadow"] = dict(run.shadow)
+        if trace is None:
+            metadata = {
+                name: value
+                for name, value in said_in_each(metadata).items()
+                if run.told.get(name) != value
+            }
+            metadata["run"] = repeating(run.recorded_at, now)
+            return run, metadata
+        aim = aim_of(tick.zone)
+        if aim is not None:
+            metadata["band"] = [aim.low, aim.high]
+        metadata["trace"] = to_document(trace)
+        if run.count > 1:
+            metadata["run"] = {"since": encode_instant(run.since)}
+        if tick.commands:
+            metadata["commands"] = commands_as_json(tick.commands)
+        run.told = said_in_each(metadata)
+        return run, metadata
 
     def to_document(self) -> dict[str, Any]:
         """Return the runs for the engine after this one; see `take`."""
@@ -520,3 +557,97 @@ def _command_as_json(command: Command) -> dict[str, Any]:
     if command.status is CommandStatus.BLOCKED and command.blocked_until:
         sent["blocked_until"] = encode_instant(command.blocked_until)
     return sent
+
+
+# --- rows that repeat a decision, and the row that tells it -----------------------------
+
+# A decision is written once, into the row of the look that made it, and once more an hour
+# while it stands. The rows in between say no more than how long before them that row was
+# recorded, `{"run": 120000000}` in microseconds, and what differs from it: a row that
+# repeats takes a third of the room so. Rows of releases before tell all of it themselves.
+
+_TELLING: Final = 16
+"""The last row that tells a decision is pointed at; a few more where two engines record."""
+_MICROSECOND: Final = timedelta(microseconds=1)
+_MOVED: Final = (timedelta(), _MICROSECOND, -_MICROSECOND)
+"""Where the row may be: either timestamp moved on by a microsecond if it was taken."""
+
+
+def repeating(recorded_at: datetime, now: datetime) -> int:
+    """Return what a row of `now` says of the row that tells its decision."""
+    return (now - recorded_at) // _MICROSECOND
+
+
+def told_at(row: Mapping[str, Any]) -> datetime | None:
+    """Return when the row was recorded that tells this one's decision.
+
+    None for a row that tells it itself, or that has none.
+    """
+    metadata = row.get("metadata")
+    back = metadata.get("run") if isinstance(metadata, dict) else None
+    if type(back) is not int:
+        return None
+    try:
+        at: datetime = row["timestamp"] - back * _MICROSECOND
+    except OverflowError:
+        return None
+    return at
+
+
+def said_in_each(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a decision every row of it repeats: trigger, outcome, codes."""
+    kept = {
+        name: metadata[name]
+        for name in ("trigger", "outcome", "shadow")
+        if name in metadata
+    }
+    kept["reasons"] = [
+        {"code": each["code"]}
+        for each in metadata.get("reasons") or ()
+        if "code" in each
+    ]
+    return kept
+
+
+def in_full(row: Mapping[str, Any], telling: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row that repeats with the decision of the row that tells it."""
+    own, whole = row["metadata"], telling["metadata"]
+    of_run = whole.get("run")
+    since = of_run.get("since") if isinstance(of_run, dict) else None
+    at = encode_instant(telling["timestamp"])
+    run = {"trace": at, "since": since or at}
+    return {**row, "metadata": {**said_in_each(whole), **own, "run": run}}
+
+
+class Decisions:
+    """Gives a zone's rows their decisions, as they come, ascending."""
+
+    def __init__(self) -> None:
+        self._telling: dict[datetime, Mapping[str, Any]] = {}
+
+    def of(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """Yield the next rows; one whose telling row did not come stays as it is."""
+        for row in rows:
+            at = told_at(row)
+            if at is not None:
+                found = (self._telling.get(at + each) for each in _MOVED)
+                whole = next((each for each in found if each is not None), None)
+                yield row if whole is None else in_full(row, whole)
+                continue
+            metadata = row.get("metadata")
+            if isinstance(metadata, dict) and "trace" in metadata:
+                self._take(row)
+            yield row
+
+    def _take(self, row: Mapping[str, Any]) -> None:
+        self._telling[row["timestamp"]] = row
+        if len(self._telling) > _TELLING:
+            # In the order in which they came: the oldest goes.
+            del self._telling[next(iter(self._telling))]
+
+
+def with_decisions(
+    rows: Iterable[Mapping[str, Any]],
+) -> Iterator[Mapping[str, Any]]:
+    """Yield a zone's rows, ascending, each with its decision; see `Decisions`."""
+    return Decisions().of(rows)

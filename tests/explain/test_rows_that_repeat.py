@@ -6,10 +6,10 @@ import pytest
 
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.explain.explain import Explainer
-from switchbot_automation.explain.rows import (
+from switchbot_automation.explain.trace import (
     Decisions,
     repeating,
-    said,
+    said_in_each,
     told_at,
     with_decisions,
 )
@@ -117,7 +117,9 @@ def test_two_engines_may_tell_in_turn():
 
 
 def test_what_is_repeated_has_the_codes_alone():
-    assert said({"outcome": "noop", "reasons": [{"code": "a", "n": 1}, {}]}) == {
+    assert said_in_each(
+        {"outcome": "noop", "reasons": [{"code": "a", "n": 1}, {}]}
+    ) == {
         "outcome": "noop",
         "reasons": [{"code": "a"}],
     }

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from switchbot_automation.errors import UnknownZoneError
-from switchbot_automation.explain.rows import told_at, with_decisions
+from switchbot_automation.explain.trace import told_at, with_decisions
 from switchbot_automation.model import ManualAction
 
 

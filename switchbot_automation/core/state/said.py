@@ -20,6 +20,7 @@ from switchbot_automation.cloud.catalog.catalog import (
     read_event,
     read_status,
 )
+from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
@@ -64,6 +65,27 @@ def said_by_status(status: DeviceStatus) -> Statement:
     Where the catalogue does not know the device, the fields are taken as they came.
     """
     return _said_as_usual(status) or said_by_every_field(status)
+
+
+# What a doubt is in words, for `last_error`.
+_WORDS = {
+    ReasonCode.DEVICE_OFFLINE: "it is offline: these are the last values the cloud had",
+    ReasonCode.ALL_ZEROS: "nothing but zeros: no hub hears it",
+}
+
+
+def reading_of(status: DeviceStatus, said: Statement) -> Reading:
+    """Return a meter's answer as a reading: the part of it that can be believed."""
+    at = status.received_at
+    why = said.doubts.get("temperature") or said.whole
+    humidity = finite(said.values.get("humidity"))
+    co2 = finite(said.values.get("CO2"))
+    if why is not None:
+        return Reading(None, humidity, at, why, _WORDS.get(why))
+    temperature = finite(said.values.get("temperature"))
+    if temperature is None:
+        return Reading(None, humidity, at, ReasonCode.NO_READING)
+    return Reading(temperature, humidity, at, co2=co2)
 
 
 def said_by_every_field(status: DeviceStatus) -> Statement:
@@ -244,7 +266,7 @@ class _Usual(NamedTuple):
     """How one field of a status is taken, which `came_as` that.
 
     As it is, `field` being None; as a number of one of the `kinds` from `low` to `high`;
-    or, without kinds, as the catalogue has it.
+    as a text of any words; or, without kinds, as the catalogue has it.
     """
 
     came_as: str
@@ -252,6 +274,7 @@ class _Usual(NamedTuple):
     kinds: tuple[type, ...] = ()
     low: float = 0.0
     high: float = 0.0
+    any_words: bool = False
 
 
 def _said_as_usual(status: DeviceStatus) -> Statement | None:
@@ -262,12 +285,15 @@ def _said_as_usual(status: DeviceStatus) -> Statement | None:
     """
     given = status.fields
     values: dict[str, Any] = {}
-    for came_as, field, kinds, low, high in _usual(status.device_type, tuple(given)):
+    for each in _usual(status.device_type, tuple(given)):
+        came_as, field, kinds, low, high, any_words = each
         value = given[came_as]
         if field is None:
             values[came_as] = value
             continue
-        if not kinds:
+        if any_words and type(value) is str:
+            value = value.strip()
+        elif not kinds:
             value = converted(value, field)
             if value is None:
                 return None
@@ -299,7 +325,8 @@ def _usual(device_type: str, names: tuple[str, ...]) -> tuple[_Usual, ...]:
         if field is None:
             continue
         if field.name.casefold() not in _MEASURED:
-            found.append(_Usual(name, field))
+            any_words = field.type == "string" and not field.values
+            found.append(_Usual(name, field, any_words=any_words))
             continue
         low, high = _bounds(field)
         low = -_LARGEST if low is None else low

@@ -77,10 +77,21 @@ def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
 
     Whole degrees unless the zone says `half_degrees`; cooling rounds down and heating
     up, so that the unit never stops short of the target. What no air conditioner takes
-    is brought to the nearest that it does, see `asked_beyond`.
+    is brought to the nearest that it does, see `asked_of`.
+    """
+    return asked_of(zone, action)[0]
+
+
+def asked_of(
+    zone: ZoneSettings, action: Action
+) -> tuple[str | None, tuple[float, float] | None]:
+    """Return the `setAll` parameter of an action, and what of it no unit takes.
+
+    That is the setpoint asked for and the one sent in its place, in degrees Celsius; None
+    where the one asked for can be sent.
     """
     if action is Action.OFF or not zone.kind.sets:
-        return None
+        return None, None
     profile = profile_of(zone, action)
     fan = profile.fan_speed if profile else _FALLBACK_FAN
     target = profile.target_temp if profile else _FALLBACK_TARGET
@@ -92,26 +103,17 @@ def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
         mode = profile.ac_mode if profile else _SEASON_MODE[action]
     step = 0.5 if zone.half_degrees else 1.0
     to_whole = math.ceil if rounds_up(zone, action) else math.floor
-    steps = round(_takeable(zone, target) / step, 6)
-    return zone.kind.setting(f"{to_whole(steps) * step:g}", mode, fan)
+    sent = _takeable(zone, target)
+    steps = round(sent / step, 6)
+    parameter = zone.kind.setting(f"{to_whole(steps) * step:g}", mode, fan)
+    known = profile is not None and zone.aircon_device_id
+    return parameter, (target, sent) if known and sent != target else None
 
 
 def rounds_up(zone: ZoneSettings, action: Action) -> bool:
     """Tell whether a setpoint is rounded up: heating, so as not to stop short of it."""
     season = season_action(zone) if action in (Action.FAN, Action.DRY) else action
     return season is Action.WINTER
-
-
-def asked_beyond(zone: ZoneSettings, action: Action) -> tuple[float, float] | None:
-    """Return a setpoint that no air conditioner takes and the one sent in its place.
-
-    In degrees Celsius; None where the one asked for can be sent.
-    """
-    profile = None if action is Action.OFF else profile_of(zone, action)
-    if profile is None or not zone.aircon_device_id or not zone.kind.sets:
-        return None
-    sent = _takeable(zone, profile.target_temp)
-    return None if sent == profile.target_temp else (profile.target_temp, sent)
 
 
 def _takeable(zone: ZoneSettings, target: float) -> float:

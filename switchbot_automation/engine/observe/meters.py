@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.core.pace import Note, Quota
 from switchbot_automation.core.state.meter import Reading
-from switchbot_automation.core.state.said import finite
+from switchbot_automation.core.state.said import reading_of
 from switchbot_automation.engine.tell.events import QuotaLevelChanged
 from switchbot_automation.errors import QuotaExhaustedError
 from switchbot_automation.model import ReasonCode
@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.talk.quota import Standing
-    from switchbot_automation.core.state.said import Statement
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.engine.observe.pushed import Pushes
     from switchbot_automation.engine.tell.events import Listeners
-    from switchbot_automation.model import CloudApi, DeviceStatus
+    from switchbot_automation.model import CloudApi
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 
@@ -37,12 +36,7 @@ if TYPE_CHECKING:
 _READS_AT_ONCE = 8
 _MOST_AT_ONCE = 1000
 
-# What a doubt is in words, for `last_error`.
 _ACCOUNT = re.compile(r"[0-9a-f]{32}")
-_WORDS = {
-    ReasonCode.DEVICE_OFFLINE: "it is offline: these are the last values the cloud had",
-    ReasonCode.ALL_ZEROS: "nothing but zeros: no hub hears it",
-}
 
 
 class Meters:
@@ -132,7 +126,7 @@ class Meters:
             answer = await self._observer.read(device_id)
             if answer is None:
                 return Reading(problem=ReasonCode.QUOTA_RESERVE)
-            reading = _reading(*answer)
+            reading = reading_of(*answer)
         except QuotaExhaustedError as error:
             return Reading(problem=ReasonCode.QUOTA_RESERVE, error=error_words(error))
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
@@ -144,19 +138,6 @@ class Meters:
         if heard:
             self._pushes.asked(device_id, reading)
         return reading
-
-
-def _reading(status: DeviceStatus, said: Statement) -> Reading:
-    at = status.received_at
-    why = said.doubts.get("temperature") or said.whole
-    humidity = finite(said.values.get("humidity"))
-    co2 = finite(said.values.get("CO2"))
-    if why is not None:
-        return Reading(None, humidity, at, why, _WORDS.get(why))
-    temperature = finite(said.values.get("temperature"))
-    if temperature is None:
-        return Reading(None, humidity, at, ReasonCode.NO_READING)
-    return Reading(temperature, humidity, at, co2=co2)
 
 
 def ledger_of(client: CloudApi) -> QuotaLedger | None:

@@ -1,7 +1,7 @@
 """What a tick leaves behind: a history sample a zone.
 
 The first look of a run of equal decisions holds the whole trace; the rows after it point
-to that one, see `switchbot_automation.explain.rows`.
+to that one, see `switchbot_automation.explain.trace`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,12 @@ from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from switchbot_automation.core.control.band import aim_of
-from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.engine.cancellation import broken_off
-from switchbot_automation.explain import rows
 from switchbot_automation.explain.shadow import shadows_of
 from switchbot_automation.explain.trace import (
     Runs,
     commands_as_json,
     reasons_as_json,
-    to_document,
 )
 from switchbot_automation.languages import worded
 from switchbot_automation.model import CommandStatus, Outcome, Power
@@ -41,7 +37,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.documents.documents import Documents
-    from switchbot_automation.explain.trace import DecisionRun, Trace
+    from switchbot_automation.explain.trace import DecisionRun
     from switchbot_automation.model import Command
 
 _LOGGER = logging.getLogger(__name__)
@@ -139,73 +135,50 @@ class Recorder:
         A history that fails is noted, never raised. `used` counts the calls to the cloud
         today.
         """
-        beside = ticks and ticks[0].judged.settings.shadow is not None
-        shadows = shadows_of(ticks[0].judged) if beside else {}
+        shadowed = ticks and ticks[0].judged.settings.shadow is not None
+        shadows = shadows_of(ticks[0].judged) if shadowed else {}
         revision = self._documents.life.revision_in_force
-        looks = [
-            self.runs.look(tick, trigger, revision, now, shadows.get(tick.zone.name))
+        if self._history is None:
+            for tick in ticks:
+                beside = shadows.get(tick.zone.name)
+                self.runs.look(tick, trigger, revision, now, beside)
+            return
+        rows = [
+            self.runs.row(tick, trigger, revision, now, shadows.get(tick.zone.name))
             for tick in ticks
         ]
-        if self._history is None:
-            return
         samples = [
-            self._sample(tick, look, trigger, now, used)
-            for tick, look in zip(ticks, looks, strict=True)
+            self._sample(tick, said, now, used)
+            for tick, (_run, said) in zip(ticks, rows, strict=True)
         ]
         samples += [_left_sample(each, trigger, now, used) for each in strays]
         try:
             for sample in samples:
                 await self._history.record(sample)
         except asyncio.CancelledError as error:
-            self._not_taken(broken_off(error), looks)
+            self._not_taken(broken_off(error), rows)
         except Exception as error:  # noqa: BLE001 - any history, also a host's own
-            self._not_taken(error, looks)
+            self._not_taken(error, rows)
         else:
             self.error = None
 
     def _not_taken(
-        self, error: Exception, looks: Iterable[tuple[DecisionRun, Trace | None]]
+        self, error: Exception, rows: Iterable[tuple[DecisionRun, object]]
     ) -> None:
         if self.error is None:
             _LOGGER.warning("history does not take rows: %s", error)
         self.error = error
-        for run, _trace in looks:
+        for run, _said in rows:
             run.unrecorded()
 
     def _sample(
         self,
         tick: ZoneTick,
-        look: tuple[DecisionRun, Trace | None],
-        trigger: str,
+        metadata: dict[str, Any],
         now: datetime,
         used: int,
     ) -> HistorySample:
         state = self._documents.states[tick.zone.name]
-        run, trace = look
-        aim = None if trace is None else aim_of(tick.zone)
-        metadata: dict[str, Any] = {
-            "trigger": trigger,
-            "outcome": str(tick.decision.outcome),
-            "reasons": reasons_as_json(tick.decision.reasons),
-        }
-        if run.shadow is not None:
-            metadata["shadow"] = dict(run.shadow)
-        if trace is None:
-            metadata = {
-                name: value
-                for name, value in rows.said(metadata).items()
-                if run.told.get(name) != value
-            }
-            metadata["run"] = rows.repeating(run.recorded_at, now)
-        else:
-            if aim is not None:
-                metadata["band"] = [aim.low, aim.high]
-            metadata["trace"] = to_document(trace)
-            if run.count > 1:
-                metadata["run"] = {"since": encode_instant(run.since)}
-            if tick.commands:
-                metadata["commands"] = commands_as_json(tick.commands)
-            run.told = rows.said(metadata)
         return HistorySample(
             timestamp=now,
             zone=tick.zone.name,

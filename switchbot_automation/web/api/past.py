@@ -13,7 +13,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from switchbot_automation.core.control.band import aim_of
-from switchbot_automation.explain.rows import Decisions, told_at
+from switchbot_automation.explain.trace import Decisions, told_at
 from switchbot_automation.instants import parse_instant, zulu
 from switchbot_automation.languages import (
     CELSIUS,

@@ -28,10 +28,10 @@ from switchbot_store.files.durable import make_directory
 from switchbot_store.files.places import (
     is_absent,
     is_there,
+    nearest_existing,
     owner_advice,
     write_refusal,
 )
-from switchbot_store.history.sqlite.whereabouts import Whereabouts
 from switchbot_store.languages import reworded, worded
 from switchbot_store.portable import OPEN_FLAGS
 
@@ -640,3 +640,64 @@ def _check(connection: sqlite3.Connection) -> None:
         damage = sqlite3.DatabaseError(verdict)
         damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise damage
+
+
+# --- are the files that a connection has open still those at their names? ---------------
+
+# SQLite does not ask in WAL mode: rows go on into a file that was moved, replaced or
+# deleted, are acknowledged, and whoever opens the name next finds none of them.
+
+_Identity = tuple[int, int]
+
+
+class Whereabouts:
+    """A database, its log and the log's index, as they are found now.
+
+    Made once a connection has opened them. What could not be found is not asked for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        real = os.path.realpath(path)  # SQLite puts the log beside what a link leads to
+        self._names = (str(path), f"{real}-wal", f"{real}-shm")
+        self._found = tuple(map(_identity, self._names))
+
+    def missing(self) -> str | None:
+        """Return the first name that leads elsewhere or nowhere, None while all hold.
+
+        Where the whole disk is away, as after `umount -l`, nobody moved a file.
+        """
+        for name, found in zip(self._names, self._found, strict=True):
+            if found is None:
+                continue
+            try:
+                now = _identity(name)
+                if now == found:
+                    continue
+                if now is None and nearest_existing(name).stat().st_dev != found[0]:
+                    continue
+            except OSError:
+                continue  # not known
+            return name
+        return None
+
+    def stale_log(self) -> list[Path]:
+        """Return the log and its index where they stayed behind and the database is gone."""
+        with contextlib.suppress(OSError):
+            if _identity(self._names[0]) != self._found[0]:
+                return [
+                    Path(name)
+                    for name, found in zip(
+                        self._names[1:], self._found[1:], strict=True
+                    )
+                    if found is not None and _identity(name) == found
+                ]
+        return []
+
+
+def _identity(name: str) -> _Identity | None:
+    """Return which file a name leads to, None where there is none. Raises OSError."""
+    try:
+        found = os.stat(name)  # noqa: PTH116 - twice in each transaction
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
