@@ -30,7 +30,7 @@ from switchbot_automation.instants import from_unix
 from switchbot_automation.languages import reworded, worded
 from switchbot_automation.plugins import API_VERSION, Plugin
 from switchbot_automation.series import MOST_POINTS, Series
-from switchbot_store.custody import read_in_custody
+from switchbot_store.files.custody import read_in_custody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -80,7 +80,7 @@ finally:
 """
 LOCKS = """
 import os, subprocess, sys
-from switchbot_store.portable import OPEN_FLAGS, lock, unlock
+from switchbot_store.files.portable import OPEN_FLAGS, lock, unlock
 path, asked = sys.argv[1:]
 file = os.open(path, os.O_RDWR | os.O_CREAT | OPEN_FLAGS)
 try:

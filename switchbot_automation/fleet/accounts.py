@@ -18,7 +18,7 @@ from switchbot_automation.engine.observe.meters import account_of, ledger_of
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.languages import worded
 from switchbot_store import VisitStore
-from switchbot_store.custody import read_in_custody
+from switchbot_store.files.custody import read_in_custody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

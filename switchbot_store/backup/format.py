@@ -48,6 +48,7 @@ from switchbot_store.files.durable import (
     temporary_name,
     wrapped_os_errors,
 )
+from switchbot_store.files.portable import OPEN_FLAGS
 from switchbot_store.history.frozen import frozen_hour
 from switchbot_store.history.ingest import codec
 from switchbot_store.history.ingest.samples import normalised
@@ -60,7 +61,6 @@ from switchbot_store.history.readings.model import (
 )
 from switchbot_store.instants import EARLIEST, LATEST, parse_instant
 from switchbot_store.languages import reworded, worded
-from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -40,7 +40,7 @@ _EPILOG = (
 
 class _CommandLine(CommandLine):
     entries: ClassVar[Mapping[str, Verb]] = COMMANDS
-    package: ClassVar[str] = "switchbot_store.cli"
+    package: ClassVar[str] = "switchbot_store.cli.commands"
     catalogues: ClassVar[Sequence[str]] = ("switchbot_store.languages",)
     misused: ClassVar[tuple[type[Exception], ...]] = (StoreConfigError,)
     failed: ClassVar[tuple[type[Exception], ...]] = (StoreError,)

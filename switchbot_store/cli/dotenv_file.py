@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from switchbot_store.cli.output import Misuse
-from switchbot_store.custody import read_in_custody
+from switchbot_store.files.custody import read_in_custody
 from switchbot_store.languages import translated as _
 
 if TYPE_CHECKING:

@@ -39,11 +39,11 @@ from switchbot_store.files.durable import (
     write_durably,
 )
 from switchbot_store.files.lines import LineFile, take_lines
+from switchbot_store.files.portable import OPEN_FLAGS, lock, unlock
 from switchbot_store.handover import PendingWrite
 from switchbot_store.instants import EARLIEST, stored_instant
 from switchbot_store.languages import reworded
 from switchbot_store.memory import SortedKeys
-from switchbot_store.portable import OPEN_FLAGS, lock, unlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

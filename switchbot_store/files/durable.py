@@ -20,9 +20,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.errors import SlowConnectionError, StoreUnavailableError
+from switchbot_store.files.portable import OPEN_FLAGS, lock, unlock
 from switchbot_store.instants import EARLIEST, from_microseconds
 from switchbot_store.languages import worded
-from switchbot_store.portable import OPEN_FLAGS, lock, unlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

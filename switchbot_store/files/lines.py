@@ -30,8 +30,8 @@ from switchbot_store.files.durable import (
     write_durably,
     write_temporary,
 )
+from switchbot_store.files.portable import OPEN_FLAGS
 from switchbot_store.languages import worded
-from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from switchbot_store.custody import custody_of, read_in_custody
+from switchbot_store.files.custody import custody_of, read_in_custody
 
 pwd = pytest.importorskip("pwd")
 

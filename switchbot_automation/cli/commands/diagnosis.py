@@ -39,8 +39,8 @@ from switchbot_automation.settings.read import read_settings
 from switchbot_automation.settings.secrets import places_of_secrets
 from switchbot_store import StoreConfig, StoreError, get_store
 from switchbot_store.cli.dotenv_file import env_file
-from switchbot_store.custody import custody_of
 from switchbot_store.doctor import SetupFinding, examine
+from switchbot_store.files.custody import custody_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping

@@ -57,7 +57,7 @@ from switchbot_store import (
     get_history,
     get_store,
 )
-from switchbot_store.portable import OPEN_FLAGS, lock
+from switchbot_store.files.portable import OPEN_FLAGS, lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -18,7 +18,7 @@ from switchbot_automation.errors import WebhookError
 from switchbot_automation.languages import worded
 from switchbot_automation.outside.urls import SecretName, without_url
 from switchbot_automation.outside.wording import error_words
-from switchbot_store.custody import read_in_custody
+from switchbot_store.files.custody import read_in_custody
 from switchbot_store.frames import without_frames
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ import orjson
 from switchbot_store.arguments import checked_path
 from switchbot_store.errors import HistoryError, StoreDataError
 from switchbot_store.files.durable import make_directory, sync_directory
+from switchbot_store.files.portable import OPEN_FLAGS
 from switchbot_store.history.ingest.codec import as_dict, load
 from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.languages import worded
-from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

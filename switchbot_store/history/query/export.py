@@ -15,8 +15,8 @@ import orjson
 from switchbot_store.arguments import no_setting
 from switchbot_store.errors import HistoryError, StoreConfigError
 from switchbot_store.files.durable import sync_directory, temporary_name
+from switchbot_store.files.portable import OPEN_FLAGS
 from switchbot_store.languages import worded
-from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

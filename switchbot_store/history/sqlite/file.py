@@ -32,8 +32,8 @@ from switchbot_store.files.places import (
     owner_advice,
     write_refusal,
 )
+from switchbot_store.files.portable import OPEN_FLAGS
 from switchbot_store.languages import reworded, worded
-from switchbot_store.portable import OPEN_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

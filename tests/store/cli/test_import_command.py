@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from switchbot_store import PostgresStore
-from switchbot_store.cli.importing import changes
+from switchbot_store.cli.commands.importing import changes
 
 LATER, EARLIER = 4_000_000_000, 1_000_000_000
 

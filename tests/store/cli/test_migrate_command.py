@@ -72,7 +72,9 @@ def test_nobody_at_a_terminal_is_told_how_to_get_a_backup(invoke, dashboard):
 
 def test_a_person_is_offered_a_backup(invoke, dashboard, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("switchbot_store.cli.schema._at_terminal", lambda: True)
+    monkeypatch.setattr(
+        "switchbot_store.cli.commands.schema._at_terminal", lambda: True
+    )
     done = invoke("migrate", input="y\n")
     assert "first? (y/n) [y]" in done.out
     (file,) = tmp_path.glob("switchbot-store-*.backup")

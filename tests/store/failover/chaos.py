@@ -41,7 +41,7 @@ from switchbot_store import (
     StoreUnavailableError,
 )
 from switchbot_store.cli.app import application
-from switchbot_store.cli.health import examine
+from switchbot_store.cli.commands.health import examine
 from switchbot_store.testing import PostgresServer
 from switchbot_store.testing.pgbouncer import PgBouncer, find_pgbouncer
 

@@ -18,7 +18,7 @@ from switchbot_store import (
     StoreDataError,
 )
 from switchbot_store.backup.format import BackupReader, BackupWriter
-from switchbot_store.cli.history_ranges import RangeOptions
+from switchbot_store.cli.commands.history_ranges import RangeOptions
 from switchbot_store.cli.output import Misuse
 from switchbot_store.failover.journal import _write_of
 from switchbot_store.failover.mirror import _apply

@@ -18,7 +18,7 @@ from switchbot_store import (
     StoreConflictError,
     StoreUnavailableError,
 )
-from switchbot_store.cli.health import examine
+from switchbot_store.cli.commands.health import examine
 from switchbot_store.config import StoreConfig
 from switchbot_store.doctor import examine as diagnosed
 from switchbot_store.postgres.migrations import migrate

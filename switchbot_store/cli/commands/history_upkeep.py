@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from switchbot_store.cli import opening
-from switchbot_store.cli.history_ranges import (
+from switchbot_store.cli.commands.history_ranges import (
     RangeOptions,
     open_service,
     range_options,

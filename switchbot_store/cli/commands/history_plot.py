@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from switchbot_store.cli.history_ranges import (
+from switchbot_store.cli.commands.history_ranges import (
     RangeOptions,
     open_service,
     range_options,

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from switchbot_store.portable import OPEN_FLAGS
+from switchbot_store.files.portable import OPEN_FLAGS
 
 MOST_BYTES: Final = 8 * 1024 * 1024
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO

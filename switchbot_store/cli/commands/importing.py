@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from switchbot_store.cli import opening
-from switchbot_store.cli.documents import warn_of_problem
+from switchbot_store.cli.commands.documents import warn_of_problem
 from switchbot_store.cli.output import (
     FAILURE,
     Misuse,

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import click
 
-from switchbot_store.cli.history_import import import_command
-from switchbot_store.cli.history_plot import plot
-from switchbot_store.cli.history_upkeep import adopt, clean, export, move, status
+from switchbot_store.cli.commands.history_import import import_command
+from switchbot_store.cli.commands.history_plot import plot
+from switchbot_store.cli.commands.history_upkeep import (
+    adopt,
+    clean,
+    export,
+    move,
+    status,
+)
 
 
 @click.group()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from switchbot_store.cli import opening
-from switchbot_store.cli.history_upkeep import summarise
+from switchbot_store.cli.commands.history_upkeep import summarise
 from switchbot_store.cli.output import (
     FAILURE,
     Misuse,

@@ -11,7 +11,7 @@ import click
 
 from switchbot_store.backup import delete_home, export_home, list_homes
 from switchbot_store.cli import opening
-from switchbot_store.cli.archive import in_words, warn_of_waiting
+from switchbot_store.cli.commands.archive import in_words, warn_of_waiting
 from switchbot_store.cli.output import (
     Misuse,
     ask,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from switchbot_store.cli import opening
-from switchbot_store.cli.archive import back_up_as_it_is, in_words
-from switchbot_store.cli.history_upkeep import (
+from switchbot_store.cli.commands.archive import back_up_as_it_is, in_words
+from switchbot_store.cli.commands.history_upkeep import (
     SCHEMA_SHARE,
     bring_up_to_date,
     summarise,
