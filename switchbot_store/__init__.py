@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from switchbot_store.lease import Lease
     from switchbot_store.memory import MemoryStore
     from switchbot_store.model import Document, Entry, StoreStatus
-    from switchbot_store.postgres.migrations import migrate
+    from switchbot_store.postgres.schema.migrations import migrate
     from switchbot_store.postgres.store import PostgresStore
     from switchbot_store.threaded.gathered import GatheringStore
     from switchbot_store.threaded.views import ThreadedHistory, ThreadedStore
@@ -143,7 +143,7 @@ _HOMES = {
     "checked_home": "homes",
     "get_history": "factory",
     "get_store": "factory",
-    "migrate": "postgres.migrations",
+    "migrate": "postgres.schema.migrations",
     "time_limit": "deadlines",
 }
 __getattr__: HandedOn = handed_on(__name__, _HOMES)

@@ -43,14 +43,14 @@ from switchbot_store.instants import (
 )
 from switchbot_store.languages import reworded, worded
 from switchbot_store.model import Document, Entry
-from switchbot_store.postgres.adoption import in_progress
 from switchbot_store.postgres.connections import Connections
-from switchbot_store.postgres.migrations import (
+from switchbot_store.postgres.schema.adoption import in_progress
+from switchbot_store.postgres.schema.migrations import (
     NewerSchemaError,
     load_migrations,
     pending,
 )
-from switchbot_store.postgres.shape import COLUMNS as SHAPES
+from switchbot_store.postgres.schema.shape import COLUMNS as SHAPES
 from switchbot_store.postgres.trial import Refusal, refused
 from switchbot_store.postgres.unchecked import AS_THEY_LIE, readable, shown
 from switchbot_store.postgres.unread import Unread

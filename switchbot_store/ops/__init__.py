@@ -29,9 +29,9 @@ from switchbot_store.ops.plans import (
     explain_query,
     get_top_queries,
 )
-from switchbot_store.ops.read_only import SqlResult, execute_sql
 from switchbot_store.ops.role import ReadingRole, make_role, reading_rights
-from switchbot_store.ops.validation import RefusedSqlError
+from switchbot_store.ops.statements.read_only import SqlResult, execute_sql
+from switchbot_store.ops.statements.validation import RefusedSqlError
 
 __all__ = [
     "CHECKS",

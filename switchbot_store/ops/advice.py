@@ -15,8 +15,6 @@ import psycopg
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.languages import reworded, worded
-from switchbot_store.ops.answers import LongAnswerError
-from switchbot_store.ops.parsing import candidates, judged
 from switchbot_store.ops.plans import (
     NO_HYPOPG,
     NO_STATEMENTS,
@@ -27,8 +25,10 @@ from switchbot_store.ops.plans import (
     plan_of,
     suppose,
 )
-from switchbot_store.ops.reach import checked
-from switchbot_store.ops.read_only import telling
+from switchbot_store.ops.statements.answers import LongAnswerError
+from switchbot_store.ops.statements.parsing import candidates, judged
+from switchbot_store.ops.statements.reach import checked
+from switchbot_store.ops.statements.read_only import telling
 from switchbot_store.ops.target import read
 from switchbot_store.ops.tree_size import Tree, compact_bytes
 

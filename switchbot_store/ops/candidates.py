@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from switchbot_store.ops.validation import nodes_of
+from switchbot_store.ops.statements.validation import nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,8 +23,8 @@ from switchbot_store import ops
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.languages import joined, worded
-from switchbot_store.ops.calling_off import CallingOff
 from switchbot_store.ops.role import HOW_TO_READ_ONLY
+from switchbot_store.ops.statements.calling_off import CallingOff
 from switchbot_store.postgres.location import connection_string
 
 if TYPE_CHECKING:

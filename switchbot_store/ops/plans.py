@@ -9,12 +9,15 @@ import psycopg
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.languages import worded
-from switchbot_store.ops.answers import asked_simply
-from switchbot_store.ops.parsing import judged, judged_index, parameters_in
-from switchbot_store.ops.reach import checked, nodes_of, read_plan
-from switchbot_store.ops.read_only import telling
+from switchbot_store.ops.statements.answers import asked_simply
+from switchbot_store.ops.statements.parsing import judged, judged_index, parameters_in
+from switchbot_store.ops.statements.reach import checked, nodes_of, read_plan
+from switchbot_store.ops.statements.read_only import telling
+from switchbot_store.ops.statements.validation import (
+    MAX_STATEMENT_BYTES,
+    RefusedSqlError,
+)
 from switchbot_store.ops.target import read
-from switchbot_store.ops.validation import MAX_STATEMENT_BYTES, RefusedSqlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

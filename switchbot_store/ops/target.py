@@ -16,7 +16,7 @@ from switchbot_store.errors import StoreConfigError, StoreDataError
 from switchbot_store.failover.store import FailoverStore
 from switchbot_store.interface import StoreInterface
 from switchbot_store.languages import worded
-from switchbot_store.ops.calling_off import asking_on
+from switchbot_store.ops.statements.calling_off import asking_on
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.errors import is_broken_connection
 from switchbot_store.postgres.store import PostgresStore

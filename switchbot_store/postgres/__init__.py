@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from switchbot_store.lazy import HandedOn, handed_on
 
 if TYPE_CHECKING:
-    from switchbot_store.postgres.migrations import migrate
+    from switchbot_store.postgres.schema.migrations import migrate
     from switchbot_store.postgres.store import PostgresStore
 
 __all__ = ["PostgresStore", "migrate"]
@@ -16,6 +16,6 @@ __getattr__: HandedOn = handed_on(
     __name__,
     {
         "PostgresStore": "store",
-        "migrate": "migrations",
+        "migrate": "schema.migrations",
     },
 )

@@ -54,8 +54,12 @@ from switchbot_store.postgres.location import (
     connection_string,
     described,
 )
-from switchbot_store.postgres.migrations import SchemaWorkDueError
-from switchbot_store.postgres.schema_work import OwnLender, PoolLender, SchemaWork
+from switchbot_store.postgres.schema.migrations import SchemaWorkDueError
+from switchbot_store.postgres.schema.schema_work import (
+    OwnLender,
+    PoolLender,
+    SchemaWork,
+)
 from switchbot_store.postgres.wire import WATCHDOG
 
 if TYPE_CHECKING:
@@ -63,7 +67,7 @@ if TYPE_CHECKING:
 
     from psycopg_pool import ConnectionPool
 
-    from switchbot_store.postgres.adoption import Lend, Progress
+    from switchbot_store.postgres.schema.adoption import Lend, Progress
     from switchbot_store.postgres.wire import OwnConnection
 
 Connection = psycopg.Connection[Any]

@@ -32,8 +32,8 @@ from switchbot_store.languages import reworded, worded
 from switchbot_store.model import Document, Entry, StoreStatus
 from switchbot_store.postgres import statements
 from switchbot_store.postgres.connections import Answer, Connection, Connections
-from switchbot_store.postgres.migrations import migrate_documents
 from switchbot_store.postgres.replay import replayed
+from switchbot_store.postgres.schema.migrations import migrate_documents
 from switchbot_store.postgres.unchecked import as_it_lies, readable, shown
 from switchbot_store.postgres.wire import Row, ServerClock, fetch
 

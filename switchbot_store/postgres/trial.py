@@ -16,7 +16,7 @@ from psycopg.rows import tuple_row
 from switchbot_store.languages import later
 from switchbot_store.languages import translated as _
 from switchbot_store.postgres.errors import words_of
-from switchbot_store.postgres.shape import COLUMNS
+from switchbot_store.postgres.schema.shape import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,7 +21,7 @@ from switchbot_store.codec import UnreadableError
 from switchbot_store.files.formats import format_of
 from switchbot_store.files.lines import read_lines
 from switchbot_store.history.phone_app.export import AppExport
-from switchbot_store.ops.validation import validated
+from switchbot_store.ops.statements.validation import validated
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from switchbot_store import (
     StoreUnavailableError,
     ThreadedStore,
 )
-from switchbot_store.postgres.schema_work import OwnLender, SchemaWork
+from switchbot_store.postgres.schema.schema_work import OwnLender, SchemaWork
 from switchbot_store.postgres.wire import Watchdog
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)

@@ -324,7 +324,7 @@ def bring_up_to_date(config: StoreConfig, progress: Progress) -> list[int]:
 
     `progress` goes from 0 to `SCHEMA_SHARE`.
     """
-    from switchbot_store.postgres.migrations import migrate  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+    from switchbot_store.postgres.schema.migrations import migrate  # noqa: PLC0415 - the driver only for who wants PostgreSQL
 
     opening.require_postgres(config, _("the schema"))
     progress(0, _("schema"))

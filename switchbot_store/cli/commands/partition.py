@@ -15,8 +15,8 @@ from switchbot_store.cli.output import (
 )
 from switchbot_store.config import StoreConfig
 from switchbot_store.languages import translated as _
-from switchbot_store.postgres.partitioning import MOST_PARTS
-from switchbot_store.postgres.partitioning import partition as part
+from switchbot_store.postgres.schema.partitioning import MOST_PARTS
+from switchbot_store.postgres.schema.partitioning import partition as part
 
 
 @click.command()

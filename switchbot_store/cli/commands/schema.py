@@ -28,7 +28,7 @@ from switchbot_store.cli.output import (
 )
 from switchbot_store.config import StoreConfig
 from switchbot_store.languages import translated as _
-from switchbot_store.postgres.migrations import use_trigger
+from switchbot_store.postgres.schema.migrations import use_trigger
 
 if TYPE_CHECKING:
     from switchbot_store.doctor import Inspection

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from switchbot_store.deadlines import limited
 from switchbot_store.postgres.connections import Connections
-from switchbot_store.postgres.migrations import migrate_history, migrate_in_steps
+from switchbot_store.postgres.schema.migrations import migrate_history, migrate_in_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable

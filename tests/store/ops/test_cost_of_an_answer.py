@@ -14,8 +14,8 @@ from psycopg_pool import ConnectionPool
 
 from switchbot_store import StoreDataError
 from switchbot_store.ops import RefusedSqlError, execute_sql, explain_query
-from switchbot_store.ops.answers import LongAnswerError, asked
-from switchbot_store.ops.validation import (
+from switchbot_store.ops.statements.answers import LongAnswerError, asked
+from switchbot_store.ops.statements.validation import (
     MAX_BRACKETS,
     MAX_LINKS,
     MAX_STATEMENT_BYTES,

@@ -13,7 +13,7 @@ from mcp import Client, StdioServerParameters
 
 from switchbot_store import PostgresStore, StoreUnavailableError
 from switchbot_store.ops import RefusedSqlError, analyze_query_indexes, explain_query
-from switchbot_store.ops.calling_off import CallingOff
+from switchbot_store.ops.statements.calling_off import CallingOff
 from switchbot_store.ops.target import read
 
 TOOLS = {

@@ -8,7 +8,7 @@ from psycopg_pool import ConnectionPool
 
 from switchbot_store import StoreDataError
 from switchbot_store.ops import RefusedSqlError, execute_sql, explain_query
-from switchbot_store.ops.validation import validated
+from switchbot_store.ops.statements.validation import validated
 
 # `marker` is a function of somebody's own: whatever comes to it is refused.
 CRAFTED = (

@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from switchbot_store.languages import error_words, speaking
-from switchbot_store.ops import RefusedSqlError, parsing
-from switchbot_store.ops.parsing import judged, judged_index
+from switchbot_store.ops import RefusedSqlError
+from switchbot_store.ops.statements import parsing
+from switchbot_store.ops.statements.parsing import judged, judged_index
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from switchbot_store import SlowConnectionError, StoreDataError
 from switchbot_store.ops import RefusedSqlError, execute_sql
-from switchbot_store.ops.reach import check_plan
+from switchbot_store.ops.statements.reach import check_plan
 from switchbot_store.ops.target import read
 
 READS = [

@@ -9,7 +9,7 @@ from switchbot_store.ops import (
     get_top_queries,
     plans,
 )
-from switchbot_store.ops.validation import validated
+from switchbot_store.ops.statements.validation import validated
 
 # Before PostgreSQL 15 an extension that the server lacks was a file that is not there.
 NO_EXTENSION = (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile)

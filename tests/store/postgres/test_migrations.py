@@ -20,7 +20,11 @@ from switchbot_store import (
     StoreUnavailableError,
     migrate,
 )
-from switchbot_store.postgres.migrations import _TABLES, OWN_NAMESPACE, load_migrations
+from switchbot_store.postgres.schema.migrations import (
+    _TABLES,
+    OWN_NAMESPACE,
+    load_migrations,
+)
 
 NEWEST = load_migrations()[-1].version
 
@@ -227,11 +231,11 @@ def test_waiting_for_a_busy_table_ends_in_an_error_and_holds_nobody_up(
     database_url, connection, monkeypatch
 ):
     monkeypatch.setattr(
-        "switchbot_store.postgres.migrations._NO_LONG_WAIT",
+        "switchbot_store.postgres.schema.migrations._NO_LONG_WAIT",
         "SET LOCAL lock_timeout = '50ms'",
     )
     monkeypatch.setattr(
-        "switchbot_store.postgres.migrations._LOCK_PATIENCE_SECONDS", 0.1
+        "switchbot_store.postgres.schema.migrations._LOCK_PATIENCE_SECONDS", 0.1
     )
     connection.execute(
         "CREATE TABLE json_store (kind varchar(50) PRIMARY KEY, data jsonb NOT NULL,"

@@ -16,8 +16,8 @@ from switchbot_store import (
     migrate,
 )
 from switchbot_store.cli.app import application
-from switchbot_store.postgres.migrations import use_trigger
-from switchbot_store.postgres.partitioning import KEYS, partition
+from switchbot_store.postgres.schema.migrations import use_trigger
+from switchbot_store.postgres.schema.partitioning import KEYS, partition
 from switchbot_store.testing import HistoryContract, StoreContract
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)

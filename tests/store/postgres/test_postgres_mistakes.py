@@ -14,7 +14,7 @@ from switchbot_store import (
     StoreUnavailableError,
 )
 from switchbot_store.postgres.connections import Connections
-from switchbot_store.postgres.migrations import migrate
+from switchbot_store.postgres.schema.migrations import migrate
 from switchbot_store.postgres.wire import OwnConnection, fetch
 
 WRONG = {

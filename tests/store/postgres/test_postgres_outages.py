@@ -32,7 +32,7 @@ from switchbot_store.postgres.connections import (
     RestingConnections,
 )
 from switchbot_store.postgres.location import connection_options, connection_string
-from switchbot_store.postgres.migrations import migrate_documents
+from switchbot_store.postgres.schema.migrations import migrate_documents
 
 WAIT_SECONDS = 120
 

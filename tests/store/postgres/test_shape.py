@@ -13,8 +13,8 @@ from switchbot_store import (
     PostgresStore,
     migrate,
 )
-from switchbot_store.postgres.migrations import load_migrations, pending
-from switchbot_store.postgres.shape import COLUMNS, looked_at
+from switchbot_store.postgres.schema.migrations import load_migrations, pending
+from switchbot_store.postgres.schema.shape import COLUMNS, looked_at
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 DASHBOARD_DOCUMENTS = """

@@ -21,7 +21,7 @@ from switchbot_store import (
 from switchbot_store.cli.commands.health import examine
 from switchbot_store.config import StoreConfig
 from switchbot_store.doctor import examine as diagnosed
-from switchbot_store.postgres.migrations import migrate
+from switchbot_store.postgres.schema.migrations import migrate
 
 SECRET = "hunter2-of-the-webhook"
 AT = datetime(2026, 1, 5, 12, tzinfo=UTC)

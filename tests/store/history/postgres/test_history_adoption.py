@@ -11,7 +11,7 @@ from switchbot_store import (
     MigrationError,
     PostgresHistory,
 )
-from switchbot_store.postgres.migrations import migrate
+from switchbot_store.postgres.schema.migrations import migrate
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 LAST = datetime(2100, 1, 1, tzinfo=UTC)

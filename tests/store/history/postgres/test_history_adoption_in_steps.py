@@ -23,9 +23,9 @@ from switchbot_store import (
     PostgresStore,
     StoreUnavailableError,
 )
-from switchbot_store.postgres import adoption
-from switchbot_store.postgres.adoption import Adoption
-from switchbot_store.postgres.migrations import load_migrations, migrate
+from switchbot_store.postgres.schema import adoption
+from switchbot_store.postgres.schema.adoption import Adoption
+from switchbot_store.postgres.schema.migrations import load_migrations, migrate
 from switchbot_store.testing import PostgresServer
 from tests.cases import slow_after
 

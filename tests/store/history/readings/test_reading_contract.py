@@ -5,7 +5,7 @@ import pytest
 from switchbot_store.history.postgres.readings import PostgresReadings
 from switchbot_store.history.readings import SqliteReadings
 from switchbot_store.postgres import migrate
-from switchbot_store.postgres.partitioning import partition
+from switchbot_store.postgres.schema.partitioning import partition
 from switchbot_store.testing.reading_contract import ReadingContract
 
 

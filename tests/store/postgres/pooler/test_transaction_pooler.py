@@ -21,7 +21,7 @@ from switchbot_store import (
 from switchbot_store.doctor.inspection import Inspection
 from switchbot_store.doctor.local import examine
 from switchbot_store.ops import analyze_db_health
-from switchbot_store.postgres.migrations import load_migrations
+from switchbot_store.postgres.schema.migrations import load_migrations
 from switchbot_store.testing import PostgresServer
 from switchbot_store.testing.pgbouncer import PgBouncer
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_store.errors import StoreConfigError, StoreDataError
 from switchbot_store.languages import worded
-from switchbot_store.ops.allowed import (
+from switchbot_store.ops.statements.allowed import (
     FUNCTIONS,
     NODES,
     SECRET_COLUMNS,
@@ -20,7 +20,7 @@ from switchbot_store.ops.allowed import (
     SECRET_SETTINGS,
     STATEMENTS,
 )
-from switchbot_store.ops.normalized import parsable
+from switchbot_store.ops.statements.normalized import parsable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,9 +19,9 @@ import orjson
 
 from switchbot_store.errors import StoreConfigError
 from switchbot_store.languages import packed, reworded, unpacked, worded
-from switchbot_store.ops import validation
 from switchbot_store.ops.candidates import Candidate, candidates_of
-from switchbot_store.ops.validation import Parts, RefusedSqlError
+from switchbot_store.ops.statements import validation
+from switchbot_store.ops.statements.validation import Parts, RefusedSqlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ START_SECONDS: Final = 60.0
 """Until the process has its parser; on a busy machine that takes longer than to parse."""
 MAX_MEMORY_BYTES: Final = 1_000_000_000
 _LENGTH_BYTES: Final = 8
-_PROGRAM: Final = "from switchbot_store.ops.parsing import serve; serve()"
+_PROGRAM: Final = "from switchbot_store.ops.statements.parsing import serve; serve()"
 _SETS: Final = ("relations", "types")
 _NAMES: Final = ("hidden", "functions", "operators", "attributes", "classes", "columns")
 _FLAGS: Final = ("whole_rows", "all_columns")

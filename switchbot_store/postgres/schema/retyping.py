@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from switchbot_store.postgres.shape import COLUMNS
+from switchbot_store.postgres.schema.shape import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -38,7 +38,6 @@ from psycopg.rows import tuple_row
 
 from switchbot_store.errors import MigrationError, StoreUnavailableError
 from switchbot_store.languages import worded
-from switchbot_store.postgres import adoption
 from switchbot_store.postgres.connecting import connected
 from switchbot_store.postgres.errors import is_broken_connection, words_of
 from switchbot_store.postgres.location import (
@@ -46,10 +45,11 @@ from switchbot_store.postgres.location import (
     connection_options,
     connection_string,
 )
-from switchbot_store.postgres.retyping import retype
-from switchbot_store.postgres.schema_work import BorrowedLender, OwnLender
-from switchbot_store.postgres.shape import WITHOUT_TRIGGER, Shape, looked_at
-from switchbot_store.postgres.version_table import (
+from switchbot_store.postgres.schema import adoption
+from switchbot_store.postgres.schema.retyping import retype
+from switchbot_store.postgres.schema.schema_work import BorrowedLender, OwnLender
+from switchbot_store.postgres.schema.shape import WITHOUT_TRIGGER, Shape, looked_at
+from switchbot_store.postgres.schema.version_table import (
     make_version_table,
     remember,
     version_of,
@@ -61,8 +61,8 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
-    from switchbot_store.postgres.adoption import Lend, Progress
-    from switchbot_store.postgres.schema_work import Lender
+    from switchbot_store.postgres.schema.adoption import Lend, Progress
+    from switchbot_store.postgres.schema.schema_work import Lender
 
 _LOGGER = logging.getLogger(__name__)
 OWN_NAMESPACE: Final = "switchbot_store"

@@ -21,16 +21,23 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from switchbot_store.languages import worded
-from switchbot_store.ops.allowed import SECRET_RELATIONS
-from switchbot_store.ops.answers import asked_simply, described
-from switchbot_store.ops.parsing import computes_of_constants, judged, judged_expression
-from switchbot_store.ops.validation import MAX_STATEMENT_BYTES, RefusedSqlError
+from switchbot_store.ops.statements.allowed import SECRET_RELATIONS
+from switchbot_store.ops.statements.answers import asked_simply, described
+from switchbot_store.ops.statements.parsing import (
+    computes_of_constants,
+    judged,
+    judged_expression,
+)
+from switchbot_store.ops.statements.validation import (
+    MAX_STATEMENT_BYTES,
+    RefusedSqlError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from switchbot_store.ops.statements.validation import Parts
     from switchbot_store.ops.target import Session
-    from switchbot_store.ops.validation import Parts
 
 _MOST_VIEWS: Final = 50
 _SAID_BYTES: Final = 1_000_000

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from psycopg.rows import tuple_row
 
-from switchbot_store.postgres.adoption import WANTED
+from switchbot_store.postgres.schema.adoption import WANTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -22,19 +22,19 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.languages import reworded, worded
-from switchbot_store.postgres.adoption import (
+from switchbot_store.postgres.errors import translated
+from switchbot_store.postgres.schema.adoption import (
     BusyTableError,
     InterruptedAdoptionError,
     without_limits,
 )
-from switchbot_store.postgres.errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from psycopg_pool import ConnectionPool
 
-    from switchbot_store.postgres.adoption import Lend, Progress
+    from switchbot_store.postgres.schema.adoption import Lend, Progress
 
     Connection = psycopg.Connection[Any]
 

@@ -25,17 +25,17 @@ from psycopg.rows import tuple_row
 
 from switchbot_store.errors import MigrationError, StoreConfigError
 from switchbot_store.languages import worded
-from switchbot_store.postgres.adoption import (
-    BUSY,
-    LOCK_MILLISECONDS,
-    LOCK_PATIENCE_SECONDS,
-)
 from switchbot_store.postgres.connecting import connected
 from switchbot_store.postgres.errors import words_of
 from switchbot_store.postgres.location import (
     POOL_CONNECT_SECONDS,
     connection_options,
     connection_string,
+)
+from switchbot_store.postgres.schema.adoption import (
+    BUSY,
+    LOCK_MILLISECONDS,
+    LOCK_PATIENCE_SECONDS,
 )
 
 if TYPE_CHECKING:

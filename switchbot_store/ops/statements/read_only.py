@@ -23,12 +23,12 @@ from psycopg.pq import Format
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.languages import worded
-from switchbot_store.ops.answers import asked
-from switchbot_store.ops.parsing import judged
-from switchbot_store.ops.reach import Columns, check_plan, checked
 from switchbot_store.ops.role import HOW_TO_READ_ONLY, rights_beyond_select
+from switchbot_store.ops.statements.answers import asked
+from switchbot_store.ops.statements.parsing import judged
+from switchbot_store.ops.statements.reach import Columns, check_plan, checked
+from switchbot_store.ops.statements.validation import RefusedSqlError
 from switchbot_store.ops.target import read
-from switchbot_store.ops.validation import RefusedSqlError
 from switchbot_store.postgres.errors import is_broken_connection
 
 if TYPE_CHECKING:

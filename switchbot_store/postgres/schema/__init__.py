@@ -1,0 +1,1 @@
+"""The tables: numbered migrations, what they are for, and how those of others are taken over."""
