@@ -196,3 +196,25 @@ def test_commands_reach_the_cloud_through_the_commander_alone():
         and node.value.attr in {"_actuator", "actuator"}
     }
     assert senders == {"engine/act/commander.py"}
+
+
+@pytest.mark.parametrize("root", [AUTOMATION, STORE])
+def test_no_folder_holds_more_modules_than_a_newcomer_reads_the_names_of(root):
+    held = defaultdict(int)
+    for path in root.rglob("*.py"):
+        held[str(path.parent.relative_to(root))] += path.name != "__init__.py"
+    assert {folder: count for folder, count in held.items() if count > 20} == {}
+
+
+def test_the_root_of_automation_has_only_what_every_room_speaks_of():
+    assert sorted(path.stem for path in AUTOMATION.glob("*.py")) == [
+        "__init__",
+        "clock",
+        "errors",
+        "instants",
+        "model",
+        "plugins",
+        "reasons",
+        "series",
+        "series_file",
+    ]
