@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from switchbot_automation.core.state.said import said_by_event
@@ -25,7 +25,7 @@ from switchbot_store import DeviceReading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import date, datetime
+    from datetime import date
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
@@ -55,6 +55,15 @@ class TakesReadings(Protocol):
         ...
 
 
+class _Today(NamedTuple):
+    """A day by the clock of the home that settings are of, and the instants around it."""
+
+    of: Settings | None
+    day: date
+    begins: datetime
+    ends: datetime
+
+
 class UpkeepWatch:
     """Keeps the book of upkeep of one engine."""
 
@@ -76,6 +85,7 @@ class UpkeepWatch:
         self._asked: object = None
         self._takes: TakesReadings | None = None
         self._not_before: datetime | None = None
+        self._today: _Today | None = None
         self.error: Exception | None = None
         """Why the history did not take readings the last time; None where it did."""
 
@@ -204,10 +214,23 @@ class UpkeepWatch:
         return self._ledger
 
     def _day(self, at: datetime) -> date:
-        settings = self._documents.life.settings
+        """Return the home's day of an instant; asked for every answer of a device."""
+        settings, known = self._documents.life.settings, self._today
+        if (
+            known is not None
+            and known.of is settings
+            and known.begins <= at < known.ends
+        ):
+            return known.day
         zones = settings.zones.values() if settings else ()
         home = next((zone.timezone for zone in zones), _UTC)
-        return at.astimezone(home).date()
+        day = at.astimezone(home).date()
+        begins, ends = (
+            datetime.combine(each, time(), home).astimezone(UTC)
+            for each in (day, day + timedelta(days=1))
+        )
+        self._today = _Today(settings, day, begins, ends)
+        return day
 
 
 def report_of(

@@ -1,7 +1,8 @@
 """Upkeep at work: what a home's devices say is kept, told once, and in the history."""
 
 from copy import deepcopy
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -102,6 +103,27 @@ async def test_hours_starts_and_readings_are_kept(kept):
     assert kept.told.messages == []
     rows = kept.history.latest(500)
     assert {row.zone for row in rows} == {"default"}, "rows of zones are as they were"
+
+
+@pytest.mark.parametrize("timezone", ["Pacific/Kiritimati", "America/Los_Angeles"])
+async def test_a_day_of_the_book_begins_at_the_midnight_of_the_home(kept, timezone):
+    always = [{"days": list(range(7)), "start": "00:00", "end": "23:59"}]
+    kept.settings(timezone=timezone, time_windows=always)
+    home = ZoneInfo(timezone)
+    first = kept.clock.now().astimezone(home).date()
+    second = first + timedelta(days=1)
+    midnight = datetime.combine(second, time(), home).astimezone(UTC)
+    hours = (midnight - kept.clock.now()).total_seconds() / 3600
+    async with kept.engine() as engine:
+
+        def days():
+            (unit,) = engine.upkeep()["units"]
+            return [*unit["running_hours_by_day"]]
+
+        await kept.live(engine, hours - 0.01)
+        assert days() == [first.isoformat()]
+        await kept.live(engine, 12)
+        assert days() == [first.isoformat(), second.isoformat()]
 
 
 async def test_a_low_battery_is_told_once_over_restarts(kept):
