@@ -5,7 +5,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _SESSION = re.compile(
-    r"^@nox\.session.*?^def (\w+)\(.*?(?=^@nox|^def |^[A-Z]|\Z)", re.MULTILINE | re.DOTALL
+    r"^@nox\.session.*?^def (\w+)\(.*?(?=^@nox|^def |^[A-Z]|\Z)",
+    re.MULTILINE | re.DOTALL,
 )
 _CALL = re.compile(r"nox -s ((?:[a-z_]+ ?)+)(?:-- (.*))?")
 

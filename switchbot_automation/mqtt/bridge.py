@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from switchbot_automation.allowance import Allowance
+from switchbot_automation.engine.act.boosts import Boosts
 from switchbot_automation.errors import AutomationError, BrokerError, EngineClosedError
 from switchbot_automation.instants import encode_instant
 from switchbot_automation.languages import reworded, worded
@@ -112,6 +113,7 @@ class HomeBridge:
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._half: dict[str, tuple[str, float]] = {}
+        self._boosts = Boosts()
         self._lines = Allowance(_LINES, 1 / _LINE_SECONDS, now=self._clock.monotonic)
         self._unsaid = 0
 
@@ -376,7 +378,7 @@ class HomeBridge:
                     await self._take_side(zone, what, number(text_of(payload)))
                 else:
                     await self._side_is_over(zone)
-                    await carry_out(self._engine, zone, what, payload)
+                    await carry_out(self._engine, self._boosts, zone, what, payload)
             except EngineClosedError:
                 return
             except (AutomationError, StoreError, ValueError) as error:

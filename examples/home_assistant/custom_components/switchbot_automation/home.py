@@ -25,6 +25,7 @@ from switchbot_automation import (
 )
 from switchbot_automation.cloud.catalog.catalog import device_types
 from switchbot_automation.core.state.wishes import bands_wished
+from switchbot_automation.engine.act.boosts import Boosts
 from switchbot_automation.engine.events import SettingsApplied
 from switchbot_automation.errors import CloudError, EngineClosedError
 from switchbot_automation.model import DeviceList
@@ -40,7 +41,7 @@ from switchbot_store import (
 from switchbot_store.zone_rules import differs_from, zone_rules
 
 from .account import WatchedAccount, connect, devices_in, devices_of
-from .const import CONF_DEVICES, CONF_SETTINGS, DOMAIN, HIGHEST, LOWEST
+from .const import CONF_DEVICES, CONF_SETTINGS, DOMAIN
 from .issues import ACCOUNT_UNKNOWN, PUSH_TAKEN, Issues, Trouble, troubles_of
 from .language import as_spoken_here
 from .push import Push, is_wanted
@@ -78,6 +79,7 @@ class Home(DataUpdateCoordinator[Picture]):
         self._issues = Issues(hass, entry)
         self.push = Push(hass, entry, self.account.client)
         self._hearing = Hearing(hass, entry)
+        self._boosts = Boosts()
         self._looking = asyncio.Lock()
         self._renaming = asyncio.Lock()
         self._stopped = False
@@ -364,30 +366,17 @@ class Home(DataUpdateCoordinator[Picture]):
     async def boost(self, zone: str, kelvin: float, duration: timedelta) -> None:
         """Want the band warmer in winter, cooler in summer, for a while.
 
-        Raises ValueError for a room that is off.
+        While one lasts another begins the time anew, and takes its place. Raises
+        ValueError for a room that is off.
         """
-        shown = self.data.zones[zone]
-        wanted = shown.get("wanted")
-        if wanted is None:
-            raise ValueError("the zone has no band to move")
-        moved = -kelvin if shown["season"] == "summer" else kelvin
-        await self.wish(zone, moved_by(wanted, moved), duration)
+        # As it is now, which entities show a moment later.
+        band = self._boosts.band(self.engine.zone_overview(zone), kelvin)
+        await self.wish(zone, band, duration)
 
 
 def directory_of(hass: HomeAssistant, name: str | None) -> Path:
     """Return where the settings, state and history of an entry lie, by its unique id."""
     return Path(hass.config.path(DOMAIN, name or "account"))
-
-
-def moved_by(band: Mapping[str, float], kelvin: float) -> tuple[float, float]:
-    """Return a band that is moved, as far as 10 to 35 °C allow, and as wide as it was.
-
-    >>> moved_by({"low": 32.0, "high": 34.0}, 5.0)
-    (33.0, 35.0)
-    """
-    low, high = band["low"], band["high"]
-    kelvin = max(LOWEST - low, min(HIGHEST - high, kelvin))
-    return low + kelvin, high + kelvin
 
 
 def _with_changes(
