@@ -113,6 +113,19 @@ async def test_a_boost_keeps_the_band_s_width_at_its_bounds(hass, home):
     assert band(hass) == (33, 35)
 
 
+async def test_a_temperature_beside_a_band_is_refused(hass, home):
+    before = band(hass)
+    with pytest.raises(ServiceValidationError, match="or the lowest"):
+        await act(
+            hass,
+            "set_temperature",
+            temperature=21,
+            target_temp_low=19,
+            target_temp_high=23,
+        )
+    assert band(hass) == before
+
+
 async def test_a_boost_that_is_asked_again_takes_the_place_of_the_first(hass, home):
     low, high = band(hass)
     await act(hass, "boost")

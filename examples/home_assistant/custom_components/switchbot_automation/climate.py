@@ -206,6 +206,10 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         **temperatures: float,
     ) -> None:
         """The action `set_temperature`: as the climate's own, and for how long."""
+        if ATTR_TEMPERATURE in temperatures and len(temperatures) > 1:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="no_temperature"
+            )
         end = _end(
             duration, until, until_end_of_day=until_end_of_day, permanent=permanent
         )

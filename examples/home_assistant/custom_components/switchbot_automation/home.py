@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.issue_registry import IssueSeverity
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
@@ -71,7 +71,9 @@ class Home(DataUpdateCoordinator[Picture]):
         super().__init__(hass, _LOGGER, config_entry=entry, name=DOMAIN)
         self.entry = entry
         self.account = WatchedAccount(
-            connect(hass, entry.data), partial(entry.async_start_reauth, hass)
+            connect(hass, entry.data),
+            partial(entry.async_start_reauth, hass),
+            self._accepted,
         )
         self.engine: AutomationEngine
         self._stack = AsyncExitStack()
@@ -94,7 +96,7 @@ class Home(DataUpdateCoordinator[Picture]):
 
     async def start(self) -> None:
         """Open everything and tick once. Raises CloudError, StoreError."""
-        found = await self.account.client.devices()
+        found = await self.account.devices()
         try:
             await self._open()
             self._recognise(found)
@@ -139,9 +141,19 @@ class Home(DataUpdateCoordinator[Picture]):
         self.directory.mkdir(parents=True, exist_ok=True)
         store = JsonStore(self.directory).open()
         # What the config flow asked for; afterwards the store's document counts.
-        if not store.get("settings") and CONF_SETTINGS in self.entry.data:
-            store.set("settings", dict(self.entry.data[CONF_SETTINGS]))
+        first = self.entry.data.get(CONF_SETTINGS)
+        if first and isinstance(first, Mapping) and not store.get("settings"):
+            store.set("settings", dict(first))
+        # The engine reads them on the loop, where timezones are known by then, wrong ones too.
+        with suppress(SettingsError, StoreError):
+            parse_settings(store.get("settings") or {})
         return store
+
+    @callback
+    def _accepted(self) -> None:
+        """Ask for no other credentials any more: those there are are good."""
+        for flow in list(self.entry.async_get_active_flows(self.hass, {SOURCE_REAUTH})):
+            self.hass.config_entries.flow.async_abort(flow["flow_id"])
 
     async def stop(self) -> None:
         """End the ticks and close; stopping twice is fine."""
@@ -289,13 +301,10 @@ class Home(DataUpdateCoordinator[Picture]):
 
     async def apply(self, document: Any, revision: str | None) -> None:
         """Put settings in force. Raises SettingsError, StoreError as the engine does."""
-        try:
-            # Timezones are files, which must not be read on the loop; known ones are kept.
+        # Timezones are files, which must not be read on the loop; known ones are kept. The
+        # engine lets stand what it has set aside already, and says what is wrong.
+        with suppress(SettingsError):
             await self.hass.async_add_executor_job(parse_settings, document)
-        except SettingsError as error:
-            if error.path.endswith("timezone"):
-                raise  # it would be looked for again, on the loop
-            # The engine lets stand what it has set aside already, and says the rest.
         await self.engine.apply_settings(document, revision=revision)
 
     async def change_zone(self, zone: str, changes: dict[str, Any]) -> None:
