@@ -420,6 +420,21 @@ async def test_who_stops_says_offline(bridge, hub, running):
     await hub.until(lambda: hub.known["switchbot-automation/status"] == b"offline")
 
 
+@pytest.mark.parametrize("said", [b"offline", b"", b"\xff{"])
+async def test_who_is_there_is_not_said_to_be_away_for_long(
+    bridge, hub, running, clock, said
+):
+    """As by the will of a connection that broke unnoticed, which comes minutes late."""
+    running(bridge)
+    await connected(bridge)
+    topic = Topics().availability
+    await hub.until(lambda: hub.known.get(topic) == b"online")
+    await hub.client.publish(topic, said, qos=1, retain=True)
+    await hub.until(lambda: (topic, said) in hub.passing)
+    await put_right(hub, clock, topic, b"online")
+    assert bridge.report()["problem"] is None
+
+
 async def test_a_broker_that_restarts_gets_everything_again(
     engine, plain_mosquitto, running, clock
 ):
