@@ -137,13 +137,16 @@ def described(
         icon="mdi:hand-back-left",
         entity_category="diagnostic",
     )
-    yield shown(
+    yield entity(
         "binary_sensor",
         "problem",
         name=_("Problem"),
         device_class="problem",
-        payload_on="True",
-        payload_off="False",
+        state_topic=topics.state(name),
+        # How a template writes a truth differs from hub to hub.
+        value_template="{{ 'ON' if value_json.problem else 'OFF' }}",
+        payload_on="ON",
+        payload_off="OFF",
         entity_category="diagnostic",
     )
     for what, label, icon, payload in _BUTTONS:

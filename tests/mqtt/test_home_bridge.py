@@ -111,6 +111,12 @@ async def test_every_zone_is_found_with_its_state(bridge, hub, running):
         "homeassistant/climate/switchbot-automation/office_climate/config"
     ]
     assert climate["modes"] == ["off", "heat"]
+    problem = configs[
+        "homeassistant/binary_sensor/switchbot-automation/office_problem/config"
+    ]
+    # Python's templates write `True`, Java's `true`.
+    for payload in (problem["payload_on"], problem["payload_off"]):
+        assert f"'{payload}'" in problem["value_template"]
     assert climate["preset_modes"] == ["eco", "sleep"]
     other = next(
         each
