@@ -55,10 +55,11 @@ for application in (store, automation):
     below(application, [])
     print(len(shown))
 """
-ONCE = """
+WITH_A_CLOUD = """
 import asyncio, os, sys, threading
 from switchbot_automation.cli.app import application
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
+from switchbot_automation.simulation.server.broker import SimulatedBroker
 from switchbot_store import JsonStore
 
 os.environ["STORE_DIRECTORY"] = sys.argv[1]
@@ -66,17 +67,21 @@ with JsonStore(sys.argv[1]) as store:
     store.set("settings", default_settings("winter"))
 loop = asyncio.new_event_loop()
 threading.Thread(target=loop.run_forever, daemon=True).start()
-cloud = FakeSwitchBotCloud(season="winter")
-asyncio.run_coroutine_threadsafe(cloud.start(), loop).result()
+broker = SimulatedBroker()
+cloud = FakeSwitchBotCloud(season="winter", broker=broker)
+for each in (broker, cloud):
+    asyncio.run_coroutine_threadsafe(each.start(), loop).result()
 os.environ |= {
+    "SWITCHBOT_PUSH": "mqtt",
     "SWITCHBOT_TOKEN": cloud.token,
     "SWITCHBOT_SECRET": cloud.secret,
     "SWITCHBOT_BASE_URL": cloud.base_url,
 }
 try:
-    application.main(["once", "--json"], standalone_mode=False)
+    application.main([sys.argv[2], "--json"], standalone_mode=False)
 finally:
-    asyncio.run_coroutine_threadsafe(cloud.stop(), loop).result()
+    for each in (cloud, broker):
+        asyncio.run_coroutine_threadsafe(each.stop(), loop).result()
 """
 LOCKS = """
 import os, subprocess, sys
@@ -139,8 +144,15 @@ def test_every_command_says_what_it_does(windows):
 
 
 def test_a_home_is_ticked_from_the_command_line(windows, tmp_path):
-    said = windows(ONCE, str(tmp_path / "documents"))
+    said = windows(WITH_A_CLOUD, str(tmp_path / "documents"), "once")
     assert [each["zone"] for each in json.loads(said)["decisions"]] == ["default"]
+
+
+def test_a_set_up_with_events_by_mqtt_is_found_well(windows, tmp_path):
+    said = windows(WITH_A_CLOUD, str(tmp_path / "documents"), "doctor")
+    found = {each["check"]: each for each in json.loads(said)["findings"]}
+    assert found["push"]["level"] == "ok"
+    assert found["directory"]["level"] == "ok"
 
 
 def test_a_lock_keeps_another_process_out_and_says_whose_it_is(windows, tmp_path):

@@ -53,13 +53,26 @@ def become():
     """Take away what is absent; what the standard library has imported of it stays its."""
     import asyncio  # noqa: PLC0415 - the library is that of this system
     import multiprocessing.util  # noqa: F401, PLC0415 - likewise
+    import shutil  # noqa: PLC0415 - likewise
     import subprocess  # noqa: F401, PLC0415 - likewise
 
-    def no_handler(*_arguments):
+    # Its own there asks another module than `os`.
+    measured = shutil.disk_usage(os.curdir)
+    shutil.disk_usage = lambda _path: measured
+
+    def refused(*_arguments):
         raise NotImplementedError
 
-    asyncio.SelectorEventLoop.add_signal_handler = no_handler
-    asyncio.SelectorEventLoop.remove_signal_handler = no_handler
+    asyncio.SelectorEventLoop.add_signal_handler = refused
+    asyncio.SelectorEventLoop.remove_signal_handler = refused
+
+    class ProactorEventLoop(asyncio.SelectorEventLoop):
+        """The one that is made where none is chosen; it waits for calls, not for sockets."""
+
+    for name in ("add_reader", "remove_reader", "add_writer", "remove_writer"):
+        setattr(ProactorEventLoop, name, refused)
+    asyncio.ProactorEventLoop = ProactorEventLoop
+    asyncio.events.new_event_loop = asyncio.new_event_loop = ProactorEventLoop
     imitation = msvcrt()
     for name in ABSENT_MODULES:
         sys.modules.pop(name, None)

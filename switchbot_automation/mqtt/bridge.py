@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from switchbot_automation.engine.act.boosts import Boosts
 from switchbot_automation.errors import AutomationError, BrokerError, EngineClosedError
 from switchbot_automation.instants import encode_instant
 from switchbot_automation.languages import reworded, worded
@@ -112,6 +113,8 @@ class HomeBridge:
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._half: dict[str, tuple[str, float]] = {}
+        self._boosts = Boosts()
+        self._said_away = False
         self._lines = Allowance(_LINES, 1 / _LINE_SECONDS, now=self._clock.monotonic)
         self._unsaid = 0
 
@@ -211,7 +214,8 @@ class HomeBridge:
         # What is retained of zones that are no more comes in by these, and is taken away.
         await self._listen(link, topics.all_states)
         await self._listen(link, topics.all_configs)
-        await link.publish(Message(topics.availability, ONLINE, retained=True))
+        await self._say_online(link)
+        await self._listen_to_oneself(link)
         self._connections += 1
         self._show("connected")
         if self._told or self._connections == 1:
@@ -234,6 +238,23 @@ class HomeBridge:
                 ),
                 fault="forbidden",
             ) from error
+
+    async def _listen_to_oneself(self, link: Link) -> None:
+        """Hear whether we are said to be away, where the broker's rules let us.
+
+        A connection that broke unnoticed has its will published once the broker gives it
+        up, minutes after the next one said ``online``.
+        """
+        try:
+            await self._listen(link, self._topics.availability)
+        except BrokerError as error:
+            if error.fault != "forbidden":
+                raise
+            _LOGGER.info("%s: who says there that we are away is believed", error)
+
+    async def _say_online(self, link: Link) -> None:
+        self._said_away = False
+        await link.publish(Message(self._topics.availability, ONLINE, retained=True))
 
     async def _go_on(self, link: Link) -> None:
         """Take messages in and publish what changes, until not wanted or cut off."""
@@ -275,6 +296,8 @@ class HomeBridge:
             if trouble and not self._told_of_another:
                 _LOGGER.warning("%s", trouble)
             self._told_of_another = trouble is not None
+        if self._said_away:
+            await self._say_online(link)
         wanted = dict(self._picture())
         # Descriptions come first: a hub would read an emptied state by them.
         for topic in [each for each in self._published if each not in wanted]:
@@ -322,8 +345,11 @@ class HomeBridge:
                 # A hub that has just started, perhaps on a broker that retains nothing.
                 self._published.clear()
                 await self._publish(link)
-                online = Message(topics.availability, ONLINE, retained=True)
-                await link.publish(online)
+                await self._say_online(link)
+            return
+        if message.topic == topics.availability:
+            # Put right at the next look, as what others say of a zone.
+            self._said_away = message.payload != ONLINE
             return
         rest = message.topic.removeprefix(f"{topics.root}/").split("/")
         if message.topic.startswith(f"{topics.root}/") and rest[1:2] == ["set"]:
@@ -376,7 +402,7 @@ class HomeBridge:
                     await self._take_side(zone, what, number(text_of(payload)))
                 else:
                     await self._side_is_over(zone)
-                    await carry_out(self._engine, zone, what, payload)
+                    await carry_out(self._engine, self._boosts, zone, what, payload)
             except EngineClosedError:
                 return
             except (AutomationError, StoreError, ValueError) as error:

@@ -10,13 +10,14 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_automation.engine.act.boosts import moved
 from switchbot_automation.languages import worded
 from switchbot_automation.mqtt.discovery import SEASONS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from switchbot_automation.engine.act.wishes import Hold
+    from switchbot_automation.engine.act.boosts import Boosts
     from switchbot_automation.engine.engine import AutomationEngine
 
 BOOST_KELVIN: Final = 2.0
@@ -24,19 +25,22 @@ BOOST_FOR: Final = timedelta(hours=1)
 
 _MOST_CHARACTERS: Final = 100
 _PRESSED: Final = "PRESS"
+_BOOST: Final = "boost"
 _WORDS: Final = frozenset(
     {"until_next_change", "until_end_of_day", "permanent", "none"}
 )
-_LOWEST, _HIGHEST = 10.0, 35.0
 
 
 async def carry_out(
-    engine: AutomationEngine, zone: str, what: str, payload: bytes
+    engine: AutomationEngine, boosts: Boosts, zone: str, what: str, payload: bytes
 ) -> None:
-    """Do what came in for a zone below ``set/<what>``.
+    """Do what came in for a zone below ``set/<what>``; `boosts` is kept between commands.
 
     Raises ValueError for what is none of it, and whatever the engine raises.
     """
+    if what == _BOOST:
+        await _boost(engine, boosts, zone, text_of(payload))
+        return
     do = _COMMANDS.get(what)
     if do is None:
         raise ValueError(
@@ -108,28 +112,18 @@ async def _change_season(engine: AutomationEngine, zone: str, season: str) -> No
 
 async def _temperature(engine: AutomationEngine, zone: str, text: str) -> None:
     """Move the band, as wide as it is, around another middle."""
-    await _move(engine, zone, number(text) - _middle(_wanted(engine, zone)), None)
-
-
-async def _boost(engine: AutomationEngine, zone: str, text: str) -> None:
-    """Want more of what the zone is doing for a while: warmer in winter, else cooler."""
-    kelvin = BOOST_KELVIN
-    if engine.zone_overview(zone)["season"] == "summer":
-        kelvin = -kelvin
-    pressed = text in {"", _PRESSED}
-    until = BOOST_FOR if pressed else _minutes(text)
-    await _move(engine, zone, kelvin, until)
-
-
-async def _move(
-    engine: AutomationEngine, zone: str, kelvin: float, until: Hold | None
-) -> None:
     wanted = _wanted(engine, zone)
-    # As far as there is room, so that the band stays as wide as it is.
-    kelvin = max(_LOWEST - wanted["low"], min(_HIGHEST - wanted["high"], kelvin))
-    await engine.set_temperature(
-        zone, wanted["low"] + kelvin, wanted["high"] + kelvin, until
-    )
+    band = wanted["low"], wanted["high"]
+    await engine.set_temperature(zone, *moved(band, number(text) - sum(band) / 2))
+
+
+async def _boost(
+    engine: AutomationEngine, boosts: Boosts, zone: str, text: str
+) -> None:
+    """Want more of what the zone is doing for a while: warmer in winter, else cooler."""
+    until = BOOST_FOR if text in {"", _PRESSED} else _minutes(text)
+    band = boosts.band(engine.zone_overview(zone), BOOST_KELVIN)
+    await engine.set_temperature(zone, *band, until)
 
 
 async def _low(engine: AutomationEngine, zone: str, text: str) -> None:
@@ -179,14 +173,13 @@ _COMMANDS: Final[dict[str, Callable[[AutomationEngine, str, str], Awaitable[Any]
     "high": _high,
     "preset": _preset,
     "hold": _hold,
-    "boost": _boost,
     "skip_next_window": _skip,
     "quiet_fan": _quiet_fan,
     "resume": _resume,
     "refresh": _refresh,
 }
 
-COMMANDS: Final = tuple(_COMMANDS)
+COMMANDS: Final = (*_COMMANDS, _BOOST)
 """Every command there is."""
 
 
@@ -213,7 +206,3 @@ def _wanted(engine: AutomationEngine, zone: str) -> dict[str, float]:
             worded("zone {zone} has no temperatures to keep in its settings", zone=zone)
         )
     return wanted
-
-
-def _middle(wanted: dict[str, float]) -> float:
-    return (wanted["low"] + wanted["high"]) / 2

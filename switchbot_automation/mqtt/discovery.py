@@ -1,8 +1,10 @@
 """Zones as entities that other hubs find by themselves, and their states. No I/O.
 
 The descriptions are Home Assistant's MQTT discovery (home-assistant.io, "MQTT", as of
-2026.11), one topic an entity: openHAB and Node-RED read that form, too. A state is one
-JSON object a zone; what is not known is null in it, never a number that was true once.
+2026.11), one topic an entity: openHAB and Node-RED read that form, too. Entities are named
+in the language that is spoken where they are described; their ids are the same in all. A
+state is one JSON object a zone; what is not known is null in it, never a number that was
+true once.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from switchbot_automation.languages import later
+from switchbot_automation.languages import translated as _
 from switchbot_automation.mqtt.topics import topic_id
 
 if TYPE_CHECKING:
@@ -96,7 +100,7 @@ def described(
     yield shown(
         "sensor",
         "temperature",
-        name="Temperature",
+        name=_("Temperature"),
         device_class="temperature",
         suggested_display_precision=1,
         **celsius,
@@ -104,7 +108,7 @@ def described(
     yield shown(
         "sensor",
         "humidity",
-        name="Humidity",
+        name=_("Humidity"),
         device_class="humidity",
         unit_of_measurement="%",
         state_class="measurement",
@@ -112,7 +116,7 @@ def described(
     yield shown(
         "sensor",
         "room",
-        name="Room",
+        name=_("Room"),
         device_class="enum",
         options=list(_ROOM),
         icon="mdi:home-thermometer",
@@ -121,32 +125,35 @@ def described(
     yield shown(
         "sensor",
         "why",
-        name="Why",
+        name=_("Why"),
         icon="mdi:comment-question-outline",
         entity_category="diagnostic",
     )
     yield shown(
         "sensor",
         "hold_until",
-        name="Held until",
+        name=_("Held until"),
         device_class="timestamp",
         icon="mdi:hand-back-left",
         entity_category="diagnostic",
     )
-    yield shown(
+    yield entity(
         "binary_sensor",
         "problem",
-        name="Problem",
+        name=_("Problem"),
         device_class="problem",
-        payload_on="True",
-        payload_off="False",
+        state_topic=topics.state(name),
+        # How a template writes a truth differs from hub to hub.
+        value_template="{{ 'ON' if value_json.problem else 'OFF' }}",
+        payload_on="ON",
+        payload_off="OFF",
         entity_category="diagnostic",
     )
     for what, label, icon, payload in _BUTTONS:
         yield entity(
             "button",
             what,
-            name=label,
+            name=_(label),
             icon=icon,
             command_topic=topics.command(name, what),
             payload_press=payload,
@@ -154,11 +161,16 @@ def described(
 
 
 _BUTTONS: Final = (
-    ("resume", "Resume", "mdi:play", "PRESS"),
-    ("boost", "Boost", "mdi:rocket-launch", "PRESS"),
-    ("hold", "Hold until the next change", "mdi:hand-back-left", "until_next_change"),
-    ("skip_next_window", "Skip the next hours", "mdi:skip-next", "PRESS"),
-    ("refresh", "Read now", "mdi:refresh", "PRESS"),
+    ("resume", later("Resume"), "mdi:play", "PRESS"),
+    ("boost", later("Boost"), "mdi:rocket-launch", "PRESS"),
+    (
+        "hold",
+        later("Hold until the next change"),
+        "mdi:hand-back-left",
+        "until_next_change",
+    ),
+    ("skip_next_window", later("Skip next hours"), "mdi:skip-next", "PRESS"),
+    ("refresh", later("Read now"), "mdi:refresh", "PRESS"),
 )
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, time
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -26,6 +26,7 @@ from switchbot_automation.instants import EARLIEST, LATEST
 from switchbot_automation.languages import (
     CELSIUS,
     SYMBOLS,
+    Worded,
     degrees,
     measured_in,
     measuring,
@@ -305,21 +306,40 @@ def _timezone(_spec: SettingSpec, value: object) -> ZoneInfo:
             )
         )
     try:
-        return zone_of(value)
-    except (KeyError, ValueError, OSError) as exc:
-        near = nearest(value, available_timezones())
-        hint = (
-            worded("; did you mean {near!r}?", near=near)
-            if near
-            else worded(", as 'Europe/Paris'")
-        )
-        raise vol.Invalid(
-            worded(
-                "expected the IANA name of a timezone, got {value}{hint}",
-                value=shown(value),
-                hint=hint,
-            )
-        ) from exc
+        wrong = _is_no_timezone(value)
+        if wrong is None:
+            return zone_of(value)
+    except OSError:  # it may be another time
+        wrong = _not_a_timezone(value)
+    raise vol.Invalid(wrong)
+
+
+@lru_cache(maxsize=64)
+def _is_no_timezone(name: str) -> Worded | None:
+    """Return what is wrong with a name, None for a timezone's. Raises OSError.
+
+    Kept: the nearest is found in all the files of timezones there are, and a document with
+    a slip is read again and again.
+    """
+    try:
+        zone_of(name)
+    except (KeyError, ValueError):
+        return _not_a_timezone(name)
+    return None
+
+
+def _not_a_timezone(name: str) -> Worded:
+    near = nearest(name, available_timezones())
+    hint = (
+        worded("; did you mean {near!r}?", near=near)
+        if near
+        else worded(", as 'Europe/Paris'")
+    )
+    return worded(
+        "expected the IANA name of a timezone, got {value}{hint}",
+        value=shown(name),
+        hint=hint,
+    )
 
 
 def _edge(spec: SettingSpec, value: object) -> time | SunTime:

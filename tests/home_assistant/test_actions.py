@@ -113,6 +113,30 @@ async def test_a_boost_keeps_the_band_s_width_at_its_bounds(hass, home):
     assert band(hass) == (33, 35)
 
 
+async def test_a_temperature_beside_a_band_is_refused(hass, home):
+    before = band(hass)
+    with pytest.raises(ServiceValidationError, match="or the lowest"):
+        await act(
+            hass,
+            "set_temperature",
+            temperature=21,
+            target_temp_low=19,
+            target_temp_high=23,
+        )
+    assert band(hass) == before
+
+
+async def test_a_boost_that_is_asked_again_takes_the_place_of_the_first(hass, home):
+    low, high = band(hass)
+    await act(hass, "boost")
+    await act(hass, "boost")
+    assert band(hass) == (low + 2, high + 2)
+    await act(hass, "boost", kelvin=1, duration={"hours": 3})
+    assert band(hass) == (low + 1, high + 1)
+    ahead = datetime.fromisoformat(wish(home)["until"]) - datetime.now(UTC)
+    assert ahead > timedelta(hours=2)
+
+
 async def test_a_room_that_is_off_takes_no_boost(hass, home):
     await hass.services.async_call(
         "climate", "turn_off", {"entity_id": ROOM}, blocking=True

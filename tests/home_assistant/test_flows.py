@@ -127,6 +127,56 @@ async def test_credentials_refused_while_running_ask_for_new_ones(hass, home, cl
     assert flow["context"]["source"] == SOURCE_REAUTH
 
 
+async def test_credentials_that_are_good_again_are_asked_for_no_more(hass, home, cloud):
+    with cloud.faults.inject(Fault.UNAUTHORIZED):
+        await home.engine.run_once(trigger="manual")
+        await hass.async_block_till_done()
+        assert len(hass.config_entries.flow.async_progress()) == 1
+    await home.account.devices()
+    assert not hass.config_entries.flow.async_progress()
+
+
+async def test_a_restart_while_all_is_refused_is_tried_again(hass, home, entry, cloud):
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    with cloud.faults.inject(Fault.UNAUTHORIZED):
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    (flow,) = hass.config_entries.flow.async_progress()
+    assert flow["context"]["source"] == SOURCE_REAUTH
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    assert entry.state is ConfigEntryState.LOADED
+    assert not hass.config_entries.flow.async_progress()
+
+
+@pytest.mark.parametrize(
+    ("changed", "state"),
+    [
+        ({"settings": None}, ConfigEntryState.LOADED),
+        ({"settings": "x"}, ConfigEntryState.LOADED),
+        ({"settings": {"zones": []}}, ConfigEntryState.LOADED),
+        ({"settings": {"timezone": "Mars/Olympus"}}, ConfigEntryState.LOADED),
+        ({"settings": {}, "devices": None}, ConfigEntryState.LOADED),
+        ({"settings": {}, "devices": 5}, ConfigEntryState.LOADED),
+        ({"token": None}, ConfigEntryState.SETUP_ERROR),
+        ({"secret": None}, ConfigEntryState.SETUP_ERROR),
+    ],
+)
+async def test_an_entry_that_somebody_damaged_ends_in_words(
+    hass, account, changed, state, caplog
+):
+    entry = MockConfigEntry(
+        domain=DOMAIN, title="Living room", unique_id="0123", data=account | changed
+    )
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is state
+    assert "Traceback" not in caplog.text
+    asked = bool(hass.config_entries.flow.async_progress())
+    assert asked is (state is ConfigEntryState.SETUP_ERROR)
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
 async def test_options_are_the_settings_and_say_what_is_wrong(hass, home, entry):
     menu = await hass.config_entries.options.async_init(entry.entry_id)
     assert menu["menu_options"] == ["zone", "push", "settings"]

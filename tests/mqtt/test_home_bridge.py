@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from random import Random
 
 import pytest
 
 from switchbot_automation import AutomationEngine
+from switchbot_automation.instants import encode_instant
+from switchbot_automation.languages import LANGUAGES, speaking
 from switchbot_automation.mqtt import BrokerAddress, HomeBridge, Topics
 from switchbot_automation.mqtt.commands import COMMANDS
 from switchbot_automation.mqtt.topics import topic_id
@@ -108,6 +111,12 @@ async def test_every_zone_is_found_with_its_state(bridge, hub, running):
         "homeassistant/climate/switchbot-automation/office_climate/config"
     ]
     assert climate["modes"] == ["off", "heat"]
+    problem = configs[
+        "homeassistant/binary_sensor/switchbot-automation/office_problem/config"
+    ]
+    # Python's templates write `True`, Java's `true`.
+    for payload in (problem["payload_on"], problem["payload_off"]):
+        assert f"'{payload}'" in problem["value_template"]
     assert climate["preset_modes"] == ["eco", "sleep"]
     other = next(
         each
@@ -207,6 +216,37 @@ async def test_another_season_is_a_change_of_the_settings(bridge, hub, engine, r
     assert stored["office"]["mode"] == "winter"
 
 
+def names_in(hub):
+    """Return what entities are called, by the last part of their ids."""
+    return {
+        config["unique_id"].rpartition("_")[2]: config["name"]
+        for topic, payload in hub.known.items()
+        if topic.endswith("/config") and (config := json.loads(payload))["name"]
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_entities_are_named_in_the_language_of_the_home(
+    bridge, hub, running, language
+):
+    with speaking(language):
+        running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.state("office"))
+    found = names_in(hub)
+    assert len(found) == len({*found.values()}) > 10
+    spoken = found["temperature"], found["boost"], found["refresh"]
+    assert (
+        spoken
+        == {
+            "en": ("Temperature", "Boost", "Read now"),
+            "de": ("Temperatur", "Schub", "Jetzt messen"),
+            "fr": ("Température", "Coup de pouce", "Mesurer maintenant"),
+            "ja": ("温度", "ブースト", "今すぐ測る"),
+        }[language]
+    )
+
+
 async def test_boost_warms_for_an_hour(bridge, hub, running):
     running(bridge)
     await connected(bridge)
@@ -215,6 +255,28 @@ async def test_boost_warms_for_an_hour(bridge, hub, running):
     await hub.say("office", "boost", "PRESS")
     await hub.until(lambda: hub.state("office").get("low") == low + 2)
     assert hub.state("office")["wish_until"]
+
+
+async def test_a_boost_that_comes_twice_counts_once(bridge, hub, engine, running):
+    running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.state("office"))
+    low = hub.state("office")["low"]
+    await hub.say("office", "boost", "30")
+    await hub.say("office", "boost", "90")
+    await hub.until(lambda: bridge.report()["commands"] == 2)
+    shown = engine.zone_overview("office")
+    assert shown["wanted"]["low"] == low + 2
+    assert shown["wish"]["until"] == encode_instant(
+        engine.clock.now() + timedelta(minutes=90)
+    )
+    # What a person wants meanwhile is what the next one adds to.
+    await hub.say("office", "temperature", str(low + 5))
+    await hub.until(lambda: bridge.report()["commands"] == 3)
+    before = engine.zone_overview("office")["wanted"]["low"]
+    await hub.say("office", "boost", "PRESS")
+    await hub.until(lambda: bridge.report()["commands"] == 4)
+    assert engine.zone_overview("office")["wanted"]["low"] == before + 2
 
 
 @pytest.mark.parametrize(
@@ -362,6 +424,21 @@ async def test_who_stops_says_offline(bridge, hub, running):
     await hub.until(lambda: hub.known.get("switchbot-automation/status") == b"online")
     task.cancel()
     await hub.until(lambda: hub.known["switchbot-automation/status"] == b"offline")
+
+
+@pytest.mark.parametrize("said", [b"offline", b"", b"\xff{"])
+async def test_who_is_there_is_not_said_to_be_away_for_long(
+    bridge, hub, running, clock, said
+):
+    """As by the will of a connection that broke unnoticed, which comes minutes late."""
+    running(bridge)
+    await connected(bridge)
+    topic = Topics().availability
+    await hub.until(lambda: hub.known.get(topic) == b"online")
+    await hub.client.publish(topic, said, qos=1, retain=True)
+    await hub.until(lambda: (topic, said) in hub.passing)
+    await put_right(hub, clock, topic, b"online")
+    assert bridge.report()["problem"] is None
 
 
 async def test_a_broker_that_restarts_gets_everything_again(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +10,7 @@ import click
 
 from switchbot_automation.cli.beside_run.broker import own_broker, wants_push
 from switchbot_automation.cli.commands.account import account_from_environment, connect
+from switchbot_automation.cli.loops import on_a_loop
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
@@ -65,8 +65,8 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     found = [
         *_environment(),
         *examine(),
-        *asyncio.run(_account()),
-        *asyncio.run(_own_broker()),
+        *on_a_loop(_account()),
+        *on_a_loop(_own_broker()),
     ]
     problems = [each for each in found if each.level == "problem"]
     if as_json:

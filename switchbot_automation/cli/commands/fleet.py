@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from switchbot_automation.cli.beside_run.page import TOKEN, Address, address_of, tokens
+from switchbot_automation.cli.loops import on_a_loop
 from switchbot_automation.cli.output import (
     Misuse,
     cluster_option,
@@ -86,7 +87,7 @@ def install(shards: int, as_json: bool) -> None:
         async with _queue(shards) as queue:
             await queue.install()
 
-    asyncio.run(made())
+    on_a_loop(made())
     if as_json:
         print_json({"installed": True})
     else:
@@ -117,7 +118,7 @@ def sow(homes: tuple[str, ...], spread: float, shards: int, as_json: bool) -> No
         async with _queue(shards) as queue:
             return await queue.sow(wanted, datetime.now(UTC), spread)
 
-    count = asyncio.run(sown())
+    count = on_a_loop(sown())
     if as_json:
         print_json({"homes": len(wanted), "sown": count})
     else:
@@ -188,7 +189,7 @@ def work(  # noqa: PLR0917  # click passes every one by name
                     leave_alone()
                     await queue.work(concurrency=concurrency, queues=queues or None)
 
-    asyncio.run(worked())
+    on_a_loop(worked())
 
 
 def _counting(address: str | None) -> FleetMetrics | None:
@@ -242,7 +243,7 @@ def ask(
         async with _queue(shards) as queue:
             return await queue.ask(home, document)
 
-    number = asyncio.run(asked())
+    number = on_a_loop(asked())
     if as_json:
         print_json({"home": home, "job": number})
     else:
@@ -336,7 +337,7 @@ def page(address: Address, as_json: bool) -> None:
             except OSError as error:
                 raise _unheard(error) from error
 
-    asyncio.run(served())
+    on_a_loop(served())
 
 
 @fleet.command()
@@ -372,7 +373,7 @@ def listen(address: Address, key: str, shards: int, as_json: bool) -> None:
             except OSError as error:
                 raise _unheard(error) from error
 
-    asyncio.run(listened())
+    on_a_loop(listened())
 
 
 @fleet.command()
@@ -443,7 +444,7 @@ def push(accounts: str, part: int, parts: int, shards: int, as_json: bool) -> No
             running.cancel()
             await asyncio.wait({running})
 
-    asyncio.run(listened())
+    on_a_loop(listened())
 
 
 @fleet.command("webhook-path")

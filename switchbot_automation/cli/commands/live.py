@@ -30,6 +30,7 @@ from switchbot_automation.cli.commands.account import (
     account_from_environment,
     connect,
 )
+from switchbot_automation.cli.loops import on_a_loop
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
@@ -141,7 +142,7 @@ def run(ctx: click.Context, as_json: bool, web: Address | None) -> None:
             push=push,
             broker=broker,
         )
-        code = asyncio.run(running)
+        code = on_a_loop(running)
     ctx.exit(code)
 
 
@@ -158,7 +159,7 @@ def once(ctx: click.Context, as_json: bool) -> None:
     config = StoreConfig.from_env()
     with get_store(config) as store, closing(get_history(config)) as history:
         _warn_without_settings(store)
-        report = asyncio.run(_once(account, store, history))
+        report = on_a_loop(_once(account, store, history))
     if as_json:
         print_json(_report_as_json(report))
     else:

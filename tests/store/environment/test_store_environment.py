@@ -301,6 +301,44 @@ class TestDeploymentFiles:
         assert len(variables_of_the_table()) >= 18
         assert {"PGHOST", "PGPASSWORD"} <= self.example().keys()
 
+    def test_every_variable_of_either_program_is_shown_and_explained(self):
+        root = DEPLOY.parents[1]
+        read = {
+            name
+            for package in ("switchbot_store", "switchbot_automation")
+            for path in (root / package).rglob("*.py")
+            if "testing" not in path.parts and "load_test" not in path.parts
+            for name in re.findall(
+                r"\"((?:SWITCHBOT|STORE|POSTGRES|HISTORY)_[A-Z_]*[A-Z])\"",
+                path.read_text(encoding="utf-8"),
+            )
+        }
+        # It says which file this is a copy for.
+        read -= {"SWITCHBOT_ENV_FILE"}
+        assert len(read) > 30
+        page = (root / "docs/reference/environment.md").read_text(encoding="utf-8")
+        assert {name for name in read if name not in self.example()} == set()
+        assert {name for name in read if f"`{name}`" not in page} == set()
+
+    def test_compose_hands_all_of_it_on_and_a_password_as_it_is(self):
+        text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+        service = text.partition("\n  climate:\n")[2].partition("\n  prometheus:")[0]
+        assert "env_file: [.env]" in service
+        lines = re.findall(r"^      ([A-Z_]+): (.*)$", service, re.MULTILINE)
+        given = {name: value.strip('"') for name, value in lines}
+        given["PGPASSWORD"] = given["PGPASSWORD"].replace(
+            "${POSTGRES_PASSWORD}", SPECIAL
+        )
+        found = StoreConfig.from_env({**self.example(), **given})
+        told = psycopg.conninfo.conninfo_to_dict(found.conninfo)
+        assert told["password"] == SPECIAL
+        assert (told["host"], told["user"], told["dbname"]) == (
+            DEVELOPMENT_SERVICE,
+            "switchbot",
+            "switchbot",
+        )
+        assert found.directory == Path("/data")
+
     def test_every_default_it_shows_is_the_default(self):
         text = (DEPLOY / ".env.example").read_text()
         shown = dict(re.findall(r"^#([A-Z_]+)=(.+)$", text, re.MULTILINE))

@@ -22,7 +22,7 @@ from switchbot_store import StoreError
 
 from . import services
 from .account import connect
-from .const import DOMAIN, PLATFORMS
+from .const import CONF_DEVICES, DOMAIN, PLATFORMS
 from .entity import account_device
 from .home import Home
 from .language import learn, words_of
@@ -46,11 +46,16 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: HomeEntry) -> bool:
-    home = Home(hass, entry)
     try:
+        home = Home(hass, entry)
         await home.start()
     except AuthError as error:
-        raise ConfigEntryAuthFailed(words_of(hass, error)) from error
+        if not entry.data.get(CONF_DEVICES):
+            raise ConfigEntryAuthFailed(words_of(hass, error)) from error
+        # They were good once. The cloud also says so when all is refused that day: whoever
+        # is not at home then must not find the rooms cold.
+        entry.async_start_reauth(hass)
+        raise ConfigEntryNotReady(words_of(hass, error)) from error
     except (CloudError, StoreError) as error:
         raise ConfigEntryNotReady(words_of(hass, error)) from error
     entry.runtime_data = home

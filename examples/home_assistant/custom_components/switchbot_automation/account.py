@@ -37,21 +37,23 @@ DEFAULT_BASE_URL = "https://api.switch-bot.com"
 
 
 def connect(hass: HomeAssistant, data: Mapping[str, Any]) -> SwitchBotClient:
-    """Return a client on Home Assistant's own session."""
+    """Return a client on Home Assistant's own session. Raises AuthError without a token."""
+    token, secret = data.get(CONF_TOKEN), data.get(CONF_SECRET)
+    if not isinstance(token, str) or not isinstance(secret, str):
+        raise AuthError("the entry has no token and secret")
     return SwitchBotClient(
         async_get_clientsession(hass),
-        data[CONF_TOKEN],
-        data[CONF_SECRET],
+        token,
+        secret,
         base_url=data.get(CONF_BASE_URL) or DEFAULT_BASE_URL,
     )
 
 
 def devices_of(entry: ConfigEntry) -> set[str]:
     """Return the devices that an entry has or was made with: what its account is known by."""
-    return {
-        *entry.data.get(CONF_DEVICES, ()),
-        *devices_in(entry.data.get(CONF_SETTINGS, {})),
-    }
+    listed = entry.data.get(CONF_DEVICES)
+    named = listed if isinstance(listed, list | tuple) else ()
+    return {*map(str, named), *devices_in(entry.data.get(CONF_SETTINGS))}
 
 
 def devices_in(document: object) -> set[str]:
@@ -84,12 +86,22 @@ def devices_in(document: object) -> set[str]:
 class WatchedAccount:
     """What the engine needs of the cloud; `refused` is called on an AuthError.
 
-    The client has tried a second time by then: one 401 alone may be an accident.
+    The client has tried a second time by then: one 401 alone may be an accident. Many may
+    be the service's, or the day's calls that are used up: `accepted` is called once the
+    same credentials are good again.
     """
 
-    def __init__(self, client: SwitchBotClient, refused: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: SwitchBotClient,
+        refused: Callable[[], None],
+        accepted: Callable[[], None],
+    ) -> None:
         self.client = client
         self._refused = refused
+        self._accepted = accepted
+        # What was refused before a restart may be asked for still.
+        self._doubted = True
 
     async def devices(self) -> DeviceList:
         with self._watching():
@@ -124,5 +136,9 @@ class WatchedAccount:
         try:
             yield
         except AuthError:
+            self._doubted = True
             self._refused()
             raise
+        if self._doubted:
+            self._doubted = False
+            self._accepted()

@@ -26,12 +26,13 @@ from homeassistant.helpers.entity_platform import (
 from homeassistant.util import dt as dt_util
 
 from switchbot_automation import AutomationError, ReasonCode, SettingsError
+from switchbot_automation.engine.act.boosts import moved
 from switchbot_store import StoreError
 
 from . import HomeEntry, services
 from .const import DOMAIN, HIGHEST, LOWEST
 from .entity import ZoneEntity, add_for_zones
-from .home import Home, moved_by
+from .home import Home
 from .language import as_spoken_here, words_of
 from .services import PERMANENT, UNTIL_END_OF_DAY, UNTIL_NEXT_CHANGE
 
@@ -183,8 +184,8 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         if band is None:
             # As wide as it is, around another middle, of what the mode has now.
             wanted = self.shown.get("wanted") or {"low": 20.0, "high": 20.0}
-            middle = (wanted["low"] + wanted["high"]) / 2
-            band = moved_by(wanted, kwargs[ATTR_TEMPERATURE] - middle)
+            now = wanted["low"], wanted["high"]
+            band = moved(now, kwargs[ATTR_TEMPERATURE] - sum(now) / 2)
         until = kwargs.get("until")
         await self._ask(self.coordinator.wish(self.zone, band, until))
 
@@ -205,6 +206,10 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         **temperatures: float,
     ) -> None:
         """The action `set_temperature`: as the climate's own, and for how long."""
+        if ATTR_TEMPERATURE in temperatures and len(temperatures) > 1:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="no_temperature"
+            )
         end = _end(
             duration, until, until_end_of_day=until_end_of_day, permanent=permanent
         )

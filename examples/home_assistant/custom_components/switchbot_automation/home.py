@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.issue_registry import IssueSeverity
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
@@ -25,6 +25,7 @@ from switchbot_automation import (
 )
 from switchbot_automation.cloud.catalog.catalog import device_types
 from switchbot_automation.core.state.wishes import bands_wished
+from switchbot_automation.engine.act.boosts import Boosts
 from switchbot_automation.engine.events import SettingsApplied
 from switchbot_automation.errors import CloudError, EngineClosedError
 from switchbot_automation.model import DeviceList
@@ -40,7 +41,7 @@ from switchbot_store import (
 from switchbot_store.zone_rules import differs_from, zone_rules
 
 from .account import WatchedAccount, connect, devices_in, devices_of
-from .const import CONF_DEVICES, CONF_SETTINGS, DOMAIN, HIGHEST, LOWEST
+from .const import CONF_DEVICES, CONF_SETTINGS, DOMAIN
 from .issues import ACCOUNT_UNKNOWN, PUSH_TAKEN, Issues, Trouble, troubles_of
 from .language import as_spoken_here
 from .push import Push, is_wanted
@@ -70,7 +71,9 @@ class Home(DataUpdateCoordinator[Picture]):
         super().__init__(hass, _LOGGER, config_entry=entry, name=DOMAIN)
         self.entry = entry
         self.account = WatchedAccount(
-            connect(hass, entry.data), partial(entry.async_start_reauth, hass)
+            connect(hass, entry.data),
+            partial(entry.async_start_reauth, hass),
+            self._accepted,
         )
         self.engine: AutomationEngine
         self._stack = AsyncExitStack()
@@ -78,6 +81,7 @@ class Home(DataUpdateCoordinator[Picture]):
         self._issues = Issues(hass, entry)
         self.push = Push(hass, entry, self.account.client)
         self._hearing = Hearing(hass, entry)
+        self._boosts = Boosts()
         self._looking = asyncio.Lock()
         self._renaming = asyncio.Lock()
         self._stopped = False
@@ -92,7 +96,7 @@ class Home(DataUpdateCoordinator[Picture]):
 
     async def start(self) -> None:
         """Open everything and tick once. Raises CloudError, StoreError."""
-        found = await self.account.client.devices()
+        found = await self.account.devices()
         try:
             await self._open()
             self._recognise(found)
@@ -137,9 +141,19 @@ class Home(DataUpdateCoordinator[Picture]):
         self.directory.mkdir(parents=True, exist_ok=True)
         store = JsonStore(self.directory).open()
         # What the config flow asked for; afterwards the store's document counts.
-        if not store.get("settings") and CONF_SETTINGS in self.entry.data:
-            store.set("settings", dict(self.entry.data[CONF_SETTINGS]))
+        first = self.entry.data.get(CONF_SETTINGS)
+        if first and isinstance(first, Mapping) and not store.get("settings"):
+            store.set("settings", dict(first))
+        # The engine reads them on the loop, where timezones are known by then, wrong ones too.
+        with suppress(SettingsError, StoreError):
+            parse_settings(store.get("settings") or {})
         return store
+
+    @callback
+    def _accepted(self) -> None:
+        """Ask for no other credentials any more: those there are are good."""
+        for flow in list(self.entry.async_get_active_flows(self.hass, {SOURCE_REAUTH})):
+            self.hass.config_entries.flow.async_abort(flow["flow_id"])
 
     async def stop(self) -> None:
         """End the ticks and close; stopping twice is fine."""
@@ -287,13 +301,10 @@ class Home(DataUpdateCoordinator[Picture]):
 
     async def apply(self, document: Any, revision: str | None) -> None:
         """Put settings in force. Raises SettingsError, StoreError as the engine does."""
-        try:
-            # Timezones are files, which must not be read on the loop; known ones are kept.
+        # Timezones are files, which must not be read on the loop; known ones are kept. The
+        # engine lets stand what it has set aside already, and says what is wrong.
+        with suppress(SettingsError):
             await self.hass.async_add_executor_job(parse_settings, document)
-        except SettingsError as error:
-            if error.path.endswith("timezone"):
-                raise  # it would be looked for again, on the loop
-            # The engine lets stand what it has set aside already, and says the rest.
         await self.engine.apply_settings(document, revision=revision)
 
     async def change_zone(self, zone: str, changes: dict[str, Any]) -> None:
@@ -364,30 +375,17 @@ class Home(DataUpdateCoordinator[Picture]):
     async def boost(self, zone: str, kelvin: float, duration: timedelta) -> None:
         """Want the band warmer in winter, cooler in summer, for a while.
 
-        Raises ValueError for a room that is off.
+        While one lasts another begins the time anew, and takes its place. Raises
+        ValueError for a room that is off.
         """
-        shown = self.data.zones[zone]
-        wanted = shown.get("wanted")
-        if wanted is None:
-            raise ValueError("the zone has no band to move")
-        moved = -kelvin if shown["season"] == "summer" else kelvin
-        await self.wish(zone, moved_by(wanted, moved), duration)
+        # As it is now, which entities show a moment later.
+        band = self._boosts.band(self.engine.zone_overview(zone), kelvin)
+        await self.wish(zone, band, duration)
 
 
 def directory_of(hass: HomeAssistant, name: str | None) -> Path:
     """Return where the settings, state and history of an entry lie, by its unique id."""
     return Path(hass.config.path(DOMAIN, name or "account"))
-
-
-def moved_by(band: Mapping[str, float], kelvin: float) -> tuple[float, float]:
-    """Return a band that is moved, as far as 10 to 35 °C allow, and as wide as it was.
-
-    >>> moved_by({"low": 32.0, "high": 34.0}, 5.0)
-    (33.0, 35.0)
-    """
-    low, high = band["low"], band["high"]
-    kelvin = max(LOWEST - low, min(HIGHEST - high, kelvin))
-    return low + kelvin, high + kelvin
 
 
 def _with_changes(
