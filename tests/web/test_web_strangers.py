@@ -17,6 +17,7 @@ from switchbot_automation.web.credentials import COOKIE, DOCUMENT, Credentials, 
 from switchbot_automation.web.guard import Entrance, Strangers, network_of
 from switchbot_automation.web.porch import Porch
 from switchbot_store import StoreUnavailableError
+from switchbot_store.backup import back_up, restore
 
 TOKEN = "a-token-of-the-tests-0123456789"
 NEW_TOKEN = "a-newer-token-of-the-tests-0123"
@@ -503,6 +504,32 @@ async def test_who_logs_out_ends_the_session_for_whoever_has_its_cookie(
     stored = str(looked.store.get(DOCUMENT))
     assert first["Cookie"].partition("=")[2] not in stored
     assert first["Cookie"].split(".")[1] not in stored
+
+
+async def test_a_restored_backup_begins_no_session_that_was_ended_since(
+    looked, http, get, tmp_path
+):
+    """It had the sessions of its day, so that a log-out after it was undone."""
+    store = looked.store
+    async with looked.serve(token=TOKEN) as url:
+        before, since = await logged_in(http, url), await logged_in(http, url)
+        await log_out(http, url, before)
+        back_up(store, None, tmp_path / "home.backup")
+        await log_out(http, url, since)
+    restore(store, None, tmp_path / "home.backup")
+    async with looked.serve(token=TOKEN) as url:
+        await get(f"{url}api/zones", 401, headers=before)
+        await get(f"{url}api/zones", 401, headers=since)
+
+
+async def test_sessions_that_an_older_release_ended_are_kept_from_backups_too(looked):
+    credentials = Credentials(TOKEN)
+    ended = {"a": int(time.time()) + 1000}
+    looked.store.set(DOCUMENT, {"ended": ended})
+    async with Sessions(credentials, looked.engine.store), asyncio.timeout(5):
+        while "only_grows" not in looked.store.get(DOCUMENT):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    assert looked.store.get(DOCUMENT) == {"only_grows": True, "ended": ended}
 
 
 async def test_a_log_out_ends_the_session_at_every_process_of_the_store(
