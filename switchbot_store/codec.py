@@ -133,6 +133,29 @@ def _other_kind(wanted: str, value: object, name: str) -> StoreDataError:
     return StoreDataError(f"{wanted}, not {type(value).__name__}", path=name)
 
 
+ONLY_GROWS: Final = "only_grows"
+"""A document that holds this, true, says what must not be unsaid, in mappings: of it nothing
+is taken back by restoring an older one, see `grown`."""
+
+
+def grown(found: Document, older: Document) -> Document:
+    """Return what restoring an older document makes of the one that is found.
+
+    >>> grown({"only_grows": True, "ended": {"b": 2}}, {"ended": {"a": 1}})
+    {'ended': {'a': 1, 'b': 2}, 'only_grows': True}
+    >>> grown({"ended": {"b": 2}}, {"ended": {"a": 1}})
+    {'ended': {'a': 1}}
+    """
+    if found.get(ONLY_GROWS) is not True:
+        return older
+    both = {**older, **found}
+    for name, value in found.items():
+        before = older.get(name)
+        if isinstance(value, dict) and isinstance(before, dict):
+            both[name] = {**before, **value}
+    return both
+
+
 def is_internal(key: str) -> bool:
     """Tell whether `keys()` leaves this key out, of a home among many too."""
     if key.startswith(HOMES):

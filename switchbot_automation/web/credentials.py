@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from switchbot_automation.cloud.events.events import same_secret
 from switchbot_automation.languages import worded
 from switchbot_store import StoreError
+from switchbot_store.codec import ONLY_GROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -203,12 +204,14 @@ class Sessions:
             return
         self._ended = self._lasting(found) | self._ended
         self._known = True
+        # Of an older release, or from where nobody knew that it must not be undone.
+        self._unsaved = self._unsaved or bool(found and not found.get(ONLY_GROWS))
 
     async def _save(self) -> None:
         def change(found: dict[str, Any]) -> dict[str, Any]:
-            return {
-                "ended": self._lasting(found) | self._lasting({"ended": self._ended})
-            }
+            ended = self._lasting(found) | self._lasting({"ended": self._ended})
+            # A backup from before a log-out must not begin the session again.
+            return {ONLY_GROWS: True, "ended": ended}
 
         try:
             await self._store.update(DOCUMENT, change)

@@ -150,7 +150,7 @@ class Entrance:
     host_authenticates: bool = False
     public_health: bool = False
     read_only: bool = False
-    webhook_secret: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
     body_seconds: float = 10.0
     strangers: Strangers = field(default_factory=Strangers)
 

@@ -102,19 +102,26 @@ class Porch:
             self._next.cancel()
 
     def _take(self, listening: socket.socket) -> None:
+        silent: list[socket.socket] = []
         for _ in range(_TAKEN_AT_ONCE):
             try:
                 visitor, peer = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
+                break
             except OSError as error:
                 self._out_of_files(listening, error)
-                return
+                break
             visitor.settimeout(0)
             if self._site.credentials is None:
                 self._let_in(visitor, False)  # noqa: FBT003 - nobody is, by what is said
-            else:
-                self._let_wait(visitor, network_of(str(peer[0])))
+            elif self._let_wait(visitor, network_of(str(peer[0]))):
+                silent.append(visitor)
+        loop = asyncio.get_running_loop()
+        for visitor in silent:
+            if visitor in self._silent:
+                # By its number: asyncio looks for what it does not know yet, and tells
+                # itself so with all that there is to say of a socket.
+                loop.add_reader(visitor.fileno(), self._hear, visitor)
 
     def _out_of_files(self, listening: socket.socket, error: OSError) -> None:
         _LOGGER.warning("no connection can be taken: %s", error.strerror)
@@ -129,43 +136,70 @@ class Porch:
             loop = asyncio.get_running_loop()
             loop.add_reader(listening, self._take, listening)
 
-    def _let_wait(self, visitor: socket.socket, address: str) -> None:
+    def _let_wait(self, visitor: socket.socket, address: str) -> bool:
+        """Give a place to wait to whoever is not let in at once; whether it is silent."""
         loop = asyncio.get_running_loop()
         gives_up = loop.call_later(self._seconds, self._send_away, visitor)
         self._silent[visitor] = _Visitor(address, gives_up)
         self._of[address] += 1
-        loop.add_reader(visitor, self._hear, visitor)
-        if self._of[address] > max(1, self._most // 2):
+        # Most have said what they want by the time that they are taken.
+        self._listen_to(visitor)
+        while self._of[address] > max(1, self._most // 2):
             self._make_room(address, visitor)
-        elif len(self._silent) + len(self._heard) > self._most:
+        while len(self._silent) + len(self._heard) > self._most:
             self._make_room(None, visitor)
+        return visitor in self._silent
 
     def _make_room(self, address: str | None, newest: socket.socket) -> None:
-        """Send the oldest away, who says nothing before who does, and never the newest."""
+        """Send the oldest away, who says nothing before who does, and never the newest.
+
+        It is heard once more: in a crowd its turn to be heard would come after that of
+        hundreds who came later, and the owner may be anyone of them.
+        """
         for waiting in (self._silent, self._heard):
             for visitor, each in waiting.items():
                 if visitor is not newest and address in {None, each.address}:
-                    self._send_away(visitor)
+                    said = self._said(visitor)
+                    if not (said and self._is_let_in(visitor, said)):
+                        self._send_away(visitor)
                     return
 
     def _hear(self, visitor: socket.socket) -> None:
-        try:
-            said = visitor.recv(_LOOKED_AT_BYTES, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
+        """Hear who was silent and says something, or goes."""
+        self._listen_to(visitor)
+        if visitor in self._heard:
+            asyncio.get_running_loop().remove_reader(visitor.fileno())
+
+    def _listen_to(self, visitor: socket.socket) -> None:
+        """Let a silent one in, have it wait for its turn, or send it away if it is gone."""
+        said = self._said(visitor)
+        if said is None:
             return
-        except OSError:
-            said = b""
         if not said:
             self._send_away(visitor)
-        elif self._is_trusted(said):
+        elif not self._is_let_in(visitor, said):
+            self._heard[visitor] = self._silent.pop(visitor)
+            if self._next is None:
+                self._next_one()
+
+    def _said(self, visitor: socket.socket) -> bytes | None:
+        """Return what one who waits has said so far: None nothing yet, b"" that it is gone."""
+        try:
+            return visitor.recv(_LOOKED_AT_BYTES, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            return b""
+
+    def _is_let_in(self, visitor: socket.socket, said: bytes) -> bool:
+        """Let in whose words are enough for it."""
+        if self._is_trusted(said):
             self._hand_in(visitor, known=True)
         elif self._sends_events(said):
             self._hand_in(visitor, known=False)
         else:
-            asyncio.get_running_loop().remove_reader(visitor)
-            self._heard[visitor] = self._silent.pop(visitor)
-            if self._next is None:
-                self._next_one()
+            return False
+        return True
 
     def _next_one(self) -> None:
         self._next = None
@@ -183,7 +217,8 @@ class Porch:
             visitor.close()
 
     def _forget(self, visitor: socket.socket) -> bool:
-        asyncio.get_running_loop().remove_reader(visitor)
+        if visitor.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(visitor.fileno())
         found = self._silent.pop(visitor, None) or self._heard.pop(visitor, None)
         if found is None:
             return False
@@ -209,17 +244,17 @@ class Porch:
         credentials, sessions = self._site.credentials, self._site.sessions
         if credentials is None or sessions is None:
             return True
+        # As aiohttp reads it: of each header the first, of a cookie's name the last. So
+        # no head, however full of them, has more than two of its claims looked into.
+        first: dict[str, str] = {}
         for line in _lines_of(said)[1:]:
             name, _, value = line.partition(":")
-            kind = name.lower()
-            if kind == "authorization" and credentials.is_bearer(value.strip()):
-                return True
-            if kind == "cookie":
-                for each in value.split(";"):
-                    key, _, cookie = each.strip().partition("=")
-                    if key == COOKIE and sessions.is_good(cookie):
-                        return True
-        return False
+            first.setdefault(name.lower(), value)
+        if credentials.is_bearer(first.get("authorization", "").strip()):
+            return True
+        cookies = (each.partition("=") for each in first.get("cookie", "").split(";"))
+        named = {key.strip(): value.strip() for key, _, value in cookies}
+        return COOKIE in named and sessions.is_good(named[COOKIE])
 
 
 def _lines_of(said: bytes) -> list[str]:

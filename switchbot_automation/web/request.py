@@ -330,6 +330,11 @@ async def add_headers(
     response: web.StreamResponse,
 ) -> None:
     """Set what every answer carries."""
+    dress(response)
+
+
+def dress(response: web.StreamResponse) -> None:
+    """Set what an answer carries, where it does not say otherwise itself."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")

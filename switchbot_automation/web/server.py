@@ -14,7 +14,7 @@ from switchbot_automation.web.access_log import RedactingAccessLogger, quiet_log
 from switchbot_automation.web.app import create_app
 from switchbot_automation.web.guard import Entrance, is_own_name, network_of
 from switchbot_automation.web.porch import Porch
-from switchbot_automation.web.request import ENTRANCE
+from switchbot_automation.web.request import ENTRANCE, dress
 
 if TYPE_CHECKING:
     import socket
@@ -75,18 +75,17 @@ async def serve_app(
     `access_log`: whether there is a line for each request. Raises OSError where nobody may listen there.
     """
     entrance = app[ENTRANCE]
-    door = _Door(entrance, first_request_seconds)
+    options: dict[str, Any] = {
+        "access_log": _ACCESS if access_log else None,
+        "access_log_class": RedactingAccessLogger,
+        "logger": quiet_logger(),
+        "keepalive_timeout": _KEEP_ALIVE_SECONDS,
+        "lingering_time": _LINGERING_SECONDS,
+    }
+    door = _Door(entrance, first_request_seconds, options)
     entrance.strangers.door = door.known
     app.middlewares.insert(0, door.middleware)
-    runner = web.AppRunner(
-        app,
-        access_log=_ACCESS if access_log else None,
-        access_log_class=RedactingAccessLogger,
-        logger=quiet_logger(),
-        keepalive_timeout=_KEEP_ALIVE_SECONDS,
-        shutdown_timeout=_SHUTDOWN_SECONDS,
-        lingering_time=_LINGERING_SECONDS,
-    )
+    runner = web.AppRunner(app, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         async with door.open(runner, host, port) as address:
@@ -106,6 +105,24 @@ def refuse_unseen(host: str, *, known: object) -> None:
         )
 
 
+class _Visit(web.RequestHandler):
+    """A connection, of which what is no HTTP is not told either by what it is served."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what no application hears of, under the headers of all answers."""
+        response = super().handle_error(request, status, exc, message)
+        dress(response)
+        return response
+
+
 class _Door:
     """Lets connections in, and strangers out again to make room for the next.
 
@@ -116,9 +133,10 @@ class _Door:
     else's: it says what devices measured, and nothing of who else is answered.
     """
 
-    def __init__(self, site: Entrance, seconds: float) -> None:
+    def __init__(self, site: Entrance, seconds: float, options: dict[str, Any]) -> None:
         self._site = site
         self._seconds = seconds
+        self._options = options
         self._most = min(MOST_STRANGERS, _files() // 4)
         self._strangers: dict[web.RequestHandler, str] = {}
         self._senders: dict[web.RequestHandler, str] = {}
@@ -134,8 +152,11 @@ class _Door:
         loop = asyncio.get_running_loop()
         tasks: set[asyncio.Task[Any]] = set()
 
+        def known_one() -> web.RequestHandler:
+            return _Visit(server, loop=loop, **self._options)
+
         def connect() -> asyncio.Protocol:
-            protocol = server()
+            protocol = known_one()
             loop.call_soon(self._meet, protocol)
             return protocol
 
@@ -144,7 +165,7 @@ class _Door:
             if full:
                 visitor.close()
                 return
-            make = server if known else connect
+            make = known_one if known else connect
             task = loop.create_task(_connected(loop, make, visitor))
             tasks.add(task)
             task.add_done_callback(tasks.discard)

@@ -29,7 +29,7 @@ from switchbot_store.backup.format import (
     Counts,
     Record,
 )
-from switchbot_store.codec import UnreadableError, encode
+from switchbot_store.codec import UnreadableError, encode, grown
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history.frozen import frozen_hour
 from switchbot_store.history.ingest.samples import normalised
@@ -404,7 +404,7 @@ def plan_restore(
                 progress(reader.position / max(1, reader.size), "verifying")
             if isinstance(record, BackedUpDocument):
                 entry = store.get_entry(record.key)
-                keys[_fate(record, entry)].append(record.key)
+                keys[_fate(record.data, entry)].append(record.key)
                 if _is_newer(entry, record):
                     newer.append(record.key)
             else:
@@ -508,9 +508,9 @@ class _Writing:
         """Write what was collected."""
         entries = self._store.get_many(self._documents) if self._documents else {}
         different = {
-            key: data
+            key: grown(entries[key].data, data)
             for key, data in self._documents.items()
-            if not entries[key].revision or entries[key].data != data
+            if _fate(data, entries[key]) != "unchanged"
         }
         if different:
             self._store.set_many(different)
@@ -549,16 +549,17 @@ def _roll_up(
         progress(1.0 - left, "hourly summary")
 
 
-def _fate(record: BackedUpDocument, entry: Entry) -> str:
+def _fate(data: Document, entry: Entry) -> str:
     if not entry.revision:
         return "added"
-    return "unchanged" if entry.data == record.data else "changed"
+    return "unchanged" if entry.data == grown(entry.data, data) else "changed"
 
 
 def _is_newer(entry: Entry, record: BackedUpDocument) -> bool:
     if entry.updated_at is None or record.updated_at is None:
         return False
-    return entry.data != record.data and entry.updated_at > record.updated_at
+    is_other = _fate(record.data, entry) != "unchanged"
+    return is_other and entry.updated_at > record.updated_at
 
 
 def _part(at: datetime, oldest: datetime, newest: datetime) -> float:

@@ -2,7 +2,8 @@
 
 Half of them connect and say nothing, half ask and are refused; each comes back as soon as
 it was shown out, so the server is never without them. The owner asks anew for each
-answer, from the same address as one of the strangers, as behind a proxy.
+answer, from the same address as one of the strangers; and once more from the same as all
+of them, as behind a proxy.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from switchbot_store import MemoryStore
 STRANGERS = 5000
 # So long a stranger that nobody answers waits before it knocks again.
 PATIENCE_SECONDS = 5.0
+CROWDS = ("5000 of 5000 addresses", "5000 of one address")
 TOKEN = "a-token-of-the-benchmark-0123456789"
 
 
@@ -46,18 +48,22 @@ async def measured(*, quick: bool) -> list[Figure]:
     ):
         await engine.run_once()
         alone = await owner(url, 2.0)
-        crowd = await started("strangers", url)
-        beside = await owner(url, seconds)
-        told = await ended(crowd)
-    return [
-        Figure("the owner is answered, nobody knocks, p50", alone["p50"], "ms"),
-        Figure("the owner is answered, 5000 knock, p50", beside["p50"], "ms"),
-        Figure(
-            "the owner is answered, 5000 knock, slowest", beside["most"], "ms", 1000
-        ),
-        Figure("answers to the owner that failed", beside["failed"], "", 0),
-        Figure("knocks", told["knocks"] / told["seconds"], "a second"),
-    ]
+        figures = [
+            Figure("the owner is answered, nobody knocks, p50", alone["p50"], "ms")
+        ]
+        for crowd in CROWDS:
+            knocking = await started("strangers", url, crowd)
+            beside = await owner(url, seconds)
+            told = await ended(knocking)
+            figures += [
+                Figure(f"{crowd}: the owner is answered, p50", beside["p50"], "ms"),
+                Figure(f"{crowd}: slowest", beside["most"], "ms", 1000),
+                Figure(f"{crowd}: answers that failed", beside["failed"], "", 0),
+                Figure(
+                    f"{crowd}: knocks", told["knocks"] / told["seconds"], "a second"
+                ),
+            ]
+    return figures
 
 
 async def owner(url: str, seconds: float) -> dict[str, Any]:
@@ -120,13 +126,16 @@ async def be_owner(url: str, seconds: float) -> dict[str, Any]:
 class Crowd:
     """Strangers that come back whenever they were shown out."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, crowd: str) -> None:
         parts = urlsplit(url)
+        self._one_address = crowd == CROWDS[1]
         self._where = parts.hostname, parts.port
         self.knocks = 0
 
     async def knock(self, number: int) -> None:
         source = f"127.0.{number // 200}.{number % 200 + 1}"
+        if self._one_address:
+            source = "127.0.0.1"
         while True:
             self.knocks += 1
             with suppress(OSError, TimeoutError):
@@ -143,10 +152,10 @@ class Crowd:
             await asyncio.sleep(0.5)
 
 
-async def be_strangers(url: str) -> dict[str, Any]:
+async def be_strangers(url: str, crowd: str) -> dict[str, Any]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, STRANGERS + 1000), hard))
-    found = Crowd(url)
+    found = Crowd(url, crowd)
     tasks = [asyncio.create_task(found.knock(number)) for number in range(STRANGERS)]
     await asyncio.sleep(0)  # each of them begins
     print("all knock", flush=True)
@@ -161,5 +170,9 @@ async def be_strangers(url: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     role, where, *rest = sys.argv[1:]
-    being = be_owner(where, float(rest[0])) if rest else be_strangers(where)
+    being = (
+        be_owner(where, float(rest[0]))
+        if role == "owner"
+        else be_strangers(where, rest[0])
+    )
     print(json.dumps(asyncio.run(being)))

@@ -319,9 +319,10 @@ async def test_others_learn_a_status_and_guess_so_often():
     endpoint = Endpoint()
     said = event(endpoint.clock)
     async with TestClient(TestServer(endpoint.hooks.app())) as client:
-        for _ in range(60):
-            assert (await client.post("/webhook/42/wrong")).status == 404
-        assert (await client.post("/webhook/42/wrong")).status == 429
+        # One more is allowed a second, and a busy machine takes some for these.
+        guesses = [(await client.post("/webhook/42/wrong")).status for _ in range(150)]
+        assert set(guesses[:60]) == {404}
+        assert 429 in guesses[60:]
         assert (await client.post(path_of(KEY, "42"), json=said)).status == 200
         own = await (await client.get("/healthz")).json()
         proxied = {"X-Forwarded-For": "192.0.2.7"}

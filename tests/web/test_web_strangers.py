@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import time
 from contextlib import suppress
 
@@ -16,6 +17,7 @@ from switchbot_automation.web.credentials import COOKIE, DOCUMENT, Credentials, 
 from switchbot_automation.web.guard import Entrance, Strangers, network_of
 from switchbot_automation.web.porch import Porch
 from switchbot_store import StoreUnavailableError
+from switchbot_store.backup import back_up, restore
 
 TOKEN = "a-token-of-the-tests-0123456789"
 NEW_TOKEN = "a-newer-token-of-the-tests-0123"
@@ -75,6 +77,30 @@ async def test_a_stranger_is_shown_out_with_the_answer(looked):
         close(owner)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"y" * 20000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX\0Y: z\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_not_told_what_serves_it(looked, said):
+    """aiohttp answers it by itself, and told its version and Python's."""
+    async with looked.serve(token=TOKEN) as url:
+        one = await connect(url)
+        one[1].write(said)
+        answer = (await one[0].read()).decode()
+        close(one)
+    assert answer.split()[1] == "400"
+    assert "server: switchbot-automation\r\n" in answer.lower()
+    assert "aiohttp" not in answer.lower()
+    assert "python" not in answer.lower()
+    assert "x-content-type-options: nosniff" in answer.lower()
+
+
 async def test_the_oldest_stranger_makes_room_and_the_owner_never(looked, monkeypatch):
     monkeypatch.setattr("switchbot_automation.web.server.MOST_STRANGERS", 4)
     async with looked.serve(token=TOKEN) as url:
@@ -105,6 +131,81 @@ async def test_the_owner_gets_in_while_every_place_is_taken(looked, monkeypatch)
         owner = await connect(url)
         assert await answer_to(owner, OWNER) == 200
         close(owner, *knocking)
+
+
+def knocking(port, source, said=b""):
+    """Connect, and say something, without a turn of the loop."""
+    found = socket.create_connection(("127.0.0.1", port), source_address=(source, 0))
+    found.sendall(said)
+    return found
+
+
+class NoSessions:
+    def is_good(self, cookie):
+        return False
+
+
+@pytest.mark.parametrize("before", ["said", "connected"])
+@pytest.mark.parametrize("from_one_address", [False, True])
+async def test_no_crowd_between_two_turns_of_the_loop_keeps_the_owner_out(
+    before, from_one_address
+):
+    """Hundreds who came later had the owner shown out before anybody heard the token."""
+    let_in = asyncio.Queue()
+    site = Entrance(credentials=Credentials(TOKEN), sessions=NoSessions())
+    porch = Porch(
+        site, lambda *visitor: let_in.put_nowait(visitor), seconds=60.0, most=8
+    )
+    port = await porch.open("127.0.0.1", 0)
+    owner = knocking(port, "127.0.0.1", OWNER if before == "said" else b"")
+    if before == "connected":
+        while not porch._silent:  # noqa: ASYNC110 - the loop's own turns are meant
+            await asyncio.sleep(0)
+    crowd = [
+        knocking(port, "127.0.0.1" if from_one_address else f"127.0.0.{n}", said)
+        for n in range(2, 22)
+        for said in (b"", NOBODY)
+    ]
+    if before == "connected":
+        owner.sendall(OWNER)
+    async with asyncio.timeout(10):
+        while True:
+            visitor, known = await let_in.get()
+            peer = visitor.getpeername()
+            visitor.close()
+            if known:
+                break
+    assert peer == owner.getsockname()
+    porch.close()
+    while not let_in.empty():
+        let_in.get_nowait()[0].close()
+    for each in (owner, *crowd):
+        each.close()
+
+
+async def test_of_a_head_full_of_sessions_the_porch_looks_into_one():
+    """Of each cost a digest, and a head has room for three hundred."""
+
+    class Counted(NoSessions):
+        asked = 0
+
+        def is_good(self, cookie):
+            self.asked += 1
+            return cookie == "9"
+
+    site = Entrance(credentials=Credentials(TOKEN), sessions=(sessions := Counted()))
+    porch = Porch(site, lambda *_: None, seconds=1.0, most=9)
+    many = f"{COOKIE}=1; " * 300
+    head = f"GET / HTTP/1.1\r\nCookie: {many}\r\nCookie: {COOKIE}=9\r\n\r\n"
+    assert not porch._is_trusted(head.encode())
+    # Which one is the application's to say: the last of the first.
+    assert sessions.asked == 1
+    request = make_mocked_request(
+        "GET", "/", headers={"Cookie": f"{COOKIE}=1; {COOKIE}=9"}
+    )
+    assert request.cookies[COOKIE] == "9"
+    head = f"GET / HTTP/1.1\r\nCookie: {COOKIE}=1; {COOKIE}=9\r\n\r\n"
+    assert porch._is_trusted(head.encode())
 
 
 async def test_there_is_a_limit_to_how_many_of_those_known_connect(
@@ -403,6 +504,32 @@ async def test_who_logs_out_ends_the_session_for_whoever_has_its_cookie(
     stored = str(looked.store.get(DOCUMENT))
     assert first["Cookie"].partition("=")[2] not in stored
     assert first["Cookie"].split(".")[1] not in stored
+
+
+async def test_a_restored_backup_begins_no_session_that_was_ended_since(
+    looked, http, get, tmp_path
+):
+    """It had the sessions of its day, so that a log-out after it was undone."""
+    store = looked.store
+    async with looked.serve(token=TOKEN) as url:
+        before, since = await logged_in(http, url), await logged_in(http, url)
+        await log_out(http, url, before)
+        back_up(store, None, tmp_path / "home.backup")
+        await log_out(http, url, since)
+    restore(store, None, tmp_path / "home.backup")
+    async with looked.serve(token=TOKEN) as url:
+        await get(f"{url}api/zones", 401, headers=before)
+        await get(f"{url}api/zones", 401, headers=since)
+
+
+async def test_sessions_that_an_older_release_ended_are_kept_from_backups_too(looked):
+    credentials = Credentials(TOKEN)
+    ended = {"a": int(time.time()) + 1000}
+    looked.store.set(DOCUMENT, {"ended": ended})
+    async with Sessions(credentials, looked.engine.store), asyncio.timeout(5):
+        while "only_grows" not in looked.store.get(DOCUMENT):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    assert looked.store.get(DOCUMENT) == {"only_grows": True, "ended": ended}
 
 
 async def test_a_log_out_ends_the_session_at_every_process_of_the_store(

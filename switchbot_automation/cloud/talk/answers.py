@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -543,9 +543,12 @@ def parse_command_result(
 
 @dataclass(frozen=True, slots=True)
 class WebhookDetails:
-    """One webhook of the account; instants are aware UTC, None where not given."""
+    """One webhook of the account; instants are aware UTC, None where not given.
 
-    url: str
+    Its `repr` leaves the URL out, whose path is a password.
+    """
+
+    url: str = field(repr=False)
     enabled: bool
     created_at: datetime | None
     updated_at: datetime | None

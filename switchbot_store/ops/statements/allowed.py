@@ -142,9 +142,10 @@ SECRET_SETTINGS: Final = _names(
     """
     all archive_cleanup_command archive_command archive_library config_file
     data_directory dynamic_library_path external_pid_file hba_file ident_file
-    krb_server_keyfile local_preload_libraries log_directory primary_conninfo
-    recovery_end_command restore_command session_preload_libraries
-    shared_preload_libraries ssl_cert_file ssl_key_file ssl_passphrase_command
+    jit_provider krb_server_keyfile local_preload_libraries log_directory log_filename
+    primary_conninfo recovery_end_command restore_command session_preload_libraries
+    shared_preload_libraries ssl_cert_file ssl_dh_params_file ssl_key_file
+    ssl_passphrase_command
     stats_temp_directory unix_socket_directories
     """
 )

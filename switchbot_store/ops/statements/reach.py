@@ -83,7 +83,25 @@ def _of_others(alias: str, catalogue: str, owner: str) -> str:
     return _OF_OTHERS.format(alias=alias, catalogue=catalogue, owner=owner)
 
 
-_PROC: Final = _of_others("p", "pg_proc", "proowner")
+# Of the server's own functions those in SQL can be given another body, which it then runs in
+# their place (of those in C the table within the program counts). What came with it depends
+# on nothing of others, or stands here.
+_TEXTS_IN_SQL: Final = (
+    "select $1::pg_catalog.text operator(pg_catalog.||) $2",
+    "select $1 operator(pg_catalog.||) $2::pg_catalog.text",
+    "select pg_catalog.quote_literal($1::pg_catalog.text)",
+    "select pg_catalog.quote_nullable($1::pg_catalog.text)",
+)
+_REPLACED: Final = f"""
+p.oid < 16384 AND p.prolang <> ALL (ARRAY(
+        SELECT oid FROM pg_language WHERE lanname IN ('internal', 'c')))
+    AND (p.prolang <> (SELECT oid FROM pg_language WHERE lanname = 'sql')
+        OR p.prosqlbody IS NULL AND p.proname <> '_pg_expandarray' AND p.prosrc NOT IN
+            ({", ".join(f"'{each}'" for each in _TEXTS_IN_SQL)})
+        OR EXISTS (SELECT FROM pg_depend body WHERE body.classid = 'pg_proc'::regclass
+            AND body.objid = p.oid AND body.refobjid >= 16384))
+"""  # noqa: S608 - made of constants
+_PROC: Final = f"({_of_others('p', 'pg_proc', 'proowner')} OR {_REPLACED})"
 _OPERATOR: Final = _of_others("o", "pg_operator", "oprowner")
 _TYPE: Final = _of_others("t", "pg_type", "typowner")
 
@@ -218,14 +236,21 @@ WITH RECURSIVE tables (oid) AS (
         'ROW(' || pg_get_expr(k.partexprs, k.partrelid) || ') IS NULL'
     FROM pg_partitioned_table k JOIN tables t ON t.oid = k.partrelid
     WHERE k.partexprs IS NOT NULL
+), replaced (what) AS (
+    SELECT 'function ' || p.oid::regprocedure::text FROM pg_proc p WHERE {_REPLACED} LIMIT 1
 ), odd (what) AS (
-    -- A comparison of PostgreSQL's own types that calls somebody's function.
-    SELECT 'operator class of ' || format_type(min(m.amproclefttype), NULL) FROM pg_amproc m
-    JOIN pg_proc p ON p.oid = m.amproc
-    WHERE {_PROC} AND m.amproclefttype < 16384 HAVING count(*) > 0
+    -- A comparison of PostgreSQL's own types that calls somebody's function, or one that
+    -- stands for the opposite of PostgreSQL's own.
+    SELECT coalesce((SELECT what FROM replaced),
+        (SELECT 'operator class of ' || format_type(min(m.amproclefttype), NULL)
+            FROM pg_amproc m JOIN pg_proc p ON p.oid = m.amproc
+            WHERE {_PROC} AND m.amproclefttype < 16384 HAVING count(*) > 0),
+        (SELECT 'operator ' || o.oid::regoperator::text
+            FROM pg_operator s JOIN pg_operator o ON o.oid IN (s.oprnegate, s.oprcom)
+            WHERE s.oid < 16384 AND {_OPERATOR} LIMIT 1))
 )
 SELECT o.relation::regclass::text AS relation, o.expression,
-    coalesce(bool_or(l.lanname = 'sql'), false) AS opened,
+    coalesce(bool_or(l.lanname = 'sql'), false) OR EXISTS (SELECT FROM replaced) AS opened,
     coalesce('function ' || min(p.oid::regprocedure::text), (SELECT what FROM odd)) AS what,
     array_remove(array_agg(t.oid::bigint), NULL) AS types
 FROM objects o
@@ -324,6 +349,19 @@ UNION ALL
 SELECT 'operator ' || o.oid::regoperator::text FROM odd_operators o
 WHERE (o.oprleft < 16384 OR o.oprleft = ANY (ARRAY(SELECT oid FROM known)))
     AND (o.oprright < 16384 OR o.oprright = ANY (ARRAY(SELECT oid FROM known)))
+UNION ALL
+-- What the planner puts in the place of PostgreSQL's own, turned around or denied.
+SELECT 'operator ' || o.oid::regoperator::text FROM pg_operator s
+JOIN pg_operator o ON o.oid IN (s.oprnegate, s.oprcom)
+WHERE s.oid < 16384 AND (s.oprnegate >= 16384 OR s.oprcom >= 16384)
+    AND s.oprname = ANY (%(signs)s) AND {_OPERATOR}
+UNION ALL
+SELECT 'function ' || p.oid::regprocedure::text FROM pg_proc p
+WHERE {_REPLACED} AND (p.proname = ANY (%(called)s)
+    OR p.oid IN (SELECT s.oprcode FROM pg_operator s WHERE s.oprname = ANY (%(signs)s)
+        AND (s.oprleft = 0 OR s.oprleft = ANY (ARRAY(SELECT oid FROM known)))
+        AND s.oprright = ANY (ARRAY(SELECT oid FROM known)))
+    OR %(described)s AND p.pronamespace = 'information_schema'::regnamespace)
 UNION ALL
 SELECT 'function ' || p.oid::regprocedure::text FROM odd_functions p
 JOIN pg_type t ON t.oid = p.proargtypes[0]
@@ -464,6 +502,7 @@ class _Read:
             "read": _names(self.read),
             "json": self.makes_json,
             "text": bool(_MAKES_TEXT & (self.functions | self.operators)),
+            "described": any(schema == "information_schema" for schema, _ in self.read),
             "types": [*self.types],
             "relations": [],
             "named": [],

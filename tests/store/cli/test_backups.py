@@ -246,6 +246,20 @@ def test_from_files_to_postgres_and_back_nothing_is_different(homes, tmp_path):
     assert again[0].get("_lease/engine") == {}
 
 
+def test_of_a_document_that_only_grows_nothing_is_taken_back(tmp_path):
+    store = MemoryStore()
+    store.set("marks", {"ended": {"a": 1, "b": 1}, "by": "x"})
+    back_up(store, None, tmp_path / "backup")
+    now = {"only_grows": True, "ended": {"b": 2, "c": 3}}
+    store.set("marks", now)
+    assert plan_restore(store, tmp_path / "backup").changed == ["marks"]
+    assert restore(store, None, tmp_path / "backup").documents == 1
+    both = {**now, "ended": {"a": 1, "b": 2, "c": 3}, "by": "x"}
+    assert store.get("marks") == both
+    plan = plan_restore(store, tmp_path / "backup")
+    assert (plan.unchanged, plan.newer) == (["marks"], [])
+
+
 def test_restoring_twice_does_nothing_the_second_time(homes, tmp_path):
     files, postgres = homes("json"), homes("postgres")
     fill(*files)

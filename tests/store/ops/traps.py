@@ -132,6 +132,36 @@ ALONE = {
         _function("date", "int", "1", "of_date"),
         "CREATE CAST (date AS int) WITH FUNCTION of_date(date) AS IMPLICIT",
     ),
+    # The planner puts it in the place of PostgreSQL's own that is denied.
+    "opposite": (
+        _function("anyarray, anyarray", "bool", "false", "apart"),
+        (
+            "CREATE OPERATOR !&& (leftarg = anyarray, rightarg = anyarray, function = apart,"
+            " negator = OPERATOR(pg_catalog.&&))"
+        ),
+        "CREATE TABLE t_opposite (a int[])",
+        "CREATE INDEX ON t_opposite (a) WHERE NOT (ARRAY[1] && ARRAY[2]) OR a IS NULL",
+    ),
+    # What came with the server, with another body.
+    "replaced": (
+        _function("int", "int", "$1"),
+        "CREATE VIEW v_padded AS SELECT lpad(name, 3) AS n FROM rooms",
+        "CREATE TABLE t_padded (n text)",
+        "CREATE INDEX ON t_padded (n) WHERE lpad('a', 3) = 'x' OR n IS NULL",
+        (
+            "CREATE OR REPLACE FUNCTION pg_catalog.lpad(text, int) RETURNS text LANGUAGE sql"
+            " IMMUTABLE STRICT AS 'SELECT public.spring(1)::text'"
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION pg_catalog.interval_pl_date(interval, date) RETURNS"
+            " timestamp LANGUAGE sql IMMUTABLE STRICT"
+            " RETURN '2026-01-01'::timestamp + make_interval(public.spring(1))"
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION information_schema._pg_truetypid(pg_attribute, pg_type)"
+            " RETURNS oid LANGUAGE sql IMMUTABLE STRICT RETURN public.spring(1)::oid"
+        ),
+    ),
 }
 SPRINGING_ALONE = {
     "json": (
@@ -152,6 +182,17 @@ SPRINGING_ALONE = {
         "SELECT abs(current_date)",
         "SELECT (ARRAY[1])[current_date]",
         "SELECT current_date::int",
+    ),
+    "opposite": (
+        "SELECT count(*) FROM rooms WHERE NOT (tags && ARRAY['a'])",
+        "SELECT a FROM t_opposite WHERE a = ARRAY[1]",
+    ),
+    "replaced": (
+        "SELECT lpad(name, 3) FROM rooms",
+        "SELECT n FROM v_padded",
+        "SELECT n FROM t_padded WHERE n = 'x'",
+        "SELECT '1 day'::interval + '2026-01-01'::date",
+        "SELECT character_maximum_length FROM information_schema.columns",
     ),
 }
 STORED_ALONE = {
