@@ -2,6 +2,7 @@
 
 import ast
 from collections import defaultdict
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -74,10 +75,24 @@ OF_THE_WHOLE = {"zone", "merging", "belonging"}
 OTHER_TUPLES = {("left_units", "unit"), ("devices", "meters"), ("evidence", "wish")}
 
 
+@cache
+def parsed(root):
+    return {path: ast.parse(path.read_text()) for path in sorted(root.rglob("*.py"))}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trees_are_kept_for_this_module_alone():
+    """They are some hundred megabytes."""
+    yield
+    parsed.cache_clear()
+
+
 def modules(*roots):
     for root in roots:
-        for path in sorted(root.rglob("*.py")):
-            yield path, ast.parse(path.read_text())
+        within = AUTOMATION if root.is_relative_to(AUTOMATION) else STORE
+        for path, tree in parsed(within).items():
+            if path.is_relative_to(root):
+                yield path, tree
 
 
 def replaced(tree):

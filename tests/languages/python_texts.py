@@ -34,19 +34,18 @@ _WORDS = re.compile(r"[A-Za-z]{2,}\W+[A-Za-z]{2,}|[A-Z][a-z]{2,}")
 
 
 def untranslated(
-    source: str, *, everywhere: bool, telling: Collection[str] = TELLING
+    tree: ast.Module, *, everywhere: bool, telling: Collection[str] = TELLING
 ) -> list[tuple[int, str]]:
     """Return the lines and texts; only of calls that tell, unless `everywhere`."""
-    tree = ast.parse(source)
     found = _texts(tree) if everywhere else _told(tree, telling)
     return sorted({(line, text) for line, text in found if _WORDS.search(text)})
 
 
-def errors_of(source: str) -> set[str]:
+def errors_of(tree: ast.Module) -> set[str]:
     """Return the names of the errors that a module defines."""
     return {
         node.name
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and node.name.endswith("Error")
     }
 

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import string
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,16 @@ SCRIPTS = sorted(STATIC.glob("*.js"))
 @pytest.fixture(scope="module")
 def templates():
     return {package: collected(package) for package in PACKAGES}
+
+
+@pytest.fixture(scope="module")
+def trees():
+    """Give every module of both packages, parsed."""
+    return {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text())
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -191,17 +202,11 @@ _TELLING = sorted(
 
 @pytest.mark.parametrize("path", _TELLING, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_command_tells_nothing_past_the_translation(path):
-    assert untranslated(path.read_text(), everywhere=False) == []
+    assert untranslated(ast.parse(path.read_text()), everywhere=False) == []
 
 
 # What is for tests and trials, and what the simulated cloud says as the real one does.
 _APART = {"testing", "simulation", "load_test"}
-_MODULES = sorted(
-    path
-    for package in PACKAGES
-    for path in (ROOT / package).rglob("*.py")
-    if path.relative_to(ROOT).parts[1] not in _APART
-)
 # Their ValueErrors are for who writes a program: of plug-ins that it registers, of numbers
 # that it tells, of a page that it makes, of an order of steps that is ours.
 _FOR_PROGRAMMERS = {
@@ -213,9 +218,11 @@ _FOR_PROGRAMMERS = {
 }
 
 
-def test_an_error_and_a_finding_tell_nothing_past_the_translation():
-    sources = {str(each.relative_to(ROOT)): each.read_text() for each in _MODULES}
-    errors = set().union(*map(errors_of, sources.values())) | {
+def test_an_error_and_a_finding_tell_nothing_past_the_translation(trees):
+    modules = {
+        name: tree for name, tree in trees.items() if Path(name).parts[1] not in _APART
+    }
+    errors = set().union(*map(errors_of, modules.values())) | {
         "Invalid",
         "Mistake",
         "Problem",
@@ -223,19 +230,19 @@ def test_an_error_and_a_finding_tell_nothing_past_the_translation():
     assert {"SettingsError", "StoreConfigError", "AuthError"} < errors
     found = {
         name: untranslated(
-            source,
+            tree,
             everywhere=False,
             telling=FINDING
             | errors
             | (set() if name in _FOR_PROGRAMMERS else {"ValueError"}),
         )
-        for name, source in sources.items()
+        for name, tree in modules.items()
     }
     assert {name: texts for name, texts in found.items() if texts} == {}
 
 
 def test_an_error_past_the_translation_is_found():
-    source = """
+    source = ast.parse("""
 class OwnError(Exception): ...
 def fail(name):
     if name:
@@ -244,7 +251,7 @@ def fail(name):
 def look(question):
     yield question.found(BAD, "a subject", "it is full", fix="empty it now")
     yield question.unseen(worded("not seen at all"))
-"""
+""")
     assert errors_of(source) == {"OwnError"}
     telling = FINDING | errors_of(source) | {"RequestRefusedError"}
     assert untranslated(source, everywhere=False, telling=telling) == [
@@ -258,27 +265,27 @@ def look(question):
 @pytest.mark.parametrize("name", ["words", "margins"])
 def test_a_reason_tells_nothing_past_the_translation(name):
     source = (PACKAGE / "explain" / f"{name}.py").read_text()
-    assert untranslated(source, everywhere=True) == []
+    assert untranslated(ast.parse(source), everywhere=True) == []
 
 
 def test_a_text_past_the_translation_of_a_module_is_found():
-    source = '''
+    source = ast.parse('''
 def told(name):
     """Not this one."""
     echo(f"{name} is away", _("Over there", at="here and now"))
     raise Misuse("say it again")
-'''
+''')
     assert untranslated(source, everywhere=False) == [
         (4, " is away"),
         (5, "say it again"),
     ]
 
 
-def in_f_strings(source):
+def in_f_strings(tree):
     """Return the texts that are translated inside an f-string: none is collected there."""
     return [
         call.args[0].value
-        for text in ast.walk(ast.parse(source))
+        for text in ast.walk(tree)
         if isinstance(text, ast.JoinedStr)
         for call in ast.walk(text)
         if isinstance(call, ast.Call)
@@ -289,12 +296,7 @@ def in_f_strings(source):
     ]
 
 
-def test_no_text_is_translated_inside_an_f_string_where_it_is_not_collected():
-    found = {
-        str(path.relative_to(ROOT)): texts
-        for package in PACKAGES
-        for path in (ROOT / package).rglob("*.py")
-        if (texts := in_f_strings(path.read_text()))
-    }
+def test_no_text_is_translated_inside_an_f_string_where_it_is_not_collected(trees):
+    found = {name: told for name, tree in trees.items() if (told := in_f_strings(tree))}
     assert found == {}
-    assert in_f_strings("f'  {_(\"none\")}'") == ["none"]
+    assert in_f_strings(ast.parse("f'  {_(\"none\")}'")) == ["none"]
