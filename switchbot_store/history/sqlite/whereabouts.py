@@ -25,6 +25,26 @@ class Whereabouts:
         real = os.path.realpath(path)  # SQLite puts the log beside what a link leads to
         self._names = (str(path), f"{real}-wal", f"{real}-shm")
         self._found = tuple(map(_identity, self._names))
+        self._content = self._content_now()
+
+    def note(self) -> None:
+        """Take what is in the database now for what this process left there."""
+        self._content = self._content_now()
+
+    def is_changed(self) -> bool:
+        """Tell whether somebody else wrote to the database itself since the last note.
+
+        Another process that moved its log into it, or who copied a file over it.
+        """
+        now = self._content_now()
+        return now is not None and now != self._content
+
+    def _content_now(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._names[0])  # noqa: PTH116 - as below
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
 
     def missing(self) -> str | None:
         """Return the first name that leads elsewhere or nowhere, None while all hold.
