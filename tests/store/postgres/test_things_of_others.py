@@ -261,6 +261,7 @@ def test_what_lets_nothing_happen_beside_the_rows_is_named(beside, config, table
         ("json_store", "SHARE"),
         ("json_store", "ACCESS EXCLUSIVE"),
         ("state_history", "ACCESS EXCLUSIVE"),
+        ("json_store, state_history", "ACCESS EXCLUSIVE"),
         ("switchbot_store_migrations", "ACCESS EXCLUSIVE"),
     ],
 )
