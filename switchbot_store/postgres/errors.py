@@ -191,6 +191,14 @@ def translated(error: psycopg.Error, *, expired: bool = False) -> StoreError:
     if error.diag.message_primary is not None:
         error.args = (text,)  # a traceback of the cause shows no more than this does
     state = error.sqlstate or ""
+    if expired and error.diag.message_primary is None:
+        # Of the connection that was closed here libpq says that the server had crashed.
+        return SlowConnectionError(
+            worded(
+                "PostgreSQL did not answer in time: a lock of somebody else's, or the"
+                " network; `switchbot-store doctor` says which"
+            )
+        )
     if expired or isinstance(error, PoolTimeout) or state == _QUERY_CANCELED:
         return SlowConnectionError(
             worded("PostgreSQL did not answer in time: {text}", text=text)

@@ -15,6 +15,7 @@ from switchbot_store import (
     HistoryService,
     PostgresHistory,
     PostgresStore,
+    SlowConnectionError,
     StoreConflictError,
     StoreUnavailableError,
 )
@@ -283,6 +284,17 @@ def test_a_lock_is_told_of_with_its_session_and_is_no_server_that_is_away(
     # It is neither a network nor a database that lost something.
     assert not {"network", "documents"} & {each.check for each in told}
     assert examine(config).status == "ok"
+
+
+def test_a_call_that_waited_for_a_lock_blames_no_server(owned, database_url):
+    """The connection is closed here, of which libpq says that the server crashed."""
+    with PostgresStore(owned, timeout_seconds=0.5) as store:
+        store.set("settings", {"n": 1})
+        with psycopg.connect(database_url) as theirs:
+            theirs.execute("SELECT FROM json_store FOR UPDATE")
+            with pytest.raises(SlowConnectionError, match="a lock") as raised:
+                store.set("settings", {"n": 2})
+    assert "closed" not in str(raised.value)
 
 
 def test_hours_that_are_being_summarised_are_no_lock_of_others(
