@@ -266,6 +266,10 @@ _REFUSAL_ADVICE: Final = {
     "waits": later(
         "Wait, or end what it waits for; meanwhile writes wait on this host's disk."
     ),
+    "room": later(
+        "Make room on the server's disk, or where its tablespace lies; meanwhile writes wait"
+        " on this host's disk."
+    ),
     "others": later(
         "`\\d+` of that table in psql shows what is not of this program: columns,"
         " constraints, triggers, rules, policies, publications. Drop it, or change it so"

@@ -331,6 +331,14 @@ def test_a_trigger_that_takes_its_time_is_named(owned, beside, config):
     assert "takes longer than 2 s" in looked.last_error
 
 
+def test_a_full_disk_of_the_server_is_no_thing_of_others(owned, beside, environ):
+    full = "RAISE 'no space left' USING ERRCODE = 'disk_full';"
+    beside.execute(trigger("INSERT", "json_store", full))
+    (found,) = (each for each in diagnosed(environ) if each.check == "grants")
+    assert "no space left" in found.message
+    assert found.advice.startswith("Make room")
+
+
 def test_hours_that_were_given_another_type_are_given_theirs(owned, beside):
     types = "SELECT atttypid::regtype::text FROM pg_attribute WHERE attname = %s AND attrelid = 'state_history_hourly'::regclass"
     changed = ("count", "temperature", "error_count")
