@@ -95,6 +95,8 @@ _REFUSED: Final = re.compile(
     | no\ pg_hba\.conf\ entry | permission\ denied\ for\ database
     | server\ does\ not\ support\ SSL | certificate\ verify\ failed
     | root\ certificate\ file | server\ certificate\ for
+    # What the server says of this host's certificate, before any word of PostgreSQL's.
+    | alert\ (unknown\ ca|(bad\ |unsupported\ )?certificate)
     | unsupported\ startup\ parameter
     | Tenant\ or\ user\ not\ found | [Ee]ndpoint\ ID\ is\ not\ specified""",
     re.VERBOSE,

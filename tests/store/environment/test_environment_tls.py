@@ -40,14 +40,23 @@ def authority(tmp_path_factory):
             *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
             *("-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}"),
         )
-    for name in ("localhost", "elsewhere.example"):
+    for name in ("localhost", "elsewhere.example", "this-host"):
         (directory / f"{name}.ext").write_text(f"subjectAltName=DNS:{name}")
         run(
             *("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key"),
             *("-out", f"{name}.csr", "-subj", f"/CN={name}"),
         )
         run(
-            *("x509", "-req", "-days", "2", "-in", f"{name}.csr", "-CA", "ca.crt"),
+            *(
+                "x509",
+                "-req",
+                "-days",
+                "2",
+                "-in",
+                f"{name}.csr",
+                "-CA",
+                "ca.crt",
+            ),
             *("-CAkey", "ca.key", "-CAcreateserial", "-extfile", f"{name}.ext"),
             *("-out", f"{name}.crt"),
         )
@@ -62,8 +71,11 @@ def encrypted_url(authority, database_url):
     parameters = psycopg.conninfo.conninfo_to_dict(database_url)
     started = []
 
-    def url(name="localhost"):
+    def url(name="localhost", *, asking=False):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if asking:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(authority / "ca.crt")
         context.load_cert_chain(authority / f"{name}.crt", authority / f"{name}.key")
         proxy = TcpProxy(int(parameters["port"]), tls=context)
         proxy.start()
@@ -107,6 +119,44 @@ class TestTls:
         (problem,) = [each for each in examine() if each.level == "problem"]
         assert problem.check == "tls"
         assert "POSTGRES_SSL_ROOT_CERT" in problem.advice
+
+    def test_a_certificate_of_this_host_is_shown(
+        self, environment, authority, encrypted_url
+    ):
+        environment(
+            STORE_BACKEND="postgres",
+            POSTGRES_URL=f"{encrypted_url(asking=True)}?sslcert={authority}/this-host.crt"
+            f"&sslkey={authority}/this-host.key",
+            POSTGRES_SSL_ROOT_CERT=str(authority / "ca.crt"),
+        )
+        with get_store() as store:
+            store.set("settings", {"n": 1})
+            assert store.status().degraded_since is None
+
+    @pytest.mark.parametrize(
+        ("certificate", "key"),
+        [
+            ("this-host", "elsewhere.example"),
+            ("this-host", "nothing"),
+            ("this-host", "open"),
+        ],
+    )
+    def test_one_that_the_server_does_not_take_is_a_setting_with_its_own_advice(
+        self, environment, authority, encrypted_url, certificate, key
+    ):
+        shutil.copy(authority / "this-host.key", authority / "open.key")
+        (authority / "open.key").chmod(0o644)
+        environment(
+            STORE_BACKEND="postgres",
+            POSTGRES_URL=f"{encrypted_url(asking=True)}"
+            f"?sslcert={authority}/{certificate}.crt&sslkey={authority}/{key}.key",
+            POSTGRES_SSL_ROOT_CERT=str(authority / "ca.crt"),
+        )
+        with pytest.raises(StoreConfigError, match="private key"):
+            get_store()
+        (problem,) = [each for each in examine() if each.level == "problem"]
+        assert problem.check == "tls"
+        assert "sslcert and sslkey" in problem.advice
 
     def test_the_mode_wins_over_the_url(self, environment, database_url):
         environment(
