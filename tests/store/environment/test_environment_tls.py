@@ -1,12 +1,17 @@
 """What the environment says of TLS, down to the certificate that is checked."""
 
+import contextlib
+import os
+import pty
 import shutil
 import subprocess
+import sys
 
 import psycopg
 import pytest
 
 from switchbot_store import (
+    PostgresStore,
     StoreConfig,
     StoreConfigError,
     get_store,
@@ -157,6 +162,38 @@ class TestTls:
         (problem,) = [each for each in examine() if each.level == "problem"]
         assert problem.check == "tls"
         assert "sslcert and sslkey" in problem.advice
+
+    def test_nobody_is_asked_for_the_password_of_a_key(self, authority, encrypted_url):
+        """On a terminal a connection would wait for it, whatever its deadline."""
+        subprocess.run(
+            [
+                *("openssl", "rsa", "-aes128", "-passout", "pass:secret"),
+                *("-in", authority / "this-host.key", "-out", authority / "locked.key"),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        (authority / "locked.key").chmod(0o600)
+        url = (
+            f"{encrypted_url(asking=True)}?sslmode=require"
+            f"&sslcert={authority}/this-host.crt&sslkey={authority}/locked.key"
+        )
+        with PostgresStore(f"{url}&sslpassword=secret") as store:
+            store.set("settings", {"n": 1})
+        program = "import sys; from switchbot_store import PostgresStore\nPostgresStore(sys.argv[1]).open()"
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(sys.executable, [sys.executable, "-c", program, url])
+        shown = b""
+        with contextlib.suppress(
+            OSError
+        ):  # Linux says so when the other side is closed
+            while b"phrase" not in shown and (found := os.read(terminal, 4096)):
+                shown += found
+        os.close(terminal)  # a program that waits for it ends with that
+        os.waitpid(pid, 0)
+        assert b"private key" in shown
+        assert b"phrase" not in shown
 
     def test_the_mode_wins_over_the_url(self, environment, database_url):
         environment(
