@@ -21,6 +21,7 @@ from switchbot_store.backup.homes import (
     export_home,
     list_homes,
 )
+from switchbot_store.backup.interruption import interrupted
 
 __all__ = [
     "HomeRemoved",
@@ -35,6 +36,7 @@ __all__ = [
     "back_up_source",
     "delete_home",
     "export_home",
+    "interrupted",
     "list_homes",
     "plan_restore",
     "restore",

@@ -29,6 +29,7 @@ from switchbot_store.backup.format import (
     Counts,
     Record,
 )
+from switchbot_store.backup.interruption import begun, ended
 from switchbot_store.codec import UnreadableError, encode, grown
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history.frozen import frozen_hour
@@ -40,7 +41,9 @@ from switchbot_store.history.readings.model import (
     checked_hour,
     checked_reading,
 )
+from switchbot_store.homes import HomeStore, home_of
 from switchbot_store.instants import EARLIEST, LATEST
+from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     import os
@@ -393,7 +396,8 @@ def plan_restore(
 ) -> RestorePlan:
     """Read the backup from start to end, verify it, and compare its documents.
 
-    Nothing is written. Raises StoreDataError when it is damaged, StoreUnavailableError.
+    Nothing is written. Raises StoreDataError when it is damaged, or is of many homes and
+    `store` of one; StoreUnavailableError.
     """
     keys: dict[str, list[str]] = {"added": [], "changed": [], "unchanged": []}
     newer = []
@@ -412,6 +416,17 @@ def plan_restore(
         header = reader.header
     progress(1.0, "verifying")
     named = {key for each in keys.values() for key in each}
+    homes = sorted({home for key in named if (home := home_of(key)) is not None})
+    if homes and isinstance(store, HomeStore):
+        raise StoreDataError(
+            worded(
+                "{path} is a backup of a whole place, with the homes {homes}, not of one"
+                " home: restore it without SWITCHBOT_HOME, into a place of its own, and"
+                " take the home out of that with `switchbot-store homes export`",
+                path=path,
+                homes=", ".join(homes[:5]),
+            )
+        )
     return RestorePlan(
         created_at=str(header.get("created_at", "")),
         source=str(header.get("source", "")),
@@ -435,13 +450,19 @@ def restore(
 
     The whole file is verified before anything is written. Documents take the backup's
     content, equal ones are left alone, and so are documents the backup does not have;
-    rows and hours are added to those that are there, so that it may be repeated after
-    an interruption. Without `history` those are left out, without `readings` what devices
-    said is.
+    rows and hours are added to those that are there. Without `history` those are left
+    out, without `readings` what devices said is.
 
-    Raises StoreDataError when the backup is damaged, StoreUnavailableError.
+    Rows, hours and readings come first and replace nothing; then all documents at once,
+    beyond 32 MB of them in parts. Who is killed in between leaves the documents as they
+    were, or as the backup has them, and `switchbot_store.backup.interrupted` names the
+    file until it was restored to the end.
+
+    Raises StoreDataError when the backup is damaged, or is of many homes and `store` of
+    one; StoreUnavailableError.
     """
     plan_restore(store, path, progress=lambda part, what: progress(part / 4, what))
+    begun(store, path, now())
     writing = _Writing(store, history, readings, now)
     with BackupReader(path) as reader:
         for record in reader.records():
@@ -449,6 +470,8 @@ def restore(
                 part = reader.position / max(1, reader.size)
                 progress(0.25 + part / 2, "writing")
         writing.flush()
+        writing.finish(reader)
+    ended(store)
     if history is not None and (writing.rows or writing.hours):
         _roll_up(history, now, progress)
     progress(1.0, "done")
@@ -477,7 +500,8 @@ class _Writing:
         self._history = history
         self._readings = readings
         self._now = now
-        self._documents: dict[str, Document] = {}
+        # What comes last: None once it is too much to be kept until then.
+        self._documents: dict[str, Document] | None = {}
         self._documents_bytes = 0
         self._samples: list[HistorySample] = []
         self._hours: list[Mapping[str, Any]] = []
@@ -487,8 +511,7 @@ class _Writing:
     def add(self, record: Record) -> bool:
         """Take a record; tell whether a batch was written."""
         if isinstance(record, BackedUpDocument):
-            self._documents[record.key] = record.data
-            self._documents_bytes += len(encode(record.data))
+            self._keep(record)
         elif isinstance(record, BackedUpHour):
             self._hours.append(record.values)
         elif isinstance(record, BackedUpReadingHour):
@@ -499,22 +522,48 @@ class _Writing:
             self._samples.append(record)
         waiting = max(len(self._samples), len(self._hours))
         waiting = max(waiting, len(self._said), len(self._said_hours))
-        if waiting < _WRITE_ROWS and self._documents_bytes < _TOGETHER_BYTES:
+        if waiting < _WRITE_ROWS:
             return False
         self.flush()
         return True
 
-    def flush(self) -> None:
-        """Write what was collected."""
-        entries = self._store.get_many(self._documents) if self._documents else {}
+    def _keep(self, record: BackedUpDocument) -> None:
+        if self._documents is None:
+            return
+        self._documents[record.key] = record.data
+        self._documents_bytes += len(encode(record.data))
+        if self._documents_bytes > _TOGETHER_BYTES:
+            self._documents = None
+
+    def finish(self, reader: BackupReader) -> None:
+        """Write the documents, read anew where they were too many to be kept."""
+        if self._documents is not None:
+            self._write(self._documents)
+            return
+        part: dict[str, Document] = {}
+        size = 0
+        for record in reader.records():
+            if isinstance(record, BackedUpDocument):
+                part[record.key] = record.data
+                size += len(encode(record.data))
+            if size >= _TOGETHER_BYTES:
+                self._write(part)
+                part, size = {}, 0
+        self._write(part)
+
+    def _write(self, documents: Mapping[str, Document]) -> None:
+        entries = self._store.get_many(documents) if documents else {}
         different = {
             key: grown(entries[key].data, data)
-            for key, data in self._documents.items()
+            for key, data in documents.items()
             if _fate(data, entries[key]) != "unchanged"
         }
         if different:
             self._store.set_many(different)
             self.documents += len(different)
+
+    def flush(self) -> None:
+        """Write the rows, hours and readings that were collected."""
         if self._history is not None:
             if self._hours:
                 self.hours += self._history.add_frozen_hours(self._hours)
@@ -526,7 +575,6 @@ class _Writing:
                 self.readings + new[0],
                 self.reading_hours + new[1],
             )
-        self._documents, self._documents_bytes = {}, 0
         self._samples, self._hours = [], []
         self._said, self._said_hours = [], []
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from switchbot_store.languages import translated as _
+
 Level = Literal["ok", "warning", "problem"]
 
 
@@ -16,3 +18,13 @@ class SetupFinding:
     level: Level
     message: str
     advice: str = ""
+
+
+def not_restored(said: str) -> SetupFinding:
+    """Return what is found where a backup was not restored to its end."""
+    return SetupFinding(
+        "restore",
+        "warning",
+        said,
+        _("Run `switchbot-store restore` with that file again; it does no harm."),
+    )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import orjson
 
+from switchbot_store.backup.interruption import PREFIX, in_words
 from switchbot_store.codec import (
     UnreadableError,
     decode,
@@ -51,6 +52,7 @@ from switchbot_store.postgres.schema.migrations import (
     pending,
 )
 from switchbot_store.postgres.schema.shape import COLUMNS as SHAPES
+from switchbot_store.postgres.statements import beginning
 from switchbot_store.postgres.trial import Refusal, refused
 from switchbot_store.postgres.unchecked import AS_THEY_LIE, readable, shown
 from switchbot_store.postgres.unread import Unread
@@ -113,6 +115,7 @@ WHERE relpersistence = 'u' AND oid IN (
 ORDER BY 1
 """
 _IDENTITY: Final = b"SELECT data ->> 'id' FROM json_store WHERE kind = $1"
+_RESTORING: Final = b"SELECT kind, data::text FROM json_store WHERE kind LIKE $1"
 _DOCUMENTS: Final = """
 COPY (SELECT kind, data::text, CASE WHEN isfinite(updated_at)
     THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
@@ -155,7 +158,7 @@ class DatabaseFacts:
     the program does; it was tried and rolled back. `unread` says of documents and history
     why they could not be looked at, where that is so; of those in `locked` that is
     somebody's lock, which ends. `unlogged` are tables that a crash
-    of the server empties.
+    of the server empties. `interrupted` says which backups were not restored to the end.
     """
 
     server_version: str
@@ -182,6 +185,7 @@ class DatabaseFacts:
     unread: Mapping[Kind, str] = field(default_factory=dict)
     locked: AbstractSet[Kind] = frozenset()
     unlogged: list[str] = field(default_factory=list)
+    interrupted: list[str] = field(default_factory=list)
 
 
 class Inspection:
@@ -247,6 +251,7 @@ class Inspection:
                 unread=unread.found,
                 locked=unread.locked,
                 unlogged=_unlogged(connection),
+                interrupted=unread.or_else([], "documents", _interrupted),
             )
 
     def missing_migrations(self) -> list[str]:
@@ -501,6 +506,16 @@ def _identity(connection: Connection) -> str:
         return ""
     rows = fetch(connection, _IDENTITY, (IDENTITY_KEY.encode(),))
     return (rows[0][0] or b"").decode() if rows else ""
+
+
+def _interrupted(connection: Connection) -> list[str]:
+    if not _has_table(connection, "json_store"):
+        return []
+    rows = fetch(connection, _RESTORING, (beginning(PREFIX).encode(),))
+    return [
+        in_words(shown(readable(key or b"")), orjson.loads(note or b"{}"))
+        for key, note in sorted(rows)
+    ]
 
 
 def _newest_row(connection: Connection) -> datetime | None:

@@ -12,10 +12,11 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from switchbot_store.backup.interruption import interrupted
 from switchbot_store.codec import problem_of
 from switchbot_store.config import StoreConfig
 from switchbot_store.doctor.clocks import history_clock, host_clock, host_zone_rules
-from switchbot_store.doctor.findings import SetupFinding
+from switchbot_store.doctor.findings import SetupFinding, not_restored
 from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.factory import FILE_NAME, SPILL_NAME
 from switchbot_store.failover.conflicts import read_conflicts
@@ -167,6 +168,8 @@ def _documents(config: StoreConfig) -> Iterator[SetupFinding]:
             return  # then no plain file is read
         store = JsonStore(config.directory, paths=config.paths)
         found = store.look()
+        if config.backend == "json":
+            yield from map(not_restored, interrupted(store))
         refusal = store.write_refusal()
         if refusal is not None:
             yield SetupFinding(

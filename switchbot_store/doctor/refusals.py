@@ -143,6 +143,18 @@ _REFUSALS: Final = (
         ),
     ),
     _refusal(
+        r"""private\ key | client\ certificate | (?<!root\ )certificate\ file
+        | certificate\ authentication\ failed
+        | alert\ (unknown\ ca|(bad\ |unsupported\ )?certificate)""",
+        "tls",
+        later(
+            "The server asks for a certificate of this host: sslcert and sslkey in the URL"
+            " name its files, the key readable by this program's user alone (chmod 600) and"
+            " opened by sslpassword. It has to be of that role (its common name), from an"
+            " authority that the server knows, and not expired."
+        ),
+    ),
+    _refusal(
         r"certificate\ verify\ failed | root\ certificate | server\ certificate\ for",
         "tls",
         later(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from switchbot_store.doctor.clocks import history_clock
-from switchbot_store.doctor.findings import SetupFinding
+from switchbot_store.doctor.findings import SetupFinding, not_restored
 from switchbot_store.doctor.inspection import DatabaseFacts, Inspection
 from switchbot_store.doctor.refusals import diagnosis
 from switchbot_store.errors import StoreError
@@ -61,6 +61,7 @@ def examine_postgres(
         yield diagnosis(f"PostgreSQL: {why}")
     for why in dict.fromkeys(facts.unread[kind] for kind in facts.locked):
         yield SetupFinding("connection", "warning", why, _(_REFUSAL_ADVICE["waits"]))
+    yield from map(not_restored, facts.interrupted)
     yield from _pooler(facts, config)
     yield from _documents(facts, config)
     # Looking is no reason to migrate, or to wait.
@@ -264,6 +265,10 @@ _REFUSAL_ADVICE: Final = {
     ),
     "waits": later(
         "Wait, or end what it waits for; meanwhile writes wait on this host's disk."
+    ),
+    "room": later(
+        "Make room on the server's disk, or where its tablespace lies; meanwhile writes wait"
+        " on this host's disk."
     ),
     "others": later(
         "`\\d+` of that table in psql shows what is not of this program: columns,"

@@ -95,6 +95,8 @@ _REFUSED: Final = re.compile(
     | no\ pg_hba\.conf\ entry | permission\ denied\ for\ database
     | server\ does\ not\ support\ SSL | certificate\ verify\ failed
     | root\ certificate\ file | server\ certificate\ for
+    # What the server says of this host's certificate, before any word of PostgreSQL's.
+    | alert\ (unknown\ ca|(bad\ |unsupported\ )?certificate)
     | unsupported\ startup\ parameter
     | Tenant\ or\ user\ not\ found | [Ee]ndpoint\ ID\ is\ not\ specified""",
     re.VERBOSE,
@@ -191,6 +193,14 @@ def translated(error: psycopg.Error, *, expired: bool = False) -> StoreError:
     if error.diag.message_primary is not None:
         error.args = (text,)  # a traceback of the cause shows no more than this does
     state = error.sqlstate or ""
+    if expired and error.diag.message_primary is None:
+        # Of the connection that was closed here libpq says that the server had crashed.
+        return SlowConnectionError(
+            worded(
+                "PostgreSQL did not answer in time: a lock of somebody else's, or the"
+                " network; `switchbot-store doctor` says which"
+            )
+        )
     if expired or isinstance(error, PoolTimeout) or state == _QUERY_CANCELED:
         return SlowConnectionError(
             worded("PostgreSQL did not answer in time: {text}", text=text)

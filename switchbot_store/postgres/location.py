@@ -57,6 +57,10 @@ def connection_string(conninfo: str | None, *, variable: str = "POSTGRES_URL") -
     return make_conninfo("", **parameters)
 
 
+_OPENS_NO_KEY: Final = "none"
+"""For `sslpassword`: a key that is not locked is read all the same."""
+
+
 def connection_options(conninfo: str, *, pooler: bool | None) -> dict[str, Any]:
     """Return the keyword arguments of `psycopg.connect`.
 
@@ -76,6 +80,12 @@ def connection_options(conninfo: str, *, pooler: bool | None) -> dict[str, Any]:
     ):
         # One round trip less when connecting.
         options["sslnegotiation"] = "direct"
+    if (
+        not parameters.keys() & {"sslpassword", "service"}
+        and "PGSERVICE" not in os.environ
+    ):
+        # Without any OpenSSL asks whoever sits at the terminal, for as long as that takes.
+        options["sslpassword"] = _OPENS_NO_KEY
     if pooler:
         # The next statement may meet another server connection, which knows nothing of
         # the first one's prepared statements, or another client's of the same name.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     _Trial: TypeAlias = Callable[[psycopg.Cursor[Any]], None]
 
 _DENIED: Final = "42501"
+_DISK_FULL: Final = "53100"
 LONGEST_WAIT: Final = "SET LOCAL lock_timeout = '1s'"
 _LONGEST: Final = "SET LOCAL statement_timeout = '2s'"
 _LONGEST_SECONDS: Final = 2
@@ -132,7 +133,7 @@ class Refusal:
     """
 
     text: str
-    by: Literal["rights", "policies", "others", "waits"] = "others"
+    by: Literal["rights", "policies", "others", "waits", "room"] = "others"
 
     def __str__(self) -> str:
         return self.text
@@ -214,6 +215,9 @@ def _tried(
         if error.sqlstate in made_next:
             return
         words = words_of(error)
+        if error.sqlstate == _DISK_FULL:
+            yield Refusal(f"{what}: {words}", "room")
+            return
         denied = error.sqlstate == _DENIED
         # The server has one code for both.
         policies = denied and "row-level security" in words

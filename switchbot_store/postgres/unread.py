@@ -36,8 +36,11 @@ class Unread:
     ) -> T:
         """Return the answer, `otherwise` where the server has none.
 
+        A lock is waited for once, not by each question: who asks has seconds for all.
         Raises psycopg.Error where the connection is lost.
         """
+        if kind in self.locked:
+            return otherwise
         try:
             with self._connection.transaction():
                 self._connection.execute(LONGEST_WAIT)

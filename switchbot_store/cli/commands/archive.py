@@ -89,6 +89,10 @@ def restore(file: Path, dry_run: bool, yes: bool, as_json: bool) -> None:
 
     The whole file is verified first. Documents that FILE does not have stay, and so do
     rows; restoring twice does no harm. At a terminal it asks before documents change.
+
+    Rows come first and replace nothing, then all documents at once. Where it is killed
+    in between, documents are as they were or as FILE has them, `health` and `doctor` say
+    so, and restoring FILE again completes it.
     """
     config = StoreConfig.from_env()
     with opening.reading(config) as store, progress_bar() as progress:

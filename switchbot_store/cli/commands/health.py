@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
+from switchbot_store.backup.interruption import interrupted
 from switchbot_store.cli import opening
 from switchbot_store.cli.output import (
     FAILURE,
@@ -215,6 +216,7 @@ def _postgres(config: StoreConfig) -> Health:
         or local
         or unread
         or waits
+        or facts.interrupted
     )
     status: Status = "error" if problems else "degraded" if lags else "ok"
     return Health(
@@ -224,7 +226,7 @@ def _postgres(config: StoreConfig) -> Health:
         rows,
         facts.schema_version,
         facts.missing,
-        "; ".join([*problems, *waits, *local]) or None,
+        "; ".join([*problems, *waits, *local, *facts.interrupted]) or None,
     )
 
 
@@ -315,8 +317,10 @@ def _files(config: StoreConfig) -> Health:
     if in_the_way is not None:
         problems.append(_("no document can be written: {why}", why=in_the_way))
     began = time.monotonic()
+    halves: list[str] = []
     try:
         found = store.look()
+        halves = interrupted(store)
     except StoreError as error:
         found = dict.fromkeys(_NAMES, error)
     seconds = time.monotonic() - began
@@ -326,7 +330,7 @@ def _files(config: StoreConfig) -> Health:
     ]
     rows = _rows(config)
     well = not problems and all(part.reachable for part in (*stores, rows))
-    edits = [str(part.last_error) for part in stores if part.last_error]
+    edits = [str(part.last_error) for part in stores if part.last_error] + halves
     return Health(
         ("degraded" if edits else "ok") if well else "error",
         store.status().acknowledged_by,

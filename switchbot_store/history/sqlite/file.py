@@ -24,6 +24,7 @@ from switchbot_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from switchbot_store.files import durable
 from switchbot_store.files.durable import make_directory
 from switchbot_store.files.places import (
     is_absent,
@@ -45,6 +46,7 @@ _LEFT_TO_PARENT: Final[list[sqlite3.Connection]] = []
 _BUSY_POLL_SECONDS: Final = 0.01
 _FILE_MODE: Final = 0o600
 _PRIMARY_CODE: Final = 0xFF
+_PIECE_BYTES: Final = 1024 * 1024
 _DAMAGED: Final = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _UNWRITABLE: Final = (
     sqlite3.SQLITE_CANTOPEN,
@@ -81,7 +83,8 @@ class SqliteFile:
     read and neither made, prepared nor set aside.
 
     One that was moved, replaced or deleted meanwhile is left, whole, to who did that: from
-    then on what is at its name is used, begun anew where nothing is.
+    then on what is at its name is used, begun anew where nothing is. One that was copied
+    over in place is taken for such a one.
     """
 
     def __init__(
@@ -123,7 +126,8 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close the file; a later use opens it anew."""
-        self._leave_what_is_not_here()
+        with contextlib.suppress(StoreUnavailableError):  # told of while it was used
+            self._leave_what_is_not_here()
         with self._readers:
             self._drop_reader()
         with self._lock:
@@ -137,7 +141,11 @@ class SqliteFile:
         """Give the connection to this thread alone, in autocommit."""
         self._leave_what_is_not_here()
         with self._lock, self._errors_named():
-            yield self._opened()
+            try:
+                yield self._opened()
+            finally:
+                if self._whereabouts is not None:
+                    self._whereabouts.note()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -208,8 +216,11 @@ class SqliteFile:
     ) -> None:
         """Raise StoreUnavailableError: SQLite opens what can only be read without a word."""
         self._whereabouts = None
-        self._connection = self._reading(error)
-        connection.close()
+        self._connection = None  # where it cannot even be read it is opened anew
+        try:
+            self._connection = self._reading(error)
+        finally:
+            connection.close()
         raise StoreUnavailableError(str(self.refusal)) from error
 
     def write_refusal(self, trial: Callable[[sqlite3.Connection], None]) -> str | None:
@@ -280,8 +291,12 @@ class SqliteFile:
         if self._process_id != os.getpid():
             self._leave_to_parent()
         known = self._whereabouts
-        missing = known and known.missing()
-        if known is None or missing is None:
+        if known is None:
+            return
+        missing = known.missing()
+        if missing is None and known.is_changed() and self._look_closer(known):
+            missing = known.missing()
+        if missing is None:
             return
         with self._readers, self._lock:
             if self._whereabouts is not known:
@@ -311,6 +326,61 @@ class SqliteFile:
                         stale.unlink()
                     else:
                         stale.replace(f"{stale}.corrupt-{_stamp()}")
+
+    def _look_closer(self, known: Whereabouts) -> bool:
+        """Open the file anew after others wrote to it, for what is kept of it in memory.
+
+        One that was copied over it may be whole by itself, and only together with the log
+        of what was there not: then it is put at the name as a file of its own, and True
+        returned. Raises StoreUnavailableError where it is not whole by itself either.
+        """
+        with self._readers, self._lock, self._errors_named():
+            writer = self._connection
+            if (
+                self._whereabouts is not known
+                or writer is None
+                or writer.in_transaction
+            ):
+                return False
+            try:
+                with contextlib.closing(sqlite3.connect(self.path)) as connection:
+                    _check(connection)
+                    _check_tables(connection, self._schema)
+            except sqlite3.DatabaseError as error:
+                self._put_apart(error)
+                return True
+            self._whereabouts = None
+            self._drop_reader()
+            self._connection = None
+            writer.close()
+            return False
+
+    def _put_apart(self, error: sqlite3.DatabaseError) -> None:
+        """Put what was copied over the file at its name, without the log of another."""
+        place = os.path.realpath(self.path)
+        try:
+            with open(place, "rb") as found:  # noqa: PTH123 - as `place` is a text
+                alone = durable.write_temporary(
+                    place, iter(lambda: found.read(_PIECE_BYTES), b"")
+                )
+            try:
+                with contextlib.closing(sqlite3.connect(alone)) as connection:
+                    _check(connection)
+                durable.replace(alone, place)
+                durable.sync_directory(durable.directory_of(place))
+            finally:
+                for suffix in ("", "-wal", "-shm"):
+                    Path(f"{alone}{suffix}").unlink(missing_ok=True)
+        except (sqlite3.DatabaseError, OSError) as trouble:
+            raise StoreUnavailableError(
+                worded(
+                    "{path} was written by another program and is not whole any more"
+                    " ({error}): if it was copied over, copy it once more, or move a whole"
+                    " one to its name",
+                    path=self.path,
+                    error=error,
+                )
+            ) from trouble
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -642,6 +712,12 @@ def _check(connection: sqlite3.Connection) -> None:
         raise damage
 
 
+def _check_tables(connection: sqlite3.Connection, schema: str) -> None:
+    lacking = _lacking(connection, schema)
+    if lacking:
+        raise sqlite3.DatabaseError(lacking)
+
+
 # --- are the files that a connection has open still those at their names? ---------------
 
 # SQLite does not ask in WAL mode: rows go on into a file that was moved, replaced or
@@ -660,6 +736,26 @@ class Whereabouts:
         real = os.path.realpath(path)  # SQLite puts the log beside what a link leads to
         self._names = (str(path), f"{real}-wal", f"{real}-shm")
         self._found = tuple(map(_identity, self._names))
+        self._content = self._content_now()
+
+    def note(self) -> None:
+        """Take what is in the database now for what this process left there."""
+        self._content = self._content_now()
+
+    def is_changed(self) -> bool:
+        """Tell whether somebody else wrote to the database itself since the last note.
+
+        Another process that moved its log into it, or who copied a file over it.
+        """
+        now = self._content_now()
+        return now is not None and now != self._content
+
+    def _content_now(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._names[0])  # noqa: PTH116 - as below
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
 
     def missing(self) -> str | None:
         """Return the first name that leads elsewhere or nowhere, None while all hold.

@@ -263,6 +263,11 @@ def test_rights_that_a_role_lacks_are_found(invoke, postgres, environment):
         ("FATAL: MaxClientsInSessionMode: max clients reached", "transaction mode"),
         ("FATAL: Circuit breaker open: too many authentication errors", "password"),
         ("connection failed: Network is unreachable", "IPv4"),
+        ('FATAL:  certificate authentication failed for user "home"', "sslcert"),
+        ("SSL error: ssl/tls alert certificate expired", "sslcert"),
+        ("SSL error: tlsv1 alert unknown ca", "sslcert"),
+        ("FATAL:  connection requires a valid client certificate", "sslcert"),
+        ('root certificate file "/x" does not exist', "POSTGRES_SSL_ROOT_CERT"),
     ],
 )
 def test_the_hosters_words_have_their_advice(words, advice):

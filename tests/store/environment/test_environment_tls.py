@@ -1,12 +1,17 @@
 """What the environment says of TLS, down to the certificate that is checked."""
 
+import contextlib
+import os
+import pty
 import shutil
 import subprocess
+import sys
 
 import psycopg
 import pytest
 
 from switchbot_store import (
+    PostgresStore,
     StoreConfig,
     StoreConfigError,
     get_store,
@@ -40,14 +45,23 @@ def authority(tmp_path_factory):
             *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
             *("-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}"),
         )
-    for name in ("localhost", "elsewhere.example"):
+    for name in ("localhost", "elsewhere.example", "this-host"):
         (directory / f"{name}.ext").write_text(f"subjectAltName=DNS:{name}")
         run(
             *("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key"),
             *("-out", f"{name}.csr", "-subj", f"/CN={name}"),
         )
         run(
-            *("x509", "-req", "-days", "2", "-in", f"{name}.csr", "-CA", "ca.crt"),
+            *(
+                "x509",
+                "-req",
+                "-days",
+                "2",
+                "-in",
+                f"{name}.csr",
+                "-CA",
+                "ca.crt",
+            ),
             *("-CAkey", "ca.key", "-CAcreateserial", "-extfile", f"{name}.ext"),
             *("-out", f"{name}.crt"),
         )
@@ -62,8 +76,11 @@ def encrypted_url(authority, database_url):
     parameters = psycopg.conninfo.conninfo_to_dict(database_url)
     started = []
 
-    def url(name="localhost"):
+    def url(name="localhost", *, asking=False):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if asking:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(authority / "ca.crt")
         context.load_cert_chain(authority / f"{name}.crt", authority / f"{name}.key")
         proxy = TcpProxy(int(parameters["port"]), tls=context)
         proxy.start()
@@ -107,6 +124,76 @@ class TestTls:
         (problem,) = [each for each in examine() if each.level == "problem"]
         assert problem.check == "tls"
         assert "POSTGRES_SSL_ROOT_CERT" in problem.advice
+
+    def test_a_certificate_of_this_host_is_shown(
+        self, environment, authority, encrypted_url
+    ):
+        environment(
+            STORE_BACKEND="postgres",
+            POSTGRES_URL=f"{encrypted_url(asking=True)}?sslcert={authority}/this-host.crt"
+            f"&sslkey={authority}/this-host.key",
+            POSTGRES_SSL_ROOT_CERT=str(authority / "ca.crt"),
+        )
+        with get_store() as store:
+            store.set("settings", {"n": 1})
+            assert store.status().degraded_since is None
+
+    @pytest.mark.parametrize(
+        ("certificate", "key"),
+        [
+            ("this-host", "elsewhere.example"),
+            ("this-host", "nothing"),
+            ("this-host", "open"),
+        ],
+    )
+    def test_one_that_the_server_does_not_take_is_a_setting_with_its_own_advice(
+        self, environment, authority, encrypted_url, certificate, key
+    ):
+        shutil.copy(authority / "this-host.key", authority / "open.key")
+        (authority / "open.key").chmod(0o644)
+        environment(
+            STORE_BACKEND="postgres",
+            POSTGRES_URL=f"{encrypted_url(asking=True)}"
+            f"?sslcert={authority}/{certificate}.crt&sslkey={authority}/{key}.key",
+            POSTGRES_SSL_ROOT_CERT=str(authority / "ca.crt"),
+        )
+        with pytest.raises(StoreConfigError, match="private key"):
+            get_store()
+        (problem,) = [each for each in examine() if each.level == "problem"]
+        assert problem.check == "tls"
+        assert "sslcert and sslkey" in problem.advice
+
+    def test_nobody_is_asked_for_the_password_of_a_key(self, authority, encrypted_url):
+        """On a terminal a connection would wait for it, whatever its deadline."""
+        subprocess.run(
+            [
+                *("openssl", "rsa", "-aes128", "-passout", "pass:secret"),
+                *("-in", authority / "this-host.key", "-out", authority / "locked.key"),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        (authority / "locked.key").chmod(0o600)
+        url = (
+            f"{encrypted_url(asking=True)}?sslmode=require"
+            f"&sslcert={authority}/this-host.crt&sslkey={authority}/locked.key"
+        )
+        with PostgresStore(f"{url}&sslpassword=secret") as store:
+            store.set("settings", {"n": 1})
+        program = "import sys; from switchbot_store import PostgresStore\nPostgresStore(sys.argv[1]).open()"
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(sys.executable, [sys.executable, "-c", program, url])
+        shown = b""
+        with contextlib.suppress(
+            OSError
+        ):  # Linux says so when the other side is closed
+            while b"phrase" not in shown and (found := os.read(terminal, 4096)):
+                shown += found
+        os.close(terminal)  # a program that waits for it ends with that
+        os.waitpid(pid, 0)
+        assert b"private key" in shown
+        assert b"phrase" not in shown
 
     def test_the_mode_wins_over_the_url(self, environment, database_url):
         environment(

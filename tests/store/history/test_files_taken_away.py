@@ -26,7 +26,7 @@ from switchbot_store.history.ingest.spill import spill_refusal
 from switchbot_store.history.sqlite import file as sqlite_file
 
 AT = datetime(2026, 1, 12, tzinfo=UTC)
-END = AT + timedelta(hours=1)
+END = AT + timedelta(hours=24)
 
 
 def sample(n):
@@ -129,6 +129,93 @@ def test_what_was_acknowledged_before_is_whole_in_what_was_moved(tmp_path, path,
         write(history, 2)
     (old,) = [*tmp_path.glob("*/old.sqlite"), *tmp_path.glob("old/rows.sqlite")]
     assert found(old, tmp_path) == [1]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 40], ids="copy of {}".format)
+@pytest.mark.parametrize("moved_in", [False, True], ids=["log full", "log moved in"])
+def test_what_is_copied_over_a_file_is_used_and_what_follows_is_in_it(
+    tmp_path, path, rows, moved_in
+):
+    """`cp` leaves the file what it is to the system, and with it the log of another."""
+    older = tmp_path / "older"
+    with closing(SqliteHistory(path)) as history:
+        history.open()
+        for n in range(rows):
+            write(history, n)
+    if rows:
+        shutil.copy(path, older)
+    else:
+        older.touch()
+    with closing(SqliteHistory(path)) as history:
+        history.write([sample(n) for n in range(100, 1000)], now=AT)
+        assert len(history.latest(9)) == 9
+        if moved_in:
+            with history._file.session() as connection:
+                connection.execute("PRAGMA wal_checkpoint")
+        path.write_bytes(older.read_bytes())
+        write(history, 50)
+        write(history, 51)
+        # A log that has every page goes on, and with it all rows.
+        all_rows = [*range(rows), 50, 51, *range(100, 1000)]
+        there = found(path, tmp_path)
+        assert there in ([*range(rows), 50, 51], all_rows)
+        assert there != all_rows or not (moved_in and rows)
+        assert len(history.latest(9999)) == len(there)
+        write(history, 52)
+    assert found(path, tmp_path) == sorted([*there, 52])
+    assert sorted(each.name for each in path.parent.iterdir()) == [path.name]
+
+
+def test_half_of_a_copy_takes_no_row_until_it_is_whole(tmp_path, path):
+    with closing(SqliteHistory(path)) as history:
+        for n in range(40):
+            write(history, n)
+    whole = path.read_bytes()
+    with closing(SqliteHistory(path)) as history:
+        history.write([sample(n) for n in range(100, 1000)], now=AT)
+        path.write_bytes(whole[: len(whole) // 2])
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError, match="copy it once more"):
+                write(history, 50)
+        path.write_bytes(whole)
+        write(history, 51)
+        there = [*range(40), 51]
+        assert found(path, tmp_path) in (there, [*there, *range(100, 1000)])
+
+
+def test_what_another_process_moves_in_from_its_log_is_no_copy(tmp_path, path, caplog):
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+        inode = path.stat().st_ino
+        program = (
+            "import sys; from switchbot_store import SqliteHistory\n"
+            "history = SqliteHistory(sys.argv[1])\n"
+            "with history._file.session() as connection:\n"
+            "    connection.execute('PRAGMA wal_checkpoint')"
+        )
+        subprocess.run([sys.executable, "-c", program, path], check=True)
+        write(history, 2)
+        assert len(history.latest(9)) == 2
+        assert found(path, tmp_path) == [1, 2]
+        assert path.stat().st_ino == inode
+    assert caplog.text == ""
+
+
+def test_what_cannot_even_be_read_any_more_is_opened_anew(tmp_path, path):
+    """SQLite says that it is read-only, and then there is nothing at its name to read."""
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+
+        def written_where_nothing_can_be():
+            with history._file.transaction() as connection:
+                connection.execute("PRAGMA query_only = 1")
+                deleted(path)
+                connection.execute("DELETE FROM state_history_late")
+
+        with pytest.raises(StoreUnavailableError):
+            written_where_nothing_can_be()
+        write(history, 2)
+        assert found(path, tmp_path) == [2]
 
 
 def test_a_link_that_leads_elsewhere_is_followed(tmp_path, path):

@@ -18,6 +18,7 @@ from switchbot_store import (
     StoreUnavailableError,
 )
 from switchbot_store.postgres import dry_run
+from switchbot_store.postgres.errors import is_for_good
 
 LONG_SECONDS = 20.0
 """Nothing of libpq's own takes so long, however busy the machine is."""
@@ -93,6 +94,23 @@ def test_what_only_another_setting_helps_against_is_told_from_the_code(
     with pytest.raises(StoreConfigError, match=text) as caught:
         PostgresStore(refusing(sqlstate, text)).open()
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "ssl/tls alert certificate expired",
+        "sslv3 alert certificate revoked",
+        "sslv3 alert bad certificate",
+        "tlsv1 alert unknown ca",
+        "tlsv13 alert certificate required",
+    ],
+)
+def test_what_a_server_says_of_this_hosts_certificate_is_there_to_stay(told):
+    """It comes before any word, and so any code, of PostgreSQL's."""
+    assert is_for_good(
+        f'connection to server at "db", port 5432 failed: SSL error: {told}'
+    )
 
 
 @needs_trace

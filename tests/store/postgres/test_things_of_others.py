@@ -15,6 +15,7 @@ from switchbot_store import (
     HistoryService,
     PostgresHistory,
     PostgresStore,
+    SlowConnectionError,
     StoreConflictError,
     StoreUnavailableError,
 )
@@ -261,6 +262,7 @@ def test_what_lets_nothing_happen_beside_the_rows_is_named(beside, config, table
         ("json_store", "SHARE"),
         ("json_store", "ACCESS EXCLUSIVE"),
         ("state_history", "ACCESS EXCLUSIVE"),
+        ("json_store, state_history", "ACCESS EXCLUSIVE"),
         ("switchbot_store_migrations", "ACCESS EXCLUSIVE"),
     ],
 )
@@ -282,6 +284,17 @@ def test_a_lock_is_told_of_with_its_session_and_is_no_server_that_is_away(
     # It is neither a network nor a database that lost something.
     assert not {"network", "documents"} & {each.check for each in told}
     assert examine(config).status == "ok"
+
+
+def test_a_call_that_waited_for_a_lock_blames_no_server(owned, database_url):
+    """The connection is closed here, of which libpq says that the server crashed."""
+    with PostgresStore(owned, timeout_seconds=0.5) as store:
+        store.set("settings", {"n": 1})
+        with psycopg.connect(database_url) as theirs:
+            theirs.execute("SELECT FROM json_store FOR UPDATE")
+            with pytest.raises(SlowConnectionError, match="a lock") as raised:
+                store.set("settings", {"n": 2})
+    assert "closed" not in str(raised.value)
 
 
 def test_hours_that_are_being_summarised_are_no_lock_of_others(
@@ -316,6 +329,14 @@ def test_a_trigger_that_takes_its_time_is_named(owned, beside, config):
     looked = examine(config)
     assert looked.status == "degraded"
     assert "takes longer than 2 s" in looked.last_error
+
+
+def test_a_full_disk_of_the_server_is_no_thing_of_others(owned, beside, environ):
+    full = "RAISE 'no space left' USING ERRCODE = 'disk_full';"
+    beside.execute(trigger("INSERT", "json_store", full))
+    (found,) = (each for each in diagnosed(environ) if each.check == "grants")
+    assert "no space left" in found.message
+    assert found.advice.startswith("Make room")
 
 
 def test_hours_that_were_given_another_type_are_given_theirs(owned, beside):

@@ -1,0 +1,78 @@
+"""Whether a backup was restored to its end: a note in the store, from begin to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from switchbot_store.homes import HomeStore
+from switchbot_store.languages import worded
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from switchbot_store.interface import StoreInterface
+    from switchbot_store.model import Entry
+
+PREFIX: Final = "_restore"
+"""What the keys of such notes begin with: alone of a whole place, else with a home's name."""
+
+
+class Noted(Protocol):
+    """A store, or what else has keys and documents."""
+
+    def keys_with(self, prefix: str) -> list[str]:
+        """Return the sorted keys that begin so, the internal ones too."""
+        ...
+
+    def get_entry(self, key: str) -> Entry:
+        """Return the document, an empty Entry if never set."""
+        ...
+
+
+def begun(store: StoreInterface, path: str | os.PathLike[str], now: datetime) -> None:
+    """Note that a file is being restored. Raises StoreUnavailableError."""
+    place, key = _place(store)
+    name = Path(path).name
+    place.set(key, {"file": name, "begun_at": now.isoformat(timespec="seconds")})
+
+
+def ended(store: StoreInterface) -> None:
+    """Take the note back. Raises StoreUnavailableError."""
+    place, key = _place(store)
+    place.delete(key)
+
+
+def interrupted(store: Noted) -> list[str]:
+    """Say of each restoring that was begun and not ended, which file it was of.
+
+    `store` is the whole one. Raises StoreUnavailableError.
+
+    >>> from switchbot_store import MemoryStore
+    >>> from switchbot_store.backup import interrupted
+    >>> interrupted(MemoryStore())
+    []
+    """
+    found = ((key, store.get_entry(key).data) for key in store.keys_with(PREFIX))
+    return [in_words(key, data) for key, data in found if data]
+
+
+def in_words(key: str, note: Mapping[str, Any]) -> str:
+    """Say what such a note tells."""
+    home = key.removeprefix(PREFIX).removeprefix("/")
+    said = worded(
+        "restoring {file}, begun {at}, did not end: documents are as they were, or as the"
+        " file has them; rows of history may be missing",
+        file=note.get("file"),
+        at=note.get("begun_at"),
+    )
+    return f"{home}: {said}" if home else said
+
+
+def _place(store: StoreInterface) -> tuple[StoreInterface, str]:
+    """Return the whole store and the key of the note."""
+    if isinstance(store, HomeStore):
+        return store.store, f"{PREFIX}/{store.home}"
+    return store, PREFIX
