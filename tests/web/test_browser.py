@@ -281,6 +281,21 @@ async def test_a_page_whose_server_was_away_comes_back(home, open_page):
 # --- used --------------------------------------------------------------------------
 
 
+async def test_a_page_that_could_not_ask_catches_up_once_it_can(home, open_page):
+    failed = "net::ERR_FAILED"
+    async with home.serve() as url, open_page(url, forgiven=failed) as page:
+        await drawn(page)
+        await page.route("**/decisions?*", lambda route: route.abort())
+        await home.engine.act("living room", "off", timedelta(hours=3))
+        await home.live(0.2)
+        await page.get_by_role("status").get_by_text("does not answer").wait_for()
+        decisions = page.locator("#decisions")
+        assert "a person" not in await decisions.inner_text()
+        await page.unroute("**/decisions?*")
+        await page.evaluate("dispatchEvent(new Event('online'))")
+        await decisions.get_by_text("a person").first.wait_for()
+
+
 async def test_a_room_is_held_and_resumed_with_the_keyboard_alone(pictured, open_page):
     async with pictured.serve() as url, open_page(url) as page:
         await drawn(page)

@@ -462,6 +462,9 @@ function connect() {
 addEventListener("pagehide", () => connect.source?.close());
 // A page that comes back as it was left has no stream any more.
 addEventListener("pageshow", (event) => event.persisted && refresh().then(connect));
+// Nor does a phone that slept wait for the next look to tell what it missed.
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
+addEventListener("online", () => refresh());
 setInterval(async () => {
   // A stream whose other end is gone without a word looks alive.
   if ((await refresh()) || connect.source?.readyState !== EventSource.OPEN) return;

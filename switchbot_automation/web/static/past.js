@@ -12,6 +12,8 @@ const LONGEST = 31 * 24 * HOUR;
 // The server tells of so many days of decisions at once.
 const DECIDED = 14 * 24 * HOUR;
 const AGAIN_MILLISECONDS = 60000;
+// Where no answer came, as on a phone that has just woken up, it is asked for soon.
+const SOON_MILLISECONDS = 5000;
 const DRAG_PIXELS = 8;
 const LISTED = 5;
 const MORE = 20;
@@ -131,6 +133,7 @@ function choice(text, on, set) {
 // --- the chart -------------------------------------------------------------------------
 
 async function show() {
+  clearTimeout(show.again);
   drawnAt = Date.now();
   showChoices();
   const asked = (show.asked = (show.asked ?? 0) + 1);
@@ -152,6 +155,7 @@ async function show() {
     ]);
     // Somebody has gone on meanwhile.
     if (asked !== show.asked) return;
+    show.missed = false;
     const drawn = rooms.map((each, index) => ({ zone: each, history: histories[index] }));
     const { bands } = told;
     const besides = Object.fromEntries(["outdoor", "power"].map((key) => [key, (wanted.includes(key) && near[key]) || []]));
@@ -170,7 +174,9 @@ async function show() {
   } catch (error) {
     drawnAt = 0;
     shownAs = "";
-    say(error.message);
+    if (!show.missed) say(error.message);
+    show.missed = !error.status;
+    if (show.missed && asked === show.asked) show.again = setTimeout(show, SOON_MILLISECONDS);
   }
 }
 
