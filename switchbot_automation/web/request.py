@@ -69,7 +69,7 @@ HEADERS: Final = {
     # Everything the page needs is its own; nothing may frame it or be sent elsewhere.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
     ),
     "Vary": "Accept-Language",
@@ -332,6 +332,8 @@ async def add_headers(
     """Set what every answer carries."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    # aiohttp has put its own there, with its version and Python's.
+    response.headers["Server"] = HEADERS["Server"]
     response.headers.setdefault("Cache-Control", "no-store")
 
 

@@ -796,6 +796,11 @@ async def test_the_page_can_be_installed(pictured, open_page):
                 return { start: new URL(found.start_url, link).href, sizes };
             }"""
         )
+        # What a script may fetch a browser may still not take for a manifest.
+        session = await page.context.new_cdp_session(page)
+        found = await session.send("Page.getInstallabilityErrors")
+        wrong = [each["errorId"] for each in found["installabilityErrors"]]
+        assert set(wrong) <= {"in-incognito"}  # as every context of a test is
         assert manifest["start"] == page.url
         assert [192, "192x192"] in manifest["sizes"]
         assert [512, "512x512"] in manifest["sizes"]
