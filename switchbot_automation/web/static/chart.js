@@ -305,6 +305,6 @@ function summary(lines, marks) {
       room, low: degrees(Math.min(...values)), high: degrees(Math.max(...values)), end: degrees(values.at(-1)), length: duration(history.on_seconds),
     });
   });
-  if (marks.length) told.push(_("{count} decisions are marked", { count: marks.length }));
+  if (marks.length) told.push(_("decisions marked: {count}", { count: marks.length }));
   return told.join(". ");
 }

@@ -108,8 +108,10 @@ function showHome(given) {
 
 // A long list of rooms says no more than its beginning and how many there are.
 function lostOnes(lost) {
-  const told = lost.slice(0, MOST_LOST).map(lostWords);
-  if (lost.length > MOST_LOST) told.push(_("{count} more rooms are not kept.", { count: number(lost.length - MOST_LOST, 0) }));
+  // One more is told as well as counted.
+  const most = lost.length === MOST_LOST + 1 ? lost.length : MOST_LOST;
+  const told = lost.slice(0, most).map(lostWords);
+  if (lost.length > most) told.push(_("{count} more rooms are not kept.", { count: number(lost.length - MOST_LOST, 0) }));
   return told;
 }
 

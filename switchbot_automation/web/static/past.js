@@ -156,8 +156,10 @@ async function show() {
     // Somebody has gone on meanwhile.
     if (asked !== show.asked) return;
     show.missed = false;
-    const drawn = rooms.map((each, index) => ({ zone: each, history: histories[index] }));
-    const { bands } = told;
+    // Where nothing heats or cools no temperature is wanted.
+    const historyOf = (each, index) => (each.without_unit ? { ...histories[index], band: null } : histories[index]);
+    const drawn = rooms.map((each, index) => ({ zone: each, history: historyOf(each, index) }));
+    const bands = zone.without_unit ? [] : told.bands;
     const besides = Object.fromEntries(["outdoor", "power"].map((key) => [key, (wanted.includes(key) && near[key]) || []]));
     show.last = { rooms: drawn, beside: besides, bands, marks: told.decisions.map((made) => ({ at: Date.parse(made.since), made })) };
     redraw(true);
@@ -208,7 +210,7 @@ function showLegend() {
   if (showChoices.humidity) entries.push(["of-damp", _("humidity")]);
   if (near.outdoor.length) entries.push(["of-outdoor", _("outdoors")]);
   if (near.power.length) entries.push(["of-watts", _("power")]);
-  entries.push(["of-band", bands.length ? _("wanted") : _("wanted, as set now")], ["of-on", _("unit on")]);
+  if (!zone.without_unit) entries.push(["of-band", bands.length ? _("wanted") : _("wanted, as set now")], ["of-on", _("unit on")]);
   if (marks.length) entries.push(["of-mark", _("something was sent")]);
   get("legend").replaceChildren(...entries.map(([className, textContent]) => Object.assign(document.createElement("li"), { className, textContent })));
 }
@@ -258,7 +260,7 @@ async function older() {
   const first = listed;
   listed = Math.min(decisions.length, listed + MORE);
   showDecisions();
-  say(_("{count} older decisions are shown.", { count: listed - first }));
+  say(_("Older decisions shown: {count}.", { count: listed - first }));
 }
 
 // A quiet day has few; where a day had none, the two weeks before it are looked through.
