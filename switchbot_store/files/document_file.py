@@ -224,9 +224,7 @@ class DocumentFile:
                         self.path,
                         1,
                         1,
-                        _UNFINISHED
-                        if _changed_within(content, _MOMENTS)
-                        else _DAMAGED,
+                        _UNFINISHED if _changed_within(content, _MOMENTS) else _DAMAGED,
                     )
                 )
         good = self._last_good(self.place())

@@ -473,5 +473,7 @@ async def test_what_is_wished_of_a_room_is_told_of_each_of_its_units(
         "cellar": None,
         "cellar 1": "cellar",
     }
-    assert zones["living room"]["wish"] == zones["living room 2"]["wish"] == told["wish"]
+    assert (
+        zones["living room"]["wish"] == zones["living room 2"]["wish"] == told["wish"]
+    )
     assert [name for name, each in zones.items() if each["without_unit"]] == ["cellar"]
