@@ -195,7 +195,8 @@ async def _done(
 
 def _told(answer: dict[str, Any], command: Command | None) -> str:
     if answer["action"] == SKIP_NEXT_WINDOW:
-        return f"{answer['zone']}: {_('; ').join(answer['reasons'])}"
+        told = _("; ").join(answer["reasons"])
+        return f"{answer['zone']}: {told}"
     if command is not None:
         said = sentence(command)
         why = (
