@@ -184,7 +184,7 @@ def _text(
         if name not in _DULL and not isinstance(value, dict)
     ]
     if doubts:
-        shown.append(_("doubtful: {why}", why="; ".join(doubts)))
+        shown.append(_("doubtful: {why}", why=_("; ").join(doubts)))
     return ", ".join(shown) or _("nothing")
 
 

@@ -473,7 +473,7 @@ def told_in_lines(told: Explanation, tz: tzinfo) -> Iterator[str]:
         else:
             yield _("Command: {action}, {status}.", action=action, status=status)
     if told.margins:
-        margins = "; ".join(each.text for each in told.margins)
+        margins = _("; ").join(each.text for each in told.margins)
         yield _("Margins: {margins}.", margins=margins)
     if told.shadow is not None:
         would = told.shadow.get("action")

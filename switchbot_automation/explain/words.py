@@ -54,7 +54,7 @@ def sentence(
 
     `at` is when it was made, see `reason_words`.
     """
-    why = "; ".join(reason_words(reason, tz, at) for reason in reasons)
+    why = _("; ").join(reason_words(reason, tz, at) for reason in reasons)
     came = word_of("outcome", outcome)
     if not why:
         return _("{zone}: {outcome}.", zone=zone, outcome=came)
@@ -309,7 +309,7 @@ _DAYS = (
 
 def skipped_words(skipped: Iterable[SkippedWindow]) -> str:
     """Return in words which windows people do without; empty for none."""
-    return "; ".join(
+    return _("; ").join(
         _(
             "the window {window} of {day} is skipped",
             window=each.window,

@@ -63,15 +63,17 @@ VARY: Final = "Accept-Language, Accept-Encoding"
 _LEAST_BYTES: Final = 1024
 # From here on compressing takes longer than the event loop should wait.
 _ELSEWHERE_BYTES: Final = 32 * 1024
+# Everything the page needs is its own; nothing may frame it or be sent elsewhere.
+_POLICY_OF_PAGES: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 _SMALLER = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
 
 HEADERS: Final = {
-    # Everything the page needs is its own; nothing may frame it or be sent elsewhere.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
+    # For all that is no page: it loads nothing, and twenty files carry it.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Vary": "Accept-Language",
     # Which versions serve it is nobody's business.
     "Server": "switchbot-automation",
@@ -335,8 +337,12 @@ async def add_headers(
 
 def dress(response: web.StreamResponse) -> None:
     """Set what an answer carries, where it does not say otherwise itself."""
+    if response.content_type == "text/html":
+        response.headers.setdefault("Content-Security-Policy", _POLICY_OF_PAGES)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    # aiohttp has put its own there, with its version and Python's.
+    response.headers["Server"] = HEADERS["Server"]
     response.headers.setdefault("Cache-Control", "no-store")
 
 

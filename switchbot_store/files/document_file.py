@@ -9,7 +9,8 @@ of what was last written or read as a document. No file that could not be read i
 written over.
 
 A person's text that is no document stays untouched: until they mend it the copy is
-what is read, and nothing is written. A damaged file is replaced by the copy.
+what is read, and nothing is written. A damaged file is replaced by the copy, but not in
+the moments after its last change: an editor may have emptied it, and be about to write.
 
 Whoever writes holds the directory's lock; these functions do not take it.
 """
@@ -22,7 +23,7 @@ import logging
 import os
 import threading
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.codec import UnreadableError
@@ -57,6 +58,14 @@ _SETTLE_SECONDS: Final = 0.05
 _SETTLE_ROUNDS: Final = 10
 _SEVERAL: Final = 2
 _DAMAGED: Final = "a crash or the disk damaged it; what was last good is used instead"
+_MOMENTS: Final = timedelta(seconds=5)
+"""How long an editor, or a slow disk of a network, may take between two writes."""
+_UNFINISHED: Final = worded(
+    "somebody is writing this just now, or it is damaged; what was last good is used "
+    "until that is known"
+)
+_PART: Final = timedelta(seconds=0.25)
+"""How long a text is left alone whose beginning may pass for the whole."""
 
 
 class Stored(NamedTuple):
@@ -210,7 +219,13 @@ class DocumentFile:
                 problem = (
                     DocumentProblem(self.key, self.path, *self._mistake_in(content))
                     if is_by_hand(content.data)
-                    else DocumentProblem(self.key, self.path, 1, 1, _DAMAGED)
+                    else DocumentProblem(
+                        self.key,
+                        self.path,
+                        1,
+                        1,
+                        _UNFINISHED if _changed_within(content, _MOMENTS) else _DAMAGED,
+                    )
                 )
         good = self._last_good(self.place())
         if good is None:
@@ -218,7 +233,7 @@ class DocumentFile:
         return good._replace(problem=problem)
 
     def _without_good(self, problem: DocumentProblem) -> UnreadableError:
-        if problem.reason == _DAMAGED:
+        if problem.reason in (_DAMAGED, _UNFINISHED):
             return UnreadableError(
                 worded(
                     "{path} is damaged; repair it, or remove it to start empty",
@@ -257,8 +272,14 @@ class DocumentFile:
         if content is None or content.data == self._durable:
             return content
         content, stored = self._settled()
-        if stored is None and content is not None and is_by_hand(content.data):
+        if stored is not None or content is None:
+            return content
+        problem = None
+        if is_by_hand(content.data):
             problem = self._noted(content.data)
+        elif _changed_within(content, _MOMENTS):
+            problem = self._noted_unfinished(content.data)
+        if problem is not None:
             raise StoreDataError(
                 worded(
                     "{problem}; nothing is written over it: mend it or move it away",
@@ -428,19 +449,30 @@ class DocumentFile:
     def _settled(self) -> tuple[Content | None, Stored | None]:
         """Read; where that is no document wait for somebody's editor to finish."""
         before = self._unreadable  # for that one was waited already
-        content = None
+        content = stored = None
         for _ in range(_SETTLE_ROUNDS):
             content = self._current()
             if content is None:
                 return None, None
             try:
-                return content, self._parsed(content)
+                stored = self._parsed(content)
             except UnreadableError:
+                stored = None
                 if content.data == before:
                     return content, None
+            if stored is not None and not self._may_be_a_part(content):
+                return content, stored
             before = content.data
             threading.Event().wait(_SETTLE_SECONDS)
-        return content, None
+        return content, stored
+
+    def _may_be_a_part(self, content: Content) -> bool:
+        """Tell whether more of a text that is new may be about to be written."""
+        return (
+            self._format.beginning_may_pass
+            and not self._is_kept(content.data)
+            and _changed_within(content, _PART)
+        )
 
     def _instead_of(self, bad: Content) -> Stored:
         """Return the last good document in place of a bad file."""
@@ -455,6 +487,8 @@ class DocumentFile:
             raise self._without_good(
                 DocumentProblem(self.key, self.path, 1, 1, _DAMAGED)
             )
+        if _changed_within(bad, _MOMENTS):
+            return good._replace(problem=self._noted_unfinished(bad.data))
         # Written first, so that the path never goes missing.
         temporary = write_temporary(target, good.content.data, like=bad.status)
         evidence = self._set_aside(target)
@@ -494,6 +528,15 @@ class DocumentFile:
             self._unreadable = data
             _LOGGER.error("%s; the last good %r stays in force", problem, self.key)
             self._secure_copy()
+        return problem
+
+    def _noted_unfinished(self, data: bytes) -> DocumentProblem:
+        """Describe what may be an editor's, between emptying a file and filling it."""
+        problem = DocumentProblem(self.key, self.path, 1, 1, _UNFINISHED)
+        if self.problem != problem:
+            _LOGGER.warning("%s", problem)
+        self._problems[self.key] = problem
+        self._unreadable = data
         return problem
 
     def _readable_again(self) -> None:
@@ -591,6 +634,11 @@ class DocumentFile:
         evidence = f"{target}.corrupt-{stamp}"
         keep_copy(target, evidence)
         return evidence
+
+
+def _changed_within(content: Content, moments: timedelta) -> bool:
+    """Tell whether a file was written to just now, by the clock that dates files."""
+    return abs(datetime.now(UTC) - content.changed_at) < moments
 
 
 def previous_path(target: str) -> str:

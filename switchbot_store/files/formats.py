@@ -49,9 +49,13 @@ def _levels(data: bytes) -> int:
 
 
 class Format(Protocol):
-    """One language."""
+    """One language.
+
+    `beginning_may_pass`: the first lines of a document may be a document.
+    """
 
     name: str
+    beginning_may_pass: bool
 
     def read(self, data: bytes, *, key: str) -> Document:
         """Return the document of a file's bytes, or raise UnreadableError."""
@@ -78,6 +82,7 @@ class Format(Protocol):
 
 class _Json:
     name = "JSON"
+    beginning_may_pass = False
 
     def read(self, data: bytes, *, key: str) -> Document:
         return decode(data.removeprefix(BYTE_ORDER_MARK), key=key)
@@ -112,6 +117,7 @@ class _ByHand:
     """
 
     name: str
+    beginning_may_pass = False
     longest: int
 
     def __init__(self) -> None:
@@ -274,6 +280,7 @@ class _Yaml(_ByHand):
     """
 
     name = "YAML"
+    beginning_may_pass = True
     longest = 128 * 1024
 
     def written(

@@ -134,13 +134,13 @@ def test_the_engines_own_words_are_told_in_every_language(language):
             "fr",
             (
                 "default\u00a0: chauffage allumé\u00a0; raison\u00a0: la plage horaire 06:30-22:00 "
-                "est en cours; 19,4 °C a atteint 19,5 °C ou moins, le seuil de mise en marche."
+                "est en cours\u00a0; 19,4 °C a atteint 19,5 °C ou moins, le seuil de mise en marche."
             ),
         ),
         (
             "ja",
             (
-                "default: 暖房を開始。理由: 時間帯 06:30-22:00 の中です; 19.4 °C は"
+                "default: 暖房を開始。理由: 時間帯 06:30-22:00 の中です。19.4 °C は"
                 "オンのしきい値 19.5 °C 以下です。"
             ),
         ),

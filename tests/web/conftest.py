@@ -175,6 +175,33 @@ async def measured():
 
 
 @pytest.fixture
+async def equipped():
+    """A room with a heater that joins its air conditioner, and one that is only dried."""
+    settings = deepcopy(SETTINGS)
+    settings["zones"] = {
+        "living room": {
+            "meter_device_id": "C271111EC0AB",
+            "equipment": [
+                {"kind": "aircon", "device_id": "02-202008110034-13"},
+                {"kind": "heater", "device_id": "6055F92BCC47"},
+            ],
+        },
+        "cellar": {
+            "meter_device_id": "C271111EC0AC",
+            "equipment": [{"kind": "dehumidifier", "device_id": "6055F92BCC46"}],
+            "humidity": {"max_percent": 55},
+        },
+    }
+    clock = SimulatedClock(MONDAY + timedelta(hours=9))
+    history = HistoryService(SqliteHistory(":memory:"), now=clock.now)
+    lived = LivedHome(history, clock, settings)
+    with history:
+        async with lived.engine:
+            await lived.engine.run_once()
+            yield lived
+
+
+@pytest.fixture
 async def bare():
     """The same home before its first tick, without a history."""
     lived = LivedHome(None, SimulatedClock(MONDAY))

@@ -30,6 +30,15 @@ DIALOGS = {
     "settings": "#open-settings",
 }
 
+# What of a dialog lies beyond its edge.
+CUT_OFF = """(name) => {
+    const dialog = document.getElementById(name);
+    const edge = dialog.getBoundingClientRect().right;
+    return [...dialog.querySelectorAll("button, select, input, label, h2, p")]
+        .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > edge)
+        .map((each) => each.name || each.textContent);
+}"""
+
 
 async def drawn(page):
     """Wait until everything is there."""
@@ -181,6 +190,7 @@ async def test_the_page_speaks_the_browsers_language_and_axe_finds_nothing(
             await page.locator(opener).first.click()
             await page.locator(f"#{dialog}").wait_for()
             assert await violations(page) == []
+            assert await page.evaluate(CUT_OFF, dialog) == []
             await page.keyboard.press("Escape")
 
 
@@ -269,6 +279,21 @@ async def test_a_page_whose_server_was_away_comes_back(home, open_page):
 
 
 # --- used --------------------------------------------------------------------------
+
+
+async def test_a_page_that_could_not_ask_catches_up_once_it_can(home, open_page):
+    failed = "net::ERR_FAILED"
+    async with home.serve() as url, open_page(url, forgiven=failed) as page:
+        await drawn(page)
+        await page.route("**/decisions?*", lambda route: route.abort())
+        await home.engine.act("living room", "off", timedelta(hours=3))
+        await home.live(0.2)
+        await page.get_by_role("status").get_by_text("does not answer").wait_for()
+        decisions = page.locator("#decisions")
+        assert "a person" not in await decisions.inner_text()
+        await page.unroute("**/decisions?*")
+        await page.evaluate("dispatchEvent(new Event('online'))")
+        await decisions.get_by_text("a person").first.wait_for()
 
 
 async def test_a_room_is_held_and_resumed_with_the_keyboard_alone(pictured, open_page):
@@ -771,6 +796,11 @@ async def test_the_page_can_be_installed(pictured, open_page):
                 return { start: new URL(found.start_url, link).href, sizes };
             }"""
         )
+        # What a script may fetch a browser may still not take for a manifest.
+        session = await page.context.new_cdp_session(page)
+        found = await session.send("Page.getInstallabilityErrors")
+        wrong = [each["errorId"] for each in found["installabilityErrors"]]
+        assert set(wrong) <= {"in-incognito"}  # as every context of a test is
         assert manifest["start"] == page.url
         assert [192, "192x192"] in manifest["sizes"]
         assert [512, "512x512"] in manifest["sizes"]
@@ -1018,3 +1048,65 @@ async def test_what_an_appliance_does_is_told_in_the_language(
             # None of them heats or cools, whatever the season is.
             assert each == [words[place], words[place], "fan"]
         assert {"On", "Quick off"}.isdisjoint(each[0] for each in told)
+
+
+# --- a room of several units ---------------------------------------------------------
+
+
+async def test_a_further_unit_goes_by_its_room_and_changes_no_other(
+    equipped, open_page
+):
+    before = deepcopy(equipped.store.get("settings"))
+    async with equipped.serve() as url, open_page(url) as page:
+        await page.wait_for_selector(".pill.live")
+        heater = page.locator(".room").nth(1)
+        await heater.get_by_role("button", name="Living room 2", exact=True).click()
+        for missing in ("Change", "Warmer by half a degree", "Quick off"):
+            assert await heater.get_by_role("button", name=missing).count() == 0
+        # Its week is the room's.
+        await page.locator("#week").get_by_text("Schedule, Living room").wait_for()
+        await page.locator("#week-edit").click()
+        await page.get_by_label("From, hours 1").fill("05:30")
+        await page.get_by_role("button", name="See what it changes").click()
+        await page.locator("#review-save:enabled").click()
+        await page.get_by_role("status").get_by_text(": saved.").wait_for()
+        after = equipped.store.get("settings")
+        assert after["zones"]["living room"].pop("time_windows")[0]["start"] == "05:30"
+        assert after == before
+        # Its hold is its own, and taken back.
+        await heater.get_by_role("button", name="Hold").click()
+        await page.locator("#hold").get_by_role("button", name="Hold").click()
+        await heater.get_by_text("Held until").wait_for()
+        await page.get_by_role("button", name="Undo").click()
+        await page.get_by_role("status").get_by_text("looks after it again").wait_for()
+
+
+async def test_a_room_that_nothing_heats_promises_no_heat(equipped, open_page):
+    async with equipped.serve() as url, open_page(url) as page:
+        await page.wait_for_selector(".pill.live")
+        cellar = page.locator(".room").nth(2)
+        await cellar.get_by_role("button", name="Cellar", exact=True).wait_for()
+        assert not await cellar.locator(".dial").is_visible()
+        assert not await cellar.locator(".state").is_visible()
+        await cellar.get_by_role("button", name="Change").click()
+        change = page.locator("#change")
+        modes = await change.get_by_label("Mode").locator("option").all_inner_texts()
+        assert modes == ["On", "Off"]
+        assert not await change.locator("#change-band").is_visible()
+        assert await page.locator("#change-will").inner_text() == ""
+
+
+async def test_a_room_that_the_settings_lost_does_not_stand_for_all(
+    equipped, open_page
+):
+    async with equipped.serve() as url, open_page(url) as page:
+        await page.wait_for_selector(".pill.live")
+        await page.locator(".do-change").first.click()
+        await page.get_by_label("Mode").select_option("off")
+        settings = equipped.store.get("settings")
+        del settings["zones"]["living room"]
+        equipped.store.set("settings", settings)
+        await page.get_by_role("button", name="Keep it").click()
+        told = page.locator("#review").get_by_text("no longer have the room")
+        await told.wait_for()
+    assert equipped.store.get("settings") == settings

@@ -312,6 +312,7 @@ async def test_another_site_may_link_here_and_not_embed_or_read(looked, get, htt
             assert answer.status == 200
             policy = answer.headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in policy
+        assert answer.headers["Server"] == "switchbot-automation"
         assert "unsafe" not in policy
         assert "Access-Control-Allow-Origin" not in answer.headers
 

@@ -457,3 +457,23 @@ async def test_a_wish_that_cannot_be_says_why(home, send, body, error, words):
         told = await send(f"{url}api/zones/office/actions", body, 422)
     assert told["error"] == error
     assert words in told["message"]
+
+
+async def test_what_is_wished_of_a_room_is_told_of_each_of_its_units(
+    equipped, get, send
+):
+    async with equipped.serve() as url:
+        wish = {"action": "set_temperature", "low": 22, "high": 23}
+        told = await send(f"{url}api/zones/living room 2/actions", wish)
+        assert told["wish"]["until"] == "2026-01-12T21:30:00+00:00"
+        zones = {each["name"]: each for each in (await get(f"{url}api/zones"))["zones"]}
+    assert {name: each["lead"] for name, each in zones.items()} == {
+        "living room": None,
+        "living room 2": "living room",
+        "cellar": None,
+        "cellar 1": "cellar",
+    }
+    assert (
+        zones["living room"]["wish"] == zones["living room 2"]["wish"] == told["wish"]
+    )
+    assert [name for name, each in zones.items() if each["without_unit"]] == ["cellar"]

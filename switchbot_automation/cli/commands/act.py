@@ -199,14 +199,15 @@ async def _done(
 
 def _told(answer: dict[str, Any], command: Command | None) -> str:
     if answer["action"] == SKIP_NEXT_WINDOW:
-        return f"{answer['zone']}: {'; '.join(answer['reasons'])}"
+        told = _("; ").join(answer["reasons"])
+        return f"{answer['zone']}: {told}"
     if command is not None:
         said = sentence(command)
         why = (
             reason_words(each, _here(), datetime.now(UTC))
             for each in reasons_as_json(command.reasons)
         )
-        return "; ".join([said, *(each for each in why if each not in said)])
+        return _("; ").join([said, *(each for each in why if each not in said)])
     wish = answer["wish"] or {}
     until = wish.get("until") or answer["hold_until"]
     if answer["action"] == QUIET_FAN:

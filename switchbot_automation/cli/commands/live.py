@@ -385,7 +385,7 @@ def _sentence(kind: str, facts: dict[str, Any]) -> str:
 
 
 def _reasons(facts: dict[str, Any]) -> str:
-    return "; ".join(reason_words({"code": each}, UTC) for each in facts["reasons"])
+    return _("; ").join(reason_words({"code": each}, UTC) for each in facts["reasons"])
 
 
 def _decision_as_json(decision: ZoneDecision) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def _print_changes(changes: list[recorded.DecisionChange], zone: ZoneInfo) -> No
                 f"{number_words(from_celsius(change.temperature, measured_in()), '.1f')} {symbol()}",
                 word_of("outcome", change.outcome),
                 word_of("action", change.command) if change.command else "",
-                "; ".join(
+                _("; ").join(
                     reason_words(reason, zone, change.at)
                     for reason in reasons_as_json(change.reasons)
                 ),

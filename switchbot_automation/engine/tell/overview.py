@@ -52,7 +52,8 @@ def overview(
     It stops after every few zones, for `at_once` or `in_turns` to go on. Instants are ISO
     8601 in UTC, temperatures degrees Celsius. `band` is what the
     season in force wants, None without temperatures; `reasons` those of the last tick,
-    in words too; `hold_until` None while no person's command holds. `settings_error`
+    in words too. `lead` names the room of what is a further unit of it, whose wishes and
+    settings it shares; in one `without_unit` nothing heats or cools. `hold_until` None while no person's command holds. `settings_error`
     says why the stored settings are not those in force, `document_problems` what is
     wrong with other documents that a person edited, `store_problems` what a person should
     do about the store. `unit` is that of the settings, in which a person is told. `watches`: another `run` looks after the home.
@@ -68,7 +69,15 @@ def overview(
             as_set = settings.zones[name]
             price = _price(documents, zone, now)
             zones.append(
-                _zone(as_set, zone, state, decision, now, schedules=schedules)
+                _zone(
+                    as_set,
+                    zone,
+                    state,
+                    decision,
+                    now,
+                    asked=documents.states[zone.lead or name],
+                    schedules=schedules,
+                )
                 | {"price": price}
             )
             if not number % _IN_A_TURN:
@@ -128,8 +137,15 @@ def zone_overview(
     as_set = settings.zones[name] if settings else zone
     decisions = report.decisions if report else ()
     made = next((each for each in decisions if each.zone == name), None)
-    state = documents.states[name]
-    found = _zone(as_set, zone, state, made, now, schedules=_Schedules(now))
+    found = _zone(
+        as_set,
+        zone,
+        documents.states[name],
+        made,
+        now,
+        asked=documents.states[zone.lead or name],
+        schedules=_Schedules(now),
+    )
     return found | {"price": _price(documents, zone, now)}
 
 
@@ -147,8 +163,10 @@ def _zone(
     decision: ZoneDecision | None,
     now: datetime,
     *,
+    asked: ZoneState,
     schedules: _Schedules,
 ) -> dict[str, Any]:
+    """Return what is told of one unit; `asked` is the state that keeps its room's wishes."""
     schedule = schedules.of(zone)
     aim = aim_of(zone)
     pending = state.pending_manual
@@ -156,6 +174,8 @@ def _zone(
     held = state.hold_until is not None and state.hold_until > now
     return {
         "name": zone.name,
+        "lead": zone.lead or None,
+        "without_unit": zone.without_unit,
         "timezone": zone.timezone.key,
         "enabled": zone.automation_enabled,
         "observe_only": zone.observe_only,
@@ -189,14 +209,14 @@ def _zone(
         "last_action": state.last_action,
         "last_action_at": instant_or_none(state.last_action_at),
         "hold_until": instant_or_none(state.hold_until) if held else None,
-        "wish": _wish(state, now),
+        "wish": _wish(asked, now),
         "quiet_fan_until": (
-            encode_instant(state.quiet_until)
-            if state.quiet_until is not None and now < state.quiet_until
+            encode_instant(asked.quiet_until)
+            if asked.quiet_until is not None and now < asked.quiet_until
             else None
         ),
         "skipped_windows": [
-            each.to_document() for each in state.skipped if now < each.ends
+            each.to_document() for each in asked.skipped if now < each.ends
         ],
         "presets": list(zone.presets),
         "waiting": (

@@ -102,6 +102,8 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
     ),
     "Zone": _object(
         name=_TEXT,
+        lead=_maybe(_TEXT),
+        without_unit=_BOOLEAN,
         timezone=_TEXT,
         enabled=_BOOLEAN,
         observe_only=_BOOLEAN,

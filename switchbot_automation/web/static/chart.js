@@ -190,7 +190,7 @@ export function draw(holder, { rooms, bands, marks, humidity, beside }) {
       if (outside !== null) said.push(_("outdoors {temperature} °C", { temperature: degrees(outside) }));
       if (watts !== null) said.push(_("{watts} W", { watts: number(watts, 0) }));
       const mark = shownMarks.filter((each) => Math.abs(x(each.at) - at) <= MARK_PIXELS).at(-1);
-      return said.join("; ") + (mark ? `. ${markWords(mark, zone)}` : "");
+      return said.join(_("; ")) + (mark ? `. ${markWords(mark, zone)}` : "");
     },
     // The point under a pointer, or at an instant.
     at(instant) {
@@ -305,6 +305,6 @@ function summary(lines, marks) {
       room, low: degrees(Math.min(...values)), high: degrees(Math.max(...values)), end: degrees(values.at(-1)), length: duration(history.on_seconds),
     });
   });
-  if (marks.length) told.push(_("{count} decisions are marked", { count: marks.length }));
+  if (marks.length) told.push(_("decisions marked: {count}", { count: marks.length }));
   return told.join(". ");
 }

@@ -6,9 +6,9 @@ import { showOffer } from "./offer.js";
 import { showPast } from "./past.js";
 import { say } from "./said.js";
 import { told } from "./unit.js";
-import { openChange, quietWords, showDial, skippedWords, wayBack, wishWords } from "./wants.js";
+import { isPart, openChange, quietWords, showDial, skippedWords, wayBack, wishWords } from "./wants.js";
 import { showWeek } from "./week.js";
-import { action, because, clock, dateAndClock, dayAndClock, degrees, levelWord, number, outcome, roomWord, state, statusWord, titleOf } from "./words.js";
+import { action, because, clock, dateAndClock, dayAndClock, degrees, levelWord, number, outcome, roomOf, roomWord, state, statusWord, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const FOR_EVER = "9999-";
@@ -108,8 +108,10 @@ function showHome(given) {
 
 // A long list of rooms says no more than its beginning and how many there are.
 function lostOnes(lost) {
-  const told = lost.slice(0, MOST_LOST).map(lostWords);
-  if (lost.length > MOST_LOST) told.push(_("{count} more rooms are not kept.", { count: number(lost.length - MOST_LOST, 0) }));
+  // One more is told as well as counted.
+  const most = lost.length === MOST_LOST + 1 ? lost.length : MOST_LOST;
+  const told = lost.slice(0, most).map(lostWords);
+  if (lost.length > most) told.push(_("{count} more rooms are not kept.", { count: number(lost.length - MOST_LOST, 0) }));
   return told;
 }
 
@@ -172,7 +174,7 @@ function fill(card, name) {
   card.querySelector(".do-change").addEventListener("click", () => openChange(zoneOf(name), home.zones, act));
   card.querySelector(".do-hold").addEventListener("click", () => openHold(name));
   card.querySelector(".do-skip").addEventListener("click", () => act(name, { action: "skip_next_window" }));
-  card.querySelector(".do-resume").addEventListener("click", () => act(name, { action: "resume" }));
+  card.querySelector(".do-resume").addEventListener("click", () => act(name, zoneOf(name).lead ? { action: "hold", hold: "none" } : { action: "resume" }));
   card.querySelector(".do-off").addEventListener("click", () => act(name, { action: "quick_off" }));
 }
 
@@ -186,11 +188,12 @@ function draw(card, zone, skips) {
   const [word, kind] = state(zone);
   part(".state").textContent = zone.uncertain ? `${word}?` : word;
   part(".state").className = `state pill ${kind}`;
+  part(".state").hidden = zone.without_unit;
   part(".degrees").textContent = degrees(zone.temperature);
   part(".now").classList.toggle("stale", zone.stale);
   part(".humidity").textContent = zone.humidity == null ? "" : _("{percent} % humidity", { percent: Math.round(zone.humidity) });
   part(".gauge").classList.toggle("idle", !zone.in_window || !zone.enabled);
-  if (zone.band) part(".gauge").replaceChildren(gauge(zone));
+  if (zone.band && !isPart(zone)) part(".gauge").replaceChildren(gauge(zone));
   else part(".gauge").replaceChildren();
   part(".reason").textContent = zone.outcome
     ? _("{outcome}: {why}.", { outcome: outcome(zone.outcome), why: because(zone.reasons) })
@@ -199,17 +202,18 @@ function draw(card, zone, skips) {
   part(".note").hidden = !note;
   part(".note").textContent = note;
   showDial(card, zone, { readOnly: home.read_only, send: act });
-  part(".do-change").hidden = zone.observe_only && !zone.wanted;
-  const held = zone.hold_until !== null || zone.wish !== null || zone.quiet_fan_until !== null || zone.skipped_windows.length > 0;
+  part(".do-change").hidden = Boolean(zone.lead) || (zone.observe_only && !zone.wanted);
+  const asked = zone.wish !== null || zone.quiet_fan_until !== null || zone.skipped_windows.length > 0;
+  const held = zone.hold_until !== null || (asked && !zone.lead);
   const off = !zone.enabled && zone.power === "off";
   for (const button of card.querySelectorAll(".buttons button")) {
     button.disabled = home.read_only || card.classList.contains("busy");
     button.setAttribute("aria-label", `${button.textContent.replace("…", "")}, ${title}`);
   }
   part(".buttons").hidden = home.read_only;
-  part(".do-skip").hidden = !zone.enabled || !zone.windows.length || skips;
-  part(".do-resume").hidden = !held && zone.enabled;
-  part(".do-off").hidden = off;
+  part(".do-skip").hidden = Boolean(zone.lead) || !zone.enabled || !zone.windows.length || skips;
+  part(".do-resume").hidden = !held && (zone.enabled || Boolean(zone.lead));
+  part(".do-off").hidden = Boolean(zone.lead) || off;
 }
 
 function noteOf(zone) {
@@ -223,9 +227,12 @@ function noteOf(zone) {
   if (zone.stale) notes.push(zone.read_at ? _("No reading since {since}.", { since: dayAndClock(zone.read_at, zone.timezone) }) : _("No reading yet."));
   if (!zone.enabled && zone.outcome !== "disabled") notes.push(_("The automation is switched off."));
   if (zone.observe_only) notes.push(_("Only observes; nothing is sent."));
-  if (zone.wish) notes.push(wishWords(zone));
-  if (zone.quiet_fan_until) notes.push(quietWords(zone));
-  notes.push(...zone.skipped_windows.map(skippedWords));
+  // What is wanted of a room is told there, and not once more by each of its units.
+  if (!zone.lead) {
+    if (zone.wish) notes.push(wishWords(zone));
+    if (zone.quiet_fan_until) notes.push(quietWords(zone));
+    notes.push(...zone.skipped_windows.map(skippedWords));
+  }
   if (zone.waiting) notes.push(_("{action} waits until {until}.", { action: action(zone.waiting.action), until: clock(zone.waiting.due_at, zone.timezone) }));
   if (zone.hold_until) {
     const forEver = zone.hold_until.startsWith(FOR_EVER);
@@ -353,7 +360,8 @@ const TOLD_MORE = new Set(["group_others_wait", "answer_lost"]);
 function toldOf(done, name) {
   const zone = zoneOf(name);
   const room = titleOf(name);
-  if (done.action === "resume") return _("{room}: the automation looks after it again.", { room });
+  const freed = done.action === "hold" && done.hold_until === null;
+  if (done.action === "resume" || freed) return _("{room}: the automation looks after it again.", { room });
   if (done.action === "quiet_fan") return _("{room}: {what}", { room, what: quietWords({ ...zone, ...done }) });
   if (done.action === "skip_next_window") return _("{room}: {what}", { room, what: done.skipped_windows.map(skippedWords).join(" ") });
   if (done.wish) {
@@ -388,7 +396,7 @@ get("upkeep-part").addEventListener("toggle", async (event) => {
 });
 get("open-settings").addEventListener("click", async () => {
   try {
-    await (await settingsPart()).openSettings(selected);
+    await (await settingsPart()).openSettings(roomOf(zoneOf(selected)));
   } catch (error) {
     say(error.message);
   }
@@ -456,6 +464,9 @@ function connect() {
 addEventListener("pagehide", () => connect.source?.close());
 // A page that comes back as it was left has no stream any more.
 addEventListener("pageshow", (event) => event.persisted && refresh().then(connect));
+// Nor does a phone that slept wait for the next look to tell what it missed.
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
+addEventListener("online", () => refresh());
 setInterval(async () => {
   // A stream whose other end is gone without a word looks alive.
   if ((await refresh()) || connect.source?.readyState !== EventSource.OPEN) return;

@@ -12,6 +12,8 @@ const LONGEST = 31 * 24 * HOUR;
 // The server tells of so many days of decisions at once.
 const DECIDED = 14 * 24 * HOUR;
 const AGAIN_MILLISECONDS = 60000;
+// Where no answer came, as on a phone that has just woken up, it is asked for soon.
+const SOON_MILLISECONDS = 5000;
 const DRAG_PIXELS = 8;
 const LISTED = 5;
 const MORE = 20;
@@ -131,6 +133,7 @@ function choice(text, on, set) {
 // --- the chart -------------------------------------------------------------------------
 
 async function show() {
+  clearTimeout(show.again);
   drawnAt = Date.now();
   showChoices();
   const asked = (show.asked = (show.asked ?? 0) + 1);
@@ -152,8 +155,11 @@ async function show() {
     ]);
     // Somebody has gone on meanwhile.
     if (asked !== show.asked) return;
-    const drawn = rooms.map((each, index) => ({ zone: each, history: histories[index] }));
-    const { bands } = told;
+    show.missed = false;
+    // Where nothing heats or cools no temperature is wanted.
+    const historyOf = (each, index) => (each.without_unit ? { ...histories[index], band: null } : histories[index]);
+    const drawn = rooms.map((each, index) => ({ zone: each, history: historyOf(each, index) }));
+    const bands = zone.without_unit ? [] : told.bands;
     const besides = Object.fromEntries(["outdoor", "power"].map((key) => [key, (wanted.includes(key) && near[key]) || []]));
     show.last = { rooms: drawn, beside: besides, bands, marks: told.decisions.map((made) => ({ at: Date.parse(made.since), made })) };
     redraw(true);
@@ -170,7 +176,9 @@ async function show() {
   } catch (error) {
     drawnAt = 0;
     shownAs = "";
-    say(error.message);
+    if (!show.missed) say(error.message);
+    show.missed = !error.status;
+    if (show.missed && asked === show.asked) show.again = setTimeout(show, SOON_MILLISECONDS);
   }
 }
 
@@ -202,7 +210,7 @@ function showLegend() {
   if (showChoices.humidity) entries.push(["of-damp", _("humidity")]);
   if (near.outdoor.length) entries.push(["of-outdoor", _("outdoors")]);
   if (near.power.length) entries.push(["of-watts", _("power")]);
-  entries.push(["of-band", bands.length ? _("wanted") : _("wanted, as set now")], ["of-on", _("unit on")]);
+  if (!zone.without_unit) entries.push(["of-band", bands.length ? _("wanted") : _("wanted, as set now")], ["of-on", _("unit on")]);
   if (marks.length) entries.push(["of-mark", _("something was sent")]);
   get("legend").replaceChildren(...entries.map(([className, textContent]) => Object.assign(document.createElement("li"), { className, textContent })));
 }
@@ -252,7 +260,7 @@ async function older() {
   const first = listed;
   listed = Math.min(decisions.length, listed + MORE);
   showDecisions();
-  say(_("{count} older decisions are shown.", { count: listed - first }));
+  say(_("Older decisions shown: {count}.", { count: listed - first }));
 }
 
 // A quiet day has few; where a day had none, the two weeks before it are looked through.

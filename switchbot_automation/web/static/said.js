@@ -31,6 +31,15 @@ export function say(text, undo = null, { label = _("Undo"), doing = _("Undoingâ€
   if (text) say.timer = setTimeout(() => say(""), undo ? UNDO_MILLISECONDS : SHOWN_MILLISECONDS);
 }
 
+// The part of the settings that is a room's; of what is a further unit of it, that room's.
+// A room that they no longer have must not stand for all of them.
+export function partOf(document_, room) {
+  const { zones } = document_;
+  if (!zones || !Object.keys(zones).length) return document_;
+  if (!Object.hasOwn(zones, room)) throw new Error(_("The settings no longer have the room {room}.", { room }));
+  return zones[room];
+}
+
 // Let `edit` change the settings; see `change` of settings.js. Resolves to whether it was saved.
 export async function change(title, edit) {
   try {

@@ -1,7 +1,7 @@
 // Changing the settings: what would come of it is shown first, and one press undoes it.
 import { answered, ask, sending } from "./api.js";
 import { _, language } from "./language.js";
-import { say } from "./said.js";
+import { partOf, say } from "./said.js";
 import { number, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
@@ -147,7 +147,7 @@ function summaryWords({ summary, no_summary: why }) {
   compared("starts", (values) => _("starts: {then} (now {now})", values));
   compared("energy_kwh", (values) => _("kWh, estimated: {then} (now {now})", values), 1);
   compared("api_calls", (values) => _("calls: {then} (now {now})", values));
-  const figures = parts.join("; ");
+  const figures = parts.join(_("; "));
   if (!figures) return "";
   return days ? _("In the last {days} recorded days: {figures}.", { days: number(days, 0), figures }) : `${figures}.`;
 }
@@ -161,7 +161,7 @@ export async function openSettings(zone) {
   try {
     const [document_, listed] = await Promise.all([ask("api/settings"), table ?? ask("api/settings/table")]);
     table = listed;
-    const part = { ...document_, ...document_.zones?.[zone] };
+    const part = { ...document_, ...partOf(document_, zone) };
     const search = get("settings-search");
     search.value = "";
     const list = () => show(found(search.value), part, zone);
@@ -231,7 +231,7 @@ function editor(spec, set, zone) {
     event.preventDefault();
     // The list stays behind what is looked at: whoever does not save it goes on there.
     const saved = await change(_("{setting} of {room}", { setting: spec.name, room: titleOf(zone) }), (document_) => {
-      const whole = (spec.per_zone && document_.zones?.[zone]) || document_;
+      const whole = spec.per_zone ? partOf(document_, zone) : document_;
       const keys = spec.name.split(".");
       const last = keys.pop();
       const holder = keys.reduce((at, key) => (at[key] ??= {}), whole);

@@ -1,6 +1,6 @@
 // What a person wants of a room: other temperatures or a preset, for a time or for good.
 import { _, language } from "./language.js";
-import { change } from "./said.js";
+import { change, partOf } from "./said.js";
 import { fromCelsius } from "./unit.js";
 import { dayAndClock, degrees, number, plain, titleOf } from "./words.js";
 
@@ -38,10 +38,14 @@ export function skippedWords({ window, day }) {
   return _("The window {window} of {day} is skipped.", { window: plain(window), day: weekday });
 }
 
+// What is no room with a temperature of its own to keep: a further unit, which goes by its
+// room's, or a room in which nothing heats or cools.
+export const isPart = (zone) => Boolean(zone.lead) || zone.without_unit;
+
 // What comes of a band at the temperature that was read last; nothing where that is unsure.
 function willWords(zone, { low, high }) {
   const { temperature, hysteresis } = zone;
-  if (temperature === null || zone.stale || zone.mode === "auto") return "";
+  if (temperature === null || zone.stale || zone.mode === "auto" || zone.without_unit) return "";
   const heats = zone.mode !== "summer";
   const round = (value) => Number(value.toFixed(2));
   const [cold, warm] = [temperature <= round(low - hysteresis), temperature >= round(high + hysteresis)];
@@ -66,7 +70,7 @@ function tell(place, text) {
 export function showDial(card, zone, { readOnly, send }) {
   const dial = card.querySelector(".dial");
   const band = pressed.get(zone.name)?.band ?? zone.wanted;
-  dial.hidden = !band || !zone.enabled || readOnly;
+  dial.hidden = !band || !zone.enabled || readOnly || isPart(zone);
   if (dial.hidden) return;
   dial.setAttribute("aria-label", _("Wanted in {room}", { room: title(zone) }));
   const wanted = dial.querySelector(".wanted");
@@ -110,6 +114,8 @@ export function wayBack(zone, asked) {
     const others = zone.wish || zone.hold_until || zone.quiet_fan_until || zone.skipped_windows.length;
     return zone.enabled && !others ? { action: "resume" } : null;
   }
+  // A further unit is held by itself; what is wished is its room's.
+  if (zone.lead) return { action: "hold", hold: zone.hold_until ? endOf(zone.hold_until) : "none" };
   if (zone.wish) {
     const hold = endOf(zone.wish.until);
     return zone.wish.preset
@@ -130,7 +136,8 @@ export function openChange(zone, zones, send) {
   const field = (name) => form.elements.namedItem(name);
   get("change-title").textContent = _("What {room} is to keep", { room: title(zone) });
   const mode = zone.enabled ? zone.mode : OFF;
-  field("mode").replaceChildren(...Object.entries(MODES).map(([value, text]) => new Option(text, value)));
+  const modes = zone.without_unit ? { [zone.mode]: _("On"), [OFF]: MODES[OFF] } : MODES;
+  field("mode").replaceChildren(...Object.entries(modes).map(([value, text]) => new Option(text, value)));
   field("mode").value = mode;
   field("mode").onchange = () => preview();
   const { low, high } = zone.wanted ?? { low: fromCelsius(20), high: fromCelsius(22) };
@@ -162,9 +169,9 @@ export function openChange(zone, zones, send) {
   const preview = () => {
     const other = field("mode").value !== mode;
     const kept = !other && zone.enabled;
-    get("change-band").hidden = !kept || !zone.wanted;
+    get("change-band").hidden = !kept || !zone.wanted || zone.without_unit;
     get("change-presets").hidden = !kept || !zone.presets.length;
-    get("change-until").hidden = !kept || !(zone.wanted || zone.presets.length);
+    get("change-until").hidden = !kept || !((zone.wanted && !zone.without_unit) || zone.presets.length);
     get("change-everywhere").hidden = sharing(field("preset").value).length < 2;
     get("change-will").textContent = other ? _("This changes the settings; you see what it means first.") : kept && !field("preset").value ? willWords(zone, band()) : "";
     get("change-band").classList.toggle("unused", Boolean(field("preset").value));
@@ -180,6 +187,7 @@ export function openChange(zone, zones, send) {
     if (!zone.enabled) return;
     if (until === "good") return keepForGood(zone, band(), send);
     const hold = /^\d+$/.test(until) ? Number(until) : until;
+    if (!preset && zone.without_unit) return;
     if (!preset) return send(zone.name, { action: "set_temperature", ...band(), hold });
     send(field("everywhere").checked ? sharing(preset) : zone.name, { action: "set_preset_mode", preset, hold });
   };
@@ -189,7 +197,7 @@ export function openChange(zone, zones, send) {
 // What the unit is for, from now on; off is also sent to it.
 function changeMode(zone, mode, send) {
   change(_("{room}: {mode} from now on", { room: title(zone), mode: MODES[mode] }), (document) => {
-    const part = document.zones?.[zone.name] ?? document;
+    const part = partOf(document, zone.name);
     part.automation_enabled = mode !== OFF;
     if (mode !== OFF) part.mode = mode;
   }).then((saved) => saved && send(zone.name, { action: mode === OFF ? "off" : "resume" }));
@@ -199,7 +207,7 @@ function changeMode(zone, mode, send) {
 function keepForGood(zone, { low, high }, send) {
   const words = _("{room} keeps {band} from now on", { room: title(zone), band: bandWords({ low, high }) });
   change(words, (document) => {
-    const part = document.zones?.[zone.name] ?? document;
+    const part = partOf(document, zone.name);
     const season = zone.mode;
     const old = { ...document[season], ...part[season] };
     part[season] = { ...part[season], min_temp: low, max_temp: high };

@@ -2,8 +2,8 @@
 import { ask } from "./api.js";
 import { element } from "./chart.js";
 import { _, dayName } from "./language.js";
-import { change } from "./said.js";
-import { plain, titleOf } from "./words.js";
+import { change, partOf } from "./said.js";
+import { plain, roomOf, titleOf } from "./words.js";
 
 const WEEK = [0, 1, 2, 3, 4, 5, 6];
 const DAYS = WEEK.map((day) => dayName(day, "short"));
@@ -11,7 +11,7 @@ const LONG = WEEK.map((day) => dayName(day, "long"));
 const MINUTES = 1440;
 const STEP = 15;
 const get = (id) => document.getElementById(id);
-const title = (zone) => titleOf(zone.name);
+const title = (zone) => titleOf(roomOf(zone));
 
 const minutesOf = (clock) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3, 5));
 const clockOf = (minutes) => {
@@ -31,7 +31,7 @@ function spans(window_) {
 
 export function words(windows) {
   if (!windows.length) return _("No hours are set: the automation never acts.");
-  return windows.map((each) => `${daysWords(each.days)} ${each.start}–${each.end}${each.preset ? `, ${plain(each.preset)}` : ""}`).join("; ");
+  return windows.map((each) => `${daysWords(each.days)} ${each.start}–${each.end}${each.preset ? `, ${plain(each.preset)}` : ""}`).join(_("; "));
 }
 
 function daysWords(days) {
@@ -69,7 +69,8 @@ function bars(windows, holder) {
 }
 
 export function showWeek(zone, readOnly) {
-  get("week-title").textContent = zone.name === "default" ? _("Schedule") : _("Schedule, {room}", { room: plain(zone.name) });
+  const room = roomOf(zone);
+  get("week-title").textContent = room === "default" ? _("Schedule") : _("Schedule, {room}", { room: plain(room) });
   const shown = JSON.stringify([zone.name, zone.windows]);
   get("week-edit").hidden = readOnly;
   get("week-edit").onclick = () => openWeek(zone);
@@ -88,7 +89,7 @@ let basis = null;
 
 function openWeek(zone) {
   editing = zone;
-  basis = ask("api/settings").then((document_) => windowsIn(document_, zone.name), () => null);
+  basis = ask("api/settings").then((document_) => windowsIn(document_, roomOf(zone))).catch(() => null);
   windows = zone.windows.map((each) => ({ ...structuredClone(each), was: each }));
   get("plan-title").textContent = _("The week of {room}", { room: title(zone) });
   const dialog = get("plan");
@@ -102,17 +103,17 @@ function openWeek(zone) {
 }
 
 // The windows of a room as a document has them.
-const windowsIn = (document_, name) => document_.zones?.[name]?.time_windows ?? document_.time_windows ?? [];
+const windowsIn = (document_, name) => partOf(document_, name).time_windows ?? document_.time_windows ?? [];
 
 async function save(zone) {
   const wanted = windows.filter((each) => each.days.length);
   const was = await basis;
   return change(_("The week of {room}", { room: title(zone) }), (document_, note) => {
-    const old = windowsIn(document_, zone.name);
+    const old = windowsIn(document_, roomOf(zone));
     if (was && JSON.stringify(was) !== JSON.stringify(old)) {
       note(_("Somebody else changed this schedule meanwhile. It is now: {words}. Saving puts yours in its place.", { words: words(old) }));
     }
-    const part = document_.zones?.[zone.name] ?? document_;
+    const part = partOf(document_, roomOf(zone));
     part.time_windows = wanted.map((each) => {
       // Keys that this page does not show stay with the window that has them.
       const made = { ...(each.was && old.find((one) => one.start === each.was.start && one.end === each.was.end)) };

@@ -104,6 +104,9 @@ export function clock(instant, timeZone, options = {}) {
   return clocks.get(key).format(new Date(instant));
 }
 
+// The room of what may be a further unit of it: there its settings are.
+export const roomOf = (zone) => zone.lead ?? zone.name;
+
 export const dayAndClock = (instant, timeZone) => clock(instant, timeZone, { weekday: "short" });
 
 // A hold may last longer than the names of the days reach.
@@ -120,5 +123,5 @@ export function duration(seconds) {
 
 export function because(reasons) {
   // A number and its unit stay on one line.
-  return reasons.map((each) => each.text).filter(Boolean).join("; ").replaceAll(/ (°[CF])/g, "\u00a0$1");
+  return reasons.map((each) => each.text).filter(Boolean).join(_("; ")).replaceAll(/ (°[CF])/g, "\u00a0$1");
 }

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import os
 import sys
+from datetime import timedelta
 
 import pytest
 
@@ -14,6 +16,7 @@ from switchbot_store import (
 )
 from switchbot_store.errors import StoreConflictError
 from switchbot_store.factory import get_store
+from switchbot_store.files import document_file
 
 YAML = """\
 # Our home.
@@ -204,9 +207,38 @@ class TestSlips:
         with JsonStore(tmp_path) as before:
             assert before.get("settings") == DOCUMENT
         path.write_bytes(blank)
+        os.utime(path, (0, 0))  # nobody is about to write on
         with JsonStore(tmp_path) as after:
             assert after.get("settings") == DOCUMENT
         assert any(".corrupt-" in each.name for each in tmp_path.iterdir())
+
+    def test_the_first_lines_of_yaml_do_not_pass_for_all_of_it(
+        self, store, tmp_path, monkeypatch
+    ):
+        path = tmp_path / "settings.yaml"
+        path.write_text(YAML)
+        assert store.get("settings") == DOCUMENT
+        changed = YAML.replace("22.5", "21")
+        half = changed[: changed.index("time_windows")]
+        path.write_text(half)
+        reads = []
+
+        def go_on(place):
+            content = read(place)
+            if str(place) == str(path):
+                reads.append(content.data)
+                if len(reads) == 3:
+                    path.write_text(changed)
+            return content
+
+        read = document_file.read_content
+        monkeypatch.setattr(document_file, "read_content", go_on)
+        monkeypatch.setattr(document_file, "_PART", timedelta(hours=1))
+        monkeypatch.setattr(document_file, "_SETTLE_SECONDS", 0)
+        found = store.get("settings")
+        assert reads[0] == half.encode()
+        assert found["time_windows"] == DOCUMENT["time_windows"]
+        assert found["winter"]["max_temp"] == 21
 
     def test_the_mistake_is_told_with_no_good_one_too(self, store, tmp_path):
         (tmp_path / "settings.yaml").write_text("a: 1\n b: 2\n")

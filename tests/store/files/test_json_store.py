@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from switchbot_store import (
     StoreDataError,
     StoreUnavailableError,
 )
+from switchbot_store.files import document_file
 from switchbot_store.files import durable as safe_files
 
 
@@ -25,6 +27,13 @@ def directory(tmp_path):
 def store(directory):
     with JsonStore(directory) as store:
         yield store
+
+
+def written_long_ago(path, data):
+    """Leave in a file what nobody is about to write on: its last change is an hour old."""
+    path.write_bytes(data)
+    before = time.time() - 3600
+    os.utime(path, (before, before))
 
 
 def evidence(directory):
@@ -159,7 +168,7 @@ class TestBadFiles:
     ):
         store.set("settings", {"n": 1})
         store.set("settings", {"n": 2})
-        (directory / "settings.json").write_bytes(garbage)
+        written_long_ago(directory / "settings.json", garbage)
         assert store.get("settings") == {"n": 2}
         assert store.get_entry("settings").problem is None
         assert evidence(directory) == [garbage]
@@ -167,6 +176,46 @@ class TestBadFiles:
         store.set("settings", {"n": 4})
         assert store.get("settings") == {"n": 4}
         assert evidence(directory) == [garbage]
+
+    @pytest.mark.parametrize("unfinished", [b"", b" \n", b"\0" * 300])
+    def test_an_editor_that_empties_the_file_and_writes_later_loses_nothing(
+        self, store, directory, unfinished, caplog, monkeypatch
+    ):
+        monkeypatch.setattr(document_file, "_MOMENTS", timedelta(minutes=30))
+        store.set("settings", {"n": 1})
+        path = directory / "settings.json"
+        with path.open("wb") as editor:
+            editor.write(unfinished)
+            editor.flush()
+            entry = store.get_entry("settings")
+            assert entry.data == store.get("settings") == {"n": 1}
+            assert "somebody is writing" in entry.problem.reason
+            with pytest.raises(StoreDataError, match="somebody is writing"):
+                store.set("settings", {"n": 2})
+            with JsonStore(directory) as looking:
+                assert looking.look()["settings"].data == {"n": 1}
+            editor.seek(0)
+            editor.truncate()
+            editor.write(b'{"n": 3}')
+        entry = store.get_entry("settings")
+        assert (entry.data, entry.problem) == ({"n": 3}, None)
+        assert caplog.text.count("somebody is writing") == 1
+        assert evidence(directory) == []
+        store.set("settings", {"n": 4})
+        assert store.get("settings") == {"n": 4}
+
+    def test_what_nobody_finished_is_set_aside_when_it_has_been_so_for_a_while(
+        self, store, directory, monkeypatch
+    ):
+        monkeypatch.setattr(document_file, "_MOMENTS", timedelta(minutes=30))
+        store.set("settings", {"n": 1})
+        path = directory / "settings.json"
+        path.write_bytes(b"")
+        assert store.get_entry("settings").problem is not None
+        written_long_ago(path, b"")
+        entry = store.get_entry("settings")
+        assert (entry.data, entry.problem) == ({"n": 1}, None)
+        assert evidence(directory) == [b""]
 
     def test_a_damaged_copy_leaves_the_previous_generation(self, store, directory):
         store.set("settings", {"n": 1})
@@ -179,7 +228,7 @@ class TestBadFiles:
     def test_a_damaged_file_is_not_written_over(self, store, directory):
         store.set("settings", {"n": 1})
         store.set("settings", {"n": 2})
-        (directory / "settings.json").write_bytes(b"\0garbage")
+        written_long_ago(directory / "settings.json", b"\0garbage")
         store.set("settings", {"n": 3})
         assert evidence(directory) == [b"\0garbage"]
         previous = directory / "settings.json.previous"
