@@ -40,6 +40,7 @@ from switchbot_automation.core.state.evidence import (
     mending,
     overran,
     overrun_kelvin,
+    overruns,
     plug_interval,
     repair_span,
     repair_waits_until,
@@ -103,7 +104,7 @@ _RISES_KELVIN, _RISES_SECONDS = 0.3, 3600.0
 _RESTED = timedelta(minutes=45)
 # Only a plug saw it, and a cut in the mains looks the same: the room may not freeze.
 _LONGEST_HOLD = timedelta(hours=4)
-_USELESS_KELVIN = 1.0
+_USELESS_KELVIN, _CLEAR_DAY = 1.0, 1.5
 # So far does a room go in the first minutes after an order that was heard.
 _SHOWN_KELVIN, _SHOWN_SAMPLES = 0.3, 2
 _SETTLES, _SHOWN_WITHIN = timedelta(minutes=10), timedelta(minutes=40)
@@ -289,6 +290,7 @@ def _weighed(
         room = _Room(edges, temperature, helped)
         state = _learned(zone, state, room, now)
         state = _beside_radiator(zone, _back_again(state, room), room, now)
+        state = overruns(state, _beyond_reach(room), now)
     doubt = (state.evidence or NONE).doubt
     if doubt is not None and _settled(zone, state, doubt, room, now):
         state = _helped_by_telling(state, doubt, room, now)
@@ -660,10 +662,18 @@ def _after_room_contradicted(
         code = ReasonCode.DEVICE_UNRESPONSIVE
         commands = (_told(zone, doubt, CommandStatus.FAILED, code),)
     if doubt.tries and action is Action.OFF:
-        state = overran(state, round(room.over + _USELESS_KELVIN, 2), now)
+        state = overran(state, _beyond_reach(room), now)
     if repair_waits_until(state, action, now, span=repair_span(zone)) is None:
         state = unsure(state)
     return state, commands
+
+
+def _beyond_reach(room: _Room) -> float:
+    """Return how far past its band a room may go that goes so far by itself.
+
+    A clear day brings half as much again as one with haze.
+    """
+    return round(room.over * _CLEAR_DAY + _USELESS_KELVIN, 2)
 
 
 def _learned(

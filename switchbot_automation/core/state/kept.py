@@ -471,7 +471,7 @@ def _troubles(
     elif acts and keeping.failed and _commands_fail(state, keeping, now):
         codes.append(ReasonCode.COMMANDS_FAIL)
     if acts:
-        codes.extend(_disobeys(state, keeping, facts, now))
+        codes.extend(_disobeys(zone, state, keeping, facts, now))
     if found.status == "unknown" and found.since is not None:
         codes.extend(found.reasons)
     blind = _blind_for(zone, state, keeping, facts, now)
@@ -493,7 +493,11 @@ def _troubles(
 
 
 def _disobeys(
-    state: ZoneState, keeping: Keeping, facts: _Facts, now: datetime
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    facts: _Facts,
+    now: datetime,
 ) -> Iterator[ReasonCode]:
     """Yield in which ways the unit, or its plug, is seen not to do as it is told.
 
@@ -502,8 +506,11 @@ def _disobeys(
     kept, check = state.evidence or NONE, state.check
     out, edges = keeping.excursion, facts.edges
     far = out is not None and edges is not None and out.low is not edges.heating
-    if defies(kept) or (far and stays_warm(kept, now)):
+    if defies(kept):
         yield ReasonCode.UNIT_RUNS_ON
+    outdoors = outdoor_of(state.surroundings, now)
+    if far and stays_warm(kept, now, zone.timezone, outdoors):
+        yield ReasonCode.RADIATOR_STAYS_WARM
     if kept.misread is not None and kept.misread.stands(now):
         yield ReasonCode.PLUG_MISREADS
     if undone_since(kept, now) is not None:
