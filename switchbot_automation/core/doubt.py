@@ -23,6 +23,8 @@ from switchbot_automation.core.requests import ReadPlug
 from switchbot_automation.core.state.check import watts_of
 from switchbot_automation.core.state.evidence import (
     NONE,
+    RADIATOR_WARM,
+    ROOM_STAYS,
     SAMPLED,
     after_plug,
     after_rest,
@@ -36,6 +38,7 @@ from switchbot_automation.core.state.evidence import (
     has_followed,
     heard_after_all,
     is_told_warm,
+    may_repair,
     mended,
     mending,
     overran,
@@ -97,9 +100,9 @@ _DEFROSTS, _DEFROST_SAMPLES = timedelta(minutes=15), 3
 # What of a course is looked at beside a unit that may defrost now and then.
 _DEFROSTS_LONG = timedelta(minutes=30)
 # How often OFF is told again to a unit whose room does not leave its band.
-_RESTS_TOLD, _REST_IN_VAIN = 2, "repeat_since_room_stays"
+_RESTS_TOLD = 2
 # A radiator that stays warm is told to close once more before that is told of.
-_STAYS_WARM, _WARM_AGAIN = "repeat_since_radiator_warm", timedelta(minutes=15)
+_WARM_AGAIN = timedelta(minutes=15)
 _RISES_KELVIN, _RISES_SECONDS = 0.3, 3600.0
 _RESTED = timedelta(minutes=45)
 # Only a plug saw it, and a cut in the mains looks the same: the room may not freeze.
@@ -461,6 +464,8 @@ def _rests_in_vain(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
         return False
     if state.pending_repeat is not None:
         return False  # what was not told yet shows nothing
+    if not may_repair(zone, state, now):
+        return False
     quiet = zone.command_quiet_hours
     if quiet is not None and in_window((quiet,), now, zone.timezone) is not None:
         return False  # nobody is woken for a room that is in its band
@@ -482,11 +487,11 @@ def _after_rest_in_vain(
         if tries:
             return after_rest(state, resting.given_up()), ()
         state = after_rest(state, resting.tried())
-        return off_again(state, zone, now, _REST_IN_VAIN), ()
+        return off_again(state, zone, now, ROOM_STAYS), ()
     if tries < _RESTS_TOLD:
         state = doubted(state, "room", Action.OFF, now)
         state = after_rest(state, resting.tried())
-        return off_again(state, zone, now, _REST_IN_VAIN), ()
+        return off_again(state, zone, now, ROOM_STAYS), ()
     doubt = kept.doubt or Doubt("room", now, Action.OFF, tries)
     state = after_rest(
         doubted(state, "room", Action.OFF, now, told=True), resting.given_up()
@@ -799,8 +804,9 @@ def _beside_radiator(
         return warm_for_nothing(state, now)
     if zone.observe_only:
         return state
-    if state.pending_repeat is None and _is_warm(state, now):
-        return warm_again(off_again(state, zone, now, _STAYS_WARM), now)
+    owes = state.pending_repeat is not None or not may_repair(zone, state, now)
+    if not owes and _is_warm(state, now):
+        return warm_again(off_again(state, zone, now, RADIATOR_WARM), now)
     return state
 
 

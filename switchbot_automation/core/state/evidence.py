@@ -34,6 +34,9 @@ RELAY_SPAN = timedelta(hours=1)
 """The same of a relay, which nobody hears, and whose room is cold without it: one that obeys
 now and then is worth being told as often as it bears to switch."""
 
+ROOM_STAYS, RADIATOR_WARM = "repeat_since_room_stays", "repeat_since_radiator_warm"
+"""Labels of an OFF that is told again although its unit is believed to rest: a repair, too."""
+
 SAMPLED = timedelta(minutes=5)
 """How far apart the temperatures of the room's course are at least."""
 
@@ -578,6 +581,22 @@ def repair_span(zone: ZoneSettings) -> timedelta:
     return RELAY_SPAN if zone.kind.cost == "relay" else REPAIR_SPAN
 
 
+def may_repair(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether one more repair is within what people bear."""
+    return _bound(state.evidence or NONE, repair_span(zone), now) is None
+
+
+def is_repair(label: str) -> bool:
+    """Tell whether a command of this label is a repair, whatever its unit is believed to do."""
+    return label in (ROOM_STAYS, RADIATOR_WARM)
+
+
+def _bound(kept: Evidence, span: timedelta, now: datetime) -> datetime | None:
+    """Return until when there were too many repairs for one more, None where there were not."""
+    recent = [at for at in kept.repairs if now - at < span]
+    return recent[-MOST_REPAIRS] + span if len(recent) >= MOST_REPAIRS else None
+
+
 def repair_waits_until(
     state: ZoneState,
     action: Action,
@@ -602,10 +621,8 @@ def repair_waits_until(
     runs = state.compressor_running and not state.uncertain
     if runs and not again and action is state.action:
         return None
-    waits = []
-    recent = [at for at in kept.repairs if now - at < span]
-    if len(recent) >= MOST_REPAIRS:
-        waits.append(recent[-MOST_REPAIRS] + span)
+    bound = _bound(kept, span, now)
+    waits = [] if bound is None else [bound]
     if repeated and kept.unanswered_at is not None:
         pause = _UNANSWERED * _UNANSWERED_FACTOR ** min(kept.unanswered - 1, 8)
         waits.append(kept.unanswered_at + min(pause, _UNANSWERED_LONGEST))
