@@ -287,7 +287,8 @@ def _weighed(
     heard_of = (state.last_action_at, kept.unanswered_at, kept.doubt, kept.plug_at)
     if heard_of == (None, None, None, None):
         return state, ()  # it was told nothing, and nothing else shows what it does
-    edges = edges_of(zone)
+    # What dries the air, moves it or shades shows nothing in a room's temperature.
+    edges = edges_of(zone) if zone.kind.own is None else None
     room = None
     if edges is not None and temperature is not None:
         room = _Room(edges, temperature, helped)

@@ -451,7 +451,9 @@ def _turned(
     """Return the evidence after another order, and its doubt, by what the room showed."""
     action, known = state.action, kept.misread or Misread()
     several = zone.lead or len(zone.equipment) > 1
-    if not zone.power_meter_device_id or several or action in (None, known.told):
+    if not zone.power_meter_device_id or several or zone.kind.own is not None:
+        return kept, kept.doubt
+    if action in (None, known.told):
         return kept, kept.doubt
     if action not in (Action.OFF, season_action(zone)):
         return kept._replace(misread=None), kept.doubt

@@ -102,6 +102,8 @@ _AIR_MOVES = {
     ReasonCode.CO2_ABOVE: 75.0,
 }
 _AIR_STALLS = timedelta(minutes=90)
+# Nor does air follow that only goes to and fro: so little of its way in so long.
+_AIR_LONG, _AIR_LEFT = timedelta(hours=12), 0.75
 # From here on too much of what the unit gives is no swing.
 _FAR_KELVIN = 1.0
 # A pause so long starts the room anew.
@@ -917,10 +919,12 @@ def _of_air(
     if not facts.runs or state.uncertain:
         return out._replace(turned=value, moved_at=now)
     moved = _moved(out, value, beyond, now, step=_AIR_MOVES[code])
-    if moved.moved_at is now:
+    to_and_fro = now - out.since >= _AIR_LONG and beyond >= _AIR_LEFT * moved.furthest
+    if moved.moved_at is now and not to_and_fro:
         return moved._replace(lost=None)
-    if moved.lost is None and now - moved.moved_at >= _AIR_STALLS:
-        return moved._replace(lost=value) if beyond > _air_slack(zone, code) else moved
+    stalls = to_and_fro or now - moved.moved_at >= _AIR_STALLS
+    if moved.lost is None and stalls and beyond > _air_slack(zone, code):
+        return moved._replace(lost=value)
     return moved
 
 
