@@ -274,6 +274,8 @@ class ReasonCode(StrEnum):
     """To tell the unit again helps each time and does not last: something undoes it."""
     UNIT_RUNS_ON = "unit_runs_on"
     """The unit is seen to work on although it was told to stop, again and again."""
+    RADIATOR_STAYS_WARM = "radiator_stays_warm"
+    """A room is too warm, and its radiator stays warm though its valve was told to close."""
     PLUG_MISREADS = "plug_misreads"
     """What its plug measures contradicts a room that does what its unit is told."""
     BELIEF_UNCERTAIN = "belief_uncertain"

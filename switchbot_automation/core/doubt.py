@@ -23,6 +23,8 @@ from switchbot_automation.core.requests import ReadPlug
 from switchbot_automation.core.state.check import watts_of
 from switchbot_automation.core.state.evidence import (
     NONE,
+    RADIATOR_WARM,
+    ROOM_STAYS,
     SAMPLED,
     after_plug,
     after_rest,
@@ -36,10 +38,12 @@ from switchbot_automation.core.state.evidence import (
     has_followed,
     heard_after_all,
     is_told_warm,
+    may_repair,
     mended,
     mending,
     overran,
     overrun_kelvin,
+    overruns,
     plug_interval,
     repair_span,
     repair_waits_until,
@@ -96,14 +100,14 @@ _DEFROSTS, _DEFROST_SAMPLES = timedelta(minutes=15), 3
 # What of a course is looked at beside a unit that may defrost now and then.
 _DEFROSTS_LONG = timedelta(minutes=30)
 # How often OFF is told again to a unit whose room does not leave its band.
-_RESTS_TOLD, _REST_IN_VAIN = 2, "repeat_since_room_stays"
+_RESTS_TOLD = 2
 # A radiator that stays warm is told to close once more before that is told of.
-_STAYS_WARM, _WARM_AGAIN = "repeat_since_radiator_warm", timedelta(minutes=15)
+_WARM_AGAIN = timedelta(minutes=15)
 _RISES_KELVIN, _RISES_SECONDS = 0.3, 3600.0
 _RESTED = timedelta(minutes=45)
 # Only a plug saw it, and a cut in the mains looks the same: the room may not freeze.
 _LONGEST_HOLD = timedelta(hours=4)
-_USELESS_KELVIN = 1.0
+_USELESS_KELVIN, _CLEAR_DAY = 1.0, 1.5
 # So far does a room go in the first minutes after an order that was heard.
 _SHOWN_KELVIN, _SHOWN_SAMPLES = 0.3, 2
 _SETTLES, _SHOWN_WITHIN = timedelta(minutes=10), timedelta(minutes=40)
@@ -283,12 +287,14 @@ def _weighed(
     heard_of = (state.last_action_at, kept.unanswered_at, kept.doubt, kept.plug_at)
     if heard_of == (None, None, None, None):
         return state, ()  # it was told nothing, and nothing else shows what it does
-    edges = edges_of(zone)
+    # What dries the air, moves it or shades shows nothing in a room's temperature.
+    edges = edges_of(zone) if zone.kind.own is None else None
     room = None
     if edges is not None and temperature is not None:
         room = _Room(edges, temperature, helped)
         state = _learned(zone, state, room, now)
         state = _beside_radiator(zone, _back_again(state, room), room, now)
+        state = overruns(state, _beyond_reach(room), now)
     doubt = (state.evidence or NONE).doubt
     if doubt is not None and _settled(zone, state, doubt, room, now):
         state = _helped_by_telling(state, doubt, room, now)
@@ -459,6 +465,8 @@ def _rests_in_vain(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
         return False
     if state.pending_repeat is not None:
         return False  # what was not told yet shows nothing
+    if not may_repair(zone, state, now):
+        return False
     quiet = zone.command_quiet_hours
     if quiet is not None and in_window((quiet,), now, zone.timezone) is not None:
         return False  # nobody is woken for a room that is in its band
@@ -480,11 +488,11 @@ def _after_rest_in_vain(
         if tries:
             return after_rest(state, resting.given_up()), ()
         state = after_rest(state, resting.tried())
-        return off_again(state, zone, now, _REST_IN_VAIN), ()
+        return off_again(state, zone, now, ROOM_STAYS), ()
     if tries < _RESTS_TOLD:
         state = doubted(state, "room", Action.OFF, now)
         state = after_rest(state, resting.tried())
-        return off_again(state, zone, now, _REST_IN_VAIN), ()
+        return off_again(state, zone, now, ROOM_STAYS), ()
     doubt = kept.doubt or Doubt("room", now, Action.OFF, tries)
     state = after_rest(
         doubted(state, "room", Action.OFF, now, told=True), resting.given_up()
@@ -660,10 +668,18 @@ def _after_room_contradicted(
         code = ReasonCode.DEVICE_UNRESPONSIVE
         commands = (_told(zone, doubt, CommandStatus.FAILED, code),)
     if doubt.tries and action is Action.OFF:
-        state = overran(state, round(room.over + _USELESS_KELVIN, 2), now)
+        state = overran(state, _beyond_reach(room), now)
     if repair_waits_until(state, action, now, span=repair_span(zone)) is None:
         state = unsure(state)
     return state, commands
+
+
+def _beyond_reach(room: _Room) -> float:
+    """Return how far past its band a room may go that goes so far by itself.
+
+    A clear day brings half as much again as one with haze.
+    """
+    return round(room.over * _CLEAR_DAY + _USELESS_KELVIN, 2)
 
 
 def _learned(
@@ -789,8 +805,9 @@ def _beside_radiator(
         return warm_for_nothing(state, now)
     if zone.observe_only:
         return state
-    if state.pending_repeat is None and _is_warm(state, now):
-        return warm_again(off_again(state, zone, now, _STAYS_WARM), now)
+    owes = state.pending_repeat is not None or not may_repair(zone, state, now)
+    if not owes and _is_warm(state, now):
+        return warm_again(off_again(state, zone, now, RADIATOR_WARM), now)
     return state
 
 

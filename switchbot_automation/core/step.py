@@ -75,7 +75,7 @@ from switchbot_automation.core.requests import (
     Together,
 )
 from switchbot_automation.core.state.check import asked, with_check
-from switchbot_automation.core.state.evidence import after_order
+from switchbot_automation.core.state.evidence import after_order, is_repair
 from switchbot_automation.core.state.kept import after_look, command_taken
 from switchbot_automation.core.state.meter import (
     after_reading,
@@ -898,7 +898,7 @@ def accepted(
             readable=zone.unit_readable,
         )
         after = with_check(after, check)
-    again = order.attempt > 0
+    again = order.attempt > 0 or is_repair(order.label)
     wish = order.wish or set_all_parameter(zone, action)
     after = after_order(
         state, after, zone, at, wish=wish, person=order.person, again=again

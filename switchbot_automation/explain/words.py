@@ -1220,6 +1220,10 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.UNIT_RUNS_ON: later(
         "the unit works on although it was told to stop again and again"
     ),
+    ReasonCode.RADIATOR_STAYS_WARM: later(
+        "the room is too warm, and its radiator seems to stay warm although its valve "
+        "was told to close"
+    ),
     ReasonCode.BELIEF_UNCERTAIN: (
         later("for long nobody knows whether the unit does as it was told")
     ),
@@ -1320,8 +1324,13 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "power_meter_device_id."
     ),
     ReasonCode.UNIT_RUNS_ON: later(
-        "the unit works on although it was told to stop: cut its power or close its valve "
-        "by hand; a relay's contacts may be welded, or a valve stuck."
+        "the unit works on although it was told to stop: cut its power; a relay's contacts "
+        "may be welded."
+    ),
+    ReasonCode.RADIATOR_STAYS_WARM: later(
+        "the room is too warm, and its radiator seems to stay warm although its valve was "
+        "told to close: feel it. If it is hot, its valve is stuck: close it by hand. If it "
+        "is not, the sun or a pipe warms its thermometer."
     ),
     ReasonCode.PAUSE_TOO_LONG: later(
         "heating and cooling have paused for too long: close the window, "

@@ -3,7 +3,7 @@
 The room's rests before are what shows it; here they are known, as after some days.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -94,6 +94,24 @@ async def test_on_the_second_day_a_lost_stop_is_told_again_once_and_no_more_made
     assert told(life, DeviceUnresponsive) == []
     zone = (await life.engine.health())["zones"]["living"]
     assert not zone["unit"]["uncertain"]
+
+
+async def test_where_six_repairs_were_told_already_nobody_hears_a_seventh():
+    """A rest that looks like none had a bound of its own, beside that of all repairs."""
+    life = await life_of("default", deaf_minutes=20 * 60, days=1)
+    await life.live(hours=11)
+    document = dict(life.store.get("state/living"))
+    at = life.clock.now()
+    lately = [(at - timedelta(minutes=10 * each)).isoformat() for each in range(6)]
+    document["evidence"] |= {"repairs": lately}
+    life.store.set("state/living", document)
+    life.restart()
+    await life.live(hours=8)
+    _first, again = stops(life)
+    assert again > 12 * 60
+    kept = life.store.get("state/living")["evidence"]["repairs"]
+    told_at = life.home.start + timedelta(minutes=FOUR + again)
+    assert abs(datetime.fromisoformat(kept[-1]) - told_at) < timedelta(minutes=2)
 
 
 async def test_one_that_hears_no_stop_at_all_is_told_twice_more_and_then_told_of():

@@ -17,7 +17,7 @@ from switchbot_automation.core.state.zone import Doubt, Evidence, Warmth
 from switchbot_automation.model import Action, Power, Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from switchbot_automation.core.control.resting import Resting
     from switchbot_automation.core.state.zone import ZoneState
@@ -34,9 +34,13 @@ RELAY_SPAN = timedelta(hours=1)
 """The same of a relay, which nobody hears, and whose room is cold without it: one that obeys
 now and then is worth being told as often as it bears to switch."""
 
+ROOM_STAYS, RADIATOR_WARM = "repeat_since_room_stays", "repeat_since_radiator_warm"
+"""Labels of an OFF that is told again although its unit is believed to rest: a repair, too."""
+
 SAMPLED = timedelta(minutes=5)
 """How far apart the temperatures of the room's course are at least."""
 
+_DAY = timedelta(days=1)
 # Until the room has shown how long it takes to follow its unit.
 _RESPONDS_SECONDS = 2700.0
 _RESPONDS_SOONEST, _RESPONDS_LATEST = 1800.0, 5400.0
@@ -45,6 +49,8 @@ _RESPONDS_MARGIN, _RESPONDS_SLACK = 2.5, 600.0
 # Where nothing is learned: the sun, a stove and people take a resting room so far.
 _OVERRUN_KELVIN = 1.5
 _OVERRUN_LASTS = timedelta(days=7)
+# It does so at its hours: what the sun was seen to do shows nothing of a night.
+_OVERRUN_HOURS = timedelta(hours=6)
 _KEPT_SAMPLES = 24
 # What is undone so often within so long is undone by something that goes on. A unit that thaws
 # itself every forty minutes, for long, looks the same three times of four.
@@ -53,6 +59,8 @@ _UNDONE, _UNDONE_WITHIN = 4, timedelta(minutes=210)
 _DEFIED = 3
 # A radiator cools within this, and is warm by so much; the sun and pipes do that as well.
 _COOLS, _WARM_KELVIN, _WARM_FOR = timedelta(minutes=45), 1.0, timedelta(minutes=30)
+# By day it is more often the sun, which moves on; nor does any boiler heat in such air.
+_SUNNY_HOURS, _WARM_BY_DAY, _WARM_OUTDOORS = range(8, 20), timedelta(hours=4), 15.0
 # One that lost so much of it cools, as heavy iron does for hours.
 _COOLING = 0.8
 # One that nobody looked at for so long may have cooled.
@@ -360,12 +368,22 @@ def defies(kept: Evidence) -> bool:
     return kept.defied >= _DEFIED
 
 
-def stays_warm(kept: Evidence, now: datetime) -> bool:
-    """Tell whether a radiator has been warm for long though its valve was told to close."""
+def stays_warm(
+    kept: Evidence, now: datetime, timezone: tzinfo, outdoors: float | None = None
+) -> bool:
+    """Tell whether a radiator has been warm for long though its valve was told to close.
+
+    `timezone` is the home's, `outdoors` the temperature there in degrees Celsius, None where
+    nobody knows it. What the sun or the air outdoors may do shows nothing of a valve, or
+    only once it has lasted for longer than the sun shines into a room.
+    """
     warmth = kept.warmth
     if warmth is None or now - warmth.seen_at > _WARM_LASTS:
         return False
-    return now - warmth.since >= _WARM_FOR
+    if outdoors is not None and outdoors >= _WARM_OUTDOORS:
+        return False
+    sunny = warmth.since.astimezone(timezone).hour in _SUNNY_HOURS
+    return now - warmth.since >= (_WARM_BY_DAY if sunny else _WARM_FOR)
 
 
 def undoubted(state: ZoneState) -> ZoneState:
@@ -433,7 +451,9 @@ def _turned(
     """Return the evidence after another order, and its doubt, by what the room showed."""
     action, known = state.action, kept.misread or Misread()
     several = zone.lead or len(zone.equipment) > 1
-    if not zone.power_meter_device_id or several or action in (None, known.told):
+    if not zone.power_meter_device_id or several or zone.kind.own is not None:
+        return kept, kept.doubt
+    if action in (None, known.told):
         return kept, kept.doubt
     if action not in (Action.OFF, season_action(zone)):
         return kept._replace(misread=None), kept.doubt
@@ -563,6 +583,22 @@ def repair_span(zone: ZoneSettings) -> timedelta:
     return RELAY_SPAN if zone.kind.cost == "relay" else REPAIR_SPAN
 
 
+def may_repair(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether one more repair is within what people bear."""
+    return _bound(state.evidence or NONE, repair_span(zone), now) is None
+
+
+def is_repair(label: str) -> bool:
+    """Tell whether a command of this label is a repair, whatever its unit is believed to do."""
+    return label in (ROOM_STAYS, RADIATOR_WARM)
+
+
+def _bound(kept: Evidence, span: timedelta, now: datetime) -> datetime | None:
+    """Return until when there were too many repairs for one more, None where there were not."""
+    recent = [at for at in kept.repairs if now - at < span]
+    return recent[-MOST_REPAIRS] + span if len(recent) >= MOST_REPAIRS else None
+
+
 def repair_waits_until(
     state: ZoneState,
     action: Action,
@@ -587,10 +623,8 @@ def repair_waits_until(
     runs = state.compressor_running and not state.uncertain
     if runs and not again and action is state.action:
         return None
-    waits = []
-    recent = [at for at in kept.repairs if now - at < span]
-    if len(recent) >= MOST_REPAIRS:
-        waits.append(recent[-MOST_REPAIRS] + span)
+    bound = _bound(kept, span, now)
+    waits = [] if bound is None else [bound]
     if repeated and kept.unanswered_at is not None:
         pause = _UNANSWERED * _UNANSWERED_FACTOR ** min(kept.unanswered - 1, 8)
         waits.append(kept.unanswered_at + min(pause, _UNANSWERED_LONGEST))
@@ -652,13 +686,33 @@ def overrun_kelvin(kept: Evidence, now: datetime) -> float:
     While that is in question, what was learned of it counts for nothing.
     """
     at = kept.overrun_at
-    lasts = at is not None and now - at <= _OVERRUN_LASTS
-    if kept.overrun is None or not lasts or kept.doubt is not None:
+    if kept.overrun is None or at is None or kept.doubt is not None:
+        return _OVERRUN_KELVIN
+    apart = (now - at) % _DAY
+    if now - at > _OVERRUN_LASTS or min(apart, _DAY - apart) > _OVERRUN_HOURS:
         return _OVERRUN_KELVIN
     return max(_OVERRUN_KELVIN, kept.overrun)
 
 
 def overran(state: ZoneState, kelvin: float, now: datetime) -> ZoneState:
     """Return the state after OFF was told again, and it changed nothing: the sun did it."""
+    return _with_overrun(state, kelvin, now)
+
+
+def overruns(state: ZoneState, kelvin: float, now: datetime) -> ZoneState:
+    """Return the state while its room goes on so, as it does until the sun is gone.
+
+    What was learned at noon is less than the afternoon's, and the next day it was told
+    OFF again for the rest.
+    """
+    kept = state.evidence or NONE
+    doubt, at = kept.doubt, kept.overrun_at
+    learns = doubt is not None and at is not None and at >= doubt.since
+    if not learns or kelvin <= (kept.overrun or 0.0):
+        return state
+    return _with_overrun(state, kelvin, now)
+
+
+def _with_overrun(state: ZoneState, kelvin: float, now: datetime) -> ZoneState:
     kept = state.evidence or NONE
     return state._replace(evidence=kept._replace(overrun=kelvin, overrun_at=now))

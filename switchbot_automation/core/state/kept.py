@@ -102,6 +102,8 @@ _AIR_MOVES = {
     ReasonCode.CO2_ABOVE: 75.0,
 }
 _AIR_STALLS = timedelta(minutes=90)
+# Nor does air follow that only goes to and fro: so little of its way in so long.
+_AIR_LONG, _AIR_LEFT = timedelta(hours=12), 0.75
 # From here on too much of what the unit gives is no swing.
 _FAR_KELVIN = 1.0
 # A pause so long starts the room anew.
@@ -471,7 +473,7 @@ def _troubles(
     elif acts and keeping.failed and _commands_fail(state, keeping, now):
         codes.append(ReasonCode.COMMANDS_FAIL)
     if acts:
-        codes.extend(_disobeys(state, keeping, facts, now))
+        codes.extend(_disobeys(zone, state, keeping, facts, now))
     if found.status == "unknown" and found.since is not None:
         codes.extend(found.reasons)
     blind = _blind_for(zone, state, keeping, facts, now)
@@ -493,7 +495,11 @@ def _troubles(
 
 
 def _disobeys(
-    state: ZoneState, keeping: Keeping, facts: _Facts, now: datetime
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    facts: _Facts,
+    now: datetime,
 ) -> Iterator[ReasonCode]:
     """Yield in which ways the unit, or its plug, is seen not to do as it is told.
 
@@ -502,8 +508,11 @@ def _disobeys(
     kept, check = state.evidence or NONE, state.check
     out, edges = keeping.excursion, facts.edges
     far = out is not None and edges is not None and out.low is not edges.heating
-    if defies(kept) or (far and stays_warm(kept, now)):
+    if defies(kept):
         yield ReasonCode.UNIT_RUNS_ON
+    outdoors = outdoor_of(state.surroundings, now)
+    if far and stays_warm(kept, now, zone.timezone, outdoors):
+        yield ReasonCode.RADIATOR_STAYS_WARM
     if kept.misread is not None and kept.misread.stands(now):
         yield ReasonCode.PLUG_MISREADS
     if undone_since(kept, now) is not None:
@@ -910,10 +919,12 @@ def _of_air(
     if not facts.runs or state.uncertain:
         return out._replace(turned=value, moved_at=now)
     moved = _moved(out, value, beyond, now, step=_AIR_MOVES[code])
-    if moved.moved_at is now:
+    to_and_fro = now - out.since >= _AIR_LONG and beyond >= _AIR_LEFT * moved.furthest
+    if moved.moved_at is now and not to_and_fro:
         return moved._replace(lost=None)
-    if moved.lost is None and now - moved.moved_at >= _AIR_STALLS:
-        return moved._replace(lost=value) if beyond > _air_slack(zone, code) else moved
+    stalls = to_and_fro or now - moved.moved_at >= _AIR_STALLS
+    if moved.lost is None and stalls and beyond > _air_slack(zone, code):
+        return moved._replace(lost=value)
     return moved
 
 

@@ -21,7 +21,7 @@ from switchbot_automation.model import Power
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import default_settings
 
-STOPPED = datetime(2026, 1, 12, 12, tzinfo=UTC)
+STOPPED = datetime(2026, 1, 12, 20, tzinfo=UTC)
 
 
 def rests(**more):
@@ -40,8 +40,9 @@ def seen(state, celsius, *minutes):
     return state
 
 
-def warm(state, minute):
-    return stays_warm(state.evidence or NONE, STOPPED + timedelta(minutes=minute))
+def warm(state, minute, **more):
+    at = STOPPED + timedelta(minutes=minute)
+    return stays_warm(state.evidence or NONE, at, UTC, **more)
 
 
 def test_one_that_stays_warm_is_found_once_it_should_be_cold():
@@ -105,6 +106,21 @@ def test_one_stop_is_one_however_often_it_is_looked_at():
     assert not defies(after_stop(state, STOPPED, shown=True).evidence)
 
 
+def test_what_the_sun_may_do_shows_nothing_of_a_valve():
+    """It was told of within half an hour at noon, beside a south window."""
+    looks = range(0, 1000, 30)
+    by_day = seen(rests(), 24.0, *(860 + each for each in looks))
+    assert by_day.evidence.warmth.since.hour == 10
+    assert not warm(by_day, 860 + 239)
+    assert warm(by_day, 860 + 240)
+
+
+@pytest.mark.parametrize(("outdoors", "told"), [(4.0, True), (15.0, False)])
+def test_no_radiator_is_hot_where_it_is_warm_outdoors(outdoors, told):
+    state = seen(rests(), 24.0, 50, 80)
+    assert warm(state, 85, outdoors=outdoors) is told
+
+
 @pytest.mark.parametrize("celsius", [22.0, 22.9, None])
 def test_one_that_is_as_warm_as_its_room_is_not(celsius):
     assert not warm(seen(rests(), celsius, 50, 90, 300), 300)
@@ -122,7 +138,7 @@ def test_what_the_sun_was_found_to_do_counts_for_nothing_for_a_week():
     state = warm_for_nothing(state, STOPPED + timedelta(minutes=120))
     assert not warm(seen(state, 24.5, 125, 170, 200), 200)
     assert warm(seen(state, 26.5, 125, 170, 200), 200)
-    assert warm(seen(state, 24.5, 11000, 11050), 11050)
+    assert warm(seen(state, 24.5, 10500, 10550), 10550)
 
 
 def test_it_comes_back_from_its_document():
