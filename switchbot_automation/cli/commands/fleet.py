@@ -160,9 +160,13 @@ def work(  # noqa: PLR0917  # click passes every one by name
     Start as many as the homes need, on any machine. One that is killed is replaced by the
     others within half a minute; no command is sent twice for it.
     """
-    from switchbot_automation.cli.beside_run.garbage import leave_alone  # noqa: PLC0415 - a worker's alone
+    from switchbot_automation.cli.beside_run.garbage import (  # noqa: PLC0415 - a worker's alone
+        leave_alone,
+        share_one_heap,
+    )
     from switchbot_automation.fleet.worker import clients_of, opened_place  # noqa: PLC0415 - the extra `fleet`
 
+    share_one_heap()
     make_clients = clients_of(accounts)
     counted = _counting(metrics)
 
