@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+import orjson
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -31,25 +33,30 @@ class PackedTexts(Mapping[str, tuple[str, ...]]):
         order = []
         for name, texts in named:
             order.append((_number(name), len(lines)))
-            # In ASCII, and of one line.
-            lines += json.dumps([name, *texts], separators=(",", ":")).encode() + b"\n"
+            lines += _line_of([name, *texts])
         order.sort()
         self._lines = bytes(lines)
         self._numbers = array("I", (number for number, _ in order))
         self._starts = array("I", (start for _, start in order))
-        self._count = sum(1 for _ in self)
+        self._drop_earlier_ones()
+
+    def _drop_earlier_ones(self) -> None:
+        """Take out of the index what comes again later under the same name."""
+        for place in reversed(range(len(self._numbers) - 1)):
+            if self._numbers[place] == self._numbers[place + 1]:
+                name, start = self._line(self._starts[place])[0], self._starts[place]
+                if self._start_of(name) != start:
+                    del self._numbers[place], self._starts[place]
 
     def __repr__(self) -> str:
-        return f"<PackedTexts of {self._count} names>"
+        return f"<PackedTexts of {len(self)} names>"
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._starts)
 
     def __iter__(self) -> Iterator[str]:
         for start in sorted(self._starts):
-            name = self._line(start)[0]
-            if self._start_of(name) == start:
-                yield name
+            yield self._line(start)[0]
 
     def __getitem__(self, name: str) -> tuple[str, ...]:
         start = self._start_of(name)
@@ -74,6 +81,14 @@ class PackedTexts(Mapping[str, tuple[str, ...]]):
             self._lines[start : self._lines.index(b"\n", start)]
         )
         return line
+
+
+def _line_of(texts: list[str]) -> bytes:
+    """Return texts as JSON of one line."""
+    try:
+        return orjson.dumps(texts) + b"\n"
+    except TypeError:  # half a character, of which orjson knows nothing
+        return json.dumps(texts).encode() + b"\n"
 
 
 def _number(name: str) -> int:
