@@ -184,11 +184,13 @@ def work(  # noqa: PLR0917  # click passes every one by name
         config = StoreConfig.from_env()
         async with opened_place(config, make_clients) as opened:
             place = opened
-            async with _queue(shards, place_of, on_visit=visited) as queue:
-                async with _served(counted, metrics):
-                    # What is loaded by now stays until the end: no visit's garbage.
-                    leave_alone()
-                    await queue.work(concurrency=concurrency, queues=queues or None)
+            async with (
+                _queue(shards, place_of, on_visit=visited) as queue,
+                _served(counted, metrics),
+            ):
+                # What is loaded by now stays until the end: no visit's garbage.
+                leave_alone()
+                await queue.work(concurrency=concurrency, queues=queues or None)
 
     asyncio.run(worked())
 
