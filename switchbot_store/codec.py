@@ -69,7 +69,7 @@ def validate_key(key: str) -> str:
     return _validated(str.__str__(key))
 
 
-@lru_cache(maxsize=4096)  # a process asks for the same keys again and again
+@lru_cache(maxsize=1024)  # a process asks for the same keys again and again
 def _validated(key: str) -> str:
     if not 1 <= len(key) <= MAX_KEY_LENGTH:
         raise StoreDataError(

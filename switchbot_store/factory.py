@@ -17,7 +17,6 @@ from switchbot_store.history.ingest.spill import HistorySpill
 from switchbot_store.history.readings.service import DeviceHistory
 from switchbot_store.history.readings.sqlite import SqliteReadings
 from switchbot_store.history.service import HistoryService
-from switchbot_store.history.sqlite.store import SqliteHistory
 from switchbot_store.homes import HomeStore
 from switchbot_store.interface import StoreInterface
 from switchbot_store.languages import worded
@@ -144,9 +143,11 @@ def make_backend(
 def _make_place(
     config: StoreConfig, *, looking: bool, creating: bool
 ) -> HistoryBackend:
-    if config.backend == "memory":
-        return SqliteHistory(":memory:")
     if config.backend != "postgres":
+        from switchbot_store.history.sqlite.store import SqliteHistory  # noqa: PLC0415 - another place for who wants PostgreSQL
+
+        if config.backend == "memory":
+            return SqliteHistory(":memory:")
         file = config.directory / FILE_NAME
         if not creating and is_absent(file):
             return SqliteHistory(":memory:")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.cloud.talk.client import DEFAULT_BASE_URL, SwitchBotClient
 from switchbot_automation.engine.observe.meters import account_of, ledger_of
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.fleet.packed import PackedTexts
 from switchbot_automation.languages import worded
 from switchbot_store import VisitStore
 from switchbot_store.files.custody import read_in_custody
@@ -58,10 +59,10 @@ class HomeAccount:
     base_url: str = DEFAULT_BASE_URL
 
 
-def read_accounts(path: Path) -> dict[str, HomeAccount]:
+def read_accounts(path: Path) -> PackedTexts:
     """Read a JSON file of ``{"<home>": {"token": ..., "secret": ..., "base_url": ...}}``.
 
-    A file that others may read is warned of. Raises SettingsError naming the home, never a
+    Returns of each home the texts of a `HomeAccount`. A file that others may read is warned of. Raises SettingsError naming the home, never a
     secret; OSError.
     """
     found = read_in_custody(path, most_bytes=_MOST_BYTES, pipes=True)
@@ -78,7 +79,12 @@ def read_accounts(path: Path) -> dict[str, HomeAccount]:
         ) from None
     if not isinstance(document, dict):
         raise SettingsError(worded("{path}: not an object of homes", path=path))
-    accounts = {}
+    return PackedTexts(_account_texts(document))
+
+
+def _account_texts(
+    document: dict[str, Any],
+) -> Iterator[tuple[str, tuple[str, str, str]]]:
     for home, each in document.items():
         if not (
             isinstance(each, dict)
@@ -86,9 +92,8 @@ def read_accounts(path: Path) -> dict[str, HomeAccount]:
             and isinstance(each.get("secret"), str)
         ):
             raise SettingsError(worded("needs a token and a secret"), path=home)
-        base_url = each.get("base_url") or DEFAULT_BASE_URL
-        accounts[home] = HomeAccount(each["token"], each["secret"], str(base_url))
-    return accounts
+        base_url = str(each.get("base_url") or DEFAULT_BASE_URL)
+        yield home, (each["token"], each["secret"], base_url)
 
 
 class AccountsFile(Mapping[str, HomeAccount]):
@@ -110,7 +115,7 @@ class AccountsFile(Mapping[str, HomeAccount]):
 
     def __getitem__(self, home: str) -> HomeAccount:
         self._look()
-        return self._accounts[home]
+        return HomeAccount(*self._accounts[home])
 
     def __iter__(self) -> Iterator[str]:
         self._look()

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from switchbot_automation.settings.model import Settings
 
-_MOST: Final = 4000
-"""Some 3 KB each."""
+_MOST: Final = 500
+"""Some 4 KB each; of many times as many homes few would be found again."""
 _LARGEST_BYTES: Final = 8192
 """A larger document is read each time."""
 

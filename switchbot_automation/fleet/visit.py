@@ -65,7 +65,7 @@ class Place:
 
     `client_of` gives the cloud of a home; its clients should share one HTTP session.
     `store` and `history` are the whole ones, and open. Settings that were read once are
-    `known`, a few thousand of them. `patience` is how long a visit waits for a cloud.
+    `known`, a few hundred of them. `patience` is how long a visit waits for a cloud.
     """
 
     store: ThreadedStore

@@ -23,7 +23,12 @@ from switchbot_automation.cloud.events.events import MAX_BODY_BYTES, same_secret
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.events import FleetEvents
 from switchbot_automation.languages import worded
-from switchbot_automation.web.guard import Entrance, RequestRefusedError, is_local
+from switchbot_automation.web.guard import (
+    Entrance,
+    RequestRefusedError,
+    Strangers,
+    is_local,
+)
 from switchbot_automation.web.request import (
     ENTRANCE,
     add_headers,
@@ -115,6 +120,7 @@ class FleetWebhooks:
     ) -> None:
         self._key = _checked(key)
         self._homes_of = homes_of
+        self._monotonic = monotonic
         self._events = FleetEvents(wake, store=store, now=now, monotonic=monotonic)
         self.counts: Counter[str] = self._events.counts
 
@@ -129,7 +135,10 @@ class FleetWebhooks:
         """
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app[ENTRANCE] = Entrance(
-            credentials=None, sessions=None, body_seconds=body_seconds
+            credentials=None,
+            sessions=None,
+            body_seconds=body_seconds,
+            strangers=Strangers(now=self._monotonic),
         )
         app.on_response_prepare.append(add_headers)
         app.add_routes([web.post(_PATH, self._post), web.get("/healthz", self._health)])

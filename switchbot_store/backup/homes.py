@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.backup.archive import back_up
 from switchbot_store.codec import HOMES
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from switchbot_store.history.readings.service import DeviceHistory
     from switchbot_store.history.service import HistoryService
     from switchbot_store.interface import StoreInterface
+
+_SETTINGS: Final = "settings"
+_ROUNDS: Final = 3
+"""So often documents that somebody made meanwhile are deleted too."""
 
 
 class HomeRemoved(NamedTuple):
@@ -81,12 +85,18 @@ def delete_home(
     in the spill and what was set aside. `store` and `history` are the whole ones. The
     account's count of calls, which other homes may share, stays; so do backups.
 
-    End the home's engine first: raises StoreConflictError naming a key, or HistoryError
+    A fleet's worker that is about to look after it stops, once its settings are gone, which
+    are deleted first; what it made anew in that moment goes as well. End an engine of the
+    home's own first: raises StoreConflictError naming a key, or HistoryError
     naming a zone, that is there again. Raises StoreConfigError for a name that no home can
     have, HistoryError and StoreUnavailableError; then call it again.
     """
     prefixes = prefixes_of(checked_home(home))
-    documents = sum(store.forget(prefix) for prefix in prefixes)
+    documents = int(store.delete(f"{HOMES}{home}/{_SETTINGS}"))
+    for _ in range(_ROUNDS):
+        documents += sum(store.forget(prefix) for prefix in prefixes)
+        if not any(store.keys_with(prefix) for prefix in prefixes):
+            break
     rows = 0 if history is None else history.of_home(home).forget()
     for prefix in prefixes:
         for key in store.keys_with(prefix):

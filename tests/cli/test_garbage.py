@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import platform
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,3 +64,50 @@ async def test_what_was_read_once_goes_back_to_the_system_after_the_first_tick(e
         await asyncio.sleep(0)
         assert before - resident() > 30_000
     assert len(stays) == 40
+
+
+_THREADS = """
+import ctypes, sys, threading
+from switchbot_automation.cli.beside_run.garbage import share_one_heap
+
+if sys.argv[1] == "shared":
+    share_one_heap()
+kept = []
+held = threading.Barrier(9)
+
+
+def take():
+    held.wait()  # all at once, so that each wants a heap
+    kept.append([bytearray(600) for _ in range(3000)])
+    held.wait()
+
+
+threads = [threading.Thread(target=take) for _ in range(8)]
+for each in threads:
+    each.start()
+held.wait()
+held.wait()
+ctypes.CDLL(None).malloc_stats()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone is told to")
+@pytest.mark.parametrize(
+    ("how", "environment", "shared"),
+    [
+        ("apart", {}, False),
+        ("shared", {}, True),
+        ("shared", {"MALLOC_ARENA_MAX": "4"}, False),
+    ],
+)
+def test_threads_take_of_one_heap_unless_the_environment_says_otherwise(
+    how, environment, shared
+):
+    told = subprocess.run(
+        [sys.executable, "-c", _THREADS, how],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    ).stderr
+    assert (told.count("Arena ") == 1) is shared

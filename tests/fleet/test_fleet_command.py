@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -330,3 +332,31 @@ def test_what_cannot_be_opened_is_named(empty, monkeypatch, words, told, code):
     result = CliRunner().invoke(application, ["fleet", *words, "--json"])
     assert result.exit_code == code, result.output
     assert told in json.loads(result.stderr.splitlines()[-1])["message"]
+
+
+def test_a_worker_loads_nothing_that_its_visits_do_without():
+    """Each of these was a megabyte or two of a worker, of which there are many."""
+    program = (
+        "import sys\n"
+        "import switchbot_automation.cli.commands.fleet\n"
+        "import switchbot_automation.fleet.queue, switchbot_automation.fleet.worker\n"
+        "import switchbot_store.history.postgres.store\n"
+        "print(*sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    loaded = set(told.stdout.split())
+    needless = {
+        "aiohttp.web",
+        "distributed",
+        "http.server",
+        "numpy",
+        "prometheus_client",
+        "switchbot_automation.simulation",
+        "switchbot_automation.web.app",
+        "switchbot_store.backup.archive",
+        "switchbot_store.failover.store",
+        "switchbot_store.history.sqlite.store",
+    }
+    assert not loaded & needless

@@ -1,17 +1,22 @@
 """How a fleet fares, for who watches thousands of homes."""
 
+import asyncio
 import json
 from datetime import timedelta
 
-from prometheus_client import generate_latest
+import pytest
+from aiohttp import ClientSession
+from prometheus_client.parser import text_string_to_metric_families
 
-from switchbot_automation.fleet.metrics import FleetMetrics
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.fleet.metrics import FleetMetrics, serve_metrics
 from switchbot_automation.fleet.overview import (
     fleet_overview,
     rooms_not_kept,
     summary_of,
 )
 from switchbot_automation.fleet.summary import LEFT
+from switchbot_automation.fleet.visit import Visit
 from switchbot_store import HomeStore
 from tests.engine.conftest import MONDAY_NOON, WINTER_ROOM
 
@@ -90,11 +95,63 @@ async def test_metrics_are_as_many_for_many_homes_as_for_one(fleet):
     for number in range(12):
         fleet.add(str(number))
         counted.take(await fleet.visit(str(number)))
-        sizes.append(len(generate_latest(counted.registry).splitlines()))
+        sizes.append(len(counted.text().splitlines()))
     assert len(set(sizes)) == 1
-    text = generate_latest(counted.registry).decode()
+    text = counted.text()
     assert 'switchbot_fleet_visits_total{status="ok"} 12.0' in text
     assert "switchbot_fleet_late_seconds_count 12.0" in text
+
+
+def test_metrics_say_what_prometheus_reads():
+    counted = FleetMetrics()
+    visit = Visit("1", MONDAY_NOON, MONDAY_NOON, 0.05, "ok", "ok", 2, 3, ())
+    for late, status in ((0.05, "ok"), (0.3, "ok"), (1e6, "error")):
+        counted.take(visit._replace(late_seconds=late, status=status))
+    found = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(counted.text())
+        for sample in family.samples
+    }
+    assert found["switchbot_fleet_visits_total", "ok"] == 2
+    assert found["switchbot_fleet_visits_total", "error"] == 1
+    assert found["switchbot_fleet_commands_total",] == 6
+    late = "switchbot_fleet_late_seconds"
+    # What is at a bound is within it, and each has those of the ones before.
+    within = [found[f"{late}_bucket", bound] for bound in ("0.05", "0.25", "0.5")]
+    assert within == [1, 1, 2]
+    assert found[f"{late}_bucket", "+Inf"] == found[f"{late}_count",] == 3
+    assert found[f"{late}_sum",] == pytest.approx(1e6 + 0.35)
+    assert found["switchbot_fleet_statements_bucket", "2.0"] == 0
+    assert found["switchbot_fleet_statements_bucket", "3.0"] == 3
+
+
+async def test_metrics_are_answered_whoever_else_asks():
+    async with serve_metrics(FleetMetrics(), "127.0.0.1:0") as port:
+
+        async def asked(request):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request)
+            answer = await reader.read()
+            writer.close()
+            return answer
+
+        # Some who say nothing, and what is no request.
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        assert not await asked(b"x" * 100_000)
+        assert b" 405 " in await asked(b"POST /metrics HTTP/1.1\r\n\r\n")
+        assert (await asked(b"HEAD / HTTP/1.1\r\n\r\n")).endswith(b"\r\n\r\n")
+        async with ClientSession() as session:
+            answer = await session.get(f"http://127.0.0.1:{port}/metrics")
+            assert answer.content_type == "text/plain"
+            assert await answer.text() == FleetMetrics().text()
+        # Of those who say nothing there are few, and they keep no end.
+        more = [await asyncio.open_connection("127.0.0.1", port) for _ in range(30)]
+        assert not await more[-1][0].read()
+    for _, writer in silent + more:
+        writer.close()
+    with pytest.raises(SettingsError):
+        async with serve_metrics(FleetMetrics(), "nowhere"):
+            pass
 
 
 async def test_what_a_visit_leaves_is_small(fleet):

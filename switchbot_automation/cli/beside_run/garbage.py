@@ -10,15 +10,22 @@ import ctypes
 import gc
 import os
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from switchbot_automation.engine.tell.events import DecisionMade
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from switchbot_automation.engine import AutomationEngine
     from switchbot_automation.engine.tell.events import Event
+
+# By the variable that sets it for any program: the parameter's number in glibc, and bytes.
+_HEAP: Final = {
+    "MALLOC_ARENA_MAX": (-8, 1),
+    "MALLOC_TRIM_THRESHOLD_": (-1, 256 * 1024),
+    "MALLOC_MMAP_THRESHOLD_": (-3, 256 * 1024),
+}
 
 
 @asynccontextmanager
@@ -62,8 +69,29 @@ def _give_back() -> None:
     glibc alone keeps such pages, 2 to 3 MB once all is imported, until it is told
     (https://man7.org/linux/man-pages/man3/malloc_trim.3.html).
     """
-    trim = (
-        getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    )
+    trim = _of_the_c_library("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+def share_one_heap() -> None:
+    """Let the threads to come take of one heap, and large pieces go back once they are free.
+
+    glibc gives each thread a heap of its own, of which none has much use here, and takes
+    larger and larger pieces from the heap once one was freed, which then never shrinks
+    (https://man7.org/linux/man-pages/man3/mallopt.3.html). What is set in the environment
+    stands.
+    """
+    option = _of_the_c_library("mallopt")
+    if option is None:
+        return
+    for name, (parameter, value) in _HEAP.items():
+        if name not in os.environ:
+            option(parameter, value)
+
+
+def _of_the_c_library(name: str) -> Callable[..., int] | None:
+    if os.name != "posix":
+        return None
+    found: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
+    return found

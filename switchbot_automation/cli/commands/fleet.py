@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,16 +27,15 @@ from switchbot_automation.cli.output import (
 from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.errors import UnknownHomeError
 from switchbot_automation.explain.words import word_of
+from switchbot_automation.fleet.metrics import FleetMetrics, serve_metrics
 from switchbot_automation.fleet.shared_store import for_a_fleet
 from switchbot_automation.languages import error_words, later_in, translated_in
 from switchbot_automation.languages import translated as _
 from switchbot_store import StoreConfig, ThreadedStore, checked_home, get_store
-from switchbot_store.backup import list_homes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
-    from switchbot_automation.fleet.metrics import FleetMetrics
     from switchbot_automation.fleet.queue import FleetQueue
     from switchbot_automation.fleet.rollout import Rolled
     from switchbot_automation.fleet.visit import Place, Visit
@@ -161,15 +160,18 @@ def work(  # noqa: PLR0917  # click passes every one by name
     Start as many as the homes need, on any machine. One that is killed is replaced by the
     others within half a minute; no command is sent twice for it.
     """
-    from switchbot_automation.cli.beside_run.garbage import leave_alone  # noqa: PLC0415 - a worker's alone
+    from switchbot_automation.cli.beside_run.garbage import (  # noqa: PLC0415 - a worker's alone
+        leave_alone,
+        share_one_heap,
+    )
     from switchbot_automation.fleet.worker import clients_of, opened_place  # noqa: PLC0415 - the extra `fleet`
 
+    share_one_heap()
     make_clients = clients_of(accounts)
-    counted = _counting(metrics)
+    counted = FleetMetrics()
 
     def visited(visit: Visit) -> None:
-        if counted is not None:
-            counted.take(visit)
+        counted.take(visit)
         if as_json:
             print_json(visit.to_document())
 
@@ -183,34 +185,25 @@ def work(  # noqa: PLR0917  # click passes every one by name
         config = StoreConfig.from_env()
         async with opened_place(config, make_clients) as opened:
             place = opened
-            async with _queue(shards, place_of, on_visit=visited) as queue:
-                with _served(counted, metrics):
-                    # What is loaded by now stays until the end: no visit's garbage.
-                    leave_alone()
-                    await queue.work(concurrency=concurrency, queues=queues or None)
+            async with (
+                _queue(shards, place_of, on_visit=visited) as queue,
+                _served(counted, metrics),
+            ):
+                # What is loaded by now stays until the end: no visit's garbage.
+                leave_alone()
+                await queue.work(concurrency=concurrency, queues=queues or None)
 
     on_a_loop(worked())
 
 
-def _counting(address: str | None) -> FleetMetrics | None:
-    """Return what counts visits, where somebody can ask for it; else it costs 2 MB."""
+@asynccontextmanager
+async def _served(counted: FleetMetrics, address: str | None) -> AsyncIterator[None]:
     if address is None:
-        return None
-    from switchbot_automation.fleet.metrics import FleetMetrics  # noqa: PLC0415 - see above
-
-    return FleetMetrics()
-
-
-@contextmanager
-def _served(counted: FleetMetrics | None, address: str | None) -> Iterator[None]:
-    if counted is None:
         yield
         return
-    from switchbot_automation.fleet.metrics import serve_metrics  # noqa: PLC0415 - see above
-
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         try:
-            stack.enter_context(serve_metrics(counted, address))
+            await stack.enter_async_context(serve_metrics(counted, address))
         except OSError as error:
             raise _unheard(error) from error
         yield
@@ -580,6 +573,8 @@ def _store() -> StoreInterface:
 
 
 def _homes_with_settings() -> list[str]:
+    from switchbot_store.backup import list_homes  # noqa: PLC0415 - no worker's matter
+
     with _store() as store:
         return list(_having_settings(store, list_homes(store)))
 

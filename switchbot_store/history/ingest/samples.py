@@ -19,7 +19,7 @@ _TINIEST_READING: Final = 1e-200
 """What PostgreSQL would refuse to multiply by the time it held, as an underflow."""
 _MAX_METADATA_BYTES: Final = 1024 * 1024
 _REMEMBERED: Final = 1024
-_REMEMBERED_IN_ALL: Final = 8192
+_REMEMBERED_IN_ALL: Final = 2048
 _STEP: Final = timedelta(microseconds=1)
 
 
@@ -147,7 +147,7 @@ class DistinctTimestamps:
 
     Rows are identified by zone and timestamp, so that a repeated write does nothing;
     two samples of one instant must therefore differ. The last 1024 of each zone are
-    remembered, and the last 8192 of all of them: a process may record for any number of
+    remembered, and the last 2048 of all of them: a process may record for any number of
     homes. Not thread-safe.
     """
 

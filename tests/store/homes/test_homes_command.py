@@ -11,10 +11,12 @@ from switchbot_store import (
     HistorySample,
     HistoryService,
     HomeStore,
+    MemoryStore,
     PostgresHistory,
     PostgresStore,
     SqliteHistory,
     StoreConfig,
+    StoreConflictError,
     StoreUnavailableError,
     get_history,
     get_store,
@@ -136,6 +138,39 @@ def test_mirror_journal_and_conflicts_forget_it_too(tmp_path):
     assert [key for key in primary._documents if "42" in key] == []
     assert holding(tmp_path / "config", SECRET) == []
     assert holding(tmp_path / "config", "what-only-7-knows")
+
+
+class Visited(MemoryStore):
+    """A store of which a worker visits a home after each deletion, while it has settings."""
+
+    def delete(self, key):
+        began = bool(self.get_entry("homes/42/settings").revision)
+        gone = super().delete(key)
+        if began:  # what it read it writes, made anew where it is gone
+            self.set_many({f"homes/42/{name}": {} for name in ("_visit", "state")})
+        return gone
+
+
+def test_a_home_is_gone_though_a_worker_visits_it_meanwhile():
+    with Visited() as store:
+        HomeStore(store, "42").set_many(
+            {name: {} for name in ("_past/settings", "_visit", "settings", "state")}
+        )
+        assert delete_home(store, None, "42").documents == 4
+        assert store.keys_with("homes/42/") == []
+
+
+def test_a_home_that_somebody_makes_again_and_again_is_told_of():
+    class Kept(MemoryStore):
+        def delete(self, key):
+            gone = super().delete(key)
+            self.set("homes/42/state", {})
+            return gone
+
+    with Kept() as store:
+        HomeStore(store, "42").set("settings", {})
+        with pytest.raises(StoreConflictError, match="homes/42/state"):
+            delete_home(store, None, "42")
 
 
 def test_rows_that_wait_or_were_set_aside_are_forgotten(tmp_path):

@@ -133,7 +133,7 @@ def test_instants_of_ever_more_homes_take_no_more_memory():
         at = NOON + timedelta(minutes=minute)
         for home in range(1000):
             assert distinct.assign(f"{home}/living", at) == at
-    assert len(distinct) <= 8192
+    assert len(distinct) <= 2048
     # Of those recorded last each is known.
     at = NOON + timedelta(minutes=11)
     moved = [distinct.assign(f"{home}/living", at) for home in (0, 999)]
@@ -141,7 +141,7 @@ def test_instants_of_ever_more_homes_take_no_more_memory():
     # A burst of one instant in one zone is told apart however long it is.
     burst = [distinct.assign("0/living", NOON) for _ in range(9000)]
     assert len(set(burst)) == 9000
-    assert len(distinct) <= 8192
+    assert len(distinct) <= 2048
 
 
 def test_many_threads_record_at_one_instant_and_every_row_arrives(
