@@ -7,24 +7,17 @@ import aiomqtt
 import pytest
 
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
-from switchbot_store.testing.postgres_server import free_port
+from tests.mqtt.plain_amqtt import PlainAmqtt
 
 
 @pytest.fixture
 async def broker_port():
     """Give the port of a broker on loopback that lets everybody in."""
-    amqtt = pytest.importorskip("amqtt.broker", reason="no amqtt for this Python")
-    port = free_port()
-    anonymous = "amqtt.plugins.authentication.AnonymousAuthPlugin"
-    broker = amqtt.Broker(
-        {
-            "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
-            "plugins": {anonymous: {"allow_anonymous": True}},
-        }
-    )
+    pytest.importorskip("amqtt", reason="amqtt is not there for this Python")
+    broker = PlainAmqtt()
     await broker.start()
-    yield port
-    await broker.shutdown()
+    yield broker.port
+    await broker.stop()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from random import Random
 
 import aiohttp
-import aiomqtt
 import pytest
 
 from switchbot_automation import AutomationEngine, SwitchBotClient
@@ -22,9 +21,9 @@ from switchbot_automation.simulation import (
 )
 from switchbot_automation.simulation.server.broker import SimulatedBroker
 from switchbot_store import MemoryStore
-from switchbot_store.testing.postgres_server import free_port
 
 from .mosquitto import Mosquitto, find_mosquitto
+from .plain_amqtt import PlainAmqtt
 
 
 def demand_mosquitto():
@@ -208,33 +207,6 @@ async def running():
     for ended in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(ended, Exception):
             raise ended
-
-
-class PlainAmqtt:
-    """A broker in Python, for machines without mosquitto: no TLS, anybody may do anything."""
-
-    def __init__(self):
-        self.port = free_port()
-
-    async def start(self):
-        from amqtt.broker import Broker  # noqa: PLC0415 - not for every Python
-
-        anonymous = "amqtt.plugins.authentication.AnonymousAuthPlugin"
-        self._broker = Broker(
-            {
-                "listeners": {
-                    "default": {"type": "tcp", "bind": f"127.0.0.1:{self.port}"}
-                },
-                "plugins": {anonymous: {"allow_anonymous": True}},
-            }
-        )
-        await self._broker.start()
-
-    async def stop(self):
-        await self._broker.shutdown()
-
-    def client(self, identifier):
-        return aiomqtt.Client("127.0.0.1", self.port, identifier=identifier)
 
 
 @pytest.fixture(params=["amqtt", "mosquitto"])
