@@ -288,9 +288,8 @@ def _weighed(
     if heard_of == (None, None, None, None):
         return state, ()  # it was told nothing, and nothing else shows what it does
     # What dries the air, moves it or shades shows nothing in a room's temperature.
-    edges, room = edges_of(zone), None
-    if zone.kind.own is not None:
-        edges, state = None, _without_doubt_by_room(state)
+    edges = edges_of(zone) if zone.kind.own is None else None
+    state, room = _without_old_doubt(zone, state), None
     if edges is not None and temperature is not None:
         room = _Room(edges, temperature, helped)
         state = _learned(zone, state, room, now)
@@ -320,10 +319,13 @@ def _weighed(
     return state, ()
 
 
-def _without_doubt_by_room(state: ZoneState) -> ZoneState:
-    """Return the state of what a release before held against its room: nothing would end it."""
+def _without_old_doubt(zone: ZoneSettings, state: ZoneState) -> ZoneState:
+    """Return the state of what a release before held against its room in vain.
+
+    Nothing looks at that any more, so nothing would end it.
+    """
     kept = state.evidence or NONE
-    if kept.doubt is None or kept.doubt.by != "room":
+    if zone.kind.own is None or kept.doubt is None or kept.doubt.by != "room":
         return state
     return undoubted(state) if kept.unanswered else certain(undoubted(state))
 
