@@ -294,7 +294,7 @@ def _weighed(
         room = _Room(edges, temperature, helped)
         state = _learned(zone, state, room, now)
         state = _beside_radiator(zone, _back_again(state, room), room, now)
-        state = overruns(state, _beyond_reach(room), now)
+        state = _goes_on(state, room, now)
     doubt = (state.evidence or NONE).doubt
     if doubt is not None and _settled(zone, state, doubt, room, now):
         state = _helped_by_telling(state, doubt, room, now)
@@ -691,6 +691,12 @@ def _beyond_reach(room: _Room) -> float:
     A clear day brings half as much again as one with haze.
     """
     return round(room.over * _CLEAR_DAY + _USELESS_KELVIN, 2)
+
+
+def _goes_on(state: ZoneState, room: _Room, now: datetime) -> ZoneState:
+    """Return the state while a resting room goes on by itself: not by another's warmth."""
+    alone = room.help.alone(now)
+    return overruns(state, _beyond_reach(room), now) if alone else state
 
 
 def _learned(
