@@ -21,10 +21,9 @@ _SAME_KELVIN: Final = 0.01
 
 
 class Boosts:
-    """The bands that rooms were boosted from and to, and in which of their hours.
+    """The bands that rooms were boosted from and to.
 
-    All units of a room have one wish, so it is kept by the first of them. In other hours
-    another band is asked for without it, so a boost there adds to what there is.
+    All units of a room have one wish, so it is kept by the first of them.
 
     >>> boosts, room = Boosts(), {"name": "den", "season": "winter", "wish": None}
     >>> boosts.band({**room, "wanted": {"low": 20.0, "high": 22.0}}, 2.0)
@@ -34,7 +33,7 @@ class Boosts:
     """
 
     def __init__(self) -> None:
-        self._given: dict[str, tuple[Band, Band, object]] = {}
+        self._given: dict[str, tuple[Band, Band]] = {}
 
     def band(self, zone: Mapping[str, Any], kelvin: float) -> Band:
         """Return the band of a zone of `engine.overview()` that is to be wished, in °C.
@@ -50,13 +49,13 @@ class Boosts:
                 )
             )
         before = now = wanted["low"], wanted["high"]
-        room, hours = zone.get("lead") or name, zone.get("in_window")
+        room = zone.get("lead") or name
         if zone["wish"] is not None and room in self._given:
-            from_, to, within = self._given[room]
-            if _same(now, to) and within == hours:
+            from_, to = self._given[room]
+            if _same(now, to):
                 before = from_
         given = moved(before, -kelvin if zone["season"] == "summer" else kelvin)
-        self._given[room] = before, given, hours
+        self._given[room] = before, given
         return given
 
 

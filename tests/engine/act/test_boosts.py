@@ -4,8 +4,7 @@ import pytest
 
 from switchbot_automation.engine.act.boosts import Boosts
 
-DAY = {"days": [0], "start": "06:00", "end": "09:00", "id": "morning"}
-ROOM = {"name": "den", "lead": None, "season": "winter", "wish": None, "in_window": DAY}
+ROOM = {"name": "den", "lead": None, "season": "winter", "wish": None}
 
 
 def wanted(low, **more):
@@ -30,12 +29,6 @@ def test_a_room_of_several_units_is_boosted_once(unit):
 def test_another_room_is_another():
     band = boosted().band(wanted(22.0, wish={}, name="bath"), 2.0)
     assert band == (24.0, 26.0)
-
-
-def test_in_other_hours_it_adds_to_what_there_is():
-    """It went back to the night's band, and kept a room colder than its day asked for."""
-    band = boosted(16.0).band(wanted(18.0, wish={}, in_window=None), 2.0)
-    assert band == (20.0, 22.0)
 
 
 def test_what_is_over_is_begun_anew():
