@@ -289,12 +289,12 @@ def _weighed(
         return state, ()  # it was told nothing, and nothing else shows what it does
     # What dries the air, moves it or shades shows nothing in a room's temperature.
     edges = edges_of(zone) if zone.kind.own is None else None
-    room = None
+    state, room = _without_old_doubt(zone, state), None
     if edges is not None and temperature is not None:
         room = _Room(edges, temperature, helped)
         state = _learned(zone, state, room, now)
         state = _beside_radiator(zone, _back_again(state, room), room, now)
-        state = overruns(state, _beyond_reach(room), now)
+        state = _goes_on(state, room, now)
     doubt = (state.evidence or NONE).doubt
     if doubt is not None and _settled(zone, state, doubt, room, now):
         state = _helped_by_telling(state, doubt, room, now)
@@ -317,6 +317,17 @@ def _weighed(
     if _rests_in_vain(zone, state, now):
         return _after_rest_in_vain(zone, state, now)
     return state, ()
+
+
+def _without_old_doubt(zone: ZoneSettings, state: ZoneState) -> ZoneState:
+    """Return the state of what a release before held against its room in vain.
+
+    Nothing looks at that any more, so nothing would end it.
+    """
+    kept = state.evidence or NONE
+    if zone.kind.own is None or kept.doubt is None or kept.doubt.by != "room":
+        return state
+    return undoubted(state) if kept.unanswered else certain(undoubted(state))
 
 
 # --- the plug ----------------------------------------------------------------------------
@@ -680,6 +691,12 @@ def _beyond_reach(room: _Room) -> float:
     A clear day brings half as much again as one with haze.
     """
     return round(room.over * _CLEAR_DAY + _USELESS_KELVIN, 2)
+
+
+def _goes_on(state: ZoneState, room: _Room, now: datetime) -> ZoneState:
+    """Return the state while a resting room goes on by itself: not by another's warmth."""
+    alone = room.help.alone(now)
+    return overruns(state, _beyond_reach(room), now) if alone else state
 
 
 def _learned(

@@ -114,7 +114,7 @@ class HomeBridge:
         self._tasks: set[asyncio.Task[None]] = set()
         self._half: dict[str, tuple[str, float]] = {}
         self._boosts = Boosts()
-        self._said_away = False
+        self._said_away, self._asks_of_oneself = False, True
         self._lines = Allowance(_LINES, 1 / _LINE_SECONDS, now=self._clock.monotonic)
         self._unsaid = 0
 
@@ -243,13 +243,18 @@ class HomeBridge:
         """Hear whether we are said to be away, where the broker's rules let us.
 
         A connection that broke unnoticed has its will published once the broker gives it
-        up, minutes after the next one said ``online``.
+        up, minutes after the next one said ``online``. Some cut off who asks for what their
+        rules forbid: the connection after that does not ask.
         """
+        asks, self._asks_of_oneself = self._asks_of_oneself, True
+        if not asks:
+            return
         try:
             await self._listen(link, self._topics.availability)
         except BrokerError as error:
             if error.fault != "forbidden":
                 raise
+            self._asks_of_oneself = False
             _LOGGER.info("%s: who says there that we are away is believed", error)
 
     async def _say_online(self, link: Link) -> None:

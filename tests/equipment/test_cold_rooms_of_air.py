@@ -2,9 +2,14 @@
 
 import math
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from switchbot_automation.core.doubt import attend
+from switchbot_automation.core.state.zone import Doubt, Evidence, ZoneState
+from switchbot_automation.model import Action, Power
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation.home import METER_ID
 from tests.adversaries.life import WINDOWS
 from tests.cases import slow_after
@@ -57,3 +62,32 @@ async def test_a_cellar_that_nobody_heats_is_no_doubt_of_what_keeps_its_air(
     # It works in vain; that its humidity goes to and fro by two percent is no recovery.
     said = {code for each in zones.values() for code in each["room"]["reasons"]}
     assert "air_does_not_follow" in said
+
+
+@pytest.mark.parametrize(("unanswered", "uncertain"), [(0, False), (1, True)])
+def test_a_doubt_by_its_room_that_a_release_before_has_left_ends(unanswered, uncertain):
+    """It stood for as long as the room was wet: nothing looked at that room any more."""
+    entry = {"kind": "dehumidifier", "device_id": DEVICE}
+    document = roomed(entry, time_windows=WINDOWS["always"], **WET)
+    zone = parse_settings(document).zones["default 1"]
+    zone = replace(zone, power_meter_device_id="")
+    now = datetime(2026, 1, 12, 12, tzinfo=UTC)
+    since = now - timedelta(hours=5)
+    left = Doubt("room", since, Action.DRY, 2, told=True)
+    states = {
+        zone.name: ZoneState(
+            power=Power.ON,
+            action=Action.DRY,
+            last_action_at=since,
+            compressor_started_at=since,
+            uncertain=True,
+            last_temperature=8.0,
+            last_read_at=now,
+            evidence=Evidence(doubt=left, unanswered=unanswered),
+        )
+    }
+    with pytest.raises(StopIteration) as told:
+        next(attend(zone, states, now, None))
+    assert told.value.value == ()
+    assert states[zone.name].evidence.doubt is None
+    assert states[zone.name].uncertain is uncertain

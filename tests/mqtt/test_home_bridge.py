@@ -10,10 +10,12 @@ from random import Random
 import pytest
 
 from switchbot_automation import AutomationEngine
+from switchbot_automation.errors import BrokerError
 from switchbot_automation.instants import encode_instant
 from switchbot_automation.languages import LANGUAGES, speaking
 from switchbot_automation.mqtt import BrokerAddress, HomeBridge, Topics
 from switchbot_automation.mqtt.commands import COMMANDS
+from switchbot_automation.mqtt.link import Link
 from switchbot_automation.mqtt.topics import topic_id
 from switchbot_automation.simulation import SimulatedHome
 from switchbot_store import MemoryStore
@@ -439,6 +441,34 @@ async def test_who_is_there_is_not_said_to_be_away_for_long(
     await hub.until(lambda: (topic, said) in hub.passing)
     await put_right(hub, clock, topic, b"online")
     assert bridge.report()["problem"] is None
+
+
+async def test_a_broker_that_cuts_off_who_asks_for_what_is_forbidden_has_us_once_more(
+    engine, plain_mosquitto, running, clock, monkeypatch
+):
+    """Rules that let us write whether we are there, and no more, were enough once."""
+    honest, asked = Link.subscribe, []
+
+    async def subscribe(link, topic, qos=1):
+        if topic == Topics().availability:
+            asked.append(topic)
+            link._client._client.disconnect()
+            raise BrokerError("cut off", fault="forbidden")
+        await honest(link, topic, qos)
+
+    monkeypatch.setattr(Link, "subscribe", subscribe)
+    address = BrokerAddress("127.0.0.1", plain_mosquitto.port)
+    bridge = HomeBridge(engine, address, random=Random(3))
+    running(bridge)
+    async with asyncio.timeout(30):
+        await bridge.until("waiting")
+        await clock.until_sleeping()
+        clock.advance(61)
+        await bridge.until("connected")
+        async with plain_mosquitto.client("hub") as client:
+            await client.subscribe(Topics().all_states, 1)
+            assert (await anext(aiter(client.messages))).retain
+    assert (len(asked), bridge.report()["state"]) == (1, "connected")
 
 
 async def test_a_broker_that_restarts_gets_everything_again(

@@ -296,6 +296,11 @@ class QuotaLedger:
             "api_quota_reset_at": self._began_text,
         }
 
+    @property
+    def restored(self) -> bool:
+        """Whether `restore` was called: a second document is one to `merge`."""
+        return self._restored
+
     def take(
         self, document: Mapping[str, Any], *, read: bool, now: datetime | None = None
     ) -> Standing:
@@ -305,7 +310,7 @@ class QuotaLedger:
         as they are then.
         """
         now = self._roll(now)
-        if read and not self._restored:
+        if read and not self.restored:
             self.restore(document, now=now)
         else:
             self.merge(document, now=now)

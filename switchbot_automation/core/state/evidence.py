@@ -206,8 +206,11 @@ def beside_radiator(state: ZoneState, celsius: float | None, at: datetime) -> Zo
     lasts = usual_at is not None and at - usual_at <= _USUAL_LASTS
     if kelvin < _WARM_KELVIN + ((kept.usual or 0.0) if lasts else 0.0):
         return state if kept.warmth is None else _with_warmth(state, None)
-    if known is None or kelvin <= _COOLING * known.kelvin:
+    if known is None:
         return _with_warmth(state, Warmth(at, kelvin, at))
+    if kelvin <= _COOLING * known.kelvin:
+        first = known.first or known.since
+        return _with_warmth(state, Warmth(at, kelvin, at, first))
     most = max(kelvin, known.kelvin)
     return _with_warmth(state, known._replace(kelvin=most, seen_at=at))
 
@@ -375,15 +378,18 @@ def stays_warm(
 
     `timezone` is the home's, `outdoors` the temperature there in degrees Celsius, None where
     nobody knows it. What the sun or the air outdoors may do shows nothing of a valve, or
-    only once it has lasted for longer than the sun shines into a room.
+    only once it has lasted for longer than the sun shines into a room: also where it cools
+    now and then, as with a boiler that comes and goes.
     """
     warmth = kept.warmth
     if warmth is None or now - warmth.seen_at > _WARM_LASTS:
         return False
     if outdoors is not None and outdoors >= _WARM_OUTDOORS:
         return False
+    if now - warmth.since < _WARM_FOR:
+        return False
     sunny = warmth.since.astimezone(timezone).hour in _SUNNY_HOURS
-    return now - warmth.since >= (_WARM_BY_DAY if sunny else _WARM_FOR)
+    return not sunny or now - (warmth.first or warmth.since) >= _WARM_BY_DAY
 
 
 def undoubted(state: ZoneState) -> ZoneState:

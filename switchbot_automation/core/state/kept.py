@@ -919,7 +919,8 @@ def _of_air(
     if not facts.runs or state.uncertain:
         return out._replace(turned=value, moved_at=now)
     moved = _moved(out, value, beyond, now, step=_AIR_MOVES[code])
-    to_and_fro = now - out.since >= _AIR_LONG and beyond >= _AIR_LEFT * moved.furthest
+    works = max(out.since, runs_since(state) or out.since)
+    to_and_fro = now - works >= _AIR_LONG and beyond >= _AIR_LEFT * moved.furthest
     if moved.moved_at is now and not to_and_fro:
         return moved._replace(lost=None)
     stalls = to_and_fro or now - moved.moved_at >= _AIR_STALLS

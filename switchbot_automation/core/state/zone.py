@@ -141,13 +141,32 @@ class Doubt(NamedTuple):
 class Warmth(NamedTuple):
     """A radiator that is warmer than its room although its valve was told to close.
 
-    `since` is from when on it has been so, `kelvin` by how much at most, `seen_at` when it was
-    read so last.
+    `since` is from when on it has been so and has not cooled, `kelvin` by how much at most,
+    `seen_at` when it was read so last. `first` is when it was read so first, where it has
+    cooled since: with a boiler that comes and goes it does each time. None: at `since`.
     """
 
     since: datetime
     kelvin: float
     seen_at: datetime
+    first: datetime | None = None
+
+    def not_later_than(self, now: datetime) -> Warmth:
+        """Pull instants from the future back to `now`, after the clock was set back."""
+        first = None if self.first is None else min(self.first, now)
+        since, seen_at = min(self.since, now), min(self.seen_at, now)
+        return self._replace(since=since, seen_at=seen_at, first=first)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        document: dict[str, Any] = {
+            "since": encode_instant(self.since),
+            "kelvin": self.kelvin,
+            "seen_at": encode_instant(self.seen_at),
+        }
+        if self.first is not None:
+            document["first"] = encode_instant(self.first)
+        return document
 
 
 class Evidence(NamedTuple):
@@ -231,12 +250,7 @@ class Evidence(NamedTuple):
             if each is not None
         }
         if self.warmth is not None:
-            since, kelvin, seen_at = self.warmth
-            document["warmth"] = {
-                "since": encode_instant(since),
-                "kelvin": kelvin,
-                "seen_at": encode_instant(seen_at),
-            }
+            document["warmth"] = self.warmth.to_document()
         if self.course:
             # One text: two dozen lists would be most of what a tick reads and writes.
             document["course"] = course or " ".join(map(_written_sample, self.course))
@@ -335,8 +349,7 @@ class Evidence(NamedTuple):
                 late[name] = tuple(min(at, now) for at in instants)
         warmth = self.warmth
         if warmth is not None and max(warmth.since, warmth.seen_at) > now:
-            since, seen_at = min(warmth.since, now), min(warmth.seen_at, now)
-            late["warmth"] = warmth._replace(since=since, seen_at=seen_at)
+            late["warmth"] = warmth.not_later_than(now)
         if self.misread is not None:
             misread = self.misread.not_later_than(now)
             if misread is not self.misread:
@@ -390,7 +403,8 @@ def _warmth(value: Any) -> Warmth | None:
     since, kelvin = instant(value.get("since")), number(value.get("kelvin"))
     if since is None or kelvin is None:
         return None
-    return Warmth(since, kelvin, instant(value.get("seen_at")) or since)
+    seen_at, first = instant(value.get("seen_at")), instant(value.get("first"))
+    return Warmth(since, kelvin, seen_at or since, first)
 
 
 def _doubt(value: Any) -> Doubt | None:

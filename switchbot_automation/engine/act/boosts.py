@@ -23,6 +23,8 @@ _SAME_KELVIN: Final = 0.01
 class Boosts:
     """The bands that rooms were boosted from and to.
 
+    All units of a room have one wish, so it is kept by the first of them.
+
     >>> boosts, room = Boosts(), {"name": "den", "season": "winter", "wish": None}
     >>> boosts.band({**room, "wanted": {"low": 20.0, "high": 22.0}}, 2.0)
     (22.0, 24.0)
@@ -47,12 +49,13 @@ class Boosts:
                 )
             )
         before = now = wanted["low"], wanted["high"]
-        if zone["wish"] is not None and name in self._given:
-            from_, to = self._given[name]
+        room = zone.get("lead") or name
+        if zone["wish"] is not None and room in self._given:
+            from_, to = self._given[room]
             if _same(now, to):
                 before = from_
         given = moved(before, -kelvin if zone["season"] == "summer" else kelvin)
-        self._given[name] = before, given
+        self._given[room] = before, given
         return given
 
 

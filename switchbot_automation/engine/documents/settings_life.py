@@ -83,10 +83,11 @@ def _devices_of(settings: Settings | None) -> SettingsDevices:
 class SettingsLife:
     """Takes documents by revision; keeps the last good ones.
 
-    `settings` are in force, None without any good ones, and `devices` those they name. `error` says what is wrong with
-    the newest document, None when it is in force. `revision` is the newest document's,
-    None before the first; `revision_in_force` that of the settings in force. `switches`,
-    what buttons said of the automation of zones, lie over them, see `switch`.
+    `settings` are in force, None without any good ones, and `devices` those they name.
+    `error` says what is wrong with the newest document, None when it is in force.
+    `revision` is the newest document's, None before the first; `revision_in_force` that of
+    the settings in force. `switches`, what buttons said of the automation of zones, lie
+    over them, see `switch`.
 
     `check` raises SettingsError for names of zones that cannot be here.
     """

@@ -173,6 +173,21 @@ def test_a_restart_goes_on_with_today_s_count(ledger, clock):
     assert restarted.foreign == 0
 
 
+def test_the_first_document_that_was_read_is_gone_on_from_and_later_ones_are_merged(
+    ledger, clock
+):
+    """`restored` is for hosts, who share a ledger between engines."""
+    ledger.attempt()
+    restarted = QuotaLedger(clock=clock)
+    restarted.take({}, read=False)
+    assert not restarted.restored
+    restarted.take(ledger.to_document(), read=True)
+    assert (restarted.restored, restarted.foreign) == (True, 0)
+    theirs = ledger.to_document() | {"api_requests_total": 4}
+    standing = restarted.take(theirs, read=True)
+    assert (standing.remaining, restarted.foreign) == (9996, 3)
+
+
 def test_a_restart_keeps_the_cloud_s_refusal(ledger, clock):
     ledger.attempt()
     ledger.exhausted()

@@ -54,7 +54,7 @@ def state_of(kind, value, now, *, runs, before):
         sensing=SensorRecord(21.0, now),
         power=Power.ON if runs else Power.OFF,
         action=action if runs else Action.OFF,
-        compressor_started_at=NOON if runs else None,
+        compressor_started_at=(before.compressor_started_at or now) if runs else None,
         **of_air,
     )
 
@@ -101,6 +101,17 @@ def test_a_unit_that_rests_is_not_to_blame(kind):
     found = lived(kind, [beside] * 20, runs=False)
     assert {each.status for each in found} == {"recovering"}
     assert not any(each.degraded for each in found)
+
+
+def test_one_that_begins_after_a_day_s_outage_has_its_time(kind):
+    """Half a day in which nobody could tell it anything is none in which it did nothing."""
+    _action, beside, within, step = KINDS[kind]
+    sign = 0.6 if within > beside else -0.6
+    values = [beside + sign * (number % 3) * step for number in range(200)]
+    began = 80
+    found = lived(kind, values, runs=[number >= began for number in range(200)])
+    assert {each.status for each in found[: began + 9]} == {"recovering"}
+    assert found[-1].advice is ReasonCode.AIR_DOES_NOT_FOLLOW
 
 
 def test_a_room_is_blind_whose_meter_does_not_tell_the_air(kind):

@@ -1,9 +1,11 @@
 """What the sun does to a resting room: learned once OFF was told again in vain, for its hours."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from switchbot_automation.core.doubt import attend
 from switchbot_automation.core.state.evidence import (
     NONE,
     agreed,
@@ -14,7 +16,9 @@ from switchbot_automation.core.state.evidence import (
     undoubted,
 )
 from switchbot_automation.core.state.zone import ZoneState
-from switchbot_automation.model import Action
+from switchbot_automation.model import Action, Power
+from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.simulation import default_settings
 
 NOON = datetime(2026, 3, 12, 12, tzinfo=UTC)
 AFTERNOON = NOON + timedelta(hours=3)
@@ -61,3 +65,22 @@ def test_it_is_forgotten_after_a_week():
     assert known(state, AFTERNOON + timedelta(days=7)) == 9.0
     assert known(state, AFTERNOON + timedelta(days=8)) == 1.5
     assert overrun_kelvin(agreed(ZoneState(), NOON).evidence or NONE, NOON) == 1.5
+
+
+@pytest.mark.parametrize(("power", "kelvin"), [(Power.OFF, 5.8), (Power.ON, 4.0)])
+def test_what_another_unit_of_the_room_warms_is_none_of_the_sun_s(power, kelvin):
+    """Each learned the other's work as the sun's, and did not notice its own lost OFF."""
+    zone = parse_settings(default_settings("winter")).zones["default"]
+    zone = replace(zone, power_meter_device_id="")
+    own = in_vain()._replace(
+        power=Power.OFF,
+        action=Action.OFF,
+        last_action_at=NOON,
+        last_temperature=zone.winter.max_temp + 3.5,
+        last_read_at=AFTERNOON,
+    )
+    beside = ZoneState(power=power, action=Action.WINTER, compressor_started_at=NOON)
+    states = {zone.name: own, "stove": beside}
+    with pytest.raises(StopIteration):
+        next(attend(zone, states, AFTERNOON, None, ["stove"]))
+    assert states[zone.name].evidence.overrun == kelvin

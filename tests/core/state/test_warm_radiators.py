@@ -115,6 +115,27 @@ def test_what_the_sun_may_do_shows_nothing_of_a_valve():
     assert warm(by_day, 860 + 240)
 
 
+def test_by_day_a_boiler_that_comes_and_goes_is_not_the_sun():
+    """Each time it cooled its four hours began anew: it was told of at ten in the evening."""
+    state, told = rests(), []
+    for number in range(40):
+        minute = 800 + 10 * number
+        kelvin = 1.4 if number % 6 == 5 else 2.6
+        state = seen(state, 22.0 + kelvin, minute)
+        document = (state.evidence or NONE).to_document()
+        state = state._replace(evidence=Evidence.from_document(document))
+        told += [10 * number] if warm(state, minute) else []
+    assert 240 <= told[0] <= 300
+
+
+def test_what_was_warm_in_the_future_was_so_now_at_the_latest():
+    state = seen(rests(), 24.0, 850)
+    state = seen(state, 23.2, 860)
+    before = STOPPED + timedelta(minutes=700)
+    warmth = state.evidence.not_later_than(before).warmth
+    assert (warmth.first, warmth.since, warmth.seen_at) == (before, before, before)
+
+
 @pytest.mark.parametrize(("outdoors", "told"), [(4.0, True), (15.0, False)])
 def test_no_radiator_is_hot_where_it_is_warm_outdoors(outdoors, told):
     state = seen(rests(), 24.0, 50, 80)
