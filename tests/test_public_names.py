@@ -57,6 +57,10 @@ KEPT = {
     "switchbot_automation.engine.scheduler": """
         Schedulable SchedulerService SchedulerStatus TRIGGER""",
     "switchbot_automation.engine.thread": "EngineThread OpenableEngine",
+    "switchbot_automation.units": """
+        CELSIUS FAHRENHEIT SYMBOLS UNITS degrees from_celsius measured_in measuring
+        to_celsius unit_of
+    """,
     "switchbot_automation.engine.webhook_sender": "WebhookSender mask_url",
     "switchbot_automation.errors": "AutomationError CloudError SettingsError",
     "switchbot_automation.model": """
