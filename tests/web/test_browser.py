@@ -779,6 +779,14 @@ async def test_every_setting_is_found_by_its_meaning_and_changed(pictured, open_
     assert zone["hysteresis_celsius"] == 0.4
 
 
+async def test_who_comes_back_has_the_whole_page_again(pictured, open_page):
+    async with pictured.serve() as url, open_page(url) as page:
+        for _ in range(2):
+            await drawn(page)
+            await page.reload()
+        await drawn(page)
+
+
 async def test_the_page_can_be_installed(pictured, open_page):
     async with pictured.serve() as url, open_page(url) as page:
         await drawn(page)
