@@ -345,7 +345,8 @@ class TestDeploymentFiles:
         common = text.partition("environment: &environment")[2].partition(
             "\nservices:"
         )[0]
-        given = dict(re.findall(r"^    ([A-Z_]+): (.*)$", common, re.MULTILINE))
+        lines = re.findall(r"^    ([A-Z_]+): (.*)$", common, re.MULTILINE)
+        given = {name: value.strip('"') for name, value in lines}
         given["PGPASSWORD"] = given["PGPASSWORD"].replace(
             "${POSTGRES_PASSWORD}", SPECIAL
         )
