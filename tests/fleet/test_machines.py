@@ -63,7 +63,8 @@ async def test_a_home_that_fails_on_such_a_machine_waits_no_longer_than_elsewher
     assert await working.do_all_that_is_due() == []
     (waiting,) = await working.jobs()
     wait = (waiting.scheduled_at - datetime.now(UTC)).total_seconds()
-    assert 0 < wait <= 5
+    # By what the queue's clock was taken for, to some milliseconds.
+    assert 0 < wait < 6
 
 
 @pytest.mark.parametrize("off", [timedelta(hours=1), timedelta(days=-3650)])

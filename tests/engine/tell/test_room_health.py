@@ -112,7 +112,7 @@ async def test_a_room_that_does_not_follow_is_told_once_with_its_end(home):
     [
         ("auto", "default: the unit is believed to run", "default: over"),
         ("fr", "default\u00a0: l'appareil semble tourner", "default\u00a0: terminé"),
-        ("ja", "default: エアコンは運転中のはずですが", "default: 解消"),
+        ("ja", "default: 機器は運転中のはずですが", "default: 解消"),
         ("de", "default: das Gerät läuft wohl", "default: vorbei"),
     ],
 )
