@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.cloud.talk.client import DEFAULT_BASE_URL, SwitchBotClient
 from switchbot_automation.engine.observe.meters import account_of, ledger_of
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.fleet.packed import PackedTexts
+from switchbot_automation.fleet.kept.packed import PackedTexts
 from switchbot_automation.languages import worded
 from switchbot_store import VisitStore
 from switchbot_store.files.custody import read_in_custody

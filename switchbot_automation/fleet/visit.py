@@ -20,7 +20,7 @@ from switchbot_automation.engine.observe.meters import account_of
 from switchbot_automation.errors import UnknownHomeError
 from switchbot_automation.fleet.accounts import AccountVisit
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
-from switchbot_automation.fleet.known import KnownSettings
+from switchbot_automation.fleet.kept.known import KnownSettings
 from switchbot_automation.fleet.patience import CloudPatience
 from switchbot_automation.fleet.summary import LEFT, left_behind, units_of
 from switchbot_automation.languages import worded

@@ -29,6 +29,7 @@ from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
 from switchbot_automation.web.guard import RequestRefusedError, Who, too_many, who_asks
 from switchbot_automation.web.html_texts import in_language
 from switchbot_automation.web.request import (
+    POLICY_OF_PAGES,
     compressed,
     entrance_of,
     is_known,
@@ -114,6 +115,8 @@ def _answer(request: web.Request, name: str) -> web.Response:
         language = language_of_page(request)
         found = _file(name, language, entrance_of(request).speech[1])
         headers["Content-Language"] = language
+        # Also where the page is known already: a browser takes over what it is told then.
+        headers["Content-Security-Policy"] = POLICY_OF_PAGES
         vary.append("Accept-Language")
     else:
         found = _file(name)

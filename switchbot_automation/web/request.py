@@ -63,12 +63,12 @@ VARY: Final = "Accept-Language, Accept-Encoding"
 _LEAST_BYTES: Final = 1024
 # From here on compressing takes longer than the event loop should wait.
 _ELSEWHERE_BYTES: Final = 32 * 1024
-# Everything the page needs is its own; nothing may frame it or be sent elsewhere.
-_POLICY_OF_PAGES: Final = (
+POLICY_OF_PAGES: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+"""Everything a page needs is its own; nothing may frame it or be sent elsewhere."""
 _SMALLER = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
 
 HEADERS: Final = {
@@ -338,7 +338,7 @@ async def add_headers(
 def dress(response: web.StreamResponse) -> None:
     """Set what an answer carries, where it does not say otherwise itself."""
     if response.content_type == "text/html":
-        response.headers.setdefault("Content-Security-Policy", _POLICY_OF_PAGES)
+        response.headers.setdefault("Content-Security-Policy", POLICY_OF_PAGES)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     # aiohttp has put its own there, with its version and Python's.

@@ -63,7 +63,7 @@ async def test_a_home_that_fails_on_such_a_machine_waits_no_longer_than_elsewher
     assert await working.do_all_that_is_due() == []
     (waiting,) = await working.jobs()
     wait = (waiting.scheduled_at - datetime.now(UTC)).total_seconds()
-    # How far off it is was measured over a line: to milliseconds.
+    # By what the queue's clock was taken for, to some milliseconds.
     assert 0 < wait < 6
 
 

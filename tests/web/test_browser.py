@@ -779,6 +779,14 @@ async def test_every_setting_is_found_by_its_meaning_and_changed(pictured, open_
     assert zone["hysteresis_celsius"] == 0.4
 
 
+async def test_who_comes_back_has_the_whole_page_again(pictured, open_page):
+    async with pictured.serve() as url, open_page(url) as page:
+        for _ in range(2):
+            await drawn(page)
+            await page.reload()
+        await drawn(page)
+
+
 async def test_the_page_can_be_installed(pictured, open_page):
     async with pictured.serve() as url, open_page(url) as page:
         await drawn(page)
@@ -1094,6 +1102,29 @@ async def test_a_room_that_nothing_heats_promises_no_heat(equipped, open_page):
         assert modes == ["On", "Off"]
         assert not await change.locator("#change-band").is_visible()
         assert await page.locator("#change-will").inner_text() == ""
+        await change.get_by_label("Mode").select_option("Off")
+        await page.get_by_role("button", name="Keep it").click()
+        await page.locator("#review-save:enabled").click()
+        await cellar.get_by_text("switched off").first.wait_for()
+        await cellar.get_by_role("button", name="Change").click()
+        await change.get_by_label("Mode").select_option("On")
+        await page.get_by_role("button", name="Keep it").click()
+        await page.get_by_role("heading", name="Cellar: On from now on").wait_for()
+
+
+async def test_for_good_counts_for_the_room_alone_for_which_it_was_chosen(
+    equipped, open_page
+):
+    async with equipped.serve() as url, open_page(url) as page:
+        await page.wait_for_selector(".pill.live")
+        await page.locator(".do-change").first.click()
+        good = page.locator("#change input[value=good]")
+        await good.check()
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Change, Cellar").click()
+        # Nothing heats it: the settings would be given a band for nothing.
+        assert not await good.is_visible()
+        assert not await good.is_checked()
 
 
 async def test_a_room_that_the_settings_lost_does_not_stand_for_all(

@@ -175,7 +175,8 @@ export function openChange(zone, zones, send) {
     get("change-everywhere").hidden = sharing(field("preset").value).length < 2;
     get("change-will").textContent = other ? _("This changes the settings; you see what it means first.") : kept && !field("preset").value ? willWords(zone, band()) : "";
     get("change-band").classList.toggle("unused", Boolean(field("preset").value));
-    get("change-for-good").hidden = Boolean(field("preset").value) || zone.mode === "auto";
+    // What was chosen for another room must not count for one that has no temperature to keep.
+    get("change-for-good").hidden = Boolean(field("preset").value) || zone.mode === "auto" || !zone.wanted || zone.without_unit;
     if (get("change-for-good").hidden && form.elements.until.value === "good") form.elements.until.value = "until_next_change";
   };
   preview();
@@ -183,11 +184,12 @@ export function openChange(zone, zones, send) {
   dialog.onclose = () => {
     if (dialog.returnValue !== "ok") return;
     const [preset, until] = [field("preset").value, form.elements.until.value];
-    if (field("mode").value !== mode) return changeMode(zone, field("mode").value, send);
+    const chosen = field("mode");
+    if (chosen.value !== mode) return changeMode(zone, chosen.value, chosen.selectedOptions[0].text, send);
     if (!zone.enabled) return;
     if (until === "good") return keepForGood(zone, band(), send);
     const hold = /^\d+$/.test(until) ? Number(until) : until;
-    if (!preset && zone.without_unit) return;
+    if (!preset && (!zone.wanted || zone.without_unit)) return;
     if (!preset) return send(zone.name, { action: "set_temperature", ...band(), hold });
     send(field("everywhere").checked ? sharing(preset) : zone.name, { action: "set_preset_mode", preset, hold });
   };
@@ -195,8 +197,8 @@ export function openChange(zone, zones, send) {
 }
 
 // What the unit is for, from now on; off is also sent to it.
-function changeMode(zone, mode, send) {
-  change(_("{room}: {mode} from now on", { room: title(zone), mode: MODES[mode] }), (document) => {
+function changeMode(zone, mode, words, send) {
+  change(_("{room}: {mode} from now on", { room: title(zone), mode: words }), (document) => {
     const part = partOf(document, zone.name);
     part.automation_enabled = mode !== OFF;
     if (mode !== OFF) part.mode = mode;

@@ -339,6 +339,22 @@ class TestDeploymentFiles:
         )
         assert found.directory == Path("/data")
 
+    def test_a_fleets_workers_take_a_password_as_it_is(self):
+        fleet = DEPLOY.parent / "fleet" / "compose.yaml"
+        text = fleet.read_text(encoding="utf-8")
+        common = text.partition("environment: &environment")[2].partition(
+            "\nservices:"
+        )[0]
+        lines = re.findall(r"^    ([A-Z_]+): (.*)$", common, re.MULTILINE)
+        given = {name: value.strip('"') for name, value in lines}
+        given["PGPASSWORD"] = given["PGPASSWORD"].replace(
+            "${POSTGRES_PASSWORD}", SPECIAL
+        )
+        found = StoreConfig.from_env(given)
+        told = psycopg.conninfo.conninfo_to_dict(found.conninfo)
+        assert (told["password"], told["host"]) == (SPECIAL, "postgres")
+        assert (told["user"], told["dbname"]) == ("switchbot", "switchbot")
+
     def test_every_default_it_shows_is_the_default(self):
         text = (DEPLOY / ".env.example").read_text()
         shown = dict(re.findall(r"^#([A-Z_]+)=(.+)$", text, re.MULTILINE))

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from switchbot_automation.fleet.packed import PackedTexts
+from switchbot_automation.fleet.kept.packed import PackedTexts
 
 ODD = {
     "42": ("token", "secret", "https://cloud.example"),

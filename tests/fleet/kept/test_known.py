@@ -3,7 +3,7 @@
 import pytest
 
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.fleet.known import KnownSettings
+from switchbot_automation.fleet.kept.known import KnownSettings
 from switchbot_automation.settings import parse_settings
 from switchbot_store import HomeStore
 from tests.engine.conftest import WINTER_ROOM

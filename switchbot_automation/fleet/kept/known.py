@@ -28,7 +28,7 @@ class KnownSettings:
     used is not remembered. Where there are too many, any of them goes: homes come in
     turn, so that the one used longest ago is the one wanted next.
 
-    >>> from switchbot_automation.fleet.known import KnownSettings
+    >>> from switchbot_automation.fleet.kept.known import KnownSettings
     >>> known = KnownSettings()
     >>> known({"automation_enabled": False}) is known({"automation_enabled": False})
     True

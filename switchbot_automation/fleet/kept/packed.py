@@ -22,7 +22,7 @@ class PackedTexts(Mapping[str, tuple[str, ...]]):
     objects a hundred thousand would be more than all else that it has. Here each is its
     texts and 8 bytes. Of a name that comes twice the last one counts.
 
-    >>> from switchbot_automation.fleet.packed import PackedTexts
+    >>> from switchbot_automation.fleet.kept.packed import PackedTexts
     >>> packed = PackedTexts([("42", ("token", "secret")), ("43", ("another", "one"))])
     >>> packed["43"], sorted(packed), "44" in packed
     (('another', 'one'), ['42', '43'], False)
