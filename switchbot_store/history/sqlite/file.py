@@ -365,11 +365,9 @@ class SqliteFile:
 
     def _check_of_one_piece(self, writer: sqlite3.Connection) -> None:
         """Raise sqlite3.DatabaseError where file and log are not of each other."""
-        alone = f"file:{quote(str(self.path.absolute()))}?mode=ro&immutable=1"
-        with contextlib.closing(sqlite3.connect(alone, uri=True)) as connection:
-            # One from before there were marks may be this: its log brings the mark.
-            if _mark_of(connection) not in (0, self._mark, _mark_of(writer)):
-                raise _damage("another file was copied over it")
+        # One from before there were marks may be this: its log brings the mark.
+        if self._mark_by("immutable=1") not in (0, self._mark, _mark_of(writer)):
+            raise _damage("another file was copied over it")
         with contextlib.closing(sqlite3.connect(self.path)) as connection:
             _check(
                 connection, "integrity_check"
@@ -377,6 +375,40 @@ class SqliteFile:
             lacking = _lacking(connection, self._schema)
             if lacking:
                 raise _damage(lacking)
+
+    def _mark_by(self, how: str) -> int:
+        """Return the mark that a connection reads which moves no log in."""
+        name = f"file:{quote(str(self.path.absolute()))}?mode=ro&{how}"
+        with contextlib.closing(sqlite3.connect(name, uri=True)) as connection:
+            return _mark_of(connection)
+
+    def _leave_log_of_another(self) -> None:
+        """Set aside a log that another file left at this name, whose rows are not in this.
+
+        Who was killed leaves it, and whoever copies a file over theirs then does not see
+        it. SQLite would write it over what was copied. Raises OSError.
+        """
+        place = os.path.realpath(self.path)
+        logs = [Path(f"{place}-wal"), Path(f"{place}-shm")]
+        if not is_there(logs[0]) or not logs[0].stat().st_size:
+            return
+        try:
+            marks = {self._mark_by("immutable=1"), self._mark_by("cache=private")}
+        except sqlite3.Error:
+            return  # who opens it says why
+        if 0 in marks or len(marks) == 1 or users_of(self.path):
+            return
+        stamp = _stamp()
+        for log in logs:
+            with contextlib.suppress(FileNotFoundError):
+                log.replace(f"{log}.corrupt-{stamp}")
+        _LOGGER.warning(
+            "%s is of another file than the one that is there now, which was copied over"
+            " it: it is kept as %s.corrupt-%s",
+            logs[0],
+            logs[0],
+            stamp,
+        )
 
     def _put_apart(self, error: sqlite3.DatabaseError) -> None:
         """Put what was copied over the file at its name, without the log of another."""
@@ -432,6 +464,7 @@ class SqliteFile:
             return self._reading(FileNotFoundError(f"there is no {self.path}"))
         try:
             found = self._made()
+            self._leave_log_of_another()
         except OSError as error:
             return self._reading(error)
         try:

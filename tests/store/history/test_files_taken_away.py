@@ -190,6 +190,33 @@ def test_the_rows_of_another_file_that_is_copied_over_are_not_written_over(
     assert found(path, tmp_path) == [2, *range(100, 1000)]
 
 
+@pytest.mark.parametrize("other", [True, False], ids=["another", "the same"])
+def test_the_log_of_who_was_killed_is_not_played_into_another_that_is_copied_over(
+    tmp_path, path, other, caplog
+):
+    program = (
+        "import os, signal, sys; from datetime import *\n"
+        "from switchbot_store import HistorySample, SqliteHistory\n"
+        "at = datetime(2026, 1, 12, 0, 1, tzinfo=UTC)\n"
+        "row = HistorySample(at, zone='a', temperature=20.0)\n"
+        "SqliteHistory(sys.argv[1]).write([row], now=at)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", program, path], check=False)
+    log = path.with_name(f"{path.name}-wal")
+    assert log.stat().st_size
+    if other:
+        with closing(SqliteHistory(tmp_path / "other.sqlite")) as another:
+            another.write([sample(n) for n in range(100, 1000)], now=AT)
+        path.write_bytes((tmp_path / "other.sqlite").read_bytes())
+    with closing(SqliteHistory(path)) as history:
+        write(history, 2)
+    kept = [2, *range(100, 1000)] if other else [1, 2]
+    assert found(path, tmp_path) == kept
+    assert len(list(path.parent.glob("*-wal.corrupt-*"))) == other
+    assert caplog.text.count("of another file") == other
+
+
 @pytest.mark.parametrize("seed", [5, 6, 12])
 def test_of_a_copy_and_a_log_no_mixture_is_made_that_looks_whole(path, seed):
     """Pages are used again as old rows go: those of both may make one tree."""
