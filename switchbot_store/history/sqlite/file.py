@@ -342,26 +342,33 @@ class SqliteFile:
         put at the name as a file of its own, and True returned. Raises
         StoreUnavailableError where it is not whole by itself either.
         """
-        with self._readers, self._lock, self._errors_named():
-            writer = self._connection
-            if (
-                self._whereabouts is not known
-                or writer is None
-                or writer.in_transaction
-            ):
+        # No write waits for who reads at length: theirs is dropped when they read again.
+        idle = self._readers.acquire(blocking=False)
+        try:
+            with self._lock, self._errors_named():
+                writer = self._connection
+                if (
+                    self._whereabouts is not known
+                    or writer is None
+                    or writer.in_transaction
+                ):
+                    return False
+                try:
+                    self._check_of_one_piece(writer)
+                except sqlite3.DatabaseError as error:
+                    if _code_of(error) not in _DAMAGED:
+                        raise  # it could not be looked at: nothing is known of it
+                    self._put_apart(error)
+                    return True
+                self._whereabouts = None
+                if idle:
+                    self._drop_reader()
+                self._connection = None
+                writer.close()
                 return False
-            try:
-                self._check_of_one_piece(writer)
-            except sqlite3.DatabaseError as error:
-                if _code_of(error) not in _DAMAGED:
-                    raise  # it could not be looked at: nothing is known of it
-                self._put_apart(error)
-                return True
-            self._whereabouts = None
-            self._drop_reader()
-            self._connection = None
-            writer.close()
-            return False
+        finally:
+            if idle:
+                self._readers.release()
 
     def _check_of_one_piece(self, writer: sqlite3.Connection) -> None:
         """Raise sqlite3.DatabaseError where file and log are not of each other."""

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -349,6 +350,27 @@ def test_what_another_process_moves_in_from_its_log_is_no_copy(tmp_path, path, c
         assert found(path, tmp_path) == [1, 2]
         assert path.stat().st_ino == inode
     assert caplog.text == ""
+
+
+def test_no_write_waits_for_a_long_read_as_another_moved_its_log_in(tmp_path, path):
+    with (
+        closing(SqliteHistory(path)) as history,
+        closing(SqliteHistory(path)) as other,
+        ThreadPoolExecutor() as threads,
+    ):
+        write(history, 1)
+        with history._file.reading() as reader:
+            rows = reader.execute("SELECT timestamp FROM state_history")
+            write(other, 2)
+            with other._file.session() as connection:
+                connection.execute("PRAGMA wal_checkpoint")
+            written = threads.submit(write, history, 3)
+            try:
+                written.result(timeout=60)
+            finally:
+                assert len(rows.fetchall()) in (1, 2)
+        assert len(history.latest(9)) == 3
+        assert found(path, tmp_path) == [1, 2, 3]
 
 
 def test_what_cannot_even_be_read_any_more_is_opened_anew(tmp_path, path):
