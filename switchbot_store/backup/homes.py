@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from switchbot_store.backup import interruption
 from switchbot_store.backup.archive import back_up
 from switchbot_store.codec import HOMES
 from switchbot_store.errors import HistoryError, StoreConflictError
@@ -97,6 +98,7 @@ def delete_home(
         documents += sum(store.forget(prefix) for prefix in prefixes)
         if not any(store.keys_with(prefix) for prefix in prefixes):
             break
+    interruption.forget(store, home)
     rows = 0 if history is None else history.of_home(home).forget()
     for prefix in prefixes:
         for key in store.keys_with(prefix):

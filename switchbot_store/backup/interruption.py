@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
+from switchbot_store.codec import UnreadableError
+from switchbot_store.errors import StoreError
 from switchbot_store.homes import HomeStore
 from switchbot_store.languages import worded
 
@@ -55,18 +57,41 @@ def interrupted(store: Noted) -> list[str]:
     >>> interrupted(MemoryStore())
     []
     """
-    found = ((key, store.get_entry(key).data) for key in store.keys_with(PREFIX))
-    return [in_words(key, data) for key, data in found if data]
+    return told({key: _read(store, key) for key in store.keys_with(PREFIX)})
 
 
-def in_words(key: str, note: Mapping[str, Any]) -> str:
-    """Say what such a note tells."""
+def told(notes: Mapping[str, Entry | StoreError]) -> list[str]:
+    """Say what notes tell by their keys, those too that a crash left unreadable."""
+    said = []
+    for key, note in sorted(notes.items()):
+        if isinstance(note, StoreError):
+            said.append(in_words(key, {}))
+        elif note.data:
+            said.append(in_words(key, note.data))
+    return said
+
+
+def forget(store: StoreInterface, home: str) -> None:
+    """Take back the note of a home that is deleted. Raises StoreUnavailableError."""
+    store.delete(f"{PREFIX}/{home}")
+
+
+def _read(store: Noted, key: str) -> Entry | StoreError:
+    try:
+        return store.get_entry(key)
+    except UnreadableError as error:
+        return error
+
+
+def in_words(key: str, note: object) -> str:
+    """Say what such a note tells, whatever it is."""
+    known = note if isinstance(note, dict) else {}
     home = key.removeprefix(PREFIX).removeprefix("/")
     said = worded(
         "restoring {file}, begun {at}, did not end: documents are as they were, or as the"
         " file has them; rows of history may be missing",
-        file=note.get("file"),
-        at=note.get("begun_at"),
+        file=known.get("file", "?"),
+        at=known.get("begun_at", "?"),
     )
     return f"{home}: {said}" if home else said
 

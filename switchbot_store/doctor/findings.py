@@ -26,5 +26,8 @@ def not_restored(said: str) -> SetupFinding:
         "restore",
         "warning",
         said,
-        _("Run `switchbot-store restore` with that file again; it does no harm."),
+        _(
+            "Run `switchbot-store restore` with that file again, or, where it is gone, with"
+            " a backup of what there is now; it does no harm."
+        ),
     )

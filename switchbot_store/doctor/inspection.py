@@ -513,8 +513,9 @@ def _interrupted(connection: Connection) -> list[str]:
         return []
     rows = fetch(connection, _RESTORING, (beginning(PREFIX).encode(),))
     return [
-        in_words(shown(readable(key or b"")), orjson.loads(note or b"{}"))
-        for key, note in sorted(rows)
+        in_words(shown(readable(key or b"")), note)
+        for key, text in sorted(rows)
+        if (note := orjson.loads(text or b"{}"))
     ]
 
 

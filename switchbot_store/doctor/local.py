@@ -12,7 +12,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from switchbot_store.backup.interruption import interrupted
+from switchbot_store.backup.interruption import PREFIX, told
 from switchbot_store.codec import problem_of
 from switchbot_store.config import StoreConfig
 from switchbot_store.doctor.clocks import history_clock, host_clock, host_zone_rules
@@ -169,7 +169,7 @@ def _documents(config: StoreConfig) -> Iterator[SetupFinding]:
         store = JsonStore(config.directory, paths=config.paths)
         found = store.look()
         if config.backend == "json":
-            yield from map(not_restored, interrupted(store))
+            yield from map(not_restored, told(store.look(PREFIX)))
         refusal = store.write_refusal()
         if refusal is not None:
             yield SetupFinding(

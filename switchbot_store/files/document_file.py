@@ -467,12 +467,18 @@ class DocumentFile:
         return content, stored
 
     def _may_be_a_part(self, content: Content) -> bool:
-        """Tell whether more of a text that is new may be about to be written."""
-        return (
-            self._format.beginning_may_pass
-            and not self._is_kept(content.data)
-            and _changed_within(content, _PART)
-        )
+        """Tell whether more of a text that is new may be about to be written.
+
+        Not of one that a store wrote, whole at once: it left its copy.
+        """
+        if (
+            not self._format.beginning_may_pass
+            or self._is_kept(content.data)
+            or not _changed_within(content, _PART)
+        ):
+            return False
+        copy = read_content(self._good_path)
+        return copy is None or copy.data != content.data
 
     def _instead_of(self, bad: Content) -> Stored:
         """Return the last good document in place of a bad file."""

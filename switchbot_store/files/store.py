@@ -252,14 +252,19 @@ class JsonStore(StoreInterface):
             found = self._found(prefix)
             return sorted(key for key in found if key.startswith(prefix))
 
-    def look(self) -> dict[str, Entry | StoreError]:
+    def look(self, prefix: str = "") -> dict[str, Entry | StoreError]:
         """Return what reading each document would give, or the error; nothing changes.
 
         Neither is a damaged file set aside, nor what a crash left finished or removed.
+        With a `prefix` those whose keys begin so, the internal ones too.
         """
         found: dict[str, Entry | StoreError] = {}
         with self._errors("cannot list"):
-            keys = self._listed()
+            keys = (
+                sorted(key for key in self._found(prefix) if key.startswith(prefix))
+                if prefix
+                else self._listed()
+            )
         for key in keys:
             try:
                 with self._errors(f"cannot read {key!r}"):

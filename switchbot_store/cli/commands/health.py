@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from switchbot_store.backup.interruption import interrupted
+from switchbot_store.backup.interruption import PREFIX, told
 from switchbot_store.cli import opening
 from switchbot_store.cli.output import (
     FAILURE,
@@ -320,7 +320,7 @@ def _files(config: StoreConfig) -> Health:
     halves: list[str] = []
     try:
         found = store.look()
-        halves = interrupted(store)
+        halves = told(store.look(PREFIX))
     except StoreError as error:
         found = dict.fromkeys(_NAMES, error)
     seconds = time.monotonic() - began

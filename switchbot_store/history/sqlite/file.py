@@ -107,6 +107,8 @@ class SqliteFile:
         self._reader: sqlite3.Connection | None = None
         self._reader_since = 0
         self._whereabouts: Whereabouts | None = None
+        self._mark = 0
+        """By which the file that is open and its copies are told from others."""
         self._process_id = os.getpid()
         self.refusal: str | None = None
         """Why the file is only read, None while it can be written."""
@@ -141,10 +143,16 @@ class SqliteFile:
         """Give the connection to this thread alone, in autocommit."""
         self._leave_what_is_not_here()
         with self._lock, self._errors_named():
+            connection = self._opened()
+            before = connection.total_changes
             try:
-                yield self._opened()
+                yield connection
             finally:
-                if self._whereabouts is not None:
+                # Who only read moved no log in: what changed meanwhile is somebody else's.
+                if self._whereabouts is not None and (
+                    self._connection is not connection
+                    or connection.total_changes != before
+                ):
                     self._whereabouts.note()
 
     @contextlib.contextmanager
@@ -200,8 +208,7 @@ class SqliteFile:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 if isinstance(error, sqlite3.DatabaseError) and (
-                    getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
-                    == sqlite3.SQLITE_READONLY
+                    _code_of(error) == sqlite3.SQLITE_READONLY
                 ):
                     self._turn_read_only(connection, error)
                 raise
@@ -264,7 +271,7 @@ class SqliteFile:
         return ", ".join(name for (name,) in found)
 
     def _told_of(self, error: sqlite3.Error) -> str:
-        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+        code = _code_of(error)
         fix: str
         if code in _DAMAGED:
             fix = _DAMAGE_FIX
@@ -331,41 +338,99 @@ class SqliteFile:
         """Open the file anew after others wrote to it, for what is kept of it in memory.
 
         One that was copied over it may be whole by itself, and only together with the log
-        of what was there not: then it is put at the name as a file of its own, and True
-        returned. Raises StoreUnavailableError where it is not whole by itself either.
+        of what was there not, or be another's, which that log would write over: then it is
+        put at the name as a file of its own, and True returned. Raises
+        StoreUnavailableError where it is not whole by itself either.
         """
-        with self._readers, self._lock, self._errors_named():
-            writer = self._connection
-            if (
-                self._whereabouts is not known
-                or writer is None
-                or writer.in_transaction
-            ):
+        # No write waits for who reads at length: theirs is dropped when they read again.
+        idle = self._readers.acquire(blocking=False)
+        try:
+            with self._lock, self._errors_named():
+                writer = self._connection
+                if (
+                    self._whereabouts is not known
+                    or writer is None
+                    or writer.in_transaction
+                ):
+                    return False
+                try:
+                    self._check_of_one_piece(writer)
+                except sqlite3.DatabaseError as error:
+                    if _code_of(error) not in _DAMAGED:
+                        raise  # it could not be looked at: nothing is known of it
+                    self._put_apart(error)
+                    return True
+                self._whereabouts = None
+                if idle:
+                    self._drop_reader()
+                self._connection = None
+                writer.close()
                 return False
-            try:
-                with contextlib.closing(sqlite3.connect(self.path)) as connection:
-                    _check(connection)
-                    _check_tables(connection, self._schema)
-            except sqlite3.DatabaseError as error:
-                self._put_apart(error)
-                return True
-            self._whereabouts = None
-            self._drop_reader()
-            self._connection = None
-            writer.close()
-            return False
+        finally:
+            if idle:
+                self._readers.release()
+
+    def _check_of_one_piece(self, writer: sqlite3.Connection) -> None:
+        """Raise sqlite3.DatabaseError where file and log are not of each other."""
+        # One from before there were marks may be this: its log brings the mark.
+        if self._mark_by("immutable=1") not in (0, self._mark, _mark_of(writer)):
+            raise _damage("another file was copied over it")
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            _check(
+                connection, "integrity_check"
+            )  # rows of one, in an index of the other
+            lacking = _lacking(connection, self._schema)
+            if lacking:
+                raise _damage(lacking)
+
+    def _mark_by(self, how: str) -> int:
+        """Return the mark that a connection reads which moves no log in."""
+        name = f"file:{quote(str(self.path.absolute()))}?mode=ro&{how}"
+        with contextlib.closing(sqlite3.connect(name, uri=True)) as connection:
+            return _mark_of(connection)
+
+    def _leave_log_of_another(self) -> None:
+        """Set aside a log that another file left at this name, whose rows are not in this.
+
+        Who was killed leaves it, and whoever copies a file over theirs then does not see
+        it. SQLite would write it over what was copied. Raises OSError.
+        """
+        place = os.path.realpath(self.path)
+        logs = [Path(f"{place}-wal"), Path(f"{place}-shm")]
+        if not is_there(logs[0]) or not logs[0].stat().st_size:
+            return
+        try:
+            marks = {self._mark_by("immutable=1"), self._mark_by("cache=private")}
+        except sqlite3.Error:
+            return  # who opens it says why
+        if 0 in marks or len(marks) == 1 or users_of(self.path):
+            return
+        stamp = _stamp()
+        for log in logs:
+            with contextlib.suppress(FileNotFoundError):
+                log.replace(f"{log}.corrupt-{stamp}")
+        _LOGGER.warning(
+            "%s is of another file than the one that is there now, which was copied over"
+            " it: it is kept as %s.corrupt-%s",
+            logs[0],
+            logs[0],
+            stamp,
+        )
 
     def _put_apart(self, error: sqlite3.DatabaseError) -> None:
         """Put what was copied over the file at its name, without the log of another."""
         place = os.path.realpath(self.path)
         try:
             with open(place, "rb") as found:  # noqa: PTH123 - as `place` is a text
+                status = os.fstat(found.fileno())
                 alone = durable.write_temporary(
-                    place, iter(lambda: found.read(_PIECE_BYTES), b"")
+                    place, iter(lambda: found.read(_PIECE_BYTES), b""), like=status
                 )
             try:
                 with contextlib.closing(sqlite3.connect(alone)) as connection:
-                    _check(connection)
+                    _check(connection, "integrity_check")
+                if _identity(place) != (status.st_dev, status.st_ino):
+                    return  # another process did, and may have written to it by now
                 durable.replace(alone, place)
                 durable.sync_directory(durable.directory_of(place))
             finally:
@@ -394,6 +459,7 @@ class SqliteFile:
             self.openings += 1
         if self.refusal is None and not self._in_memory:
             self._whereabouts = Whereabouts(self.path)
+            self._mark = _mark_of(connection)
         return connection
 
     def _reached(self) -> sqlite3.Connection:
@@ -405,12 +471,13 @@ class SqliteFile:
             return self._reading(FileNotFoundError(f"there is no {self.path}"))
         try:
             found = self._made()
+            self._leave_log_of_another()
         except OSError as error:
             return self._reading(error)
         try:
             return self._connected(str(self.path))
         except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+            code = _code_of(error)
             if code in _UNWRITABLE:
                 return self._reading(error)
             if not self._renewable or code not in _DAMAGED:
@@ -547,7 +614,7 @@ class SqliteFile:
             except sqlite3.OperationalError as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+                code = _code_of(error)
                 busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
                 if not busy or time.monotonic() >= give_up_at:
                     raise
@@ -564,6 +631,8 @@ class SqliteFile:
         if self._check_version(connection) == self._version and not _lacking(
             connection, self._schema
         ):
+            if not _mark_of(connection):  # a release before left none
+                _mark_if_possible(connection)
             return
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -572,6 +641,7 @@ class SqliteFile:
             connection.execute("ROLLBACK")
             raise
         connection.execute(f"PRAGMA user_version = {self._version}")
+        _mark(connection)
         connection.execute("COMMIT")
 
     def _complete(self, connection: sqlite3.Connection) -> None:
@@ -704,18 +774,45 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
 
 
-def _check(connection: sqlite3.Connection) -> None:
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+def _check(connection: sqlite3.Connection, how: str = "quick_check") -> None:
+    (verdict,) = connection.execute(f"PRAGMA {how}(1)").fetchone()
     if verdict != "ok":
-        damage = sqlite3.DatabaseError(verdict)
-        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise damage
+        raise _damage(verdict)
 
 
-def _check_tables(connection: sqlite3.Connection, schema: str) -> None:
-    lacking = _lacking(connection, schema)
-    if lacking:
-        raise sqlite3.DatabaseError(lacking)
+def _damage(said: str) -> sqlite3.DatabaseError:
+    damage = sqlite3.DatabaseError(said)
+    damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return damage
+
+
+def _code_of(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+
+
+def _mark_of(connection: sqlite3.Connection) -> int:
+    """Return by which number a file and its copies are told from others, 0 for none."""
+    (found,) = connection.execute("PRAGMA application_id").fetchone()
+    return int(found)
+
+
+def _mark(connection: sqlite3.Connection) -> None:
+    """Give a file its number, within a transaction, unless somebody else did by now."""
+    if not _mark_of(connection):
+        number = 1 + int.from_bytes(os.urandom(3), "big")
+        connection.execute(f"PRAGMA application_id = {number}")
+
+
+def _mark_if_possible(connection: sqlite3.Connection) -> None:
+    """Do so to a file that can also do without, as on a disk that is full."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            _mark(connection)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
 
 # --- are the files that a connection has open still those at their names? ---------------

@@ -23,7 +23,13 @@ from switchbot_store import (
     StoreDataError,
     StoreUnavailableError,
 )
-from switchbot_store.backup import archive, back_up, interrupted, restore
+from switchbot_store.backup import (
+    archive,
+    back_up,
+    delete_home,
+    interrupted,
+    restore,
+)
 from switchbot_store.backup.archive import plan_restore
 from switchbot_store.backup.interruption import begun
 from switchbot_store.history.postgres.readings import PostgresReadings
@@ -196,6 +202,53 @@ def test_killed_it_is_told_by_health_and_doctor_until_it_is_done_again(
     invoke("restore", file, "--yes")
     assert invoke("get", "settings").json == {"n": 2}
     assert invoke("health", "--json").json["status"] == "ok"
+
+
+def test_looking_leaves_the_note_as_it_is_and_documents_are_told_of_beside_it(
+    invoke, environment, file, tmp_path
+):
+    """A crash may have left it empty, as anything that was just written."""
+    invoke("set", "settings", '{"n": 1}')
+    config = tmp_path / "config"
+    with JsonStore(config) as store:
+        begun(store, file, NOW)
+    note = config / "_restore.json"
+    note.write_bytes(b"")
+    os.utime(note, (0, 0))
+    for good in (True, False):
+        if not good:
+            (config / "._restore.good").unlink()
+        before = sorted(each.name for each in config.iterdir())
+        told = invoke("health", "--json").json
+        assert told["status"] == "degraded"
+        assert all(each["reachable"] for each in told["stores"])
+        found = [each["check"] for each in invoke("doctor", "--json").json["findings"]]
+        assert "restore" in found
+        assert "documents" not in found
+        assert note.read_bytes() == b""
+        assert sorted(each.name for each in config.iterdir()) == before
+    with JsonStore(config) as store:
+        assert "did not end" in interrupted(store)[0]
+
+
+def test_where_the_file_is_gone_a_backup_of_what_there_is_ends_the_note(file, tmp_path):
+    store = MemoryStore()
+    store.set_many(OLD)
+    begun(store, file, NOW)
+    back_up(store, None, tmp_path / "now")
+    assert restore(store, None, tmp_path / "now").documents == 0
+    assert interrupted(store) == []
+    assert documents_of(store) == OLD
+
+
+def test_a_home_that_is_deleted_takes_its_note_along():
+    store = MemoryStore()
+    for name in ("42", "421"):
+        home = HomeStore(store, name)
+        home.set("settings", {"n": 1})
+        begun(home, "home.backup", NOW)
+    delete_home(store, None, "42")
+    assert [each.partition(":")[0] for each in interrupted(store)] == ["421"]
 
 
 def test_a_database_says_so_too(invoke, environment, file, database_url):

@@ -240,6 +240,21 @@ class TestSlips:
         assert found["time_windows"] == DOCUMENT["time_windows"]
         assert found["winter"]["max_temp"] == 21
 
+    def test_nobody_waits_for_more_of_what_another_process_wrote(
+        self, store, tmp_path, monkeypatch
+    ):
+        """It is whole, and whoever waits has the lock of all documents."""
+        (tmp_path / "settings.yaml").write_text(YAML)
+        assert store.get("settings") == DOCUMENT
+        monkeypatch.setattr(document_file, "_PART", timedelta(hours=1))
+        monkeypatch.setattr(document_file, "_SETTLE_SECONDS", "no number of seconds")
+        with JsonStore(tmp_path) as other:
+            for n in range(3):
+                store.set("settings", {**DOCUMENT, "n": n})
+                assert other.get("settings")["n"] == n
+                other.update("settings", lambda found: {**found, "m": 1})
+                assert store.get("settings")["m"] == 1
+
     def test_the_mistake_is_told_with_no_good_one_too(self, store, tmp_path):
         (tmp_path / "settings.yaml").write_text("a: 1\n b: 2\n")
         with pytest.raises(StoreUnavailableError, match="line 2 column 3") as told:

@@ -1,13 +1,18 @@
 """SQLite files that are moved, replaced or deleted under a program, and kept by a process."""
 
 import errno
+import itertools
 import logging
+import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from random import Random
 from unittest.mock import Mock
 
 import pytest
@@ -166,6 +171,152 @@ def test_what_is_copied_over_a_file_is_used_and_what_follows_is_in_it(
     assert sorted(each.name for each in path.parent.iterdir()) == [path.name]
 
 
+@pytest.mark.parametrize("moved_in", [False, True], ids=["log full", "log moved in"])
+def test_the_rows_of_another_file_that_is_copied_over_are_not_written_over(
+    tmp_path, path, moved_in
+):
+    """As an old home's, put where a new one has just begun, all in its log yet."""
+    with closing(SqliteHistory(tmp_path / "other.sqlite")) as other:
+        other.write([sample(n) for n in range(100, 1000)], now=AT)
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+        if moved_in:
+            with history._file.session() as connection:
+                connection.execute("PRAGMA wal_checkpoint")
+        path.chmod(0o640)
+        path.write_bytes((tmp_path / "other.sqlite").read_bytes())
+        write(history, 2)
+        assert found(path, tmp_path) == [2, *range(100, 1000)]
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert found(path, tmp_path) == [2, *range(100, 1000)]
+
+
+@pytest.mark.parametrize("other", [True, False], ids=["another", "the same"])
+def test_the_log_of_who_was_killed_is_not_played_into_another_that_is_copied_over(
+    tmp_path, path, other, caplog
+):
+    program = (
+        "import os, signal, sys; from datetime import *\n"
+        "from switchbot_store import HistorySample, SqliteHistory\n"
+        "at = datetime(2026, 1, 12, 0, 1, tzinfo=UTC)\n"
+        "row = HistorySample(at, zone='a', temperature=20.0)\n"
+        "SqliteHistory(sys.argv[1]).write([row], now=at)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", program, path], check=False)
+    log = path.with_name(f"{path.name}-wal")
+    assert log.stat().st_size
+    if other:
+        with closing(SqliteHistory(tmp_path / "other.sqlite")) as another:
+            another.write([sample(n) for n in range(100, 1000)], now=AT)
+        path.write_bytes((tmp_path / "other.sqlite").read_bytes())
+    with closing(SqliteHistory(path)) as history:
+        write(history, 2)
+    kept = [2, *range(100, 1000)] if other else [1, 2]
+    assert found(path, tmp_path) == kept
+    assert len(list(path.parent.glob("*-wal.corrupt-*"))) == other
+    assert caplog.text.count("of another file") == other
+
+
+@pytest.mark.parametrize("seed", [5, 6, 12])
+def test_of_a_copy_and_a_log_no_mixture_is_made_that_looks_whole(path, seed):
+    """Pages are used again as old rows go: those of both may make one tree."""
+    random = Random(seed)
+    minutes = itertools.count()
+
+    def some(most):
+        return [
+            DeviceReading(
+                AT + timedelta(minutes=next(minutes)), random.choice("abc"), "CO2", 600
+            )
+            for _ in range(random.randint(1, most))
+        ]
+
+    def rows(connection):
+        return set(connection.execute("SELECT * FROM device_readings"))
+
+    def go_on(readings, times):
+        for _ in range(times):
+            written = some(300)
+            readings.write(written)
+            before = written[-1].timestamp - timedelta(minutes=1000)
+            readings.purge(before, limit=random.choice([50, 500]))
+
+    with closing(SqliteReadings(path)) as readings:
+        readings.write([each for _ in range(9) for each in some(300)])
+        go_on(readings, 3)
+        with readings._file.session() as connection:
+            connection.execute("PRAGMA wal_checkpoint")
+            copied = rows(connection)
+        copy = path.read_bytes()
+        go_on(readings, 3)
+        with readings._file.session() as connection:
+            connection.execute("PRAGMA wal_checkpoint")
+        go_on(readings, 2)
+        with readings._file.session() as connection:
+            live = rows(connection)
+        path.write_bytes(copy)
+        with readings._file.session() as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            assert rows(connection) in (copied, live)
+
+
+def test_a_copy_that_comes_while_somebody_reads_is_seen_after(tmp_path, path):
+    older = tmp_path / "older"
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+    shutil.copy(path, older)
+    with closing(SqliteHistory(path)) as history:
+        history.write([sample(n) for n in range(100, 1000)], now=AT)
+        with history._file.session() as connection:
+            connection.execute("PRAGMA wal_checkpoint")
+        with history._file.session() as connection:
+            connection.execute("SELECT 1 FROM state_history").fetchone()
+            path.write_bytes(older.read_bytes())
+        write(history, 2)
+        assert found(path, tmp_path) == [1, 2]
+
+
+def test_a_file_that_cannot_be_looked_at_is_not_taken_for_one_that_was_copied(
+    tmp_path, path, monkeypatch
+):
+    """Its rows are in its log still."""
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+        os.utime(path, (0, 0))
+
+        def busy(*_arguments):
+            monkeypatch.undo()
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+
+        monkeypatch.setattr(sqlite_file, "_check", busy)
+        with pytest.raises(StoreUnavailableError, match="locked"):
+            write(history, 2)
+        write(history, 2)
+        assert found(path, tmp_path) == [1, 2]
+
+
+def test_a_file_without_a_mark_is_given_one_and_keeps_the_rows_in_its_log(
+    tmp_path, path
+):
+    """A release before left none, and a partial move of the log may not have brought it."""
+    with closing(SqliteHistory(path)) as history:
+        write(history, 1)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA application_id = 0")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with closing(SqliteHistory(path)) as history, closing(SqliteHistory(path)) as other:
+        write(history, 2)
+        write(other, 3)
+        assert history._file._mark == other._file._mark != 0
+        os.utime(path, (0, 0))  # as if somebody else had moved a part of the log in
+        write(history, 4)
+        assert found(path, tmp_path) == [1, 2, 3, 4]
+        assert not list(path.parent.glob("*.corrupt-*"))
+
+
 def test_half_of_a_copy_takes_no_row_until_it_is_whole(tmp_path, path):
     with closing(SqliteHistory(path)) as history:
         for n in range(40):
@@ -199,6 +350,27 @@ def test_what_another_process_moves_in_from_its_log_is_no_copy(tmp_path, path, c
         assert found(path, tmp_path) == [1, 2]
         assert path.stat().st_ino == inode
     assert caplog.text == ""
+
+
+def test_no_write_waits_for_a_long_read_as_another_moved_its_log_in(tmp_path, path):
+    with (
+        closing(SqliteHistory(path)) as history,
+        closing(SqliteHistory(path)) as other,
+        ThreadPoolExecutor() as threads,
+    ):
+        write(history, 1)
+        with history._file.reading() as reader:
+            rows = reader.execute("SELECT timestamp FROM state_history")
+            write(other, 2)
+            with other._file.session() as connection:
+                connection.execute("PRAGMA wal_checkpoint")
+            written = threads.submit(write, history, 3)
+            try:
+                written.result(timeout=60)
+            finally:
+                assert len(rows.fetchall()) in (1, 2)
+        assert len(history.latest(9)) == 3
+        assert found(path, tmp_path) == [1, 2, 3]
 
 
 def test_what_cannot_even_be_read_any_more_is_opened_anew(tmp_path, path):
