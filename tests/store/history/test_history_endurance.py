@@ -65,4 +65,5 @@ def test_no_row_is_lost_or_doubled(postgres_server_factory, tmp_path):
             for row in page
         ]
     assert found == list(range(ROWS))
-    assert restarts > 7
+    # A process is ahead of what was read of it by a pipe, and may be done when it is killed.
+    assert restarts > 5
