@@ -1,6 +1,7 @@
 """A broker in Python, for machines without mosquitto: no TLS, anybody may do anything."""
 
 import asyncio
+import gc
 
 import aiomqtt
 
@@ -41,6 +42,15 @@ class PlainAmqtt:
         for task in own:
             task.cancel()
         await asyncio.gather(*own, return_exceptions=True)
+        for each in gc.get_objects():
+            if isinstance(each, asyncio.StreamWriter) and self._is_ours(each):
+                each.close()
+        for _ in range(3):  # the loop's turns until a closed connection is let go
+            await asyncio.sleep(0)
+
+    def _is_ours(self, writer):
+        name = writer.get_extra_info("sockname")
+        return bool(name) and name[1] == self.port and not writer.is_closing()
 
     def client(self, identifier):
         return aiomqtt.Client("127.0.0.1", self.port, identifier=identifier)
