@@ -86,6 +86,7 @@ class SimulatedBroker:
         self._clients_authority = Authority("Simulated IoT clients")
         self._port = port
         self._server: asyncio.Server | None = None
+        self._stopped = False
         self._clients: dict[str, _Connection] = {}
         self._subscribed = asyncio.Event()
         self._open: set[_Connection] = set()
@@ -106,13 +107,15 @@ class SimulatedBroker:
 
     async def start(self) -> None:
         """Listen; on the port of the last time if there was one."""
+        self._stopped = False
         self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", self._port, ssl=self._server_context()
+            self._accept, "127.0.0.1", self._port, ssl=self._server_context()
         )
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Stop listening and cut every connection."""
+        self._stopped = True
         server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -187,24 +190,34 @@ class SimulatedBroker:
         context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    async def _serve(
+    def _accept(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a server's callback is a task
-        self._tasks.add(task)
+        """Know a connection from its first instant: `stop` cuts also who just came."""
         client = _Connection(reader, writer)
+        if self._stopped:
+            client.cut()
+            return
         self._open.add(client)
+        task = asyncio.get_running_loop().create_task(self._serve(client))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        # Also where it is cancelled before it began.
+        task.add_done_callback(lambda _task: self._let_go(client))
+
+    async def _serve(self, client: _Connection) -> None:
         try:
             await self._converse(client)
         except (OSError, EOFError, ValueError, TimeoutError) as error:
             _LOGGER.debug("a client went: %s", type(error).__name__)
         finally:
-            if self._clients.get(client.client_id) is client:
-                del self._clients[client.client_id]
-            client.cut()
-            self._open.discard(client)
-            self._tasks.discard(task)
+            self._let_go(client)
+
+    def _let_go(self, client: _Connection) -> None:
+        if self._clients.get(client.client_id) is client:
+            del self._clients[client.client_id]
+        client.cut()
+        self._open.discard(client)
 
     async def _converse(self, client: _Connection) -> None:
         kind, body = await client.read(_FIRST_SECONDS)
