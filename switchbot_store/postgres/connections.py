@@ -537,7 +537,10 @@ class RestingConnections:
         self._connect = connect
         self._max_size = max_size
         self._rest_seconds = rest_seconds
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)
+        # The closer's own: were it woken by each call, a call would cost twice as much.
+        self._fewer = threading.Condition(lock)
         self._resting: list[tuple[OwnConnection, float]] = []  # the newest last
         self._lent: dict[OwnConnection, float] = {}
         self._made_at: dict[OwnConnection, float] = {}
@@ -601,6 +604,7 @@ class RestingConnections:
                 self._watch()
             else:
                 self._forget(connection)
+                self._fewer.notify()
             self._changed.notify_all()
         if not keeps:
             connection.close()
@@ -618,6 +622,7 @@ class RestingConnections:
             for connection, _ in resting:
                 self._forget(connection)
             self._changed.notify_all()
+            self._fewer.notify()
         for connection, _ in resting:
             connection.close()
 
@@ -651,10 +656,12 @@ class RestingConnections:
                 self._resting = [each for each in self._resting if each[0] not in done]
                 for connection in done:
                     self._forget(connection)
-                if not self._resting and not done:
+                if not self._made_at and not done:
                     self._closer = None  # the next one that rests begins anew
                     return
                 if not done:
-                    self._changed.wait(self._resting[0][1] + self._rest_seconds - now)
+                    # What comes to rest meanwhile has rested long enough later still.
+                    rested_at = self._resting[0][1] if self._resting else now
+                    self._fewer.wait(rested_at + self._rest_seconds - now)
             for connection in done:
                 connection.close()

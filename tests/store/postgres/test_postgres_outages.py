@@ -465,6 +465,37 @@ class TestAtRest:
         with pytest.raises(StoreClosedError):
             pool.lend(time.monotonic() + WAIT_SECONDS)
 
+    def test_one_thread_watches_for_as_long_as_there_are_sessions(
+        self, database_url, sessions
+    ):
+        def watchers():
+            named = "store connections at rest"
+            return {each for each in threading.enumerate() if each.name == named}
+
+        others = watchers()
+        pool = self.opened(database_url, 2.0, 1)
+        watching = watchers() - others
+        assert len(watching) == 1
+        for _ in range(200):  # each lends the only one, so that none rests meanwhile
+            connection = pool.lend(time.monotonic() + WAIT_SECONDS)
+            assert asked(connection) == (1,)
+            pool.give_back(connection)
+        assert watchers() - others == watching
+        until(lambda: sessions() == 0)
+        until(lambda: watchers() == others)
+        pool.close()
+
+    def test_a_session_that_is_lent_for_long_rests_its_time_afterwards(
+        self, database_url, sessions
+    ):
+        pool = self.opened(database_url, 0.2, 1)
+        connection = pool.lend(time.monotonic() + WAIT_SECONDS)
+        assert connection.execute("SELECT pg_sleep(0.5)").fetchone() is not None
+        assert asked(connection) == (1,)
+        pool.give_back(connection)
+        until(lambda: sessions() == 0)
+        pool.close()
+
     def test_a_call_that_fails_tried_once_and_says_nothing_else(
         self, proxied_url, proxy, caplog
     ):
