@@ -17,7 +17,7 @@ import logging
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, LiteralString, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, LiteralString, NamedTuple, cast
 
 import psycopg
 from psycopg import sql
@@ -231,10 +231,13 @@ class _Parting:
             " INCLUDING GENERATED INCLUDING IDENTITY INCLUDING STORAGE INCLUDING COMMENTS)"
             " PARTITION BY HASH ({first})"
         )
+        # How full its pages may be and the like: the parts have the rows from now on.
+        options = self._row(_OPTIONS, self._table)
         for number in range(self._modulus):
             self._run(
                 "CREATE TABLE {part} PARTITION OF {beside}"
-                " FOR VALUES WITH (MODULUS {modulus}, REMAINDER {number})",
+                " FOR VALUES WITH (MODULUS {modulus}, REMAINDER {number}){options}",
+                options=sql.SQL(cast("LiteralString", options[0] if options else "")),
                 part=sql.Identifier(f"{self._table}_p{number}"),
                 number=sql.Literal(number),
             )
@@ -415,4 +418,11 @@ JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
 JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.refobjid = to_regclass(%s) AND d.classid = 'pg_class'::regclass
     AND d.deptype = 'a'
+"""
+
+_OPTIONS: Final = """
+SELECT coalesce(' WITH (' || string_agg(
+    format('%%I = %%L', split_part(each, '=', 1), substr(each, strpos(each, '=') + 1)),
+    ', ') || ')', '')
+FROM pg_class c, unnest(c.reloptions) AS each WHERE c.oid = to_regclass(%s)
 """
