@@ -11,7 +11,9 @@ import math
 import re
 import unicodedata
 from collections import Counter
+from contextlib import suppress
 from datetime import date
+from difflib import SequenceMatcher
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -294,7 +296,8 @@ class _Yaml(_ByHand):
         indent = next(
             (each for each in _INDENTS if _again(text, each) == text), _INDENTS[0]
         )
-        if _lost(_COMMENTS, text, _again(text, indent)):
+        again = _again(text, indent)
+        if _lost(_COMMENTS, text, again):
             raise _would_lose(place)
         yaml = _round_trip(indent)
         found = yaml.load(text)
@@ -303,12 +306,13 @@ class _Yaml(_ByHand):
         try:
             _bring_to(found, document)
             changed = _dumped(yaml, found)
-            data = changed.encode()
-            # One beside what was taken out may go, one of its own line never.
-            kept = not _lost(_OWN_LINES, text, changed)
-            if kept and _Yaml().read(data, key=place) == document:
-                return data
-        except (KeyError, UnreadableError) as error:
+            for written in (_line_by_line(text, again, changed), changed):
+                data = written.encode()
+                # One beside what was taken out may go, one of its own line never.
+                kept = not _lost(_OWN_LINES, text, written)
+                if kept and _holds(data, document, place=place):
+                    return data
+        except KeyError as error:
             # What is merged cannot be taken out of a mapping, for one.
             raise _would_lose(place) from error
         raise _would_lose(place)
@@ -403,6 +407,69 @@ _OWN_LINES: Final = re.compile(r"(?m)^[ \t]*(#.*?)[ \t]*$")
 def _lost(comments: re.Pattern[str], before: str, after: str) -> bool:
     """Tell whether fewer comments are left, which the round trip drops at odd places."""
     return bool(Counter(comments.findall(before)) - Counter(comments.findall(after)))
+
+
+_WORDS: Final = re.compile(r"([ \t]*)([\w.+-]+|[^ \t]|$)")
+
+
+def _line_by_line(text: str, again: str, changed: str) -> str:
+    """Return `changed`, with the blanks of `text` wherever the two are one.
+
+    `again` is `text` as the library writes it where nothing changes: indented in its own
+    way, with other blanks before comments, at ends of lines and within braces.
+    """
+    own, base, new = (each.split("\n") for each in (text, again, changed))
+    if len(own) != len(base):
+        return changed
+    lines: list[str] = []
+    matcher = SequenceMatcher(None, base, new, autojunk=False)
+    for what, begin, end, new_begin, new_end in matcher.get_opcodes():
+        if what == "equal":
+            lines += own[begin:end]
+            continue
+        for number, line in enumerate(new[new_begin:new_end], begin):
+            if number < end:
+                lines.append(_spaced_as(own[number], base[number], line))
+            else:
+                lines.append(_indented_as(own[:end], base[:end], line))
+    return "\n".join(lines)
+
+
+def _spaced_as(own: str, base: str, line: str) -> str:
+    """Return a line in place of `own`, with its blanks where they are no part of it."""
+    mine, made, now = (_WORDS.findall(each) for each in (own, base, line))
+    if [word for _, word in mine] != [word for _, word in made]:
+        return line
+    matcher = SequenceMatcher(
+        None, [word for _, word in made], [word for _, word in now], autojunk=False
+    )
+    for _what, begin, end, new_begin, new_end in matcher.get_opcodes():
+        for old, new in zip(range(begin, end), range(new_begin, new_end), strict=False):
+            blanks, word = now[new]
+            # What stands before a comment makes its column, which is of no use here.
+            if blanks == made[old][0] or (blanks and word == "#"):
+                now[new] = mine[old][0], word
+    return "".join(blanks + word for blanks, word in now)
+
+
+def _indented_as(own: list[str], base: list[str], line: str) -> str:
+    """Return a further line, as far in as the last one that the library has as far in."""
+    depth = _depth(line)
+    for mine, made in zip(reversed(own), reversed(base), strict=True):
+        if made.strip() and _depth(made) == depth:
+            return mine[: _depth(mine)] + line[depth:]
+    return line
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _holds(data: bytes, document: Document, *, place: str) -> bool:
+    """Tell whether a text of our own making is that document."""
+    with suppress(UnreadableError):
+        return _Yaml().read(data, key=place) == document
+    return False
 
 
 def _no_pair(text: str) -> Mistake:

@@ -1,5 +1,6 @@
 """Settings that a person writes as JSON5 or YAML: what is read, refused and kept."""
 
+import copy
 import json
 import logging
 import os
@@ -7,6 +8,8 @@ import sys
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from switchbot_store import (
     JsonStore,
@@ -17,6 +20,7 @@ from switchbot_store import (
 from switchbot_store.errors import StoreConflictError
 from switchbot_store.factory import get_store
 from switchbot_store.files import document_file
+from tests.cases import examples
 
 YAML = """\
 # Our home.
@@ -31,6 +35,26 @@ time_windows:
   # no more
 holiday: 2026-01-12
 """
+UNTIDY = """\
+# Our home.
+mode:   winter  # heat
+automation_enabled:  true\x20\x20\x20
+winter: { min_temp: 20,  max_temp: 22.5 }   # as the doctor said
+
+
+time_windows:
+  - start: "07:30"      # before school
+    end: '22:00'
+    days: [ mon, tue ]
+  # no more
+zones:
+    attic:
+        min: 1  # odd
+        list:
+        - 1
+        -  2
+"""
+WORDS = ["summer", "a b", "winter  night", "x"]
 JSON5 = """\
 // Our home.
 {
@@ -299,6 +323,84 @@ class TestWriting:
         assert band.startswith("winter: {min_temp: 19.5, max_temp: 22.5} ")
         assert band.endswith(" # as the doctor said")
         assert (tmp_path / "settings.yaml.previous").read_text() == YAML
+
+    def test_yaml_that_nobody_formatted_keeps_every_blank(self, store, tmp_path):
+        path = tmp_path / "settings.yaml"
+        path.write_text(UNTIDY)
+        before = store.get("settings")
+        wanted = copy.deepcopy(before)
+        wanted["mode"] = "summer"
+        wanted["winter"]["min_temp"] = 19.5
+        wanted["zones"]["attic"]["min"] = 12
+        wanted["time_windows"][0]["end"] = "23:00"
+        wanted["time_windows"][0]["days"].append("sun")
+        store.set("settings", wanted)
+        changed = path.read_text()
+        pairs = zip(UNTIDY.splitlines(), changed.splitlines(), strict=True)
+        assert [line for was, line in pairs if was != line] == [
+            "mode:   summer  # heat",
+            "winter: { min_temp: 19.5,  max_temp: 22.5 }   # as the doctor said",
+            "    end: '23:00'",
+            "    days: [ mon, tue, sun ]",
+            "        min: 12  # odd",
+        ]
+        store.set("settings", before)  # as one press on the page undoes it
+        assert path.read_text() == UNTIDY
+
+    def test_what_is_added_to_untidy_yaml_stands_beside_its_like(self, store, tmp_path):
+        path = tmp_path / "settings.yaml"
+        path.write_text(UNTIDY)
+        before = store.get("settings")
+        wanted = copy.deepcopy(before)
+        wanted["zones"]["attic"]["max"] = 22
+        wanted["zones"]["bath"] = {"min": 3}
+        store.set("settings", wanted)
+        assert store.get("settings") == wanted
+        lines = path.read_text().splitlines()
+        assert [line for line in lines if line in UNTIDY.splitlines()] == (
+            UNTIDY.splitlines()
+        )
+        assert "        max: 22" in lines
+        assert "    bath:" in lines
+        store.set("settings", before)
+        assert path.read_text() == UNTIDY
+
+    @examples(5, many=300)
+    @given(data=st.data())
+    def test_whatever_changes_in_yaml_the_rest_keeps_its_bytes_and_comes_back(
+        self, data, tmp_path_factory
+    ):
+        directory = tmp_path_factory.mktemp("yaml")
+        (directory / "settings.yaml").write_text(UNTIDY)
+        with JsonStore(directory) as store:
+            before = store.get("settings")
+            wanted = copy.deepcopy(before)
+            places = [
+                (wanted, "mode"),
+                (wanted["winter"], "min_temp"),
+                (wanted["winter"], "max_temp"),
+                (wanted["zones"]["attic"], "min"),
+                (wanted["zones"]["attic"]["list"], 1),
+            ]
+            chosen = data.draw(st.lists(st.sampled_from(range(5)), min_size=1))
+            for number in chosen:
+                place, name = places[number]
+                place[name] = data.draw(
+                    st.integers(-50, 50) | st.sampled_from(WORDS) | st.booleans()
+                )
+            store.set("settings", wanted)
+            assert store.get("settings") == wanted
+            store.set("settings", before)
+            assert (directory / "settings.yaml").read_text() == UNTIDY
+            # What needs quotes keeps them when it no longer does.
+            wanted["mode"] = data.draw(st.text("ab #:'", max_size=5))
+            store.set("settings", wanted)
+            assert store.get("settings") == wanted
+            store.set("settings", before)
+            lines = (directory / "settings.yaml").read_text().splitlines()
+            mode = UNTIDY.splitlines().index("mode:   winter  # heat")
+            assert lines.pop(mode).startswith("mode:   ")
+            assert lines == [line for line in UNTIDY.splitlines() if line[:4] != "mode"]
 
     @pytest.mark.parametrize("dash", ["- ", "  - ", "    - "])
     def test_yaml_keeps_how_it_is_indented(self, store, tmp_path, dash):
