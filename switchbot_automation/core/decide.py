@@ -31,7 +31,7 @@ from switchbot_automation.core.pace import counted_from
 from switchbot_automation.core.protect.groups import arbitrate
 from switchbot_automation.core.protect.limits import limited
 from switchbot_automation.core.protect.resting import paused, stopped
-from switchbot_automation.core.protect.safety import Level, assess
+from switchbot_automation.core.protect.safety import Level, assess, rest_before_window
 from switchbot_automation.core.protect.stages import (
     beside,
     late_for,
@@ -423,6 +423,10 @@ def _before_window(
         return replace(
             outside, reasons=(*outside.reasons, waits), look_at=planned.look_at
         )
+    rests = rest_before_window(zone, state, now)
+    if rests is not None and zone.turn_off_outside_windows:
+        outside = _outside(zone, seen)
+        return replace(outside, reasons=(*outside.reasons, why, rests))
     return _kept(zone, seen, aim, (why,), now, begin=planned.begin)
 
 

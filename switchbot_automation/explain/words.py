@@ -695,6 +695,10 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
         later("the meter is back and not yet trusted with a start"),
     ),
     ReasonCode.MAX_CONTINUOUS_ON: (
+        later(
+            "it has run since {since} and rests before its window opens, in which it "
+            "would have to at {due}"
+        ),
         later("it ran as long as it may and rests until {until}"),
         later("it has run since {since}, as long as it may"),
         later("it ran as long as it may"),

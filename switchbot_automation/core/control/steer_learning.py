@@ -96,9 +96,7 @@ def _try_capacity(
     room of the first follows and that of the second does not; what was learned of the
     offset meanwhile is then taken back.
     """
-    left = max(0.0, steering.full_seconds - elapsed)
-    if left != steering.full_seconds:
-        steering = replace(steering, full_seconds=left)
+    steering = _grown_older(aim, steering, seen, elapsed)
     if not seen.running or seen.setpoint is None or seen.level is None:
         return replace(steering, trial=None) if not seen.running else steering
     # The most of the last half hour: a unit that defrosts takes a dip of its own.
@@ -111,7 +109,6 @@ def _try_capacity(
             broken_off = trial is not None and trial.seconds > 0.0
             return replace(steering, trial=None) if broken_off else steering
         return replace(steering, trial=Trial(present, level, offset, slope))
-    trial = replace(trial, seconds=trial.seconds + elapsed)
     if trial.again and seen.settled_seconds > trial.seconds + _TOLD_LATE_SECONDS:
         # It could not be told yet, as in quiet hours: until then it shows nothing.
         trial = replace(trial, seconds=0.0)
@@ -134,6 +131,25 @@ def _try_capacity(
     steering = steering.with_offset(trial.offset, heating=aim.heating)
     settled = replace(settled, offset=trial.offset)
     return replace(steering, trial=settled, full_seconds=_FULL_SECONDS)
+
+
+def _grown_older(
+    aim: Aim, steering: Steering, seen: Situation, elapsed: float
+) -> Steering:
+    """Count the time of a raise, and what is left of what was found of the unit.
+
+    Also by readings too soon after the raise to tell anything: were these left out, the
+    command that repeats it would seem to be late, and go out anew each time.
+    """
+    left = max(0.0, steering.full_seconds - elapsed)
+    if left != steering.full_seconds:
+        steering = replace(steering, full_seconds=left)
+    trial, setpoint = steering.trial, seen.setpoint
+    if not seen.running or trial is None or setpoint is None:
+        return steering
+    if aim.sign * setpoint <= trial.setpoint:
+        return steering
+    return replace(steering, trial=replace(trial, seconds=trial.seconds + elapsed))
 
 
 def _learn_offset(

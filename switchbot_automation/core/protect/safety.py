@@ -26,6 +26,7 @@ from switchbot_automation.core.state.meter import (
 )
 from switchbot_automation.core.state.unit import rests_until
 from switchbot_automation.model import Outcome, Power, Reason, ReasonCode
+from switchbot_automation.schedule.windows import in_window, next_end, next_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 REST_SECONDS = 600
 """How long a unit rests after it ran as long as it may."""
+
+_RECOVERS_SECONDS = 3600.0
+"""Within this a room has made up for such a rest."""
 
 CAP_SECONDS = 1200.0
 """For how long nobody need look at a room, however far it is from its thresholds: the sun
@@ -272,6 +276,35 @@ def _capped(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | Non
     why = Reason(ReasonCode.MAX_CONTINUOUS_ON, detail)
     word = Outcome.SUMMER_OFF if zone.mode == "summer" else Outcome.WINTER_OFF
     return Safety(Level.OFF, why, word, stop=True)
+
+
+def rest_before_window(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> Reason | None:
+    """Return why a unit that brings a room up for its window rests now, not within it.
+
+    In a cold week it never stops by itself, and a rest within a window costs a room that it
+    barely holds half an hour of comfort. Only where one now spares the window another. None
+    inside a window.
+    """
+    longest, windows, tz = (
+        zone.max_continuous_on_seconds,
+        zone.time_windows,
+        zone.timezone,
+    )
+    started = runs_since(state) if longest else None
+    if started is None or in_window(windows, now, tz) is not None:
+        return None
+    opens, closes = next_start(windows, now, tz), next_end(windows, now, tz)
+    if opens is None or closes is None:
+        return None
+    due = started + _seconds(longest)
+    recovered = now + _seconds(_RECOVERS_SECONDS)
+    spared = due < closes <= now + _seconds(longest)
+    if not spared or due < recovered or recovered > opens:
+        return None
+    detail = {"since": started.isoformat(), "due": due.isoformat()}
+    return Reason(ReasonCode.MAX_CONTINUOUS_ON, detail)
 
 
 def _stale(
