@@ -20,8 +20,9 @@ NEVER: Final = datetime(2100, 1, 1, tzinfo=UTC)
 # What `st.datetimes` wants is naive; a day is left for the offsets of timezones.
 WORLD_BEGINS: Final = datetime(1970, 1, 2, tzinfo=UTC).replace(tzinfo=None)
 WORLD_ENDS: Final = datetime(2199, 12, 30, tzinfo=UTC).replace(tzinfo=None)
+# A fifth of what the profile in force draws: each goes through a database for a while.
 EXAMPLES: Final = settings(
-    max_examples=20,
+    max_examples=max(1, settings().max_examples // 5),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -23,7 +23,7 @@ from tests.adversaries.invariants import beliefs, faults, kept_or_told, minutes_
 from tests.adversaries.life import WINDOWS, Household, Life, households
 from tests.cases import slow_after
 
-GATE_DAYS, GATE_HOMES = 1, 3
+GATE_DAYS, GATE_HOMES = 1, 2
 SLOW_DAYS = 4
 SLOW_HOMES = 10_000 // SLOW_DAYS // (2 * len(WINDOWS)) + 1
 

@@ -54,7 +54,7 @@ def fill(history, rows, *, power=True):
     history.flush()
 
 
-def ask(history, candidate, days=8, **options):
+def ask(history, candidate, days=5, **options):
     end = START + timedelta(days=days)
     return backtest(history, SETTINGS, candidate, START, end, **options)
 
@@ -67,7 +67,7 @@ def test_settings_that_never_differ_need_no_model(history):
 
 
 def test_a_curve_is_run_through_as_its_days_would_have_been(history):
-    fill(history, recorded(8))
+    fill(history, recorded(5))
     midday = [
         {"at": at, "winter_kelvin": kelvin}
         for at, kelvin in (("10:00", 0), ("13:00", -3), ("17:00", 0))
@@ -83,7 +83,7 @@ def test_a_warmer_band_runs_longer_from_where_they_first_differ(history):
     fill(history, recorded(8))
     warmer = {**SETTINGS, "winter": {**SETTINGS["winter"], "min_temp": 21.0}}
     told = []
-    report = ask(history, warmer, on_progress=told.append)
+    report = ask(history, warmer, days=8, on_progress=told.append)
     assert report.error_kelvin <= 0.5
     assert report.candidate.on_hours > report.current.on_hours
     assert report.candidate.energy_kwh > report.current.energy_kwh
@@ -94,13 +94,13 @@ def test_a_warmer_band_runs_longer_from_where_they_first_differ(history):
 
 
 def test_a_history_of_temperatures_alone_says_that_the_unit_was_inferred(history):
-    fill(history, recorded(8), power=False)
+    fill(history, recorded(5), power=False)
     report = ask(history, {**SETTINGS, "hysteresis_celsius": 0.8})
     assert report.unit_inferred
 
 
 def test_readings_without_a_history_are_enough():
-    rows = [SimpleNamespace(at=a, temperature=t) for a, t, _ in recorded(8)]
+    rows = [SimpleNamespace(at=a, temperature=t) for a, t, _ in recorded(5)]
     assert ask(rows, {**SETTINGS, "hysteresis_celsius": 0.8}).unit_inferred
 
 
@@ -112,13 +112,13 @@ def test_less_than_three_days_are_refused(history):
 
 
 def test_a_room_the_model_cannot_follow_is_refused(history):
-    fill(history, recorded(8, noise=1.5))
+    fill(history, recorded(5, noise=1.5))
     with pytest.raises(BacktestError):
         ask(history, {**SETTINGS, "hysteresis_celsius": 0.8})
 
 
 def test_a_unit_that_does_nothing_is_refused(history):
-    fill(history, recorded(8, heats=False))
+    fill(history, recorded(5, heats=False))
     later = [{**each, "start": "09:00"} for each in SETTINGS["time_windows"]]
     with pytest.raises(BacktestError, match="does not show"):
         ask(history, {**SETTINGS, "time_windows": later})

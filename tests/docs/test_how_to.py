@@ -7,6 +7,7 @@ stopped, or not run, and why not.
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 
 from switchbot_automation.settings.read import check_settings
 from switchbot_store import HistorySample, StoreConfig, get_history
+from tests.forked.commands import AUTOMATION, STORE
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -34,6 +36,9 @@ _FEWER_DAYS = {"--days 10 ": "--days 4 ", "--to 2026-01-22": "--to 2026-01-16"}
 _EXPORT = re.compile(r"export (\w+)=(\S+)")
 RUN, RUN_UNTIL_STOPPED, NOT_RUN = "run", "run until it is stopped", "not run: "
 ONCE_STOPPED = "run once all is stopped"
+COMMANDS = {"switchbot-automation": AUTOMATION, "switchbot-store": STORE}
+INSTALLED = "tutorial.md"
+"""The page on which the commands are those that were installed."""
 _LONGEST_SECONDS = 300
 
 
@@ -73,13 +78,23 @@ class Reader:
         self.environment = {
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "HOME": str(place / "home-of-the-reader"),
-            "LANG": "C.UTF-8",
             "COLUMNS": "120",
             # Nothing that this machine has set is the reader's.
             **{k: v for k, v in os.environ.items() if k in {"TMPDIR", "TZ"}},
         }
         (place / "home-of-the-reader").mkdir()
         self.started = []
+
+    def has_forked(self, commands):
+        """Have both command lines start without the second that each one's imports take."""
+        own = self.place / "bin-of-the-reader"
+        own.mkdir()
+        for command, module in COMMANDS.items():
+            script = own / command
+            words = shlex.join(commands(module, self.environment))
+            script.write_text(f'#!/bin/sh\nexec {words} "$@"\n', "utf-8")
+            script.chmod(0o700)
+        self.environment["PATH"] = f"{own}:{self.environment['PATH']}"
 
     def types(self, text):
         for long, shorter in _FEWER_DAYS.items():
@@ -218,6 +233,8 @@ def test_every_block_says_whether_it_is_run(page):
     ids=name,
 )
 def test_what_a_page_tells_to_type_works(page, reader, request):
+    if name(page) != INSTALLED:
+        reader.has_forked(request.getfixturevalue("commands"))
     if name(page) == "how-to/database.md":
         reader.database = request.getfixturevalue("database_url")
     PREPARED.get(name(page), lambda _: None)(reader)

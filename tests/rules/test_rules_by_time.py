@@ -151,7 +151,7 @@ async def test_a_time_that_was_missed_is_traced(house, kind, down):
     assert trace["cause"]["trigger"] == kind
 
 
-@pytest.mark.parametrize("kind", ["time", "cron"])
+@pytest.mark.parametrize("kind", slow_after(1, ["cron", "time"]))
 @pytest.mark.parametrize("restart", slow_after(1, [True, False]))
 async def test_a_clock_set_back_costs_no_day(house, kind, restart):
     house.rules(rule(TELL, triggers=TIMES[kind]))

@@ -17,6 +17,7 @@ from switchbot_automation.simulation import (
 )
 from switchbot_automation.simulation.scenarios import HOUSES
 from switchbot_store import MemoryStore, ThreadedStore
+from tests.cases import slow_after
 
 KEYS = [
     "days",
@@ -35,7 +36,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize("season", ["winter", "summer"])
-@pytest.mark.parametrize("seed", [0, 7])
+@pytest.mark.parametrize("seed", slow_after(1, [7, 0]))
 async def test_the_engine_keeps_the_room_in_band_most_of_the_week(season, seed):
     report = await simulate(season=season, seed=seed)
     assert report.percent_out_of_band < 15

@@ -11,6 +11,7 @@ from switchbot_automation.errors import SettingsError
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import default_settings, simulate
 from switchbot_store import MemoryStore
+from tests.cases import slow_after
 
 HOUR = 3600.0
 ZONE = parse_settings(default_settings("winter") | {"mode": "auto"}).default
@@ -77,7 +78,7 @@ def test_auto_needs_the_temperatures_of_both_seasons():
         parse_settings(document)
 
 
-@pytest.mark.parametrize("season", ["winter", "summer"])
+@pytest.mark.parametrize("season", slow_after(1, ["winter", "summer"]))
 async def test_a_zone_on_auto_does_what_its_season_would(season):
     store = MemoryStore()
     document = default_settings(season)

@@ -17,7 +17,7 @@ from switchbot_automation.simulation import (
 )
 from switchbot_automation.simulation.faults import Call
 from switchbot_store import MemoryStore
-from tests.cases import drawn
+from tests.cases import drawn, slow_after
 
 READ = "status C271111EC0AB"
 
@@ -216,7 +216,7 @@ class Counted:
         return getattr(self._home, name)
 
 
-@pytest.mark.parametrize("season", ["winter", "summer"])
+@pytest.mark.parametrize("season", slow_after(1, ["winter", "summer"]))
 async def test_a_simulated_week_takes_few_calls_a_day(season):
     document = default_settings(season) | {"predictive_polling": True}
     sparing = await simulate(document, days=4, season=season, seed=5)

@@ -24,7 +24,7 @@ from switchbot_store.ops.statements.validation import (
 )
 from switchbot_store.postgres.wire import WATCHDOG
 from switchbot_store.testing import TcpProxy
-from tests.cases import slow_after
+from tests.cases import drawn, slow_after
 
 # Rows that may be answered are a megabyte; each value here is a hundred times that.
 MOST_KIBIBYTES = 8 * 1024
@@ -189,7 +189,10 @@ def test_a_connection_is_as_it_was_after_an_answer(target):
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=drawn(15, many=40),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     lengths=st.lists(st.integers(0, 400), max_size=150),
     most=st.integers(1, 20_000),

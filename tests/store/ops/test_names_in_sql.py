@@ -9,6 +9,7 @@ from psycopg_pool import ConnectionPool
 from switchbot_store import StoreDataError
 from switchbot_store.ops import RefusedSqlError, execute_sql, explain_query
 from switchbot_store.ops.statements.validation import validated
+from tests.cases import drawn
 
 # `marker` is a function of somebody's own: whatever comes to it is refused.
 CRAFTED = (
@@ -301,7 +302,7 @@ def connected(request, crafted):
         yield connection, pool
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=drawn(15, many=40), suppress_health_check=[HealthCheck.too_slow])
 @given(statement=queries(depth=2))
 def test_every_name_means_what_it_means_to_the_server(connected, statement):
     connection, pool = connected

@@ -12,7 +12,7 @@ from switchbot_store.ops import RefusedSqlError, execute_sql, explain_query
 from tests.store.ops import traps
 
 # A thousand in `nox -s traps`, a smaller draw with all the other tests.
-COUNT = int(os.environ.get("TRAPS", "60"))
+COUNT = int(os.environ.get("TRAPS", "30"))
 
 
 @pytest.fixture(scope="module")
