@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 import voluptuous as vol
 
 from switchbot_automation.errors import PluginError
-from switchbot_automation.instants import from_unix
+from switchbot_automation.instants import RANGE, checked_instant, from_unix
 from switchbot_automation.languages import reworded, worded
 from switchbot_automation.plugins import API_VERSION, Plugin
 from switchbot_automation.series import MOST_POINTS, Series
@@ -142,19 +142,22 @@ class SeriesFile:
                     where=where,
                 )
             )
-        if at.tzinfo is not None:
-            return at.astimezone(UTC)
         zone = self._config["timezone"]
-        if zone is None:
+        if at.tzinfo is None and zone is None:
             raise ValueError(
                 worded(
                     "{where}: this has no timezone; write its offset, or set `timezone`",
                     where=where,
                 )
             )
-        first = at.replace(tzinfo=zone).astimezone(UTC)
-        # The hour that clocks set back have twice.
-        again = at.replace(tzinfo=zone, fold=1).astimezone(UTC)
+        try:
+            first = checked_instant(at, timezone=zone)
+            # The hour that clocks set back have twice.
+            again = checked_instant(at.replace(fold=1), timezone=zone)
+        except ValueError:
+            raise ValueError(
+                worded("{where}: this is not within {range}", where=where, range=RANGE)
+            ) from None
         return again if after is not None and first <= after else first
 
     def _number(self, said: Any, where: str) -> float:
@@ -167,11 +170,9 @@ class SeriesFile:
 def _as_number(said: Any) -> float | None:
     if isinstance(said, bool):
         return None
-    if isinstance(said, int | float):
-        return float(said)
     try:
-        return float(said) if isinstance(said, str) else None
-    except ValueError:
+        return float(said) if isinstance(said, int | float | str) else None
+    except (OverflowError, ValueError):  # no float holds every whole number
         return None
 
 

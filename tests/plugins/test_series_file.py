@@ -162,6 +162,28 @@ async def test_an_error_says_nothing_of_what_is_in_the_file(written, name, confi
     assert "hush" not in f"{caught.value!r}{caught.value.__cause__!r}"
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        *("9999-12-31T23:59:00-14:00", "0001-01-01T00:00:00+14:00"),
+        *("9999-12-31T23:59:00", "2201-01-01T00:00:00Z", "1969-12-31T23:00:00Z"),
+        *("2026-06-30T23:59:60Z", 10**400, 1e18),
+    ],
+)
+async def test_an_instant_that_nobody_can_compute_with_is_refused_in_words(
+    written, start
+):
+    path = written([{"start": start, "value": 0.2}])
+    with pytest.raises(PluginError, match="entry 1, start: this is no"):
+        await source(path, timezone="America/New_York").read()
+
+
+async def test_a_value_that_no_number_holds_is_refused_in_words(written):
+    path = written([{"start": "2026-01-12T13:00Z", "value": 10**400}])
+    with pytest.raises(PluginError, match="no number"):
+        await source(path).read()
+
+
 @pytest.mark.parametrize("place", ["/dev/zero", "pipe", "."])
 async def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, place):
     os.mkfifo(tmp_path / "pipe")

@@ -34,7 +34,7 @@ from switchbot_store.ops.statements.validation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from switchbot_store.ops.statements.validation import Parts
     from switchbot_store.ops.target import Session
@@ -84,8 +84,9 @@ def _of_others(alias: str, catalogue: str, owner: str) -> str:
 
 
 # Of the server's own functions those in SQL can be given another body, which it then runs in
-# their place (of those in C the table within the program counts). What came with it depends
-# on nothing of others, or stands here.
+# their place (of those in C the table within the program counts), an aggregate other
+# steps, and any of them a default for an argument. What came with it depends on nothing of
+# others, or stands here.
 _TEXTS_IN_SQL: Final = (
     "select $1::pg_catalog.text operator(pg_catalog.||) $2",
     "select $1 operator(pg_catalog.||) $2::pg_catalog.text",
@@ -93,13 +94,14 @@ _TEXTS_IN_SQL: Final = (
     "select pg_catalog.quote_nullable($1::pg_catalog.text)",
 )
 _REPLACED: Final = f"""
-p.oid < 16384 AND p.prolang <> ALL (ARRAY(
+p.oid < 16384 AND (p.oid = ANY (ARRAY(
+        SELECT own.objid FROM pg_depend own WHERE own.classid = 'pg_proc'::regclass
+            AND own.objid < 16384 AND own.refobjid >= 16384))
+    OR p.prolang <> ALL (ARRAY(
         SELECT oid FROM pg_language WHERE lanname IN ('internal', 'c')))
     AND (p.prolang <> (SELECT oid FROM pg_language WHERE lanname = 'sql')
         OR p.prosqlbody IS NULL AND p.proname <> '_pg_expandarray' AND p.prosrc NOT IN
-            ({", ".join(f"'{each}'" for each in _TEXTS_IN_SQL)})
-        OR EXISTS (SELECT FROM pg_depend body WHERE body.classid = 'pg_proc'::regclass
-            AND body.objid = p.oid AND body.refobjid >= 16384))
+            ({", ".join(f"'{each}'" for each in _TEXTS_IN_SQL)})))
 """  # noqa: S608 - made of constants
 _PROC: Final = f"({_of_others('p', 'pg_proc', 'proowner')} OR {_REPLACED})"
 _OPERATOR: Final = _of_others("o", "pg_operator", "oprowner")
@@ -179,7 +181,13 @@ SELECT c.oid::bigint AS oid, c.relkind::text AS kind, n.nspname::text AS schema,
             SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
             UNION SELECT i.inhrelid FROM pg_inherits i JOIN heirs h ON i.inhparent = h.inhrelid
         ) SELECT FROM heirs h JOIN pg_class k ON k.oid = h.inhrelid AND k.relkind = 'f'
-    ) AS reaches
+    ) AS reaches,
+    -- The query of one of the server's own, or a domain of its columns, can be replaced.
+    c.oid < 16384 AND (EXISTS (SELECT FROM pg_rewrite w JOIN pg_depend d
+            ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+            WHERE w.ev_class = c.oid AND d.refobjid >= 16384)
+        OR n.nspname = 'information_schema' AND EXISTS (SELECT FROM pg_constraint k
+            WHERE k.contypid <> 0 AND k.contypid < 16384 AND k.oid >= 16384)) AS altered
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid IN (
     SELECT l.relation FROM pg_locks l
@@ -205,15 +213,33 @@ SELECT octet_length(d.definition) <= %(most)s AS fits,
     (SELECT w.oid::bigint FROM pg_rewrite w WHERE w.ev_class = %(oid)s LIMIT 1) AS rule,
     ARRAY(SELECT u.refobjid::bigint FROM pg_rewrite w
         JOIN pg_depend u ON u.classid = 'pg_rewrite'::regclass AND u.objid = w.oid
-        WHERE w.ev_class = %(oid)s AND u.refclassid = 'pg_type'::regclass) AS types
+        WHERE w.ev_class = %(oid)s AND u.refclassid = 'pg_type'::regclass) AS types,
+    ARRAY(SELECT DISTINCT u.refobjid::bigint FROM pg_rewrite w
+        JOIN pg_depend u ON u.classid = 'pg_rewrite'::regclass AND u.objid = w.oid
+        WHERE w.ev_class = %(oid)s AND u.refclassid = 'pg_class'::regclass) AS relations
 FROM (SELECT pg_get_viewdef(%(oid)s::oid) AS definition) AS d
 """
 _POLICIES: Final = """
 SELECT p.oid::bigint AS oid, p.polname::text AS name,
     pg_get_expr(p.polqual, p.polrelid) AS expression,
     ARRAY(SELECT d.refobjid::bigint FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass
-        AND d.objid = p.oid AND d.refclassid = 'pg_type'::regclass) AS types
+        AND d.objid = p.oid AND d.refclassid = 'pg_type'::regclass) AS types,
+    ARRAY(SELECT DISTINCT d.refobjid::bigint FROM pg_depend d
+        WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+        AND d.refclassid = 'pg_class'::regclass) AS relations
 FROM pg_policy p WHERE p.polrelid = %s AND p.polcmd IN ('r', '*')
+"""
+# Computed as they are read, PostgreSQL 18. A table is read with those that inherit from it.
+_GENERATED: Final = """
+WITH RECURSIVE tables (oid) AS (
+    SELECT unnest(%s::bigint[]::oid[])
+    UNION SELECT i.inhrelid FROM pg_inherits i JOIN tables t ON i.inhparent = t.oid
+)
+SELECT g.oid::bigint AS oid, a.attrelid::bigint AS relation, a.attname::text AS name,
+    pg_get_expr(g.adbin, g.adrelid) AS expression
+FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attgenerated = 'v'
+JOIN pg_attrdef g ON g.adrelid = a.attrelid AND g.adnum = a.attnum
+ORDER BY 1
 """
 # Planning folds what an index's expression computes of constants alone, and opens the
 # functions written in SQL.
@@ -221,19 +247,20 @@ _EXPRESSIONS: Final = f"""
 WITH RECURSIVE tables (oid) AS (
     SELECT unnest(%s::bigint[]::oid[])
     UNION SELECT i.inhrelid FROM pg_inherits i JOIN tables t ON i.inhparent = t.oid
-), objects (class, oid, relation, expression) AS (
+), objects (class, oid, relation, expression, predicate) AS (
     SELECT 'pg_class'::regclass, i.indexrelid, i.indrelid,
         concat_ws(' OR ', 'ROW(' || pg_get_expr(i.indexprs, i.indrelid) || ') IS NULL',
-            pg_get_expr(i.indpred, i.indrelid))
+            pg_get_expr(i.indpred, i.indrelid)),
+        pg_get_expr(i.indpred, i.indrelid)
     FROM pg_index i JOIN tables t ON t.oid = i.indrelid
     WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
     UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid, s.stxrelid,
         'ROW(' || array_to_string(pg_get_statisticsobjdef_expressions(s.oid), ', ')
-        || ') IS NULL'
+        || ') IS NULL', NULL
     FROM pg_statistic_ext s JOIN tables t ON t.oid = s.stxrelid
     WHERE s.stxexprs IS NOT NULL
     UNION ALL SELECT 'pg_class'::regclass, k.partrelid, k.partrelid,
-        'ROW(' || pg_get_expr(k.partexprs, k.partrelid) || ') IS NULL'
+        'ROW(' || pg_get_expr(k.partexprs, k.partrelid) || ') IS NULL', NULL
     FROM pg_partitioned_table k JOIN tables t ON t.oid = k.partrelid
     WHERE k.partexprs IS NOT NULL
 ), replaced (what) AS (
@@ -249,7 +276,9 @@ WITH RECURSIVE tables (oid) AS (
             FROM pg_operator s JOIN pg_operator o ON o.oid IN (s.oprnegate, s.oprcom)
             WHERE s.oid < 16384 AND {_OPERATOR} LIMIT 1))
 )
-SELECT o.relation::regclass::text AS relation, o.expression,
+SELECT o.relation::regclass::text AS relation, o.relation::bigint AS oid, o.expression,
+    o.predicate, EXISTS (SELECT FROM pg_range r
+        JOIN pg_proc p ON p.oid IN (r.rngcanonical, r.rngsubdiff) WHERE {_PROC}) AS ranges,
     coalesce(bool_or(l.lanname = 'sql'), false) OR EXISTS (SELECT FROM replaced) AS opened,
     coalesce('function ' || min(p.oid::regprocedure::text), (SELECT what FROM odd)) AS what,
     array_remove(array_agg(t.oid::bigint), NULL) AS types
@@ -260,7 +289,7 @@ LEFT JOIN pg_proc p ON {_PROC} AND p.oid = CASE
     WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE q.oprcode END
 LEFT JOIN pg_language l ON l.oid = p.prolang
 LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
-GROUP BY 1, 2
+GROUP BY 1, 2, 3, 4
 """  # noqa: S608 - made of constants
 
 # What the server could choose by itself. A function, an operator, a cast or an operator
@@ -667,21 +696,53 @@ def _check_types(session: Session, values: dict[str, Any], stored: _Read) -> boo
     for row in rows:
         if row["expression"] is None:
             raise RefusedSqlError(_may_do_anything(row["what"]))
-        _judge(row["expression"], f"in the {row['what']}", stored)
+        where = f"in the {row['what']}"
+        with _telling_where(where):
+            parts = judged_expression(row["expression"])
+            stored.take(parts)
+            named = {*_by_name(session, parts)["types"]} - stored.types
+            if named:
+                _check_types_of(session, named, stored)
     return bool(rows)
 
 
-def _check_types_of(session: Session, types: list[int], stored: _Read) -> None:
-    """As `_check_types`, of what a stored text depends on."""
+def _check_types_of(
+    session: Session,
+    types: Iterable[int],
+    stored: _Read,
+    relations: Iterable[int] = (),
+    columns: Iterable[str] | None = (),
+) -> None:
+    """As `_check_types`, of what a stored text depends on.
+
+    Its literals were read when it was stored. Where it compares or joins ranges their own
+    functions are called yet, by the planner too: `columns` are those that it names of
+    `relations`, None for all.
+    """
+    types = list(types)
     stored.types.update(types)
-    values = {"named": types, "relations": [], "columns": []}
-    values |= {"functions": [], "operators": []}
-    _check_types(session, {**values, "whole": False, "all": False}, stored)
+    values = {"named": types, "functions": [], "operators": [], "whole": False}
+    values |= {"relations": [*relations], "all": columns is None}
+    _check_types(session, {**values, "columns": [*(columns or ())]}, stored)
 
 
-def _judge(expression: str, where: str, stored: _Read) -> None:
-    with _telling_where(where):
-        stored.take(judged_expression(expression))
+def _check_text(
+    session: Session,
+    parts: Parts,
+    types: Iterable[int],
+    relations: Iterable[int],
+    stored: _Read,
+) -> None:
+    """Check the parts of a stored text that depends on `types` and `relations`.
+
+    No dependency tells of the type that JSON_VALUE returns: the text does.
+    """
+    stored.take(parts)
+    types = {*types, *_by_name(session, parts)["types"]}
+    columns = None if parts.all_columns or parts.whole_rows else parts.columns
+    if not parts.operators and not parts.functions:
+        columns = set()  # shown, and nothing computes of them
+    _check_types_of(session, types, stored, relations, columns)
 
 
 @contextmanager
@@ -703,6 +764,8 @@ def _check_relations(session: Session, parts: Parts, stored: _Read) -> list[int]
     views = 0
     others = []
     for found in reached:
+        if found["altered"]:
+            raise RefusedSqlError(_may_do_anything(f"relation {found['name']}"))
         if _is_of_the_server(found):
             continue
         others.append(found["oid"])
@@ -721,8 +784,16 @@ def _check_relations(session: Session, parts: Parts, stored: _Read) -> list[int]
         raise RefusedSqlError(
             worded("{name} may hold secrets: name the query otherwise", name=name)
         )
-    for row in session.rows(_EXPRESSIONS, [others]):
+    _check_expressions(session, [found["oid"] for found in reached], stored)
+    return others
+
+
+def _check_expressions(session: Session, relations: list[int], stored: _Read) -> None:
+    _check_generated(session, relations, stored)
+    for row in session.rows(_EXPRESSIONS, [relations]):
         stored.types.update(row["types"])
+        if row["ranges"]:
+            _check_ranges(session, row, stored)
         if row["what"] is None:
             continue
         if row["opened"] or _computes_of_constants(row["expression"]):
@@ -733,7 +804,27 @@ def _check_relations(session: Session, parts: Parts, stored: _Read) -> list[int]
                     value=_may_do_anything(row["what"]),
                 )
             )
-    return others
+
+
+def _check_generated(session: Session, relations: list[int], stored: _Read) -> None:
+    for row in session.rows(_GENERATED, [relations]):
+        where = f"in the column {row['name']}"
+        _check_depends(session, "pg_attrdef", row["oid"], where)
+        with _telling_where(where):
+            parts = judged_expression(row["expression"])
+            _check_text(session, parts, (), [row["relation"]], stored)
+
+
+def _check_ranges(session: Session, row: dict[str, Any], stored: _Read) -> None:
+    """Check what is stored with an index and the like, where a range computes by itself.
+
+    How many rows a condition leaves is estimated by its columns' ranges.
+    """
+    with _telling_where(f"of {row['relation']}"):
+        _check_types_of(session, row["types"], stored)
+        if row["predicate"] is not None:
+            parts = judged_expression(row["predicate"])
+            _check_text(session, parts, row["types"], [row["oid"]], stored)
 
 
 def _is_of_the_server(relation: dict[str, Any]) -> bool:
@@ -775,9 +866,10 @@ def _check_policies(session: Session, relation: dict[str, Any], stored: _Read) -
         where = f"in the row security of {relation['name']}"
         _check_depends(session, "pg_policy", policy["oid"], where)
         if policy["expression"] is not None:
-            _judge(policy["expression"], where, stored)
             with _telling_where(where):
-                _check_types_of(session, policy["types"], stored)
+                parts = judged_expression(policy["expression"])
+                relations = policy["relations"]
+                _check_text(session, parts, policy["types"], relations, stored)
 
 
 def _check_view(session: Session, view: dict[str, Any], stored: _Read) -> None:
@@ -795,5 +887,5 @@ def _check_view(session: Session, view: dict[str, Any], stored: _Read) -> None:
         )
     _check_depends(session, "pg_rewrite", row["rule"], where)
     with _telling_where(where):
-        stored.take(judged(row["definition"]))
-        _check_types_of(session, row["types"], stored)
+        parts = judged(row["definition"])
+        _check_text(session, parts, row["types"], row["relations"], stored)

@@ -9,8 +9,11 @@ from psycopg_pool import ConnectionPool
 
 from switchbot_store import StoreDataError
 from switchbot_store.ops import RefusedSqlError, execute_sql, explain_query
+from switchbot_store.testing.postgres_server import PostgresServer
 from tests.store.ops import traps
 
+# Read before a fixture sets it.
+CHOSEN = os.environ.get("SWITCHBOT_TEST_PG_BIN")
 # A thousand in `nox -s traps`, a smaller draw with all the other tests.
 COUNT = int(os.environ.get("TRAPS", "30"))
 
@@ -70,6 +73,19 @@ def alone(request, server):
     server.drop_database(name)
 
 
+@pytest.fixture(scope="module")
+def newest(server):
+    """The newest PostgreSQL that is here, beside the one that the session chose."""
+    beside = server.binaries.parent.parent / "pginstall18" / "bin"
+    if CHOSEN or not beside.is_dir():
+        yield server
+        return
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SWITCHBOT_TEST_PG_BIN", str(beside))
+        with PostgresServer(options={"jit": "off"}) as running:
+            yield running
+
+
 @pytest.fixture
 def marked(server):
     """Whether a trap was sprung by anybody since the test began."""
@@ -121,6 +137,29 @@ def test_what_is_behind_the_servers_own_types_is_refused_and_springs_none(
     assert not marked()
 
 
+def test_what_only_the_newest_server_has_is_refused_and_springs_none(newest):
+    name = newest.create_database()
+    with psycopg.connect(newest.conninfo(name), autocommit=True) as connection:
+        if connection.info.server_version < 180000:
+            pytest.skip("virtual columns came with PostgreSQL 18")
+        for statement in (*traps.PLAIN, *traps.NEWEST):
+            connection.execute(statement)
+    arm(newest, name)
+    for statement in traps.SPRINGING_NEWEST:
+        with psycopg.connect(newest.conninfo(name), autocommit=True) as connection:
+            began = newest.log_size()
+            connection.execute(statement)
+            assert traps.MARK in newest.log(began), statement
+        began = newest.log_size()
+        for how in (execute_sql, explain_query):
+            with pytest.raises(RefusedSqlError):
+                how(newest.conninfo(name), statement)
+        assert traps.MARK not in newest.log(began), statement
+    for statement in traps.FINE_ALONE:
+        execute_sql(newest.conninfo(name), statement)
+    newest.drop_database(name)
+
+
 def test_no_statement_springs_a_trap(pool, marked):
     for statement in traps.springing(1, COUNT):
         ask(pool, statement, marked)
@@ -165,6 +204,8 @@ def test_traps_that_a_statement_does_not_touch_refuse_nothing(pool, marked):
         "SELECT to_jsonb(rooms), lag(name, 1, 'x') OVER (ORDER BY id) FROM rooms",
         "SELECT high::numeric(5, 1), span @> 20 FROM limits WHERE span = '[18,25]'",
         "SELECT n FROM fine_index WHERE n > 3",
+        "SELECT n, m FROM t_spans WHERE n > 3",
+        "SELECT n FROM v_of_spans WHERE n > 3",
         "SELECT id || 'x', quote_literal(name), feels || '' FROM rooms WHERE xmin IS NULL",
         "SELECT current_date, GREATEST(at, now()) FROM rooms ORDER BY at",
         "SELECT table_name FROM information_schema.tables ORDER BY 1 LIMIT 3",

@@ -117,6 +117,26 @@ STORED = (
     "CREATE TABLE information_schema.t_class (n int, h shade)",
     "INSERT INTO information_schema.t_class VALUES (1, 'red'), (2, 'blue')",
     _function("pg_class", "int", "1", "of_a_catalogue"),
+    # How many rows a condition leaves is estimated by what a range says of its bounds.
+    _function("float8, float8", "float8", "$1 - $2", "apart_in_spans"),
+    "CREATE TYPE spans AS RANGE (subtype = float8, subtype_diff = apart_in_spans)",
+    *(
+        statement
+        for name in ("t_spans", "t_spans_index", "t_spans_policy")
+        for statement in (
+            f"CREATE TABLE {name} (n int, m int, r spans)",
+            (
+                f"INSERT INTO {name} SELECT g, g % 50, spans(g, g + 10)"
+                " FROM generate_series(1, 2000) g"
+            ),
+        )
+    ),
+    "CREATE VIEW v_spans AS SELECT n FROM t_spans WHERE r @> 5.0::float8",
+    "CREATE VIEW v_of_spans AS SELECT n, r AS s FROM t_spans",
+    "CREATE VIEW v_over_spans AS SELECT n FROM v_of_spans WHERE s @> 5.0::float8",
+    "CREATE INDEX ON t_spans_index (m) WHERE r @> 5.0::float8 OR n > 3",
+    "ALTER TABLE t_spans_policy ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY p ON t_spans_policy USING (r @> 5.0::float8)",
     # A trap that no question comes to: it calls nothing without a row.
     "CREATE TABLE fine_index (n int)",
     "CREATE INDEX ON fine_index (n) WHERE n === 'x'",
@@ -142,6 +162,44 @@ ALONE = {
         "CREATE TABLE t_opposite (a int[])",
         "CREATE INDEX ON t_opposite (a) WHERE NOT (ARRAY[1] && ARRAY[2]) OR a IS NULL",
     ),
+    # What came with the server, with other steps, another default, query or domain.
+    "aggregate": (
+        _function("int, int", "int", "$1", "spring_most"),
+        (
+            "CREATE OR REPLACE AGGREGATE pg_catalog.max(int4)"
+            " (sfunc = public.spring_most, stype = int4)"
+        ),
+        "CREATE VIEW v_most AS SELECT max(id) AS n FROM rooms",
+    ),
+    "default": (
+        _function("int", "int", "$1"),
+        (
+            "CREATE OR REPLACE FUNCTION pg_catalog.make_interval(years int DEFAULT"
+            " public.spring(0), months int DEFAULT 0, weeks int DEFAULT 0, days int DEFAULT 0,"
+            " hours int DEFAULT 0, mins int DEFAULT 0, secs float8 DEFAULT 0) RETURNS interval"
+            " LANGUAGE internal IMMUTABLE PARALLEL SAFE STRICT AS 'make_interval'"
+        ),
+    ),
+    "described": (
+        _function("int", "int", "$1"),
+        (
+            "CREATE OR REPLACE VIEW information_schema.enabled_roles AS SELECT"
+            " rolname::information_schema.sql_identifier AS role_name FROM pg_roles"
+            " WHERE public.spring(1) > 0"
+        ),
+        (
+            "CREATE OR REPLACE VIEW pg_catalog.pg_rules AS SELECT ''::name AS schemaname,"
+            " ''::name AS tablename, ''::name AS rulename, public.spring(1)::text AS definition"
+        ),
+        (
+            "CREATE INDEX ON information_schema.sql_sizing (sizing_id)"
+            " WHERE public.spring(1) > 0 OR sizing_id::int > 3"
+        ),
+    ),
+    "domain": (
+        _function("int", "int", "$1"),
+        "ALTER DOMAIN information_schema.cardinal_number ADD CHECK (public.spring(1) > 0)",
+    ),
     # What came with the server, with another body.
     "replaced": (
         _function("int", "int", "$1"),
@@ -164,6 +222,18 @@ ALONE = {
     ),
 }
 SPRINGING_ALONE = {
+    "aggregate": (
+        "SELECT max(id) FROM rooms",
+        "SELECT max(id) OVER () FROM rooms",
+        "SELECT n FROM v_most",
+    ),
+    "default": ("SELECT make_interval(days => 1)",),
+    "described": (
+        "SELECT * FROM information_schema.enabled_roles",
+        "SELECT definition FROM pg_rules",
+        "SELECT sizing_id FROM information_schema.sql_sizing WHERE sizing_id::int > 3",
+    ),
+    "domain": ("SELECT ordinal_position FROM information_schema.columns",),
     "json": (
         "SELECT GREATEST(JSON_ARRAY(1), JSON_ARRAY(2)) IS NULL",
         "SELECT count(*) FROM (SELECT DISTINCT JSON_ARRAYAGG(id) FROM rooms GROUP BY name) x",
@@ -198,6 +268,31 @@ SPRINGING_ALONE = {
 STORED_ALONE = {
     "json": ("CREATE VIEW v_of_json AS SELECT GREATEST('1'::json, '2') IS NULL AS n",)
 }
+# What only PostgreSQL 18 has; it refuses functions of one's own in such a column itself.
+NEWEST = (
+    *_compared("of_json", "json", _ODD_SIGNS),
+    (
+        "CREATE TABLE t_virtual (n int, v bool GENERATED ALWAYS AS"
+        " (GREATEST('1'::json, '2'::json) IS NULL) VIRTUAL)"
+    ),
+    "INSERT INTO t_virtual VALUES (1)",
+    _function("text", "bool", "true", "spring_text"),
+    "CREATE DOMAIN trapped AS text CHECK (spring_text(VALUE))",
+    (
+        "CREATE VIEW v_value AS"
+        " SELECT JSON_VALUE(jsonb '\"x\"', '$' RETURNING trapped) IS NULL AS n"
+    ),
+    (
+        "CREATE VIEW v_query AS SELECT"
+        " JSON_QUERY(jsonb '\"x\"', '$' RETURNING trapped OMIT QUOTES) IS NULL AS n"
+    ),
+)
+SPRINGING_NEWEST = (
+    "SELECT v FROM t_virtual",
+    "SELECT * FROM t_virtual",
+    "SELECT n FROM v_value",
+    "SELECT n FROM v_query",
+)
 FINE_ALONE = (
     "SELECT id + 1, name || 'x', extra FROM rooms WHERE id = 1 ORDER BY warmth",
     "SELECT name, count(*) FROM rooms JOIN readings ON room = id GROUP BY 1 ORDER BY 2 DESC",
@@ -414,6 +509,11 @@ SPRINGING = (
     "SELECT 'dark'::told || 'x'",
     "SELECT quote_literal(s), quote_nullable(s) FROM t_told",
     "SELECT r || 'x' FROM readings AS r",
+    "SELECT n FROM v_spans",
+    "SELECT n FROM v_over_spans",
+    "SELECT n FROM t_spans_index WHERE n > 3 AND m = 1",
+    "SELECT n FROM t_spans_policy",
+    "SELECT n FROM t_spans WHERE r @> 5.0::float8",
     "SELECT n FROM information_schema.trapped",
     "SELECT n FROM information_schema.t_policy",
     "SELECT count(DISTINCT h) FROM information_schema.t_class",
