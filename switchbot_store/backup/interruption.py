@@ -48,7 +48,9 @@ def ended(store: StoreInterface) -> None:
 
 
 def interrupted(store: Noted) -> list[str]:
-    """Say of each restoring that was begun and not ended, which file it was of.
+    """Say of each restoring that was begun and not ended, which file it is of.
+
+    Whether one still runs cannot be seen from here: it may be another host's.
 
     `store` is the whole one. Raises StoreUnavailableError.
 
@@ -88,8 +90,9 @@ def in_words(key: str, note: object) -> str:
     known = note if isinstance(note, dict) else {}
     home = key.removeprefix(PREFIX).removeprefix("/")
     said = worded(
-        "restoring {file}, begun {at}, did not end: documents are as they were, or as the"
-        " file has them; rows of history may be missing",
+        "restoring {file}, begun {at}, has not ended, it still runs or was cut off:"
+        " documents are as they were, or as the file has them; rows of history may be"
+        " missing",
         file=known.get("file", "?"),
         at=known.get("begun_at", "?"),
     )

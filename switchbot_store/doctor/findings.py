@@ -21,13 +21,14 @@ class SetupFinding:
 
 
 def not_restored(said: str) -> SetupFinding:
-    """Return what is found where a backup was not restored to its end."""
+    """Return what is found where a backup is not restored to its end, or not yet."""
     return SetupFinding(
         "restore",
         "warning",
         said,
         _(
-            "Run `switchbot-store restore` with that file again, or, where it is gone, with"
-            " a backup of what there is now; it does no harm."
+            "Let it end where it still runs; else run `switchbot-store restore` with that"
+            " file again, or, where it is gone, with a backup of what there is now; it does"
+            " no harm."
         ),
     )

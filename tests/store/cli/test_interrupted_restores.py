@@ -228,7 +228,29 @@ def test_looking_leaves_the_note_as_it_is_and_documents_are_told_of_beside_it(
         assert note.read_bytes() == b""
         assert sorted(each.name for each in config.iterdir()) == before
     with JsonStore(config) as store:
-        assert "did not end" in interrupted(store)[0]
+        assert "has not ended" in interrupted(store)[0]
+
+
+def test_while_one_runs_nobody_is_told_that_it_was_cut_off(
+    invoke, environment, file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(archive, "_WRITE_ROWS", 100)
+    told, advised = [], []
+
+    def look(_part, what):
+        if what == "writing":
+            told.append(invoke("health", "--json").json["last_error"])
+            for each in invoke("doctor", "--json").json["findings"]:
+                if each["check"] == "restore":
+                    told.append(each["message"])
+                    advised.append(each["advice"])
+
+    invoke("set", "settings", '{"n": 1}')
+    with JsonStore(tmp_path / "config") as store:
+        restore(store, None, file, progress=look)
+    assert len(told) == 2 * len(advised) > 0
+    assert all("it still runs or was cut off" in each for each in told)
+    assert all(each.startswith("Let it end where it still runs") for each in advised)
 
 
 def test_where_the_file_is_gone_a_backup_of_what_there_is_ends_the_note(file, tmp_path):

@@ -46,6 +46,7 @@ from switchbot_store.testing import PostgresServer
 from switchbot_store.testing.pgbouncer import PgBouncer, find_pgbouncer
 
 PATIENCE_SECONDS = 600.0
+"""For so long nothing may come: no write to the database, no standby, no resync."""
 NAMED_WITHIN_SECONDS = 10.0
 _COPIED_SECONDS = 15.0
 """So soon a disk that has room again has the copies of what was written meanwhile."""
@@ -480,6 +481,25 @@ def _is_away(found):
     return any(not part.reachable for part in found.stores)
 
 
+class Progress:
+    """Whether writes still reach the database; how fast is a matter of the machine."""
+
+    def __init__(self, monotonic=time.monotonic):
+        self._monotonic = monotonic
+        self._writes, self._since = 0, monotonic()
+
+    def look(self, writes):
+        """Raise RuntimeError when there was none for `PATIENCE_SECONDS`."""
+        now = self._monotonic()
+        if writes != self._writes:
+            self._writes, self._since = writes, now
+        elif now - self._since > PATIENCE_SECONDS:
+            raise RuntimeError(
+                f"no write reached the database in {now - self._since:.0f} s, after"
+                f" {writes} of them"
+            )
+
+
 def run(
     server, directory, *, writes, kills=2, writers=2, threads=2, seed=None, **means
 ):
@@ -496,20 +516,19 @@ def run(
     crew = world.crew
     for writer in crew:
         writer.start()
-    pause = threading.Event()
+    pause, progress = threading.Event(), Progress()
     # A journal is faster than a database: enough of them must go each way.
     while (
         report.server_kills + report.writer_kills < kills
         or sum(writer.count for writer in crew) < writes
-        or sum(writer.count - writer.journalled for writer in crew) < writes / 5
+        or _direct(crew) < writes / 5
     ):
         pause.wait(choose.uniform(0.3, 1.5))
         world.step()
         report.ended += [said for writer in crew if (said := writer.ended)]
         if report.ended:
             break
-        if time.monotonic() - began > PATIENCE_SECONDS + writes / 100:
-            raise RuntimeError(f"only {sum(each.count for each in crew)} writes")
+        progress.look(_direct(crew))
     world.calm()
     for writer in crew:
         writer.kill()
@@ -517,6 +536,10 @@ def run(
     _check(world, report)
     report.seconds = time.monotonic() - began
     return report
+
+
+def _direct(crew):
+    return sum(writer.count - writer.journalled for writer in crew)
 
 
 def _check(world, report):

@@ -36,6 +36,19 @@ def test_killed_writers_and_killed_servers_lose_nothing(
     assert report.server_kills + report.writer_kills >= 4
 
 
+def test_a_slow_machine_ends_no_chaos_and_one_that_stands_still_does(chaos):
+    now = 0.0
+    progress = chaos.Progress(lambda: now)
+    for writes in range(1, 100):  # one in almost ten minutes, for most of a day
+        now += chaos.PATIENCE_SECONDS - 1
+        progress.look(writes)
+    now += chaos.PATIENCE_SECONDS
+    progress.look(99)
+    now += 1
+    with pytest.raises(RuntimeError, match="after 99 of them"):
+        progress.look(99)
+
+
 @pytest.mark.slow
 def test_whatever_befalls_at_once_loses_nothing(chaos, tmp_path):
     """Switch-overs, a pooler, a full disk, dropped tables, jumping clocks and kills."""
