@@ -272,6 +272,8 @@ class ReasonCode(StrEnum):
     """Heating and cooling pause for so long that the pause is the fault."""
     UNIT_SET_OTHERWISE = "unit_set_otherwise"
     """To tell the unit again helps each time and does not last: something undoes it."""
+    UNIT_STARTS_OFTEN = "unit_starts_often"
+    """The room is kept, and its unit starts so often for it that this wears it."""
     UNIT_RUNS_ON = "unit_runs_on"
     """The unit is seen to work on although it was told to stop, again and again."""
     RADIATOR_STAYS_WARM = "radiator_stays_warm"

@@ -57,6 +57,8 @@ _RETRY_DOUBLINGS = 4
 _DAY_SECONDS = 86400.0
 # Below this share of what an even spread would leave, reading is spread evenly.
 _SAVING_SHARE = 0.5
+# So long before it counts no more a reading is made anew: a tick may come late.
+_SPARE_SECONDS = 60.0
 # The floor of the dashboard's interval while it waits for a window.
 _SHORTEST_IDLE_SECONDS = 15.0
 _OVERDUE = timedelta(seconds=60)
@@ -318,7 +320,10 @@ def next_read(
     if review_at is not None:
         asked = max(FLOOR_SECONDS, (review_at - last).total_seconds())
         wait = asked if steered else min(wait, asked)
-    wait = min(wait, _borne(zone, state))
+    # A controller counts from the end of its window, and the reading is older than that.
+    wait = min(
+        wait, _borne(zone, state), _kept_seconds(zone, state, now) - _SPARE_SECONDS
+    )
     stretched = wait if quota is None else quota.stretched(wait)
     due = last + timedelta(seconds=stretched)
     if zone.automation_enabled and not opened:
@@ -364,19 +369,21 @@ def too_old(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     if at is None:
         return False
     age = (now - at).total_seconds()
-    if age <= KEPT_SECONDS:
-        return False
-    kept = KEPT_SECONDS
+    return age > KEPT_SECONDS and age > _kept_seconds(zone, state, now)
+
+
+def _kept_seconds(zone: ZoneSettings, state: ZoneState, now: datetime) -> float:
+    """Return how old a reading of a zone may get at `now` before it counts no more."""
     if (
         not zone.automation_enabled
         or (state.hold_until is not None and now < state.hold_until)
         or in_window(zone.time_windows, now, zone.timezone) is None
     ):
         pace = max(zone.poll_interval_seconds, zone.idle_poll_interval_seconds)
-        kept = max(kept, 2.0 * pace)
-    elif not zone.predictive:
-        kept = max(kept, 2.0 * zone.poll_interval_seconds)
-    return age > kept
+        return max(KEPT_SECONDS, 2.0 * pace)
+    if not zone.predictive:
+        return max(KEPT_SECONDS, 2.0 * zone.poll_interval_seconds)
+    return KEPT_SECONDS
 
 
 def is_stale(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:

@@ -343,12 +343,16 @@ def day_words(local: date) -> str:
 def advice_words(code: ReasonCode | None, cause: str | None = None) -> str:
     """Return what a person can do about a room's trouble, "" where there is none.
 
-    `cause` is what was said of it, as an error of the cloud; or the meters concerned.
+    `cause` is what was said of it, as an error of the cloud; or the meters concerned, or
+    how often a unit started.
     """
     if code is None:
         return ""
     if code is ReasonCode.METER_DOUBTED and cause:
         return _("{advice} It is {cause}", advice=_begun(_(_ADVICE[code])), cause=cause)
+    if code is ReasonCode.UNIT_STARTS_OFTEN and cause:
+        advice = _begun(_(_ADVICE[code]))
+        return _("{advice} Starts within a day: {count}", advice=advice, count=cause)
     known = _ADVICE.get(code)
     words = _(known) if known else _ended(reason_words({"code": code}, UTC))
     if not cause:
@@ -1221,6 +1225,9 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
         "what its plug measures is not believed: the room warms and cools as the unit "
         "is told"
     ),
+    ReasonCode.UNIT_STARTS_OFTEN: later(
+        "the unit starts so often within a day that this wears it"
+    ),
     ReasonCode.UNIT_RUNS_ON: later(
         "the unit works on although it was told to stop again and again"
     ),
@@ -1326,6 +1333,12 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "what the plug measures contradicts a room that does what its unit is told: see "
         "whether this plug measures at all and nothing else hangs on it, or name another "
         "power_meter_device_id."
+    ),
+    ReasonCode.UNIT_STARTS_OFTEN: later(
+        "the unit starts so often that this wears it and everybody hears it: where it is "
+        "not set yet, control: auto lets it run on at a setpoint that holds the room; else "
+        "widen the band, give it a longer min_on_seconds or min_off_seconds, or hang the "
+        "meter where the unit does not blow."
     ),
     ReasonCode.UNIT_RUNS_ON: later(
         "the unit works on although it was told to stop: cut its power; a relay's contacts "

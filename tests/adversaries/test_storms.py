@@ -194,6 +194,18 @@ async def test_a_hand_at_a_relay_moves_what_hangs_on_it(kind):
     assert home.cloud.account.devices[home.device].fields()["power"] > 0.0
 
 
+async def test_a_hand_at_a_thermostat_moves_its_valve():
+    """Only its word changed, and it heated on: what was believed of it was right."""
+    home = Storm("thermostat", 1)
+    await home.hours(MORNING)
+    while not works(home):
+        await home.hours(0.1)
+    home.by_hand()
+    assert not works(home)
+    home.by_hand()
+    assert works(home)
+
+
 @pytest.mark.slow
 def test_any_kind_in_any_storm():
     @settings(

@@ -23,6 +23,7 @@ from switchbot_automation.core.pace import (
     after_new_reading,
     counted_from,
     next_read,
+    too_old,
 )
 from switchbot_automation.core.protect.safety import CAP_SECONDS
 from switchbot_automation.core.state.zone import ZoneState
@@ -257,6 +258,17 @@ def test_a_wait_counts_from_the_last_reading_or_a_window_s_start_or_end():
     assert counted_from(HOME, after, after + timedelta(hours=1)) == after
     assert counted_from(HOME, None, after) is None
     assert counted_from(replace(HOME, time_windows=()), before, after) == before
+
+
+@given(st.integers(1, 600), st.integers(0, 720), st.sampled_from([120, 600, 1800]))
+def test_no_review_waits_until_the_reading_counts_no_more(minutes, ago, idle):
+    """Counted from a window's end, a review was due when the reading was too old."""
+    zone = replace(HOME, idle_poll_interval_seconds=idle, control="auto")
+    night = NOON.replace(hour=23)
+    state = RESTING._replace(last_read_at=night - timedelta(seconds=ago))
+    review = night + timedelta(minutes=minutes)
+    due = next_read(zone, state, night, review_at=review)
+    assert not too_old(zone, state, max(night, due))
 
 
 # --- learning ---------------------------------------------------------------------

@@ -21,6 +21,7 @@ from switchbot_automation.core.control.band import (
 from switchbot_automation.core.pace import is_stale, too_old
 from switchbot_automation.core.protect.limits import kept_out_by
 from switchbot_automation.core.protect.stages import locked_out, outdoor_unknown
+from switchbot_automation.core.protect.wear import starts_of_a_day, worn_since
 from switchbot_automation.core.state.around import OUTDOOR_LASTS, outdoor_of
 from switchbot_automation.core.state.evidence import (
     NONE,
@@ -484,14 +485,36 @@ def _troubles(
         codes.append(ReasonCode.PAUSE_TOO_LONG)
     if found.status == "not_kept":
         codes.append(found.reasons[-1])
+    if acts:
+        codes.extend(_lasts(zone, state, keeping, facts, now))
+    return codes
+
+
+def _lasts(
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    facts: _Facts,
+    now: datetime,
+) -> Iterator[ReasonCode]:
+    """Yield what is the matter with a unit for long, whatever its room does."""
     unsure = keeping.unsure_since
-    if acts and unsure is not None and now - unsure >= _UNSURE_COUNTS:
-        codes.append(
+    if unsure is not None and now - unsure >= _UNSURE_COUNTS:
+        contradicted = facts.unit.contradicted
+        yield (
             ReasonCode.BELIEF_CONTRADICTED
-            if facts.unit.contradicted
+            if contradicted
             else ReasonCode.BELIEF_UNCERTAIN
         )
-    return codes
+    if _worn_since(zone, state, keeping, now) is not None:
+        yield ReasonCode.UNIT_STARTS_OFTEN
+
+
+def _worn_since(
+    zone: ZoneSettings, state: ZoneState, keeping: Keeping, now: datetime
+) -> datetime | None:
+    told = any(each.kind is ReasonCode.UNIT_STARTS_OFTEN for each in keeping.told)
+    return worn_since(zone, state, now, told=told)
 
 
 def _disobeys(
@@ -634,6 +657,8 @@ def _cause(
     """Return what was said of it, or of which meters; None where its code says all."""
     if code is ReasonCode.METER_DOUBTED:
         return ", ".join(doubted_meters(zone, state, now))
+    if code is ReasonCode.UNIT_STARTS_OFTEN:
+        return str(starts_of_a_day(state, now))
     refusal = _refused(state)
     if code is ReasonCode.COMMANDS_FAIL or (refusal and refusal.code is code):
         return keeping.failed_error
@@ -690,6 +715,7 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
         or len(zone.meters) != 1
         or outdoor_unknown(zone, state, now) is not None
         or too_old(zone, state, now)
+        or worn_since(zone, state, now) is not None
     )
     if matters or temperature is None:
         return False
@@ -1102,6 +1128,8 @@ def _trouble_since(
         return undone_since(evidence, now)
     if kind is keeping.blind_why:
         return keeping.blind_since
+    if kind is ReasonCode.UNIT_STARTS_OFTEN:
+        return _worn_since(zone, state, keeping, now)
     if kind is ReasonCode.OUTDOOR_UNKNOWN:
         return _outdoor_unknown(zone, state, keeping, now)
     if kind in (ReasonCode.METER_DOUBTED, ReasonCode.TEMPERATURE_JUMPED):

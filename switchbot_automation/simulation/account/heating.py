@@ -46,14 +46,23 @@ class ThermostatDevice(CatalogDevice):
         carry_out = super().prepare(command, parameter, command_type)
 
         def obey() -> Body | None:
-            told = carry_out()
             if command == "setManualModeTemperature":
                 self._manual = max(_LOWEST, float(parameter))
-            off = self.state["mode"] == _OFF
-            self.radiator.turn(self._seconds(), None if off else self._manual)
+            told = carry_out()
+            self._follow()
             return told
 
         return obey
+
+    def change(self, changes: Body) -> Body | None:
+        """Write fields, told or by hand; the valve follows the mode."""
+        told = super().change(changes)
+        self._follow()
+        return told
+
+    def _follow(self) -> None:
+        off = self.state["mode"] == _OFF
+        self.radiator.turn(self._seconds(), None if off else self._manual)
 
 
 def relay_on(fields: Body, channel: int = 0) -> bool:
