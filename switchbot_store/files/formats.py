@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from datetime import date
+from difflib import SequenceMatcher
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -206,6 +207,8 @@ class _Json5(_ByHand):
             return as_json  # which is JSON5, too
         if self.read(before, key=place) == document:
             return before
+        if _is_json(before):
+            return as_json
         raise StoreDataError(
             worded(
                 "{place} is a person's JSON5 and its comments would be lost: "
@@ -287,14 +290,16 @@ class _Yaml(_ByHand):
         self, document: Document, as_json: bytes, before: bytes, *, place: str
     ) -> bytes:
         """Return the text with what differs put in, its comments and order kept."""
-        del as_json
         if before and self.read(before, key=place) == document:
             return before
+        if _is_json(before) and _says(as_json, document, key=place):
+            return as_json
         text = before.removeprefix(BYTE_ORDER_MARK).decode()
         indent = next(
             (each for each in _INDENTS if _again(text, each) == text), _INDENTS[0]
         )
-        if _lost(_COMMENTS, text, _again(text, indent)):
+        again = _again(text, indent)
+        if _lost(_COMMENTS, text, again):
             raise _would_lose(place)
         yaml = _round_trip(indent)
         found = yaml.load(text)
@@ -302,13 +307,14 @@ class _Yaml(_ByHand):
             found = yaml.map()
         try:
             _bring_to(found, document)
-            changed = _dumped(yaml, found)
-            data = changed.encode()
-            # One beside what was taken out may go, one of its own line never.
-            kept = not _lost(_OWN_LINES, text, changed)
-            if kept and _Yaml().read(data, key=place) == document:
-                return data
-        except (KeyError, UnreadableError) as error:
+            dumped = _dumped(yaml, found)
+            for changed in (_as_they_stood(text, again, dumped), dumped):
+                data = changed.encode()
+                # One beside what was taken out may go, one of its own line never.
+                kept = not _lost(_OWN_LINES, text, changed)
+                if kept and _says(data, document, key=place):
+                    return data
+        except KeyError as error:
             # What is merged cannot be taken out of a mapping, for one.
             raise _would_lose(place) from error
         raise _would_lose(place)
@@ -553,6 +559,51 @@ def _dumped(yaml: Any, found: Any) -> str:
 def _again(text: str, indent: tuple[int, int, int]) -> str:
     yaml = _round_trip(indent)
     return _dumped(yaml, yaml.load(text))
+
+
+def _is_json(data: bytes) -> bool:
+    """Tell whether a text is JSON under another name, which has no comments to lose."""
+    try:
+        decode(data.removeprefix(BYTE_ORDER_MARK), key="")
+    except UnreadableError:
+        return False
+    return True
+
+
+def _as_they_stood(text: str, again: str, changed: str) -> str:
+    """Return what is changed with the lines that are as before as a person wrote them.
+
+    A round trip writes blanks before comments, and indents, in its own way.
+    """
+    mine, its, new = (each.splitlines(keepends=True) for each in (text, again, changed))
+    if len(mine) != len(its):
+        return changed  # such as a text over several lines, which it joins
+    lines: list[str] = []
+    same = SequenceMatcher(None, its, new, autojunk=False)
+    for kind, begin, end, new_begin, new_end in same.get_opcodes():
+        if kind == "equal":
+            lines += mine[begin:end]
+        elif kind == "replace" and end - begin == new_end - new_begin:
+            lines += map(
+                _indented_as, mine[begin:end], its[begin:end], new[new_begin:new_end]
+            )
+        else:
+            lines += new[new_begin:new_end]
+    return "".join(lines)
+
+
+def _indented_as(mine: str, its: str, new: str) -> str:
+    bare = new.lstrip(" ")
+    if len(new) - len(bare) != len(its) - len(its.lstrip(" ")):
+        return new
+    return mine[: len(mine) - len(mine.lstrip(" "))] + bare
+
+
+def _says(data: bytes, document: Document, *, key: str) -> bool:
+    try:
+        return _Yaml().read(data, key=key) == document
+    except UnreadableError:
+        return False
 
 
 def _bring_to(found: Any, wanted: Document) -> None:
