@@ -26,7 +26,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from switchbot_store.codec import UnreadableError
+from switchbot_store.codec import UnreadableError, encode
 from switchbot_store.errors import StoreDataError
 from switchbot_store.files.durable import (
     Content,
@@ -40,7 +40,7 @@ from switchbot_store.files.durable import (
     sync_directory,
     write_temporary,
 )
-from switchbot_store.files.formats import format_of
+from switchbot_store.files.formats import JSON, format_of
 from switchbot_store.files.hand_edits import is_by_hand
 from switchbot_store.languages import worded
 from switchbot_store.model import DocumentProblem
@@ -233,6 +233,11 @@ class DocumentFile:
         return good._replace(problem=problem)
 
     def _without_good(self, problem: DocumentProblem) -> UnreadableError:
+        if self.several():
+            return UnreadableError(
+                worded("{problem}; until then nothing is read", problem=problem),
+                problem=problem,
+            )
         if problem.reason in (_DAMAGED, _UNFINISHED):
             return UnreadableError(
                 worded(
@@ -294,11 +299,36 @@ class DocumentFile:
     ) -> bytes:
         """Return the bytes that `write` takes to hold a document, in place of `current`.
 
-        Of a file that a person wrote in another language as little changes as can be.
+        Of a file that a person wrote in another language as little changes as can be,
+        and who takes a change back has the bytes that were there before it.
         Raises StoreDataError where that cannot be.
         """
         before = b"" if current is None else current.data
+        if before and self._format is not JSON:
+            undone = self._undone(document, before)
+            if undone is not None:
+                return undone
         return self._format.written(document, as_json, before, place=self.path)
+
+    def _undone(self, document: Document, before: bytes) -> bytes | None:
+        """Return the previous generation's bytes, where these say what is wanted.
+
+        Only if what stands there now is what was made of them: what a person wrote
+        since would be lost.
+        """
+        previous = read_content(previous_path(self.place()))
+        if previous is None:
+            return None
+        try:
+            if self._format.read(previous.data, key=self.key) != document:
+                return None
+            now = self._format.read(before, key=self.key)
+            again = self._format.written(
+                now, encode(now, indent=True), previous.data, place=self.path
+            )
+        except (StoreDataError, UnreadableError):
+            return None  # it is of another language, or from before a person's change
+        return previous.data if again == before else None
 
     def write(self, data: bytes, current: Content | None) -> None:
         """Replace the document, which is `current`; durable when it returns."""

@@ -208,6 +208,8 @@ class _Json5(_ByHand):
             return as_json  # which is JSON5, too
         if self.read(before, key=place) == document:
             return before
+        if _is_json(before):
+            return as_json
         raise StoreDataError(
             worded(
                 "{place} is a person's JSON5 and its comments would be lost: "
@@ -289,9 +291,10 @@ class _Yaml(_ByHand):
         self, document: Document, as_json: bytes, before: bytes, *, place: str
     ) -> bytes:
         """Return the text with what differs put in, its comments and order kept."""
-        del as_json
         if before and self.read(before, key=place) == document:
             return before
+        if _is_json(before) and _holds(as_json, document, place=place):
+            return as_json
         text = before.removeprefix(BYTE_ORDER_MARK).decode()
         indent = next(
             (each for each in _INDENTS if _again(text, each) == text), _INDENTS[0]
@@ -620,6 +623,15 @@ def _dumped(yaml: Any, found: Any) -> str:
 def _again(text: str, indent: tuple[int, int, int]) -> str:
     yaml = _round_trip(indent)
     return _dumped(yaml, yaml.load(text))
+
+
+def _is_json(data: bytes) -> bool:
+    """Tell whether a text is JSON under another name, which has no comments to lose."""
+    try:
+        decode(data.removeprefix(BYTE_ORDER_MARK), key="")
+    except UnreadableError:
+        return False
+    return True
 
 
 def _bring_to(found: Any, wanted: Document) -> None:

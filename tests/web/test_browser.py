@@ -614,12 +614,13 @@ async def test_a_room_that_is_not_kept_is_the_first_thing_one_sees(pictured, ope
         assert await names.first.get_attribute("aria-pressed") == "true"
 
 
-async def test_the_first_load_in_a_browser_is_small(pictured, open_page):
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR", "ja-JP", "de-DE"])
+async def test_the_first_load_in_a_browser_is_small(pictured, open_page, locale):
     received = []
     async with pictured.serve() as url, open_page(url) as opened:
         await drawn(opened)
         # Another context has an empty cache.
-        context = await opened.context.browser.new_context()
+        context = await opened.context.browser.new_context(locale=locale)
         page = await context.new_page()
         session = await context.new_cdp_session(page)
         await session.send("Network.enable")

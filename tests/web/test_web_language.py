@@ -183,6 +183,9 @@ async def test_the_meaning_of_settings_is_told_and_their_names_stay(home, http):
         assert english["meaning"] != german["meaning"]
         for key in ("name", "type", "unit", "default", "choices", "range"):
             assert english[key] == german[key]
+        if english["bounds"] and not english["choices"]:
+            assert english["range_text"] == english["range"]
+            assert german["range_text"] != german["range"]
 
 
 @pytest.mark.parametrize("language", ["fr", "ja", "de"])

@@ -15,7 +15,7 @@ from switchbot_automation.cli.output import (
     print_json,
     print_table,
 )
-from switchbot_automation.languages import ENGLISH, later, speaking
+from switchbot_automation.languages import ENGLISH, error_words, later, speaking
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.table import settings_table
 
@@ -96,7 +96,7 @@ def _cells(spec: SettingSpec) -> tuple[str, ...]:
         _(spec.kind),
         _(spec.unit) if spec.unit else "",
         _default(spec),
-        spec.range,
+        error_words(spec.range),
         " ".join(meaning),
     )
 

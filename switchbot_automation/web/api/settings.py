@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.explain.brought import of_backtest, recorded_words
-from switchbot_automation.languages import reworded, translated, worded
+from switchbot_automation.languages import error_words, reworded, translated, worded
 from switchbot_automation.outside.bounds import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings import parse_settings, settings_table
 from switchbot_automation.settings.proposal import kept_by_auto, not_kept_by_auto
@@ -58,6 +58,7 @@ async def table(request: web.Request) -> web.Response:  # noqa: ARG001 - a handl
             "meaning": translated(each.meaning),
             "type_text": translated(each.kind),
             "unit_text": translated(each.unit) if each.unit else "",
+            "range_text": error_words(each.range),
         }
         for each in settings_table()
     ]

@@ -198,7 +198,7 @@ function entry(spec, part, zone) {
   const name = Object.assign(document.createElement("strong"), { textContent: spec.name });
   const meaning = Object.assign(document.createElement("p"), { textContent: spec.meaning });
   const set = isPlain(spec) ? valueOf(part, spec.name) : undefined;
-  const bounds = [[spec.type_text, spec.unit_text].filter(Boolean).join(", "), spec.range && `(${spec.range})`].filter(Boolean).join(" ");
+  const bounds = [[spec.type_text, spec.unit_text].filter(Boolean).join(", "), spec.range_text && `(${spec.range_text})`].filter(Boolean).join(" ");
   const facts = Object.assign(document.createElement("p"), {
     className: "facts-of-setting",
     textContent: set === undefined

@@ -55,6 +55,24 @@ zones:
         -  2
 """
 WORDS = ["summer", "a b", "winter  night", "x"]
+# As people indent and align, which a round trip does in its own way.
+UNEVEN = """\
+# our home
+mode: winter  # two blanks
+winter:
+    min_temp: 20.5   # three
+    max_temp: 21.5
+
+zones:
+    living: {meter_device_id: "C271111EC0AB"}   # its id
+    # the office later
+time_windows:
+-   start: 07:30     # school
+    end: "22:00"
+names:
+- a
+-  b
+"""
 JSON5 = """\
 // Our home.
 {
@@ -410,6 +428,60 @@ class TestWriting:
         store.set("settings", {"a": [{"b": 1}, {"b": 2}], "c": 4})
         assert path.read_text() == text.replace("3", "4")
 
+    def test_lines_that_are_as_before_keep_their_bytes(self, store, tmp_path):
+        path = tmp_path / "settings.yaml"
+        path.write_text(UNEVEN)
+        wanted = store.get("settings")
+        wanted["winter"]["min_temp"] = 21
+        wanted["mode"] = "summer"
+        store.set("settings", wanted)
+        before, after = UNEVEN.splitlines(), path.read_text().splitlines()
+        changed = [
+            (mine, new) for mine, new in zip(before, after, strict=True) if mine != new
+        ]
+        assert [mine for mine, _ in changed] == [before[1], before[3]]
+        assert store.get("settings") == wanted
+
+    @pytest.mark.parametrize("ending", ["\n", "\r\n"])
+    def test_a_change_taken_back_leaves_the_bytes_that_were_there(
+        self, store, tmp_path, ending
+    ):
+        path = tmp_path / "settings.yaml"
+        for text in (UNEVEN, YAML, 'a: 22.50\nb: "07:30"\nc: [1,2]   # d\n'):
+            written = text.replace("\n", ending).encode()
+            path.write_bytes(written)
+            entry = store.get_entry("settings")
+            changed = {
+                name: "other" if isinstance(value, str | float) else value
+                for name, value in entry.data.items()
+            }
+            revision = store.compare_and_set("settings", changed, entry.revision)
+            assert path.read_bytes() != written
+            undone = store.compare_and_set("settings", entry.data, revision)
+            assert path.read_bytes() == written
+            assert undone == entry.revision
+
+    @pytest.mark.parametrize("ending", [".yaml", ".yml", ".json5"])
+    def test_json_that_was_given_the_name_stays_so(self, store, tmp_path, ending):
+        path = tmp_path / f"settings{ending}"
+        path.write_text(json.dumps(DOCUMENT, indent=4))
+        revision = store.get_entry("settings").revision
+        changed = DOCUMENT | {"mode": "summer"}
+        revision = store.compare_and_set("settings", changed, revision)
+        assert json.loads(path.read_text()) == changed
+        assert len(path.read_text().splitlines()) > len(DOCUMENT)
+        store.compare_and_set("settings", DOCUMENT, revision)
+        assert path.read_text() == json.dumps(DOCUMENT, indent=4)
+
+    def test_a_change_taken_back_keeps_what_a_person_wrote_since(self, store, tmp_path):
+        path = tmp_path / "settings.yaml"
+        path.write_text("a: 22.50   # warm\n")
+        store.set("settings", {"a": 20})
+        path.write_text(path.read_text() + "# remember\n")
+        store.set("settings", {"a": 22.5})
+        assert store.get("settings") == {"a": 22.5}
+        assert path.read_text().endswith("# remember\n")
+
     @pytest.mark.parametrize("path", [".yaml", ".yml", ".json5"], indirect=True)
     def test_the_same_document_changes_nothing(self, store, path):
         text = path.read_text()
@@ -525,9 +597,10 @@ class TestSeveral:
         (tmp_path / "settings.json5").write_text("{}")
         with (
             JsonStore(tmp_path) as store,
-            pytest.raises(StoreUnavailableError, match="both here"),
+            pytest.raises(StoreUnavailableError, match="both here") as told,
         ):
             store.get("settings")
+        assert "start empty" not in str(told.value)
 
     def test_the_last_good_one_outlives_a_change_of_language(self, store, tmp_path):
         (tmp_path / "settings.json").write_text('{\n\t"mode": "summer"\n}')
