@@ -163,7 +163,7 @@ def postgres_store(request: pytest.FixtureRequest) -> Iterator[PostgresStore]:
     """
     # By name: its module imports the store, which no run without this fixture needs.
     request.config.pluginmanager.import_plugin("switchbot_store.testing.fixtures")
-    url: str = request.getfixturevalue("database_url")
+    url: str = request.getfixturevalue("migrated_database_url")
     from switchbot_store import PostgresStore  # noqa: PLC0415 - see the module
 
     with PostgresStore(url) as store:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from switchbot_store.testing.postgres_server import PostgresServer
+    from switchbot_store.testing.spare_databases import SpareDatabases
     from switchbot_store.testing.ways import Way
 
 
@@ -39,9 +40,11 @@ def postgres_server_factory() -> Iterator[Callable[..., PostgresServer]]:
 
 
 @pytest.fixture(scope="session")
-def _spare_databases() -> list[str]:
-    """Empty databases that earlier tests left on `postgres_server`."""
-    return []
+def _spare_databases() -> SpareDatabases:
+    """Give what earlier tests left on `postgres_server`."""
+    from switchbot_store.testing.spare_databases import SpareDatabases  # noqa: PLC0415 - psycopg only for those who ask
+
+    return SpareDatabases()
 
 
 @pytest.fixture(scope="session")
@@ -67,15 +70,49 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
         with _database_elsewhere(os.environ["TEST_DATABASE_URL"]) as url:
             yield url
         return
-    from switchbot_store.testing.spare_databases import emptied  # noqa: PLC0415 - psycopg only for those who ask
+    spare: SpareDatabases = request.getfixturevalue("_spare_databases")
+    with spare.empty(way) as url:
+        yield url
 
-    spare: list[str] = request.getfixturevalue("_spare_databases")
-    name = spare.pop() if spare else way.server.create_database()
-    yield way.url(name)
-    if emptied(way.server, name):
-        spare.append(name)
-    else:
-        way.server.drop_database(name)
+
+@pytest.fixture
+def prepared_database_url(
+    request: pytest.FixtureRequest,
+) -> Iterator[Callable[[Callable[[str], Any]], str]]:
+    """Give the URL of a database of the test's own, as the given function prepares it.
+
+    The function takes a URL of an empty database. It is called for the first test only: the
+    next ones get that database with the rows of then, several times faster.
+    """
+    try:
+        way: Way = request.getfixturevalue("_way")
+    except RuntimeError:
+        if not os.environ.get("TEST_DATABASE_URL"):
+            raise
+
+        def elsewhere(prepare: Callable[[str], Any]) -> str:
+            url: str = request.getfixturevalue("database_url")
+            prepare(url)
+            return url
+
+        yield elsewhere
+        return
+    spare: SpareDatabases = request.getfixturevalue("_spare_databases")
+    with contextlib.ExitStack() as stack:
+        yield lambda prepare: stack.enter_context(spare.prepared(way, prepare))
+
+
+@pytest.fixture
+def migrated_database_url(
+    prepared_database_url: Callable[[Callable[[str], Any]], str],
+) -> str:
+    """Give the URL of a database of the test's own with this package's tables, and no more.
+
+    For whatever is not about a first start.
+    """
+    from switchbot_store.postgres.schema.migrations import migrate  # noqa: PLC0415 - psycopg only for those who ask
+
+    return prepared_database_url(migrate)
 
 
 @contextlib.contextmanager

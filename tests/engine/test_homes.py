@@ -73,7 +73,7 @@ async def street(request, tmp_path):
             SqliteHistory(tmp_path / "rows.sqlite"),
         )
     else:
-        url = request.getfixturevalue("database_url")
+        url = request.getfixturevalue("migrated_database_url")
         store, rows = PostgresStore(url), PostgresHistory(url)
     made = Street(store, rows)
     yield made

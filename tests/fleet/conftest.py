@@ -49,6 +49,12 @@ class Fleet:
         return found
 
 
+@pytest.fixture
+def database_url(migrated_database_url):
+    """A database that hosts were started on before: none of these tests is about the first."""
+    return migrated_database_url
+
+
 @pytest.fixture(params=["memory", "postgres"])
 async def fleet(request, tmp_path):
     if request.param == "memory":

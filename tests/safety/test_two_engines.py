@@ -23,7 +23,7 @@ def stores(request, tmp_path):
                 stack.enter_context(JsonStore(tmp_path)),
             )
         else:
-            conninfo = request.getfixturevalue("database_url")
+            conninfo = request.getfixturevalue("migrated_database_url")
             yield (
                 stack.enter_context(PostgresStore(conninfo)),
                 stack.enter_context(PostgresStore(conninfo)),

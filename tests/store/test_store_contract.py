@@ -31,8 +31,8 @@ class TestJsonStore(StoreContract):
 
 class TestPostgresStore(StoreContract):
     @pytest.fixture
-    def make_store(self, database_url):
-        return lambda: PostgresStore(database_url)
+    def make_store(self, migrated_database_url):
+        return lambda: PostgresStore(migrated_database_url)
 
 
 class _Threaded(StoreContract):
@@ -69,8 +69,8 @@ class TestThreadedJsonStore(_Threaded):
 
 class TestThreadedPostgresStore(_Threaded):
     @pytest.fixture
-    def make_inner(self, database_url):
-        return lambda: PostgresStore(database_url)
+    def make_inner(self, migrated_database_url):
+        return lambda: PostgresStore(migrated_database_url)
 
 
 class TestGatheringJsonStore(TestThreadedJsonStore):

@@ -23,9 +23,9 @@ def proxy(postgres_server):
 
 
 @pytest.fixture
-async def lived(proxy, postgres_server, database_url, tmp_path):
+async def lived(proxy, postgres_server, migrated_database_url, tmp_path):
     """A home of three hours whose history is in PostgreSQL, behind the proxy."""
-    name = database_url.rpartition("/")[2].partition("?")[0]
+    name = migrated_database_url.rpartition("/")[2].partition("?")[0]
     url = postgres_server.url(name, port=proxy.port)
     clock = SimulatedClock(MONDAY + timedelta(hours=3))
     history = HistoryService(

@@ -76,6 +76,12 @@ class FlakyStore(MemoryStore):
         return super().open()
 
 
+@pytest.fixture
+def database_url(migrated_database_url):
+    """A database that hosts were started on before: none of these tests is about the first."""
+    return migrated_database_url
+
+
 @pytest.fixture(autouse=True)
 def pace(monkeypatch):
     """Look for the primary ten times as often: an outage's end is no test's subject.

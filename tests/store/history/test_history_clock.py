@@ -60,7 +60,7 @@ def clock():
 @pytest.fixture(params=["sqlite", "postgres", "a host's own"])
 def backend(request, tmp_path, clock):
     if request.param == "postgres":
-        made = PostgresHistory(request.getfixturevalue("database_url"))
+        made = PostgresHistory(request.getfixturevalue("migrated_database_url"))
         made.clock = lambda: clock.truth
     else:
         kind = SqliteHistory if request.param == "sqlite" else PlainHistory
@@ -159,8 +159,8 @@ def test_a_clock_before_the_program_or_in_no_rows_is_told_of(boot, clock, moment
 
 
 @pytest.mark.parametrize("apart", [-2 * DAY, 2 * DAY])
-def test_clocks_that_disagree_delete_nothing(database_url, clock, apart):
-    backend = PostgresHistory(database_url)
+def test_clocks_that_disagree_delete_nothing(migrated_database_url, clock, apart):
+    backend = PostgresHistory(migrated_database_url)
     clock.truth, clock.wrong = datetime.now(UTC), apart
     rows = [HistorySample(clock.moment - number * HOUR) for number in range(99)]
     with HistoryService(backend, retention_days=1, now=clock.now) as service:

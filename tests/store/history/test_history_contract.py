@@ -14,5 +14,5 @@ class TestSqliteHistory(HistoryContract):
 
 class TestPostgresHistory(HistoryContract):
     @pytest.fixture
-    def make_backend(self, database_url):
-        return lambda: PostgresHistory(database_url)
+    def make_backend(self, migrated_database_url):
+        return lambda: PostgresHistory(migrated_database_url)

@@ -64,12 +64,12 @@ def _keep(store, homes):
         )
 
 
-def test_the_documents_of_a_home_are_found_by_an_index(database_url):
+def test_the_documents_of_a_home_are_found_by_an_index(migrated_database_url):
     """Of a prefix as it stands, whatever the collation, and not by looking at all."""
-    with PostgresStore(database_url) as store:
+    with PostgresStore(migrated_database_url) as store:
         _keep(store, 2000)
         assert HomeStore(store, "42").keys_with("") == sorted(DOCUMENTS)
-        with psycopg.connect(database_url, autocommit=True) as connection:
+        with psycopg.connect(migrated_database_url, autocommit=True) as connection:
             connection.execute("ANALYZE json_store")
             (definition,) = connection.execute(
                 "SELECT indexdef FROM pg_indexes WHERE indexname = 'json_store_kind_bytes'"
@@ -82,8 +82,8 @@ def test_the_documents_of_a_home_are_found_by_an_index(database_url):
 
 
 @pytest.mark.parametrize("prefix", ["homes/4_2/", "homes/4%/", "a\\", "", "homes/Ä"])
-def test_what_a_pattern_could_mean_is_taken_as_it_stands(database_url, prefix):
-    with PostgresStore(database_url) as store:
+def test_what_a_pattern_could_mean_is_taken_as_it_stands(migrated_database_url, prefix):
+    with PostgresStore(migrated_database_url) as store:
         keys = ["homes/4_2/a", "homes/4x2/a", "homes/4%/a", "homes/4/a", "a\\b", "aa"]
         keys += ["homes/Ä/a", "homes/ä/a"]
         store.set_many({key: {} for key in keys})
@@ -182,10 +182,10 @@ def _grown(few, many):
     }
 
 
-def test_what_a_home_asks_of_postgresql_is_flat(database_url):
+def test_what_a_home_asks_of_postgresql_is_flat(migrated_database_url):
     # Beside few the tables are so small that looking at all of them is cheapest.
-    few = _work_of_postgres(database_url, 40)
-    many = _work_of_postgres(database_url, 120)
+    few = _work_of_postgres(migrated_database_url, 40)
+    many = _work_of_postgres(migrated_database_url, 120)
     assert min(few.values()) > 0
     assert _grown(few, many) == {}
 

@@ -48,7 +48,7 @@ def whole(request, tmp_path):
     elif request.param == "files":
         made = JsonStore(tmp_path / "config")
     else:
-        made = PostgresStore(request.getfixturevalue("database_url"))
+        made = PostgresStore(request.getfixturevalue("migrated_database_url"))
     with made as store:
         yield store
 
@@ -58,7 +58,7 @@ def place(request, tmp_path):
     if request.param == "sqlite":
         made = SqliteHistory(tmp_path / "rows.sqlite")
     else:
-        made = PostgresHistory(request.getfixturevalue("database_url"))
+        made = PostgresHistory(request.getfixturevalue("migrated_database_url"))
     made.open()
     with closing(made) as backend:
         yield backend

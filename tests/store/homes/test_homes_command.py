@@ -197,10 +197,10 @@ def test_rows_that_wait_or_were_set_aside_are_forgotten(tmp_path):
     assert holding(tmp_path, "what-only-7-knows")
 
 
-def test_a_home_in_postgres_leaves_no_row_in_any_table(database_url):
+def test_a_home_in_postgres_leaves_no_row_in_any_table(migrated_database_url):
     import psycopg  # noqa: PLC0415 - for this test alone
 
-    place = PostgresHistory(database_url)
+    place = PostgresHistory(migrated_database_url)
     history = HistoryService(place, now=lambda: NOW, retention_days=1)
     for home in ("42", "7"):
         for number in range(24 * 6):
@@ -209,11 +209,11 @@ def test_a_home_in_postgres_leaves_no_row_in_any_table(database_url):
     history.flush()
     history.roll_up()
     place.purge(NOW - timedelta(days=1), limit=10**6)
-    with PostgresStore(database_url) as store:
+    with PostgresStore(migrated_database_url) as store:
         HomeStore(store, "42").set("settings", {})
         delete_home(store, history, "42")
     history.close()
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(migrated_database_url) as connection:
         tables = connection.execute(
             "SELECT table_name, column_name FROM information_schema.columns"
             " WHERE table_schema = 'public' AND column_name IN ('zone', 'kind')"

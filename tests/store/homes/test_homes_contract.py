@@ -74,8 +74,8 @@ class TestHomeInFiles(_Beside):
 
 class TestHomeInPostgres(_Beside):
     @pytest.fixture
-    def make_whole(self, database_url):
-        return lambda: PostgresStore(database_url)
+    def make_whole(self, migrated_database_url):
+        return lambda: PostgresStore(migrated_database_url)
 
 
 class _View(HomeBackend):
@@ -122,5 +122,5 @@ class TestHomeInSqlite(_RowsBeside):
 
 class TestHomeOfPostgresHistory(_RowsBeside):
     @pytest.fixture
-    def make_place(self, database_url):
-        return lambda: PostgresHistory(database_url)
+    def make_place(self, migrated_database_url):
+        return lambda: PostgresHistory(migrated_database_url)

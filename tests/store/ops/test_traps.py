@@ -52,7 +52,7 @@ def asked_as_a_guest(server, name):
     return psycopg.conninfo.make_conninfo(server.conninfo(name), user=guest)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pool(trapped):
     """One connection, as a host has it."""
     with ConnectionPool(trapped, min_size=1, max_size=1, open=True) as pool:

@@ -19,6 +19,11 @@ PIDS = (
 
 
 @pytest.fixture
+def database_url(migrated_database_url):
+    return migrated_database_url
+
+
+@pytest.fixture
 def store(database_url):
     with PostgresStore(database_url) as store:
         store.set("warm", {"n": 0})

@@ -29,20 +29,24 @@ def made_in_parts(url):
     return url
 
 
+def made_in_parts_without_a_trigger(url):
+    use_trigger(made_in_parts(url), wanted=False)
+
+
 @pytest.mark.slow
 class TestDocumentsInParts(StoreContract):
     """With the trigger, which every other way to PostgreSQL has in each run."""
 
     @pytest.fixture
-    def make_store(self, database_url):
-        url = made_in_parts(database_url)
+    def make_store(self, prepared_database_url):
+        url = prepared_database_url(made_in_parts)
         return lambda: PostgresStore(url)
 
 
 class TestHistoryInParts(HistoryContract):
     @pytest.fixture
-    def make_backend(self, database_url):
-        url = made_in_parts(database_url)
+    def make_backend(self, prepared_database_url):
+        url = prepared_database_url(made_in_parts)
         return lambda: PostgresHistory(url)
 
 
@@ -50,9 +54,8 @@ class TestDocumentsInPartsWithoutATrigger(StoreContract):
     """As a table that an extension distributes, which takes none."""
 
     @pytest.fixture
-    def make_store(self, database_url):
-        url = made_in_parts(database_url)
-        use_trigger(url, wanted=False)
+    def make_store(self, prepared_database_url):
+        url = prepared_database_url(made_in_parts_without_a_trigger)
         return lambda: PostgresStore(url)
 
 

@@ -17,8 +17,8 @@ class TestSqliteReadings(ReadingContract):
 
 class TestPostgresReadings(ReadingContract):
     @pytest.fixture
-    def make_readings(self, database_url):
-        return lambda: PostgresReadings(database_url)
+    def make_readings(self, migrated_database_url):
+        return lambda: PostgresReadings(migrated_database_url)
 
 
 class TestPostgresReadingsInParts(ReadingContract):
