@@ -154,7 +154,8 @@ def as_prepared(server: PostgresServer, one: Prepared) -> Prepared | None:
         with server.connect(one.name) as connection:
             if _defined(connection) != one.defined:
                 return None
-            few, many = [], []
+            few: list[str] = []
+            many: list[str] = []
             for table, counts, size in connection.execute(_TABLES).fetchall():
                 if size and not counts:
                     (few if size <= _FEW_BYTES else many).append(table)
@@ -169,7 +170,7 @@ def as_prepared(server: PostgresServer, one: Prepared) -> Prepared | None:
 
 
 def _defined(connection: psycopg.Connection[Any]) -> tuple[Any, ...]:
-    row = connection.execute(_DEFINED.encode()).fetchone()
+    row: tuple[Any, ...] | None = connection.execute(_DEFINED.encode()).fetchone()
     assert row is not None, "it counts"
     return row
 
