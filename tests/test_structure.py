@@ -2,7 +2,6 @@
 
 import ast
 from collections import defaultdict
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import switchbot_automation
 import switchbot_store
 from switchbot_automation.core.state.zone import ZoneState
+from tests.source_trees import parsed
 
 AUTOMATION = Path(switchbot_automation.__file__).parent
 STORE = Path(switchbot_store.__file__).parent
@@ -73,11 +73,6 @@ OWNERS = {
 OF_THE_WHOLE = {"zone", "merging", "belonging"}
 # Fields of other named tuples that are called like one of a state's.
 OTHER_TUPLES = {("left_units", "unit"), ("devices", "meters"), ("evidence", "wish")}
-
-
-@cache
-def parsed(root):
-    return {path: ast.parse(path.read_text()) for path in sorted(root.rglob("*.py"))}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -24,6 +24,7 @@ from tests.languages.catalogues import (
 )
 from tests.languages.python_texts import FINDING, errors_of, untranslated
 from tests.languages.script_texts import literals
+from tests.source_trees import parsed
 
 STATIC = PACKAGE / "web" / "static"
 SCRIPTS = sorted(STATIC.glob("*.js"))
@@ -37,11 +38,12 @@ def templates():
 @pytest.fixture(scope="module")
 def trees():
     """Give every module of both packages, parsed."""
-    return {
-        str(path.relative_to(ROOT)): ast.parse(path.read_text())
+    yield {
+        str(path.relative_to(ROOT)): tree
         for package in PACKAGES
-        for path in (ROOT / package).rglob("*.py")
+        for path, tree in parsed(ROOT / package).items()
     }
+    parsed.cache_clear()
 
 
 @pytest.fixture(scope="module")
