@@ -107,7 +107,7 @@ def _put_in_words(reason: Mapping[str, Any], tz: tzinfo, at: datetime | None) ->
     return f"{words} ({details})" if details else words
 
 
-_INSTANTS = frozenset({"until", "since", "opens", "begins", "contact_at"})
+_INSTANTS = frozenset({"until", "since", "opens", "begins", "contact_at", "due"})
 # What an outdoor unit is at.
 _WORK = {
     "winter": later("heating"),
@@ -700,8 +700,8 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ),
     ReasonCode.MAX_CONTINUOUS_ON: (
         later(
-            "it has run since {since} and rests before its window opens, in which it "
-            "would have to at {due}"
+            "it has run since {since} and rests while its window is closed, as it would "
+            "have to at {due}"
         ),
         later("it ran as long as it may and rests until {until}"),
         later("it has run since {since}, as long as it may"),

@@ -281,11 +281,11 @@ def _capped(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | Non
 def rest_before_window(
     zone: ZoneSettings, state: ZoneState, now: datetime
 ) -> Reason | None:
-    """Return why a unit that brings a room up for its window rests now, not within it.
+    """Return why a unit that brings a room up for its window rests now, not later.
 
-    In a cold week it never stops by itself, and a rest within a window costs a room that it
-    barely holds half an hour of comfort. Only where one now spares the window another. None
-    inside a window.
+    In a cold week it never stops by itself, and a rest within the window, or late in the
+    night, costs a room that it barely holds half an hour of comfort. Only where none is due
+    after this one before the window closes. None inside a window.
     """
     longest, windows, tz = (
         zone.max_continuous_on_seconds,
@@ -299,9 +299,8 @@ def rest_before_window(
     if opens is None or closes is None:
         return None
     due = started + _seconds(longest)
-    recovered = now + _seconds(_RECOVERS_SECONDS)
     spared = due < closes <= now + _seconds(longest)
-    if not spared or due < recovered or recovered > opens:
+    if not spared or now > opens - _seconds(_RECOVERS_SECONDS):
         return None
     detail = {"since": started.isoformat(), "due": due.isoformat()}
     return Reason(ReasonCode.MAX_CONTINUOUS_ON, detail)

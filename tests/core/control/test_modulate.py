@@ -534,6 +534,35 @@ def test_a_unit_that_cannot_be_told_again_yet_is_not_spent_meanwhile():
     assert steering.full_seconds > 0.0
 
 
+@given(st.integers(60, 1500))
+@example(300)
+def test_a_room_that_does_not_follow_is_told_once_more_however_often_it_is_read(apart):
+    """Told anew with each raise that was read slowly, a weak unit beeped all morning."""
+    steering, setpoint, told_at, orders = Steering(heating=2.0), 23.0, -3600.0, []
+    near = replace(WINTER, low=20.5)
+    for now in range(0, 12 * 3600, apart):
+        since = now - told_at
+        looks = int(since // apart)
+        seen = Situation(
+            19.5,
+            0.0,
+            running=True,
+            setpoint=setpoint,
+            settled_seconds=since,
+            # So soon after a command nothing is known of its course.
+            level=19.5 if looks > 1 else None,
+            most=19.5 if looks > 3 else None,
+        )
+        steering = learn(near, steering, seen, float(apart))
+        advice = steer(near, steering, seen)
+        if advice.setpoint != setpoint or advice.again:
+            setpoint, told_at = advice.setpoint, now
+            orders.append((advice.setpoint, advice.again))
+    assert [again for _, again in orders].count(True) <= 1
+    assert len(orders) <= 5
+    assert steering.full_seconds > 0.0
+
+
 def test_what_may_not_have_heard_its_start_teaches_no_offset():
     cold = Situation(
         19.5, -0.2, running=True, setpoint=22.0, settled_seconds=2400.0, level=19.5

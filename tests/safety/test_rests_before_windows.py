@@ -1,0 +1,121 @@
+"""A unit that never stops in a cold week rests while its window is closed, not within it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from switchbot_automation.core.control.warm_up import WarmUp
+from switchbot_automation.core.decide import decide
+from switchbot_automation.core.home import Snapshot, ZoneSnapshot
+from switchbot_automation.core.protect.safety import rest_before_window
+from switchbot_automation.core.state.meter import Reading
+from switchbot_automation.core.state.zone import Learned, ZoneState
+from switchbot_automation.explain.words import reason_words
+from switchbot_automation.model import Action, Power, ReasonCode
+from switchbot_automation.settings import parse_settings
+from switchbot_automation.simulation import default_settings
+
+DAYS = [0, 1, 2, 3, 4, 5, 6]
+WINDOW = {"days": DAYS, "start": "07:00", "end": "23:00"}
+CLOSES = datetime(2026, 1, 19, 23, tzinfo=UTC)
+OPENS = CLOSES + timedelta(hours=8)
+DAY = 86400
+
+
+def settings_of(*windows, **changes):
+    document = default_settings("winter") | {
+        "timezone": "UTC",
+        "control": "auto",
+        "optimum_start": True,
+        "time_windows": list(windows or (WINDOW,)),
+    }
+    return parse_settings(document | changes)
+
+
+def since(at, **changes):
+    """Return the state of a unit that runs since then, and warms the room up."""
+    state = ZoneState(
+        power=Power.ON,
+        action=Action.WINTER,
+        parameter="24,5,3,on",
+        last_action_at=at,
+        compressor_started_at=at,
+        learned=Learned(warm_up=WarmUp(begun=OPENS)),
+    )
+    return state._replace(**changes)
+
+
+def decided(settings, state, now, temperature=20.6):
+    snapshot = Snapshot(
+        {"default": ZoneSnapshot(Reading(temperature, received_at=now), state)}
+    )
+    return decide(snapshot, settings, now).zones[0]
+
+
+def test_it_rests_when_the_window_has_closed_and_says_why():
+    state = since(CLOSES - timedelta(hours=11))
+    found = decided(settings_of(), state, CLOSES)
+    assert found.action is Action.OFF
+    (why,) = [each for each in found.reasons if each.code == "max_continuous_on"]
+    assert why.detail["due"] == (CLOSES + timedelta(hours=13)).isoformat()
+    words = reason_words({"code": why.code, **why.detail}, UTC, CLOSES)
+    assert words == (
+        "it has run since 12:00:00 and rests while its window is closed, as it would"
+        " have to at Tue 2026-01-20 12:00:00"
+    )
+
+
+def test_it_rests_early_in_the_night_rather_than_late():
+    now = CLOSES + timedelta(hours=1)
+    state = since(now - timedelta(hours=22))
+    assert decided(settings_of(), state, now).action is Action.OFF
+
+
+def test_it_rests_once_a_night():
+    state = since(CLOSES + timedelta(minutes=10))
+    for hours in range(1, 8):
+        now = CLOSES + timedelta(hours=hours)
+        assert rest_before_window(settings_of().default, state, now) is None
+        assert decided(settings_of(), state, now).action is not Action.OFF
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "limit", "now"),
+    [
+        # It would not have to within the window.
+        (0.5, DAY, CLOSES + timedelta(hours=1)),
+        # Resting now would spare the window no rest.
+        (5.0, 12 * 3600, CLOSES + timedelta(hours=1)),
+        # The room could not make up for it before the window opens.
+        (11.0, DAY, OPENS - timedelta(minutes=30)),
+        # Within the window nothing is put forward.
+        (23.0, DAY, OPENS + timedelta(hours=1)),
+        # It may run for ever.
+        (11.0, 0, CLOSES),
+    ],
+)
+def test_nothing_is_won_by_a_rest(hours_ago, limit, now):
+    zone = settings_of(max_continuous_on_seconds=limit).default
+    state = since(now - timedelta(hours=hours_ago))
+    assert rest_before_window(zone, state, now) is None
+
+
+def test_one_that_is_kept_on_outside_its_windows_is_left_alone():
+    settings = settings_of(turn_off_outside_windows=False)
+    state = since(CLOSES - timedelta(hours=11))
+    assert decided(settings, state, CLOSES).action is not Action.OFF
+
+
+def test_a_resting_unit_needs_no_rest():
+    state = since(
+        CLOSES - timedelta(hours=11),
+        power=Power.OFF,
+        action=Action.OFF,
+        parameter=None,
+        compressor_started_at=None,
+        compressor_stopped_at=CLOSES,
+    )
+    assert rest_before_window(settings_of().default, state, CLOSES) is None
+    assert ReasonCode.MAX_CONTINUOUS_ON not in [
+        each.code for each in decided(settings_of(), state, CLOSES).reasons
+    ]
