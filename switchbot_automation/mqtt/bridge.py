@@ -404,23 +404,23 @@ class HomeBridge:
         async with self._locks.setdefault(zone, asyncio.Lock()):
             try:
                 if what in {"low", "high"}:
-                    await self._take_side(zone, what, number(text_of(payload)))
+                    await self._take_side(link, zone, what, number(text_of(payload)))
                 else:
-                    await self._side_is_over(zone)
+                    await self._side_is_over(link, zone)
                     await carry_out(self._engine, self._boosts, zone, what, payload)
             except EngineClosedError:
                 return
             except (AutomationError, StoreError, ValueError) as error:
-                self._refuse("%s: %r was refused: %s", zone, what, error)
-                said = Message(self._topics.error(zone), f"{what}: {error}".encode())
-                await _quietly(link.publish(said))
+                await self._say_refused(link, zone, what, error)
             else:
                 self._commands += 1
         # Whatever came of it: a hub that shows what it asked for is put right.
         self._again.add(self._topics.state(zone))
         self._news.set()
 
-    async def _take_side(self, zone: str, side: str, degrees: float) -> None:
+    async def _take_side(
+        self, link: Link, zone: str, side: str, degrees: float
+    ) -> None:
         """Set one side of a band; wait a moment whether the other is to move, too."""
         before = self._half.pop(zone, None)
         if before is not None and before[0] != side:
@@ -428,29 +428,40 @@ class HomeBridge:
             await set_band(self._engine, zone, sides["low"], sides["high"])
             return
         self._half[zone] = (side, degrees)
-        task = asyncio.create_task(self._alone(zone))
+        task = asyncio.create_task(self._alone(link, zone))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _alone(self, zone: str) -> None:
+    async def _alone(self, link: Link, zone: str) -> None:
         await self._clock.sleep(_PAIR_SECONDS)
         async with self._locks.setdefault(zone, asyncio.Lock()):
             try:
-                await self._side_is_over(zone)
+                await self._side_is_over(link, zone)
             except EngineClosedError:
                 return
-            except (AutomationError, StoreError, ValueError) as error:
-                self._refuse("%s: a temperature was refused: %s", zone, error)
         self._again.add(self._topics.state(zone))
         self._news.set()
 
-    async def _side_is_over(self, zone: str) -> None:
-        """Set a side whose other one did not come."""
+    async def _side_is_over(self, link: Link, zone: str) -> None:
+        """Set a side whose other one did not come; what it cannot be stops nothing else."""
         half = self._half.pop(zone, None)
         if half is not None:
             side, degrees = half
             low, high = (degrees, None) if side == "low" else (None, degrees)
-            await set_band(self._engine, zone, low, high)
+            try:
+                await set_band(self._engine, zone, low, high)
+            except EngineClosedError:
+                raise
+            except (AutomationError, StoreError, ValueError) as error:
+                await self._say_refused(link, zone, side, error)
+
+    async def _say_refused(
+        self, link: Link, zone: str, what: str, error: Exception
+    ) -> None:
+        """Count and log a command that was not carried out, and tell who listens."""
+        self._refuse("%s: %r was refused: %s", zone, what, error)
+        said = Message(self._topics.error(zone), f"{what}: {error}".encode())
+        await _quietly(link.publish(said))
 
     def _refuse(self, words: str, *args: object) -> None:
         """Count what is not carried out, and log it as far as that is no flood."""

@@ -1,7 +1,8 @@
 """What the documentation tells a reader to type works, page by page, in its order.
 
 Each block of shell lines says in a comment before it that it is run here, run until it is
-stopped, or not run, and why not.
+stopped, or not run, and why not; each of what was printed, that it is what those lines print;
+each other one which tests hold it.
 """
 
 import json
@@ -12,14 +13,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from switchbot_automation.plugins import GROUPS
 from switchbot_automation.settings.read import check_settings
 from switchbot_store import HistorySample, StoreConfig, get_history
+from switchbot_store.config import PLUGIN_GROUP
 from tests.forked.commands import AUTOMATION, STORE
 
 ROOT = Path(__file__).parents[2]
@@ -31,11 +35,11 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _PORT = re.compile(r"(--port |127\.0\.0\.1:)80?[18]\d\d?3?\b")
-# Ten days of a room are more than is needed to see that they are compared.
-_FEWER_DAYS = {"--days 10 ": "--days 4 ", "--to 2026-01-22": "--to 2026-01-16"}
+_FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
 _EXPORT = re.compile(r"export (\w+)=(\S+)")
 RUN, RUN_UNTIL_STOPPED, NOT_RUN = "run", "run until it is stopped", "not run: "
 ONCE_STOPPED = "run once all is stopped"
+PRINTED, SHOWN, HELD_BY = "printed", "shown: ", "held by "
 COMMANDS = {"switchbot-automation": AUTOMATION, "switchbot-store": STORE}
 INSTALLED = "tutorial.md"
 """The page on which the commands are those that were installed."""
@@ -97,8 +101,6 @@ class Reader:
         self.environment["PATH"] = f"{own}:{self.environment['PATH']}"
 
     def types(self, text):
-        for long, shorter in _FEWER_DAYS.items():
-            text = text.replace(long, shorter)
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", text],
             cwd=self.place,
@@ -223,6 +225,53 @@ def test_every_block_says_whether_it_is_run(page):
     assert unsaid == []
 
 
+def unheld(page):
+    """Where blocks are that no test reads, and why."""
+    text = page.read_text("utf-8")
+    found = blocks(page)
+    # One without a kind, or indented, would be passed over by every test of this file.
+    if len(_FENCE.findall(text)) != 2 * len(found):
+        yield "a fence that begins or ends no block"
+    for each in found:
+        if each.kind in {"bash", "json"} or each.how == PRINTED:
+            continue
+        if not each.how.startswith((SHOWN, HELD_BY)):
+            yield f"{each.line}: says neither what it is nor which tests hold it"
+        elif each.how.startswith(HELD_BY):
+            tests = ROOT / each.how.removeprefix(HELD_BY)
+            if not tests.is_file() or name(page) not in tests.read_text("utf-8"):
+                yield f"{each.line}: {tests.name} knows nothing of it"
+        elif each.kind == "python":
+            yield f"{each.line}: a program is run"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_block_is_held_by_a_test_or_says_why_not(page):
+    assert list(unheld(page)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```\nuntold\n```\n",
+        "- one\n\n  ```python\n  indented()\n  ```\n",
+        "```python\nheld_by_nobody()\n```\n",
+        "<!-- shown: no reason is one -->\n```python\nnever_run()\n```\n",
+        "<!-- held by tests/docs/test_nothing.py -->\n```python\ngone()\n```\n",
+        "<!-- held by tests/docs/test_published.py -->\n```python\nelsewhere()\n```\n",
+    ],
+)
+def test_a_block_that_nobody_holds_is_found(text, monkeypatch, tmp_path):
+    monkeypatch.setitem(globals(), "DOCS", tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text(text, "utf-8")
+    assert len(list(unheld(page))) == 1
+
+
+def lines(text):
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
 @pytest.mark.parametrize(
     "page",
     [
@@ -238,7 +287,14 @@ def test_what_a_page_tells_to_type_works(page, reader, request):
     if name(page) == "how-to/database.md":
         reader.database = request.getfixturevalue("database_url")
     PREPARED.get(name(page), lambda _: None)(reader)
+    printed = []
     for block in blocks(page):
+        if block.how == PRINTED:
+            shown = lines(block.text)
+            starts = range(len(printed) - len(shown) + 1)
+            assert any(printed[n : n + len(shown)] == shown for n in starts), (
+                f"{name(page)}:{block.line} prints\n" + "\n".join(printed)
+            )
         if block.kind != "bash" or block.how.startswith(NOT_RUN):
             continue
         if block.how == RUN_UNTIL_STOPPED:
@@ -248,6 +304,7 @@ def test_what_a_page_tells_to_type_works(page, reader, request):
             ends(reader)
         code, out, err = reader.types(block.text)
         assert code == 0, f"{name(page)}:{block.line}\n{out}\n{err}"
+        printed = lines(out)
     ends(reader)
 
 
@@ -272,6 +329,16 @@ def test_every_program_is_one(page):
     for block in blocks(page):
         if block.kind == "python":
             compile(block.text, f"{name(page)}:{block.line}", "exec")
+
+
+@pytest.mark.parametrize("page", of("toml"), ids=name)
+def test_every_entry_point_is_of_a_group_that_is_looked_for(page):
+    groups = {PLUGIN_GROUP, *(f"switchbot_automation.{each}" for each in GROUPS)}
+    for block in blocks(page):
+        if block.kind == "toml":
+            told = tomllib.loads(block.text)["project"]["entry-points"]
+            assert told
+            assert told.keys() <= groups
 
 
 def program(page):

@@ -34,11 +34,13 @@ class Mosquitto:
     """One broker on loopback; the port stays over restarts.
 
     With `tls` it asks for a client's certificate, takes its common name for the user and
-    lets users read the one topic of their events; else anybody may do anything.
+    lets users read the one topic of their events; else anybody may do anything, but for
+    `rules`, which those without a name are let in by.
     """
 
-    def __init__(self, *, tls=False, life=timedelta(days=30)):
+    def __init__(self, *, tls=False, life=timedelta(days=30), rules=None):
         self.port = free_port()
+        self.rules = rules
         self.tls, self.life = tls, life
         self.topic = TOPIC
         self.authority = Authority("Test broker")
@@ -79,6 +81,11 @@ class Mosquitto:
             ]
         else:
             lines += ["allow_anonymous true"]
+        if self.rules is not None:
+            (self._directory / "rules").write_text(
+                f"{self.rules}\nuser hub\ntopic readwrite #\n"
+            )
+            lines += [f"acl_file {self._directory}/rules"]
         config = self._directory / "mosquitto.conf"
         config.write_text("\n".join(lines) + "\n")
         if os.geteuid() == 0:
@@ -148,7 +155,11 @@ class Mosquitto:
             context = ssl.create_default_context(cadata=self.authority.certificate)
             load_pair(context, pair.certificate, pair.key)
         return aiomqtt.Client(
-            "127.0.0.1", self.port, identifier=identifier, tls_context=context
+            "127.0.0.1",
+            self.port,
+            identifier=identifier,
+            username=None if self.tls else user,
+            tls_context=context,
         )
 
     async def publish(self, event):

@@ -173,6 +173,67 @@ async def test_one_side_alone_moves_that_side(bridge, hub, engine, running, cloc
     assert hub.state("office")["high"] == high
 
 
+async def test_one_side_alone_that_cannot_be_is_refused_with_a_word(
+    bridge, hub, running, clock
+):
+    running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.state("office"))
+    before = hub.state("office")
+    await hub.say("office", "low", "80")
+    await clock.until_sleeping(most=0.5)
+    clock.advance(1)
+    await hub.until(lambda: "switchbot-automation/office/error" in dict(hub.passing))
+    said = dict(hub.passing)["switchbot-automation/office/error"].decode()
+    assert said.startswith("low: ")
+    assert bridge.report()["refused"] == 1
+    assert hub.state("office") == before
+
+
+async def test_a_side_that_cannot_be_stops_no_command_behind_it(bridge, hub, running):
+    running(bridge)
+    await connected(bridge)
+    await hub.say("office", "low", "80")
+    await hub.say("office", "mode", "off")
+    await hub.until(lambda: hub.state("office").get("mode") == "off")
+    assert b"low: " in dict(hub.passing)["switchbot-automation/office/error"]
+    assert bridge.report()["refused"] == 1
+
+
+@pytest.mark.parametrize("qos", [0, 2])
+async def test_a_command_is_obeyed_once_however_it_is_sent(bridge, hub, running, qos):
+    running(bridge)
+    await connected(bridge)
+    topic = Topics().command("office", "mode")
+    await hub.client.publish(topic, "off", qos=qos)
+    await hub.until(lambda: hub.state("office").get("mode") == "off")
+    assert bridge.report()["commands"] == 1
+
+
+async def test_megabytes_are_no_command_and_end_nothing(
+    plain_mosquitto, engine, running, caplog
+):
+    """A broker of one's own lets a client publish 256 MB."""
+    bridge = HomeBridge(
+        engine, BrokerAddress("127.0.0.1", plain_mosquitto.port), random=Random(3)
+    )
+    running(bridge)
+    await connected(bridge)
+    async with plain_mosquitto.client("somebody") as client:
+        for what in ("mode", "low", "x" * 60_000):
+            topic = Topics().command("office", what)
+            await client.publish(topic, b"9" * 8_000_000, qos=1)
+        await client.publish(Topics().command("office", "mode"), "off", qos=1)
+        await client.subscribe(Topics().state("office"), qos=1)
+        async with asyncio.timeout(30):
+            async for message in client.messages:
+                if json.loads(message.payload)["mode"] == "off":
+                    break
+    assert bridge.report()["connections"] == 1
+    assert bridge.report()["refused"] == 3
+    assert len(caplog.text) < 5000
+
+
 async def test_a_temperature_moves_the_band_as_wide_as_it_is(bridge, hub, running):
     running(bridge)
     await connected(bridge)
