@@ -5,7 +5,9 @@ a challenger takes over only after watching the same revision for that long on i
 monotonic clock, so clocks of different hosts need not agree. The token is a counter in
 the document: whoever is told a smaller one than it has seen was told by a past holder.
 A promoted standby that never got the newest lease gives it, and its token, once more; who
-had it learns so at its next renewal.
+had it learns so at its next renewal. The server's timeline in the document, which every
+role may ask for, would not mend that: of two standbys promoted apart both have the same
+one, and the system identifier too.
 """
 
 from __future__ import annotations
@@ -43,8 +45,9 @@ class LeaseBacking(Protocol):
 class Lease:
     """Held by who got it from `StoreInterface.lease`, until released or taken over.
 
-    `token` is greater than that of every earlier holder. As a context manager it
-    releases at the end. Thread-safe.
+    `token` is greater than that of every earlier holder that the store knows of: what a
+    promoted standby never got is given once more. As a context manager it releases at the
+    end. Thread-safe.
 
     >>> from switchbot_store import MemoryStore
     >>> store = MemoryStore()
