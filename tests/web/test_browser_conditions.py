@@ -23,6 +23,19 @@ CUT = """() => [...document.querySelectorAll("button, h2, label, p, td, th, a, d
     .filter(([, box]) => box.right > innerWidth + 1 || box.left < -1)
     .map(([each]) => each.id || each.textContent)"""
 
+# Words of a choice that its field shows only in part, beside its arrow.
+CLIPPED = """() => [...document.querySelectorAll("select")]
+    .filter((each) => each.checkVisibility())
+    .filter((each) => {
+        const whole = each.cloneNode(true);
+        whole.style.cssText = "flex: none; width: auto; max-width: none; min-width: 0";
+        each.after(whole);
+        const wanted = whole.getBoundingClientRect().width;
+        whole.remove();
+        return each.getBoundingClientRect().width < wanted - 1;
+    })
+    .map((each) => [each.name || each.className, each.selectedOptions[0]?.text])"""
+
 
 async def live(page):
     await page.wait_for_selector(".pill.live")
@@ -62,6 +75,28 @@ async def test_all_can_be_touched_and_nothing_is_cut(pictured, open_page, size):
             )
             if opener:
                 await page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR", "ja-JP", "de-DE"])
+@pytest.mark.parametrize("size", [PHONE, SMALLEST])
+async def test_every_choice_shows_its_words_whole(pictured, open_page, size, locale):
+    settings = pictured.store.get("settings")
+    profile = {"min_temp": 16, "max_temp": 18, "target_temp": 19}
+    settings["presets"] = {"away for the weekend": {"winter": profile}}
+    pictured.store.set("settings", settings)
+    await pictured.engine.run_once()
+    async with (
+        pictured.serve() as url,
+        open_page(url, size, locale=locale) as page,
+    ):
+        await live(page)
+        for opener in ("#week-edit", ".do-change"):
+            await page.locator(opener).first.click()
+            dialog = page.locator("dialog[open]")
+            await dialog.wait_for()
+            assert await dialog.locator("select:visible").count()
+            assert await page.evaluate(CLIPPED) == []
+            await page.keyboard.press("Escape")
 
 
 async def test_on_paper_all_rows_stand_and_nothing_waits_to_be_pressed(

@@ -8,6 +8,7 @@ import aiohttp
 import orjson
 import pytest
 
+from switchbot_automation.languages import LANGUAGES
 from switchbot_automation.web.page import NAMES
 from switchbot_automation.web.request import HEADERS
 
@@ -139,14 +140,14 @@ async def test_nobody_else_may_keep_what_a_home_says(home, wire):
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def first_load(wire, url):
-    """Return the bytes of everything a browser asks for at first, by path."""
+async def first_load(wire, url, language):
+    """Return the bytes of everything a browser may ask for at first, by path."""
     waiting, seen = [url], {}
     while waiting:
         at = waiting.pop()
         if at in seen:
             continue
-        answer, body = await wire(at)
+        answer, body = await wire(at, Accept_Language=language)
         assert answer.status == 200, at
         head = sum(len(k) + len(v) + 4 for k, v in answer.headers.items())
         seen[at] = len(body) + head
@@ -160,7 +161,8 @@ async def first_load(wire, url):
     return seen
 
 
-async def test_the_first_load_is_small(pictured, wire):
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_first_load_is_small(pictured, wire, language):
     room = "api/zones/living%20room"
     asked = (
         "api/zones",
@@ -168,14 +170,14 @@ async def test_the_first_load_is_small(pictured, wire):
         f"{room}/decisions?hours=24&limit=200",
     )
     async with pictured.serve() as url:
-        seen = await first_load(wire, url)
+        seen = await first_load(wire, url, language)
         loaded = {each.rpartition("/")[2] for each in seen}
         scripts = {each for each in NAMES if each.endswith((".js", ".css"))}
         # What only opens when a person asks for it comes then.
         later = {"days.js", "find.js", "settings.js", "table.js", "upkeep.js"}
         assert scripts - loaded == later
         for path in asked:
-            answer, body = await wire(f"{url}{path}")
+            answer, body = await wire(f"{url}{path}", Accept_Language=language)
             assert answer.status == 200
             seen[path] = len(body)
     assert seen[asked[1]] < DAY_CHART_BYTES
