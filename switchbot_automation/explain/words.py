@@ -542,7 +542,7 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ),
     ReasonCode.IN_WINDOW: (
         later("the window {start}-{end} is open"),
-        later("a window is open"),
+        later("a time window is open"),
     ),
     ReasonCode.OUTSIDE_WINDOWS: later("no window is open"),
     ReasonCode.NO_WINDOWS: later("there are no windows"),

@@ -119,11 +119,12 @@ def build_home(
     `make_house` is as of `SimulatedHome`. Scenes of the settings do what a person would have put into them: the season's
     setpoint, mode and fan.
     """
+    units = _unit_ids(settings)
     rooms = [
         RoomSpec(
             name=zone.name,
             meter_id=zone.meter_device_id or METER_ID,
-            aircon_id=zone.aircon_device_id or AIRCON_ID,
+            aircon_id=units[zone.name],
             house=house,
             half_degrees=zone.half_degrees,
             equipment=zone.kind.word,
@@ -139,7 +140,7 @@ def build_home(
         if not zone.lead
     ]
     scenes = [
-        _scene(zone, action, scene_id)
+        _scene(zone, units.get(zone.name, zone.aircon_device_id), action, scene_id)
         for zone in settings.zones.values()
         for action, scene_id in zone.scenes.items()
         if scene_id
@@ -155,6 +156,18 @@ def build_home(
     )
 
 
+def _unit_ids(settings: Settings) -> dict[str, str]:
+    """Return the id of each room's unit; who names none has one that no other room has."""
+    rooms = [zone for zone in settings.zones.values() if not zone.lead]
+    named = {zone.aircon_device_id for zone in settings.zones.values()}
+    spare = (
+        each
+        for each in (AIRCON_ID, *(f"{AIRCON_ID[:-2]}{n}" for n in range(14, 10_000)))
+        if each not in named
+    )
+    return {zone.name: zone.aircon_device_id or next(spare) for zone in rooms}
+
+
 def _unit_spec(zone: ZoneSettings) -> UnitSpec:
     two = zone.kind.word == "heater" and zone.unit_channel
     return UnitSpec(
@@ -165,8 +178,9 @@ def _unit_spec(zone: ZoneSettings) -> UnitSpec:
     )
 
 
-def _scene(zone: ZoneSettings, action: Action, scene_id: str) -> VirtualScene:
-    aircon = zone.aircon_device_id or AIRCON_ID
+def _scene(
+    zone: ZoneSettings, aircon: str, action: Action, scene_id: str
+) -> VirtualScene:
     profile = zone.winter if action is Action.WINTER else zone.summer
     if action is Action.OFF:
         step = SceneStep(aircon, "turnOff")

@@ -9,7 +9,12 @@ from switchbot_automation.errors import (
     QuotaExhaustedError,
     UnsupportedCommandError,
 )
-from switchbot_automation.simulation import SimulatedClock, SimulatedHome
+from switchbot_automation.settings import parse_settings
+from switchbot_automation.simulation import (
+    SimulatedClock,
+    SimulatedHome,
+    default_settings,
+)
 from switchbot_automation.simulation.account.account import (
     QuotaShape,
     SceneStep,
@@ -24,6 +29,8 @@ from switchbot_automation.simulation.home import (
     RoomSpec,
 )
 from switchbot_automation.simulation.house.aircon import AirconMode, AirconSettings
+from switchbot_automation.simulation.run import build_home
+from switchbot_automation.simulation.scenarios import HOUSES
 
 HEAT = "24,5,3,on"
 
@@ -247,6 +254,27 @@ async def test_setting_the_wall_clock_moves_nothing_in_the_home(home, clock):
     clock.jump(-7200)
     assert (home.elapsed, home.server_now()) == before
     assert (await home.status(METER_ID)).received_at == clock.now()
+
+
+@pytest.mark.parametrize("last", [True, False])
+async def test_a_room_without_a_unit_takes_that_of_no_other(clock, last):
+    """One after a room with the examples' own id took its unit over, and it stayed cold."""
+    heated = {"meter_device_id": "AAAAAAAAAAA1", "aircon_device_id": AIRCON_ID}
+    dried = {
+        "meter_device_id": "AAAAAAAAAAA2",
+        "equipment": [{"kind": "dehumidifier", "device_id": "B0E9FE0000D1"}],
+    }
+    zones = {"living": heated, "store": dried, "hall": {"meter_device_id": "AAA3"}}
+    document = default_settings("winter") | {
+        "zones": zones if last else dict(reversed(zones.items()))
+    }
+    del document["aircon_device_id"]
+    home = build_home(clock, parse_settings(document), house=HOUSES["default"], seed=1)
+    await home.command(AIRCON_ID, "setAll", HEAT)
+    clock.advance(7200)
+    home.advance()
+    rooms = {name: room.house.air for name, room in home.rooms.items()}
+    assert rooms["living"] > max(rooms["store"], rooms["hall"]) + 1
 
 
 async def test_rooms_have_their_own_devices_and_the_same_weather(clock):

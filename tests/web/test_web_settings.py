@@ -104,6 +104,25 @@ async def test_a_dry_run_tells_what_would_change_and_stores_nothing(home, send, 
     assert home.store.get("settings") == before
 
 
+async def test_why_a_dry_run_tells_nothing_is_said_in_the_language_that_is_asked_for(
+    home, http, get
+):
+    async with home.serve() as url:
+        shown = await get(f"{url}api/settings")
+        shown["winter"]["max_temp"] = 22.0
+        said = set()
+        for language in ("en", "de", "fr", "ja"):
+            async with http.put(
+                f"{url}api/settings?dry_run=true",
+                json=shown,
+                headers={"Accept-Language": language},
+            ) as answer:
+                told = await answer.json()
+                assert told["summary"] is None
+                said.add(told["no_summary"])
+    assert len(said) == 4
+
+
 async def test_a_webhooks_key_is_never_shown_and_survives_being_put_back(
     hooked, settings_of, send
 ):

@@ -110,9 +110,10 @@ async def replace(request: web.Request) -> web.Response:
 
 def _told(change: SettingsChange) -> dict[str, Any]:
     """Return a change as JSON, what a dry run found in words too."""
-    found = change.summary
+    found, none = change.summary, change.no_summary
     told = None if found is None else recorded_words(of_backtest(found))
-    return change.to_dict() | {"text": told}
+    why = None if none is None else error_words(none)
+    return change.to_dict() | {"text": told, "no_summary": why}
 
 
 async def auto(request: web.Request) -> web.Response:
