@@ -13,7 +13,6 @@ import unicodedata
 from collections import Counter
 from contextlib import suppress
 from datetime import date
-from difflib import SequenceMatcher
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -424,6 +423,8 @@ def _line_by_line(text: str, again: str, changed: str) -> str:
     own, base, new = (each.split("\n") for each in (text, again, changed))
     if len(own) != len(base):
         return changed
+    from difflib import SequenceMatcher  # noqa: PLC0415 - only for who changes such a file
+
     lines: list[str] = []
     matcher = SequenceMatcher(None, base, new, autojunk=False)
     for what, begin, end, new_begin, new_end in matcher.get_opcodes():
@@ -443,6 +444,8 @@ def _spaced_as(own: str, base: str, line: str) -> str:
     mine, made, now = (_WORDS.findall(each) for each in (own, base, line))
     if [word for _, word in mine] != [word for _, word in made]:
         return line
+    from difflib import SequenceMatcher  # noqa: PLC0415 - likewise
+
     matcher = SequenceMatcher(
         None, [word for _, word in made], [word for _, word in now], autojunk=False
     )
