@@ -1,5 +1,6 @@
 """Setting the account up, new credentials, options, and diagnostics."""
 
+import asyncio
 import json
 
 import pytest
@@ -10,6 +11,8 @@ from homeassistant.config_entries import (
     SOURCE_USER,
     ConfigEntryState,
 )
+from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.core import callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import issue_registry as ir
@@ -573,11 +576,28 @@ async def test_whatever_a_person_wrote_can_be_mended_in_the_options(
     sources = await options(hass, entry, "zone")
     assert sources.get("step_id") == "sources" or sources["reason"] == "no_room"
     form = await options(hass, entry, "settings")
+    # What comes of a tick is told beside it, and a room's entities are made then.
+    shown = asyncio.Event()
+
+    @callback
+    def heats(event):
+        now = event.data["new_state"]
+        if (event.data["entity_id"], now and now.state) == (
+            "climate.living_room",
+            "heat",
+        ):
+            shown.set()
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, heats)
     done = await hass.config_entries.options.async_configure(
         form["flow_id"], {"settings": settings}
     )
     assert done["type"] is FlowResultType.CREATE_ENTRY, done
     await entry.runtime_data.engine.run_once(trigger="settings")
+    room = hass.states.get("climate.living_room")
+    if room is None or room.state != "heat":
+        async with asyncio.timeout(30):
+            await shown.wait()
     await hass.async_block_till_done()
     assert hass.states.get("climate.living_room").state == "heat"
     await entry.runtime_data.look_for_trouble()
