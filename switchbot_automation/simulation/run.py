@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, time, timedelta
+from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -160,11 +161,9 @@ def _unit_ids(settings: Settings) -> dict[str, str]:
     """Return the id of each room's unit; who names none has one that no other room has."""
     rooms = [zone for zone in settings.zones.values() if not zone.lead]
     named = {zone.aircon_device_id for zone in settings.zones.values()}
-    spare = (
-        each
-        for each in (AIRCON_ID, *(f"{AIRCON_ID[:-2]}{n}" for n in range(14, 10_000)))
-        if each not in named
-    )
+    # From the examples' own on, which ends in 13.
+    numbered = (f"{AIRCON_ID[:-2]}{number}" for number in count(int(AIRCON_ID[-2:])))
+    spare = (each for each in numbered if each not in named)
     return {zone.name: zone.aircon_device_id or next(spare) for zone in rooms}
 
 

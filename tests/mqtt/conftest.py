@@ -24,6 +24,7 @@ from switchbot_store import MemoryStore
 
 from .mosquitto import Mosquitto, find_mosquitto
 from .plain_amqtt import PlainAmqtt
+from .rooms import two_zones
 
 
 def demand_mosquitto():
@@ -229,3 +230,14 @@ async def plain_mosquitto():
     demand_mosquitto()
     with Mosquitto() as broker:
         yield broker
+
+
+@pytest.fixture
+async def engine(clock):
+    """Keep two rooms, looked at once."""
+    home = SimulatedHome(clock, season="winter")
+    store = MemoryStore()
+    store.set("settings", two_zones())
+    async with AutomationEngine(home, store, clock=clock) as engine:
+        await engine.run_once()
+        yield engine

@@ -9,7 +9,6 @@ from random import Random
 
 import pytest
 
-from switchbot_automation import AutomationEngine
 from switchbot_automation.errors import BrokerError
 from switchbot_automation.instants import encode_instant
 from switchbot_automation.languages import LANGUAGES, speaking
@@ -17,10 +16,6 @@ from switchbot_automation.mqtt import BrokerAddress, HomeBridge, Topics
 from switchbot_automation.mqtt.commands import COMMANDS
 from switchbot_automation.mqtt.link import Link
 from switchbot_automation.mqtt.topics import topic_id
-from switchbot_automation.simulation import SimulatedHome
-from switchbot_store import MemoryStore
-
-from .rooms import two_zones
 
 LAST = f"last: no command 'last'; there are {', '.join(COMMANDS)}".encode()
 A_STATE = {
@@ -62,16 +57,6 @@ class Hub:
     async def say(self, zone, what, payload, **options):
         topic = Topics().command(zone, what)
         await self.client.publish(topic, payload, qos=1, **options)
-
-
-@pytest.fixture
-async def engine(clock):
-    home = SimulatedHome(clock, season="winter")
-    store = MemoryStore()
-    store.set("settings", two_zones())
-    async with AutomationEngine(home, store, clock=clock) as engine:
-        await engine.run_once()
-        yield engine
 
 
 @pytest.fixture

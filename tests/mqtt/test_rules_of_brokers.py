@@ -4,30 +4,15 @@ import asyncio
 from random import Random
 
 import aiomqtt
-import pytest
 
-from switchbot_automation import AutomationEngine
 from switchbot_automation.mqtt import BrokerAddress, HomeBridge, Topics
-from switchbot_automation.simulation import SimulatedHome
-from switchbot_store import MemoryStore
 
 from .conftest import demand_mosquitto
 from .mosquitto import Mosquitto
-from .rooms import two_zones
 from .test_home_bridge import Hub
 from .test_mqtt_page import block
 
 RULES = block("text")
-
-
-@pytest.fixture
-async def engine(clock):
-    home = SimulatedHome(clock, season="winter")
-    store = MemoryStore()
-    store.set("settings", two_zones())
-    async with AutomationEngine(home, store, clock=clock) as engine:
-        await engine.run_once()
-        yield engine
 
 
 async def asks_all_there_is(broker, engine, running):
