@@ -12,15 +12,16 @@ LOCK TABLE state_history IN SHARE UPDATE EXCLUSIVE MODE;
 SET LOCAL lock_timeout = '300ms';
 LOCK TABLE state_history IN ACCESS EXCLUSIVE MODE;
 
+-- Of a table made here, what has eight bytes stands first: none are lost to alignment.
 ALTER TABLE state_history
-    ADD COLUMN IF NOT EXISTS zone text NOT NULL DEFAULT 'default',
     ADD COLUMN IF NOT EXISTS temperature double precision,
     ADD COLUMN IF NOT EXISTS humidity double precision,
-    ADD COLUMN IF NOT EXISTS assumed_aircon_power text,
-    ADD COLUMN IF NOT EXISTS last_action text,
     ADD COLUMN IF NOT EXISTS api_requests_today bigint,
     ADD COLUMN IF NOT EXISTS error_count bigint DEFAULT 0,
     ADD COLUMN IF NOT EXISTS last_temperature_stale boolean DEFAULT false,
+    ADD COLUMN IF NOT EXISTS zone text NOT NULL DEFAULT 'default',
+    ADD COLUMN IF NOT EXISTS assumed_aircon_power text,
+    ADD COLUMN IF NOT EXISTS last_action text,
     ADD COLUMN IF NOT EXISTS timezone text DEFAULT 'UTC',
     ADD COLUMN IF NOT EXISTS metadata jsonb;
 
