@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import stat
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.cloud.talk.client import DEFAULT_BASE_URL, SwitchBotClient
 from switchbot_automation.engine.observe.meters import account_of, ledger_of
@@ -41,6 +44,9 @@ _CLIENTS: Final = 512
 """So many clients stay; one that is made anew restores its count of calls."""
 _MOST_BYTES: Final = 256 * 1024 * 1024
 """Some hundred thousand homes, of which each has a few hundred bytes."""
+_AT_ONCE_BYTES: Final = 64 * 1024
+"""So much is read where it is asked for; more beside, while what was read before counts."""
+_BLANK: Final = re.compile(r"[ \t\n\r]*")
 _DAY: Final = "api_quota_day"
 _USED: Final = "api_requests_total"
 _LEFT: Final = "api_requests_remaining"
@@ -71,21 +77,58 @@ def read_accounts(path: Path) -> PackedTexts:
     if found.planted:
         _LOGGER.warning("%s holds secrets and others may replace it: move it", path)
     try:
-        document = json.loads(found.data)
+        text = found.data.decode(json.detect_encoding(found.data), "surrogatepass")
+        start = _skipped(text, 0)
+        if text[start : start + 1] != "{":
+            json.loads(text)
+            raise SettingsError(worded("{path}: not an object of homes", path=path))
+        return PackedTexts(_account_texts(_members(text, start + 1)))
     except (ValueError, RecursionError) as error:
         # Of json's words none repeats the text.
         raise SettingsError(
             worded("{path}: no JSON: {error}", path=path, error=error)
         ) from None
-    if not isinstance(document, dict):
-        raise SettingsError(worded("{path}: not an object of homes", path=path))
-    return PackedTexts(_account_texts(document))
+
+
+def _members(text: str, place: int) -> Iterator[tuple[str, Any]]:
+    """Return the names and values of a JSON object, one after the other from `place` on.
+
+    To parse them at once holds all other threads for as long as that takes: 0.3 s where
+    there are a hundred thousand. Raises JSONDecodeError as `json.loads` does.
+    """
+    decode = json.JSONDecoder().raw_decode
+    place = _skipped(text, place)
+    while text[place : place + 1] != "}":
+        if text[place : place + 1] != '"':
+            message = "Expecting property name enclosed in double quotes"
+            raise json.JSONDecodeError(message, text, place)
+        name, place = decode(text, place)
+        place = _skipped(text, place)
+        if text[place : place + 1] != ":":
+            raise json.JSONDecodeError("Expecting ':' delimiter", text, place)
+        value, place = decode(text, _skipped(text, place + 1))
+        yield name, value
+        place = _skipped(text, place)
+        if text[place : place + 1] == ",":
+            place = _skipped(text, place + 1)
+            if text[place : place + 1] == "}":
+                message = "Illegal trailing comma before end of object"
+                raise json.JSONDecodeError(message, text, place)
+        elif text[place : place + 1] != "}":
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, place)
+    if (after := _skipped(text, place + 1)) != len(text):
+        raise json.JSONDecodeError("Extra data", text, after)
+
+
+def _skipped(text: str, place: int) -> int:
+    blank = _BLANK.match(text, place)  # none at all is one too
+    return place if blank is None else blank.end()
 
 
 def _account_texts(
-    document: dict[str, Any],
+    members: Iterable[tuple[str, Any]],
 ) -> Iterator[tuple[str, tuple[str, str, str]]]:
-    for home, each in document.items():
+    for home, each in members:
         if not (
             isinstance(each, dict)
             and isinstance(each.get("token"), str)
@@ -100,7 +143,8 @@ class AccountsFile(Mapping[str, HomeAccount]):
     """The accounts of a file as it stands, for who works on while others write it.
 
     A home that is added, or a token that changes, counts within `LOOK_SECONDS`, for every
-    worker that reads the file. What cannot be read is logged, and what was read before
+    worker that reads the file; of a file of thousands as soon as a thread has read it, so
+    that the event loop goes on. What cannot be read is logged, and what was read before
     goes on to count. Raises what `read_accounts` raises, when it is made.
     """
 
@@ -111,6 +155,7 @@ class AccountsFile(Mapping[str, HomeAccount]):
         self._monotonic = monotonic
         self._looked_at = monotonic()
         self._stands = _stands(path)
+        self._reading: threading.Thread | None = None
         self._accounts = read_accounts(path)
 
     def __getitem__(self, home: str) -> HomeAccount:
@@ -129,21 +174,49 @@ class AccountsFile(Mapping[str, HomeAccount]):
         now = self._monotonic()
         if now - self._looked_at < LOOK_SECONDS:
             return
+        if self._reading is not None and self._reading.is_alive():
+            return
         self._looked_at = now
-        stands = self._stands
         try:
             stands = _stands(self._path)
-            if stands != self._stands:
-                self._accounts = read_accounts(self._path)
-        except (OSError, SettingsError) as error:
-            _LOGGER.warning("the accounts read before stay in force: %s", error)
+        except OSError as error:
+            self._not_read(error)
+            return
+        if stands == self._stands:
+            return
         self._stands = stands
+        if stands.is_short:
+            self._read()
+        else:
+            name = f"accounts of {self._path.name}"
+            self._reading = threading.Thread(target=self._read, name=name, daemon=True)
+            self._reading.start()
+
+    def _read(self) -> None:
+        try:
+            self._accounts = read_accounts(self._path)
+        except (OSError, SettingsError) as error:
+            self._not_read(error)
+
+    @staticmethod
+    def _not_read(error: Exception) -> None:
+        _LOGGER.warning("the accounts read before stay in force: %s", error)
 
 
-def _stands(path: Path) -> tuple[int, int, int]:
-    """Return what is another once somebody wrote the file."""
+class _Stands(NamedTuple):
+    """What is another once somebody wrote the file."""
+
+    changed_at: int
+    size: int
+    inode: int
+    is_short: bool
+
+
+def _stands(path: Path) -> _Stands:
     found = path.stat()
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    # A pipe ends when its writer likes, and tells no size.
+    is_short = stat.S_ISREG(found.st_mode) and found.st_size <= _AT_ONCE_BYTES
+    return _Stands(found.st_mtime_ns, found.st_size, found.st_ino, is_short)
 
 
 class AccountClients:

@@ -2,8 +2,11 @@
 
 import json
 import os
+import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.accounts import (
@@ -11,6 +14,7 @@ from switchbot_automation.fleet.accounts import (
     AccountClients,
     AccountsFile,
     quota_joins,
+    read_accounts,
 )
 
 
@@ -114,3 +118,85 @@ def test_a_file_that_others_may_read_is_warned_of(accounts, caplog, mode, warned
     accounts.path.chmod(mode)
     accounts.opened()
     assert caplog.text.count("others may read it") == warned
+
+
+def test_a_large_file_is_read_beside_while_the_accounts_before_count(accounts):
+    """As the event loop asks, which has other homes to visit meanwhile."""
+    file = accounts.opened()
+    many = {str(number): f"token{number}" for number in range(2000)}
+    accounts.write(**many)
+    accounts.at += LOOK_SECONDS
+    file.get("1")
+    (reading,) = readers()
+    reading.join()
+    assert len(file) == len(many)
+    assert file["1999"].token == "token1999"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names here")
+def test_a_pipe_that_nobody_writes_to_yet_holds_nobody_up(accounts):
+    file = accounts.opened()
+    text = accounts.path.read_text().replace("two", "another")
+    accounts.path.unlink()
+    os.mkfifo(accounts.path, 0o600)
+    # Both its ends, so that whoever reads finds a writer.
+    with open(os.open(accounts.path, os.O_RDWR), "wb", buffering=0) as end:  # noqa: PTH123
+        for _ in range(2):
+            accounts.at += LOOK_SECONDS
+            assert file["2"].token == "two"
+        (reading,) = readers()
+        # More than the pipe holds: it is there only once the reader has begun.
+        end.write(text.encode() + b" " * 1_000_000)
+        assert file["2"].token == "two"
+    reading.join()
+    assert file["2"].token == "another"
+
+
+def readers():
+    return [each for each in threading.enumerate() if each.name.startswith("accounts")]
+
+
+BLANKS = st.text(" \t\r\n", max_size=2)
+TEXTS = st.text(max_size=5) | st.sampled_from(['"', "\\", "}", ",", "é"])
+
+
+@st.composite
+def documents(draw):
+    """Return JSON as people write it, now and then with a letter too many or too few."""
+    members = draw(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=4))
+    pieces = [draw(BLANKS), "{", draw(BLANKS)]
+    for place, (home, token, secret) in enumerate(members):
+        account = {"token": token, "secret": secret}
+        pieces += [","] * (place > 0) + [draw(BLANKS), json.dumps(home), draw(BLANKS)]
+        pieces += [
+            ":",
+            draw(BLANKS),
+            json.dumps(account, indent=draw(st.none() | st.just(1))),
+        ]
+        pieces += [draw(BLANKS)]
+    text = "".join([*pieces, "}", draw(BLANKS)])
+    if draw(st.booleans()):
+        place = draw(st.integers(0, len(text)))
+        end = place + draw(st.integers(0, 2))
+        text = text[:place] + draw(st.text('{}[]",:1 \n', max_size=2)) + text[end:]
+    return text
+
+
+@given(documents())
+def test_a_file_is_read_as_json_reads_it(tmp_path_factory, text):
+    """Piece by piece, so that other threads go on; a home that comes twice too."""
+    path = tmp_path_factory.mktemp("accounts") / "accounts.json"
+    path.touch(0o600)
+    path.write_text(text, newline="")
+    try:
+        pairs = json.loads(text, object_pairs_hook=list)
+        assert text.lstrip(" \t\r\n").startswith("{")
+        accounts = [(home, dict(each)) for home, each in pairs]
+        told = {home: (each["token"], each["secret"]) for home, each in accounts}
+        assert all(isinstance(each[name], str) for _, each in accounts for name in each)
+    except (ValueError, TypeError, KeyError, AssertionError):
+        with pytest.raises(SettingsError):
+            read_accounts(path)
+    else:
+        read = read_accounts(path)
+        assert {home: texts[:2] for home, texts in read.items()} == told

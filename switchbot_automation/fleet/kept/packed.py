@@ -30,14 +30,20 @@ class PackedTexts(Mapping[str, tuple[str, ...]]):
 
     def __init__(self, named: Iterable[tuple[str, tuple[str, ...]]]) -> None:
         lines = bytearray()
-        order = []
+        # Sorted pile by pile: all at once would hold other threads for as long as it takes.
+        piles: list[list[int]] = [[] for _ in range(256)]
         for name, texts in named:
-            order.append((_number(name), len(lines)))
+            number = _number(name)
+            piles[number >> 24].append(number << 32 | len(lines))
             lines += _line_of([name, *texts])
-        order.sort()
         self._lines = bytes(lines)
-        self._numbers = array("I", (number for number, _ in order))
-        self._starts = array("I", (start for _, start in order))
+        self._numbers = array("I")
+        self._starts = array("I")
+        for pile in piles:
+            pile.sort()
+            self._numbers.extend(each >> 32 for each in pile)
+            self._starts.extend(each & 0xFFFF_FFFF for each in pile)
+            pile.clear()
         self._drop_earlier_ones()
 
     def _drop_earlier_ones(self) -> None:
