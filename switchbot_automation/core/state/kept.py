@@ -567,7 +567,8 @@ def _blind_for(
         counts = timedelta(0)
     elif why is ReasonCode.SENSOR_FROZEN and not _shown_by_turns(zone, state):
         counts = _STILL_COUNTS
-    return why if now - since >= counts else None
+    # The last reading may be long ago by design: that there is none counts from when one failed.
+    return why if now - (keeping.blind_found or since) >= counts else None
 
 
 def doubted_meters(
@@ -782,14 +783,14 @@ def _with_blindness(
     if why is None:
         if keeping.blind_since is None:
             return keeping
-        return keeping._replace(blind_since=None, blind_why=None)
+        return keeping._replace(blind_since=None, blind_found=None, blind_why=None)
     if why is keeping.blind_why:
         return keeping
-    since = keeping.blind_since
+    since, found = keeping.blind_since, keeping.blind_found
     if since is None:
         stale = facts.silent is not None
-        since = (_last_good(state) if stale else None) or now
-    return keeping._replace(blind_since=since, blind_why=why)
+        since, found = (_last_good(state) if stale else None) or now, now
+    return keeping._replace(blind_since=since, blind_found=found, blind_why=why)
 
 
 def _blindness(

@@ -1103,8 +1103,9 @@ class Keeping(NamedTuple):
 
     `status` is the last word, `since` from when on it was that. `warmed` and `cooled`
     are how far the room was out of its band and in how many seconds it was back.
-    `blind_why`: why nothing is known of the room since `blind_since`. `unsure_since`:
-    from when on nobody knew whether the unit does as it was told. `failed` counts the
+    `blind_why`: why nothing is known of the room since `blind_since`, as a look found at
+    `blind_found`. `unsure_since`: from when on nobody knew whether the unit does as it was
+    told. `failed` counts the
     commands in a row that failed since `failed_since`, to the unit called `failed_unit`.
     `told` are the notices of what lasts; `well_since`: from when on nothing does.
     """
@@ -1115,6 +1116,7 @@ class Keeping(NamedTuple):
     warmed: tuple[tuple[float, float], ...] = ()
     cooled: tuple[tuple[float, float], ...] = ()
     blind_since: datetime | None = None
+    blind_found: datetime | None = None
     blind_why: ReasonCode | None = None
     unsure_since: datetime | None = None
     failed: int = 0
@@ -1186,6 +1188,7 @@ class Keeping(NamedTuple):
 _KEEPING_INSTANTS = _Instants(
     "since",
     "blind_since",
+    "blind_found",
     "unsure_since",
     "failed_since",
     "failed_at",

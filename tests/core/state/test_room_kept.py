@@ -328,6 +328,25 @@ def test_silence_is_blind_since_the_last_word_also_between_two_ticks():
     assert room.advice is ReasonCode.READING_TOO_OLD
 
 
+@pytest.mark.parametrize("ago", [1, 29, 45, 110])
+def test_silence_is_told_ten_minutes_after_the_look_that_found_it(ago):
+    """Not ten minutes after the last reading, which may be long ago by design."""
+    state, _at = lived([21.0])
+    found = NOON + ago * MINUTE
+    silent = seen(state, None, found)._replace(
+        last_temperature=21.0, last_read_at=NOON, last_temperature_stale=True
+    )
+    state = after_look(ZONE, silent, ReasonCode.METER_UNREACHABLE, found).state
+    room = room_health(ZONE, state, found)
+    assert (room.status, room.since, room.advice) == ("blind", NOON, None)
+    for minutes, told in ((9, False), (11, True)):
+        at = found + minutes * MINUTE
+        state = after_look(ZONE, state, ReasonCode.METER_UNREACHABLE, at).state
+        assert bool(room_health(ZONE, state, at).advice) is told
+    state, _at = lived([21.0], state=state, begin=found + 15 * MINUTE)
+    assert state.keeping.blind_found is None
+
+
 def test_a_zone_without_a_meter_cannot_be_known():
     zone = zone_of(meter_device_id="")
     state = after_look(zone, ZoneState(), ReasonCode.NO_METER, NOON).state
@@ -463,6 +482,7 @@ keepings = st.builds(
         max_size=3,
     ).map(tuple),
     blind_since=instants,
+    blind_found=instants,
     blind_why=st.none() | st.sampled_from(ReasonCode),
     failed=st.integers(0, 9),
     failed_error=st.none() | st.text(min_size=1),

@@ -186,8 +186,8 @@ FULL: dict[str, Any] = {
                       "moved_at": PAST, "lost": 1.0},
         "warmed": [[SECONDS, 900.0]], "cooled": [[SECONDS, 900.0]],
         "told": [{"kind": "room_out_of_band", "since": PAST}],
-        **dict.fromkeys(("since", "blind_since", "unsure_since", "failed_since",
-                         "failed_at", "well_since"), PAST),
+        **dict.fromkeys(("since", "blind_since", "blind_found", "unsure_since",
+                         "failed_since", "failed_at", "well_since"), PAST),
         "blind_why": "sensor_frozen",
     },
 }  # fmt: skip

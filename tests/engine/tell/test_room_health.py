@@ -167,6 +167,43 @@ async def test_a_silent_meter_is_named_with_the_cloud_s_word(home):
     assert room["advice"].endswith("DeviceOfflineError: it is offline")
 
 
+WINDOWS = {
+    "awake": {
+        "time_windows": [{"days": list(range(7)), "start": "06:00", "end": "23:00"}]
+    },
+    "asleep": {
+        "time_windows": [{"days": list(range(7)), "start": "06:00", "end": "09:00"}]
+    },
+    "foreseen": {"predictive_polling": True, "control": "auto"},
+    "resting": {"idle_poll_interval_seconds": 3600, "poll_interval_seconds": 1800},
+}
+
+
+@pytest.mark.parametrize("paced", WINDOWS)
+async def test_one_reading_that_fails_among_others_is_told_nobody(house, paced):
+    """However far apart readings are: it is tried again within a minute or two."""
+    house.configure(**WINDOWS[paced])
+    home, cloud, reading = Watched(house), house.cloud, f"status {METER}"
+    unread = 0
+    for number in range(1, 60):
+        cloud.temperature = 21.0 + number % 4 / 10
+        cloud.broken = {} if number % 7 else {reading: DeviceOfflineError("offline")}
+        asked = cloud.calls.count(reading)
+        while cloud.calls.count(reading) == asked:
+            house.clock.advance_to(max(home.engine.next_wakeup, house.clock.now()))
+            await home.engine.run_once()
+        zone = (await home.engine.health())["zones"]["default"]
+        unread += zone["temperature_stale"]
+    assert unread == 8
+    assert home.told.said == []
+    cloud.broken = {reading: DeviceOfflineError("offline")}
+    end = house.clock.now() + timedelta(hours=1, minutes=15)
+    while house.clock.now() < end:
+        house.clock.advance_to(home.engine.next_wakeup)
+        await home.engine.run_once()
+    assert len(home.told.said) == 1
+
+
 async def test_refused_commands_are_counted_named_and_shown_as_the_cause(home):
     home.house.cloud.temperature = 18.0
     home.house.cloud.broken["command"] = CloudError("no such device")
