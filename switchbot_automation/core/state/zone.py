@@ -1105,9 +1105,8 @@ class Keeping(NamedTuple):
     are how far the room was out of its band and in how many seconds it was back.
     `blind_why`: why nothing is known of the room since `blind_since`, as a look found at
     `blind_found`. `unsure_since`: from when on nobody knew whether the unit does as it was
-    told. `failed` counts the
-    commands in a row that failed since `failed_since`, to the unit called `failed_unit`.
-    `told` are the notices of what lasts; `well_since`: from when on nothing does.
+    told. `failed` counts the commands in a row that failed since `failed_since`, to the
+    unit called `failed_unit`. `told` are the notices of what lasts; `well_since`: from when on nothing does.
     """
 
     status: str = "unknown"
