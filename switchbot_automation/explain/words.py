@@ -640,6 +640,10 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.NO_METER: later("no meter is configured"),
     ReasonCode.NO_READING: later("the meter gave no temperature"),
     ReasonCode.METER_UNREACHABLE: later("the meter could not be read"),
+    ReasonCode.CLOUD_UNREACHABLE: later("the SwitchBot cloud gave no answer"),
+    ReasonCode.TOKEN_REFUSED: later("the SwitchBot cloud refuses the token"),
+    ReasonCode.CLOCK_REFUSED: later("this machine's clock is off"),
+    ReasonCode.HUB_OFFLINE: later("the meter's hub is offline"),
     ReasonCode.READING_TOO_OLD: later("the last reading is too old to count"),
     ReasonCode.TEMPERATURE_NOT_A_NUMBER: later(
         "the meter's temperature is not a number"
@@ -1253,6 +1257,21 @@ _ADVICE: Mapping[ReasonCode, str] = {
     ),
     ReasonCode.METER_UNREACHABLE: later(
         "the meter cannot be read: see whether it has battery and reaches its hub."
+    ),
+    ReasonCode.CLOUD_UNREACHABLE: later(
+        "the SwitchBot cloud gives no answer: see whether this machine reaches the "
+        "internet; it is tried again by itself."
+    ),
+    ReasonCode.TOKEN_REFUSED: later(
+        "the SwitchBot cloud refuses the token or its secret: make new ones in the "
+        "app, under Developer Options, and start this program with them."
+    ),
+    ReasonCode.CLOCK_REFUSED: later(
+        "the SwitchBot cloud refuses what is signed by this machine's clock: set the "
+        "clock right."
+    ),
+    ReasonCode.HUB_OFFLINE: later(
+        "the meter's hub is offline: see whether it has power and reaches its Wi-Fi."
     ),
     ReasonCode.READING_TOO_OLD: later(
         "the meter was not read for too long: see whether it has battery "

@@ -37,7 +37,14 @@ OF_COMMANDS = {"commands_fail"}
 OF_A_STORM = {
     *("command_refused", "device_not_found", "device_unresponsive"),
     *("belief_contradicted", "belief_uncertain", "reading_too_old", "no_reading"),
-    *("meter_unreachable", "sensor_frozen", "humidity_unknown", "co2_unknown"),
+    *(
+        "meter_unreachable",
+        "cloud_unreachable",
+        "hub_offline",
+        "sensor_frozen",
+        "humidity_unknown",
+        "co2_unknown",
+    ),
 }
 OF_CLOUD = {
     "lost": (Fault.LOST, "unit"),

@@ -33,8 +33,10 @@ from switchbot_automation.core.state.evidence import (
 )
 from switchbot_automation.core.state.meter import (
     TOO_OLD,
+    UNREACHED,
     doubts_of_meters,
     stands_through_turns,
+    unreached_by,
 )
 from switchbot_automation.core.state.refusals import READ, is_for_good
 from switchbot_automation.core.state.unit import season_action
@@ -382,7 +384,7 @@ def _silent(zone: ZoneSettings, state: ZoneState, now: datetime) -> ReasonCode |
     old = not state.last_temperature_stale or (
         state.last_temperature_stale_reason == TOO_OLD
     )
-    return ReasonCode.READING_TOO_OLD if old else ReasonCode.METER_UNREACHABLE
+    return ReasonCode.READING_TOO_OLD if old else unreached_by(state)
 
 
 def _last_good(state: ZoneState) -> datetime | None:
@@ -567,8 +569,10 @@ def _blind_for(
         counts = timedelta(0)
     elif why is ReasonCode.SENSOR_FROZEN and not _shown_by_turns(zone, state):
         counts = _STILL_COUNTS
-    # The last reading may be long ago by design: that there is none counts from when one failed.
-    return why if now - (keeping.blind_found or since) >= counts else None
+    if why in UNREACHED:
+        # The last reading may be long ago by design; one that fails is tried again soon.
+        since = keeping.blind_found or since
+    return why if now - since >= counts else None
 
 
 def doubted_meters(
@@ -663,7 +667,7 @@ def _cause(
     refusal = _refused(state)
     if code is ReasonCode.COMMANDS_FAIL or (refusal and refusal.code is code):
         return keeping.failed_error
-    if code is ReasonCode.METER_UNREACHABLE:
+    if code in UNREACHED:
         return state.last_error
     return None
 
@@ -805,8 +809,16 @@ def _blindness(
         return None
     silent = facts.silent
     if silent is not None:
-        kept_back = problem is ReasonCode.QUOTA_RESERVE
-        return problem if kept_back else silent
+        spent = ReasonCode.QUOTA_RESERVE
+        if problem is spent or (
+            problem is silent is ReasonCode.READING_TOO_OLD
+            and keeping.blind_why is spent
+        ):
+            return spent  # of a look between two at the meter as well
+        # What was told of once stands: a cloud in trouble fails now so, now so.
+        told = any(each.kind is silent for each in keeping.told)
+        both = problem in UNREACHED and silent in UNREACHED
+        return problem if both and not told else silent
     if state.last_temperature is None:
         # A look between two readings gives the last one, without its cause.
         again = problem is ReasonCode.NO_READING and keeping.blind_why is not None

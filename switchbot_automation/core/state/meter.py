@@ -632,8 +632,20 @@ APP_START: Final = "app_start"
 """What a state says of a temperature that an earlier process read."""
 
 
+UNREACHED: Final = frozenset(
+    {
+        ReasonCode.METER_UNREACHABLE,
+        ReasonCode.CLOUD_UNREACHABLE,
+        ReasonCode.TOKEN_REFUSED,
+        ReasonCode.CLOCK_REFUSED,
+        ReasonCode.HUB_OFFLINE,
+        ReasonCode.DEVICE_NOT_FOUND,
+    }
+)
+"""Why a meter was not reached: it, or what lies between."""
+
 # It was not reached, whatever the cloud answered in its place.
-_SILENT = frozenset({ReasonCode.METER_UNREACHABLE, ReasonCode.DEVICE_OFFLINE})
+_SILENT = UNREACHED | {ReasonCode.DEVICE_OFFLINE}
 
 
 def after_reading(
@@ -679,13 +691,19 @@ def given_up(state: ZoneState) -> ZoneState:
     )
 
 
+def unreached_by(state: ZoneState) -> ReasonCode:
+    """Return why the meter could not be reached, as far as is known since."""
+    known = state.keeping.blind_why if state.keeping is not None else None
+    return known if known in UNREACHED else ReasonCode.METER_UNREACHABLE
+
+
 def remembered(state: ZoneState) -> Reading:
     """Return what the last reading gave, good or bad."""
     if state.last_temperature_stale:
         old = state.last_temperature_stale_reason == TOO_OLD
         return Reading(
             received_at=state.last_read_at,
-            problem=ReasonCode.READING_TOO_OLD if old else ReasonCode.METER_UNREACHABLE,
+            problem=ReasonCode.READING_TOO_OLD if old else unreached_by(state),
             error=None if old else state.last_error,
         )
     problem = ReasonCode.NO_READING if state.last_temperature is None else None

@@ -14,8 +14,17 @@ from switchbot_automation.core.pace import Note, Quota
 from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.said import reading_of
 from switchbot_automation.engine.tell.events import QuotaLevelChanged
-from switchbot_automation.errors import QuotaExhaustedError
-from switchbot_automation.model import ReasonCode
+from switchbot_automation.errors import (
+    AuthError,
+    BadParameterError,
+    ClockSkewError,
+    CloudServerError,
+    CloudTimeoutError,
+    HubOfflineError,
+    QuotaExhaustedError,
+    RateLimitedError,
+)
+from switchbot_automation.model import PLUGIN_PREFIX, ReasonCode
 from switchbot_automation.outside.wording import error_words
 
 if TYPE_CHECKING:
@@ -35,6 +44,18 @@ if TYPE_CHECKING:
 # No per-second limit is documented, but bursts are refused (SwitchBotAPI#213).
 _READS_AT_ONCE = 8
 _MOST_AT_ONCE = 1000
+
+# What is the cloud's is not the meter's. One that does not answer its hub is the meter's.
+_CAUSES: tuple[tuple[tuple[type[Exception], ...], ReasonCode], ...] = (
+    ((AuthError,), ReasonCode.TOKEN_REFUSED),
+    ((ClockSkewError,), ReasonCode.CLOCK_REFUSED),
+    ((HubOfflineError,), ReasonCode.HUB_OFFLINE),
+    ((BadParameterError,), ReasonCode.DEVICE_NOT_FOUND),
+    (
+        (CloudTimeoutError, CloudServerError, RateLimitedError, OSError),
+        ReasonCode.CLOUD_UNREACHABLE,
+    ),
+)
 
 _ACCOUNT = re.compile(r"[0-9a-f]{32}")
 
@@ -132,12 +153,21 @@ class Meters:
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             return Reading(
                 received_at=self._clock.now(),
-                problem=ReasonCode.METER_UNREACHABLE,
+                problem=_why_unread(device_id, error),
                 error=error_words(error),
             )
         if heard:
             self._pushes.asked(device_id, reading)
         return reading
+
+
+def _why_unread(device_id: str, error: Exception) -> ReasonCode:
+    """Return why a meter gave nothing: what a person can do about it hangs on that."""
+    if not device_id.startswith(PLUGIN_PREFIX):
+        for kinds, why in _CAUSES:
+            if isinstance(error, kinds):
+                return why
+    return ReasonCode.METER_UNREACHABLE
 
 
 def ledger_of(client: CloudApi) -> QuotaLedger | None:

@@ -9,9 +9,15 @@ import pytest
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine.tell.events import RoomNotice
 from switchbot_automation.errors import (
+    AuthError,
     BadParameterError,
+    ClockSkewError,
     CloudError,
+    CloudServerError,
+    CloudTimeoutError,
     DeviceOfflineError,
+    HubOfflineError,
+    RateLimitedError,
 )
 from tests.engine.conftest import METER, House
 
@@ -165,6 +171,50 @@ async def test_a_silent_meter_is_named_with_the_cloud_s_word(home):
     room = await home.room()
     assert room["status"] == "blind"
     assert room["advice"].endswith("DeviceOfflineError: it is offline")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (AuthError("unauthorized"), "token_refused", "under Developer Options"),
+        (ClockSkewError("off", skew_seconds=600.0), "clock_refused", "clock right"),
+        (HubOfflineError("171"), "hub_offline", "whether it has power"),
+        (CloudTimeoutError("late"), "cloud_unreachable", "reaches the internet"),
+        (CloudServerError("502"), "cloud_unreachable", "tried again by itself"),
+        (RateLimitedError("429"), "cloud_unreachable", "tried again by itself"),
+        (ConnectionError("refused"), "cloud_unreachable", "tried again by itself"),
+        (DeviceOfflineError("161"), "meter_unreachable", "whether it has battery"),
+        (BadParameterError("152"), "device_not_found", "correct its id"),
+        (ValueError("a client's own"), "meter_unreachable", "whether it has battery"),
+    ],
+)
+async def test_who_has_to_do_something_is_told_what(home, error, code, words):
+    """What is the cloud's, the hub's or the token's is no matter of a meter's battery."""
+    await home.live(10)
+    home.house.cloud.broken[f"status {METER}"] = error
+    await home.live(2)
+    report = await home.engine.run_once(trigger="manual")
+    assert code in [str(each.code) for each in report.decisions[0].reasons]
+    await home.live(40)
+    room = await home.room()
+    assert (room["status"], room["reasons"]) == ("blind", [code])
+    assert words in room["advice"]
+    assert f"{type(error).__name__}: {error}" in room["advice"]
+    [(_, said)] = home.told.said
+    assert words in said
+    home.restart()
+    await home.live(10)
+    assert (await home.room())["reasons"] == [code]
+    assert len(home.told.said) == 1
+
+
+async def test_a_cloud_that_fails_now_so_now_so_is_told_once(home):
+    await home.live(10)
+    for number in range(30):
+        errors = [CloudTimeoutError("late"), HubOfflineError("171"), AuthError("no")]
+        home.house.cloud.broken[f"status {METER}"] = errors[number % 3]
+        await home.live(4)
+    assert len(home.told.said) == 1
 
 
 WINDOWS = {
