@@ -154,8 +154,7 @@ def _felt(zone: ZoneSettings, state: ZoneState) -> ZoneSettings:
     if not kelvin:
         return zone
     why = Reason(ReasonCode.FEELS_LIKE, {"kelvin": kelvin})
-    return replace(
-        zone,
+    return zone.with_laid(
         winter=zone.winter.shifted(-kelvin) if zone.winter else None,
         summer=zone.summer.shifted(-kelvin) if zone.summer else None,
         overlay=replace(overlay, reasons=(*overlay.reasons, why)),
@@ -176,7 +175,7 @@ def _laid(base: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
     if overlay.pause is None and overlay.paused_since is not None:
         zone = _kept_from_frost(zone)
     overlay = replace(overlay, reasons=tuple(told.reasons), until=told.until)
-    return replace(zone, overlay=overlay)
+    return zone.with_laid(overlay=overlay)
 
 
 def paused_since(
@@ -322,7 +321,7 @@ def _with_windows(
             windows.append(missed)
         else:
             windows.append(window)
-    return replace(zone, time_windows=tuple(windows))
+    return zone.with_laid(time_windows=tuple(windows))
 
 
 def without_skipped(
@@ -354,7 +353,7 @@ def _with_skipped(
         replace(window, skipped=frozenset(days[place])) if place in days else window
         for place, window in enumerate(zone.time_windows)
     )
-    return replace(zone, time_windows=windows)
+    return zone.with_laid(time_windows=windows)
 
 
 def _places_of(skipped: SkippedWindow, zone: ZoneSettings) -> list[int]:
@@ -396,7 +395,7 @@ def _with_quiet_fan(zone: ZoneSettings, state: ZoneState, told: _Told) -> ZoneSe
         if window is None or not window.quiet_fan:
             return zone
     told.reasons.append(Reason(ReasonCode.QUIET_FAN, detail))
-    return replace(zone, winter=_quiet(zone.winter), summer=_quiet(zone.summer))
+    return zone.with_laid(winter=_quiet(zone.winter), summer=_quiet(zone.summer))
 
 
 def _quiet(profile: Profile | None) -> Profile | None:
@@ -419,7 +418,7 @@ def _with_wish(zone: ZoneSettings, wish: Wish | None, told: _Told) -> ZoneSettin
     told.reasons.append(Reason(ReasonCode.WISHED, detail))
     own = only_during(wish.since, wish.until, zone.timezone, name="wish")
     zone = with_wished_bands(zone, wish)
-    return replace(zone, time_windows=(own, *zone.time_windows))
+    return zone.with_laid(time_windows=(own, *zone.time_windows))
 
 
 def _band_wished(zone: ZoneSettings, wish: Wish) -> tuple[float, float] | None:
@@ -437,7 +436,7 @@ def with_wished_bands(zone: ZoneSettings, wish: Wish | None) -> ZoneSettings:
         summer = summer.within(*wish.summer)
     if winter is zone.winter and summer is zone.summer:
         return zone
-    return replace(zone, winter=winter, summer=summer)
+    return zone.with_laid(winter=winter, summer=summer)
 
 
 def _with_preset(
@@ -456,8 +455,7 @@ def _with_preset(
     winter, summer = preset.winter, preset.summer
     if preset.quiet_fan:
         winter, summer = _quiet(winter), _quiet(summer)
-    zone = replace(
-        zone,
+    zone = zone.with_laid(
         winter=winter,
         summer=summer,
         hysteresis_celsius=preset.hysteresis_celsius,
@@ -520,7 +518,7 @@ def _curved(
                 why = Reason(ReasonCode.CURVE, {**detail, "kelvin": kelvin})
                 told.reasons.append(why)
         moved.append(profile.shifted(kelvin) if profile and kelvin else profile)
-    return replace(zone, winter=moved[0], summer=moved[1])
+    return zone.with_laid(winter=moved[0], summer=moved[1])
 
 
 def _meant(zone: ZoneSettings, now: datetime) -> TimeWindow | None:
@@ -591,8 +589,7 @@ def _with_offsets(
         moved += kelvin
     if not moved:
         return zone
-    return replace(
-        zone,
+    return zone.with_laid(
         winter=zone.winter.shifted(moved) if zone.winter else None,
         summer=zone.summer.shifted(moved) if zone.summer else None,
     )
@@ -629,7 +626,7 @@ def _looking_ahead(
         wanted = aim_of(then)
         opened = in_window(then.time_windows, at, tz) is not None
         if opened and wanted is not None and wanted.near > aim.near:
-            return replace(zone, overlay=replace(overlay, ahead=(at, then)))
+            return zone.with_laid(overlay=replace(overlay, ahead=(at, then)))
     return zone
 
 
@@ -710,7 +707,7 @@ def _kept_from_frost(zone: ZoneSettings) -> ZoneSettings:
         target_temp=_LOWEST_SETPOINT,
     )
     # Nor is air blown into a room whose window is open.
-    return replace(zone, winter=winter, fan_mode_during_window=False)
+    return zone.with_laid(winter=winter, fan_mode_during_window=False)
 
 
 # --- what is new around a zone -------------------------------------------------------

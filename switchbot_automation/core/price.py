@@ -287,7 +287,7 @@ def with_price(
         until = min(until, overlay.until)
     overlay = replace(overlay, until=until)
     if not (level.stores or level.coasts):
-        return replace(zone, overlay=overlay)
+        return zone.with_laid(overlay=overlay)
     code = ReasonCode.PRICE_STORES if level.stores else ReasonCode.PRICE_COASTS
     detail = {
         "price": round(level.price, 4),
@@ -303,8 +303,7 @@ def with_price(
     # room is kept to that end the longer it would be out of it.
     switched = not (zone.modulates or zone.proportions)
     margin = zone.hysteresis_celsius if switched and level.coasts else 0.0
-    return replace(
-        zone,
+    return zone.with_laid(
         winter=_part(zone.winter, price.share, warm=level.stores, margin=margin),
         summer=_part(zone.summer, price.share, warm=level.coasts, margin=margin),
         overlay=overlay,

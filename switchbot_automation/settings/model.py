@@ -7,8 +7,9 @@ What a document leaves out, and whoever makes them without one, has the defaults
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
@@ -28,6 +29,7 @@ from switchbot_automation.settings.table import DEFAULTS
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from typing import Any
     from zoneinfo import ZoneInfo
 
     from switchbot_automation.equipment.kind import EquipmentKind
@@ -377,6 +379,22 @@ class ZoneSettings:
         shows = readable or self.power_meter_device_id or self.thermal_response_seconds
         object.__setattr__(self, "shows", bool(shows))
 
+    def with_laid(self, **changes: Any) -> ZoneSettings:
+        """Return it with other values of what is laid over a zone, see `LAID`.
+
+        What follows from its fields stays as it is: `dataclasses.replace` would find all
+        of it again, several times a tick.
+        """
+        if not changes.keys() <= LAID:
+            others = ", ".join(sorted(changes.keys() - LAID))
+            raise TypeError(f"more than an overlay follows from {others}")
+        made = object.__new__(ZoneSettings)
+        for put, value in zip(_PUT.values(), _values_of(self), strict=True):
+            put(made, value)
+        for name, value in changes.items():
+            _PUT[name](made, value)
+        return made
+
     def heated(self, low: float, high: float, setpoint: float) -> ZoneSettings:
         """Return it as if all it was for were a band kept by heating, degrees Celsius."""
         fan = self.winter.fan_speed if self.winter else 3
@@ -472,6 +490,21 @@ class ZoneSettings:
                 for window in self.time_windows
             )
         )
+
+
+LAID = frozenset(
+    {
+        *("winter", "summer", "hysteresis_celsius", "fan_mode_during_window"),
+        *("time_windows", "overlay"),
+    }
+)
+"""What is laid over a zone; none of what follows from a zone's fields follows from these."""
+
+# What puts a value in each slot, as `object.__setattr__` does by the name of it.
+_PUT = {
+    each.name: vars(ZoneSettings)[each.name].__set__ for each in fields(ZoneSettings)
+}
+_values_of = attrgetter(*_PUT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """The pure overlay under random surroundings: on time, bounded, and without a memory."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from switchbot_automation.core.state.zone import (
     ZoneState,
 )
 from switchbot_automation.model import ReasonCode
-from switchbot_automation.settings.model import Openings
+from switchbot_automation.settings.model import LAID, Openings, Overlay, ZoneSettings
 from switchbot_automation.settings.read import parse_settings
 
 START = datetime(2026, 1, 12, 0, tzinfo=UTC)
@@ -36,6 +37,15 @@ ZONE = parse_settings(
         "offsets": [{"source": "a", "limit_kelvin": 1}, {"source": "b"}],
     }
 ).default
+
+ANOTHER = {
+    "winter": None,
+    "summer": ZONE.winter,
+    "hysteresis_celsius": 0.7,
+    "fan_mode_during_window": True,
+    "time_windows": (),
+    "overlay": Overlay(ZONE),
+}
 
 instants = st.integers(0, 3 * 86400).map(lambda seconds: START + seconds * SECOND)
 events = st.lists(
@@ -76,6 +86,23 @@ def in_force(around, now):
         overlay.pause and overlay.pause.code,
         [(reason.code, dict(reason.detail)) for reason in overlay.reasons],
     ), overlay.until
+
+
+@given(st.sets(st.sampled_from(sorted(LAID))), st.sampled_from(["winter", "auto"]))
+def test_laid_over_is_as_made_anew_in_each_of_its_fields(names, mode):
+    zone = replace(ZONE, mode=mode, aircon_device_id="U1", preset="eco")
+    changes = {name: ANOTHER[name] for name in names}
+    laid, anew = zone.with_laid(**changes), replace(zone, **changes)
+    # Those that follow from others are no part of what `==` compares.
+    for each in fields(ZoneSettings):
+        assert getattr(laid, each.name) == getattr(anew, each.name), each.name
+    assert zone == replace(ZONE, mode=mode, aircon_device_id="U1", preset="eco")
+
+
+def test_nothing_is_laid_over_from_which_more_follows():
+    for name in {each.name for each in fields(ZoneSettings)} - LAID:
+        with pytest.raises(TypeError, match=name):
+            ZONE.with_laid(**{name: getattr(ZONE, name)})
 
 
 @given(around=surroundings(), now=instants, parts=st.lists(st.floats(0, 1), max_size=6))

@@ -184,7 +184,7 @@ def as_asked(zone: ZoneSettings) -> ZoneSettings:
     if overlay is None or overlay.asked is None:
         return zone
     winter, summer = overlay.asked
-    return replace(zone, winter=winter, summer=summer)
+    return zone.with_laid(winter=winter, summer=summer)
 
 
 def with_setpoint(zone: ZoneSettings, setpoint: float) -> ZoneSettings:
