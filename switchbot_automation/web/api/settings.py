@@ -10,7 +10,7 @@ from switchbot_automation.languages import error_words, reworded, translated, wo
 from switchbot_automation.outside.bounds import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings import parse_settings, settings_table
 from switchbot_automation.settings.proposal import kept_by_auto, not_kept_by_auto
-from switchbot_automation.settings.secrets import MASKS, SecretMaskError
+from switchbot_automation.settings.secrets import MASKS, SecretMaskError, shown_key
 from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
     SETTINGS_BYTES,
@@ -187,7 +187,8 @@ def _allowed_hosts(value: Any, path: str) -> Iterator[tuple[str, str]]:
     """
     if isinstance(value, dict):
         for key, each in value.items():
-            below = f"{path}.{key}" if path else str(key)
+            shown = shown_key(key)
+            below = f"{path}.{shown}" if path else shown
             if str(key).endswith("allowed_hosts"):
                 yield from ((below, host) for host in _hosts_in(each))
             else:
