@@ -24,6 +24,7 @@ import orjson
 
 from switchbot_store.errors import StoreDataError, StoreUnavailableError
 from switchbot_store.languages import worded
+from switchbot_store.secrets import shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -433,7 +434,8 @@ def _problems(data: Document) -> Iterator[StoreDataError]:
                 for name, item in value.items():
                     problem = _name_problem(name)
                     if problem:
-                        yield StoreDataError(problem, path=path or repr(name))
+                        shown = shown_name(name) if isinstance(name, str) else name
+                        yield StoreDataError(problem, path=path or repr(shown))
                     else:
                         children.append((item, _joined(path, name), depth + 1))
             stack.extend(reversed(children))
@@ -470,13 +472,14 @@ def _name_problem(name: object) -> str | None:
     if type(name) is not str:
         return worded(
             "the name {name!r:.100} is a {kind}, not a str",
-            name=name,
+            name=shown_name(name) if isinstance(name, str) else name,
             kind=type(name).__name__,
         )
     problem = _text_problem(name)
     if not problem:
         return None
-    return worded("the name {name!r:.100}: {problem}", name=name, problem=problem)
+    shown = shown_name(name)
+    return worded("the name {name!r:.100}: {problem}", name=shown, problem=problem)
 
 
 def _text_problem(text: str) -> str | None:
@@ -492,7 +495,7 @@ def _text_problem(text: str) -> str | None:
 def _joined(path: str, name: str) -> str:
     if _PLAIN_NAME.fullmatch(name):
         return f"{path}.{name}" if path else name
-    return f"{path}[{name!r:.100}]"
+    return f"{path}[{shown_name(name)!r:.100}]"
 
 
 def _shortened(path: str, limit: int = 300) -> str:

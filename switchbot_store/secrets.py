@@ -63,6 +63,15 @@ def has_url(text: str) -> bool:
     return "://" in text
 
 
+def shown_name(name: str) -> str:
+    """Return what messages show of a name: of one with a URL in it nothing.
+
+    >>> shown_name("https://example.com/hook"), shown_name("temperature")
+    ('…', 'temperature')
+    """
+    return "…" if has_url(name) else name
+
+
 def holds_secret(value: Any) -> bool:
     """Tell whether a document's value has a secret anywhere inside.
 
@@ -71,7 +80,8 @@ def holds_secret(value: Any) -> bool:
     """
     if isinstance(value, Mapping):
         return any(
-            bool(each) and (is_secret_name(str(name)) or holds_secret(each))
+            has_url(str(name))
+            or (bool(each) and (is_secret_name(str(name)) or holds_secret(each)))
             for name, each in value.items()
         )
     if isinstance(value, list | tuple):

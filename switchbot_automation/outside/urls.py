@@ -136,6 +136,17 @@ def mask_url(url: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}/…"
 
 
+def shown_name(name: str) -> str:
+    """Return what is shown of a name: of one with a URL in it no more than its host.
+
+    For what messages name, which a URL may have slipped into the place of.
+
+    >>> shown_name("https://example.com/hook/4711"), shown_name("office")
+    ('https://example.com/…', 'office')
+    """
+    return mask_url(name) if "://" in name else name
+
+
 def without_urls(text: str) -> str:
     """Return a text of somebody else's in which no URL shows more than `mask_url` leaves.
 

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from switchbot_automation.languages import worded
-from switchbot_automation.outside.urls import mask_url, without_url, without_urls
+from switchbot_automation.outside.urls import (
+    mask_url,
+    shown_name,
+    without_url,
+    without_urls,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +33,9 @@ def nearest(
     from difflib import get_close_matches  # noqa: PLC0415
 
     cutoff, typed = 0.0 if however_far else 0.6, str(word)
-    near = get_close_matches(typed, [str(each) for each in known], 3, cutoff)
+    # A name with a URL in it is a slip, and may be a secret: nobody meant that one.
+    names = [name for name in map(str, known) if shown_name(name) == name]
+    near = get_close_matches(typed, names, 3, cutoff)
     # Of words that are about as like it, the one that begins as it does: `lock` rather
     # than `halfLocked` for `lokced`, since few mistype the first letter.
     begins = [each for each in near if each[:1].lower() == typed[:1].lower()]

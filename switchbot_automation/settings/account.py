@@ -10,6 +10,7 @@ from switchbot_automation.equipment.table import AIRCON, KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.languages import joined, worded
 from switchbot_automation.model import PLUGIN_PREFIX, Action, Device, Remote
+from switchbot_automation.outside.urls import shown_name
 from switchbot_automation.outside.wording import nearest
 from switchbot_automation.settings.checks import dotted
 
@@ -370,7 +371,9 @@ def _lacks(device_id: str, devices: Mapping[str, Device | Remote]) -> str:
         else ""
     )
     return worded(
-        "the account has no device {device_id!r}{hint}", device_id=device_id, hint=hint
+        "the account has no device {device_id!r}{hint}",
+        device_id=shown_name(device_id),
+        hint=hint,
     )
 
 
@@ -382,4 +385,6 @@ def _lacks_scene(scene: str, names: Mapping[str, str]) -> str:
         if near
         else ""
     )
-    return worded("the account has no scene {scene!r}{hint}", scene=scene, hint=hint)
+    return worded(
+        "the account has no scene {scene!r}{hint}", scene=shown_name(scene), hint=hint
+    )

@@ -13,9 +13,10 @@ from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import EARLIEST, LATEST, RANGE
 from switchbot_automation.languages import degrees, reworded, symbol, worded
-from switchbot_automation.outside.urls import SecretName, check_webhook_url
+from switchbot_automation.outside.urls import SecretName, check_webhook_url, shown_name
 from switchbot_automation.outside.wording import nearest
 from switchbot_automation.schedule.sun import SunTime, available
+from switchbot_automation.settings.secrets import shown_key
 from switchbot_automation.settings.table import DEFAULTS
 from switchbot_automation.settings.table.zone import SEASONS
 
@@ -40,14 +41,31 @@ def contrary_words(season: str) -> str:
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """Return a path as people write it: ``zones.office.sensors[0]``."""
+    """Return a path as people write it: ``zones.office.sensors[0]``.
+
+    Of a key that is a URL, which only a slip puts there, no more than its host.
+    """
     text = ""
     for key in path:
         if isinstance(key, int):
             text += f"[{key}]"
         else:
-            text += f".{key}" if text else key
+            text += f".{shown_key(key)}" if text else shown_key(key)
     return text
+
+
+def key_of(path: str, known: Iterable[object]) -> str | None:
+    """Return with which of the known keys a path begins that `dotted` wrote, None if none.
+
+    The longest: a key may have dots.
+    """
+    begins = (
+        str(key)
+        for key in known
+        if path == (shown := shown_key(key))
+        or path.startswith((f"{shown}.", f"{shown}["))
+    )
+    return max(begins, key=len, default=None)
 
 
 def far_days(document: object) -> Iterator[SettingsError]:
@@ -261,7 +279,8 @@ def _unknown_presets(
                 else worded("; `presets` has none")
             )
             yield Problem(
-                worded("no preset {name!r}{hint}", name=name, hint=hint), path
+                worded("no preset {name!r}{hint}", name=shown_name(name), hint=hint),
+                path,
             )
 
 
@@ -391,7 +410,7 @@ def rule_place_errors(settings: Settings) -> Iterator[SettingsError]:
                         worded(
                             "zone {zone} has no preset {name!r}{hint}",
                             zone=zone.name,
-                            name=name,
+                            name=shown_name(name),
                             hint=hint,
                         ),
                         path=path,
@@ -411,7 +430,7 @@ def rule_word_errors(settings: Settings) -> Iterator[SettingsError]:
         problems = (*catalogue.never_true(rule), *catalogue.never_sent(rule))
         for problem in dict.fromkeys(problems):
             yield SettingsError(
-                worded("{id}: {problem}", id=rule.id, problem=problem),
+                worded("{id}: {problem}", id=shown_name(rule.id), problem=problem),
                 path=dotted(("rules", index)),
             )
 
@@ -425,7 +444,7 @@ def unheard_notices(settings: Settings) -> Iterator[SettingsError]:
     for index, rule in enumerate(settings.rules):
         for problem in catalogue.nobody_told(rule):
             yield SettingsError(
-                worded("{id}: {problem}", id=rule.id, problem=problem),
+                worded("{id}: {problem}", id=shown_name(rule.id), problem=problem),
                 path=dotted(("rules", index)),
             )
 
@@ -447,7 +466,7 @@ def plugin_errors(
             yield SettingsError(
                 worded(
                     "plugins has no {name!r} among the {group}{hint}",
-                    name=name,
+                    name=shown_name(name),
                     group=group,
                     hint=hint,
                 ),
@@ -483,6 +502,6 @@ _NOT_OF_ZONES = frozenset({"rules", "plugins", "shadow"})
 
 def _no_zone(zone: str, zones: Iterable[str]) -> str:
     near = nearest(zone, zones, however_far=True)
-    return worded("no zone {zone!r}", zone=zone) + (
+    return worded("no zone {zone!r}", zone=shown_name(zone)) + (
         worded("; did you mean {near!r}?", near=near) if near else ""
     )

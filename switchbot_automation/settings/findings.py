@@ -22,11 +22,13 @@ from switchbot_automation.model import (
     PLUGIN_PREFIX,
     Action,
 )
+from switchbot_automation.outside.urls import shown_name
 from switchbot_automation.outside.wording import nearest
-from switchbot_automation.settings.checks import dotted
+from switchbot_automation.settings.checks import dotted, key_of
 from switchbot_automation.settings.for_nothing import for_nothing
 from switchbot_automation.settings.model import NARROWEST_KELVIN
 from switchbot_automation.settings.scale import in_celsius
+from switchbot_automation.settings.secrets import shown_key
 from switchbot_automation.settings.table.zone import SEASONS
 
 if TYPE_CHECKING:
@@ -92,17 +94,20 @@ def findings(
 def _setting_at(document: Mapping[str, Any], path: str) -> _Path:
     """Return the setting of the home or of a zone that a path lies in."""
     zones = document.get("zones")
-    for name in zones if isinstance(zones, Mapping) else ():
-        inside = path.removeprefix(f"zones.{name}.")
-        if inside != path:
-            return ("zones", name, _first_key(inside))
-        if path == f"zones.{name}":
-            return ("zones", name)
-    return (_first_key(path),)
+    inside = path.removeprefix("zones.")
+    if inside != path and isinstance(zones, Mapping):
+        name = key_of(inside, zones)
+        if name is not None:
+            inside = inside[len(shown_key(name)) :].removeprefix(".")
+            first = _first_key(inside, zones[name])
+            return ("zones", name, first) if inside else ("zones", name)
+    return (_first_key(path, document),)
 
 
-def _first_key(path: str) -> str:
-    return path.split(".", 1)[0].split("[", 1)[0]
+def _first_key(path: str, of: object) -> str:
+    known = key_of(path, of) if isinstance(of, Mapping) else None
+    # Of something that is missing it is what stands before the first dot.
+    return known or path.split(".", 1)[0].split("[", 1)[0]
 
 
 def _without(document: Mapping[str, Any], paths: set[_Path]) -> dict[str, Any]:
@@ -477,7 +482,7 @@ def _unknown_sources(
             worded(
                 "{source!r} stays unknown unless a program tells it by "
                 "`engine.tell_series`: plugins has no such series{hint}",
-                source=source,
+                source=shown_name(source),
                 hint=hint,
             ),
             path=dotted(_place_of(document, zone.name, *keys)),

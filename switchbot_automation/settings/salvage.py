@@ -12,8 +12,10 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from switchbot_automation.settings.checks import dotted, key_of
 from switchbot_automation.settings.model import SetAside
 from switchbot_automation.settings.read import UnknownSettingError, load
+from switchbot_automation.settings.secrets import shown_key
 
 if TYPE_CHECKING:
     from switchbot_automation.errors import SettingsError
@@ -102,7 +104,7 @@ def salvage(document: Mapping[str, Any]) -> Salvaged | None:
         for keys in sorted(out, key=_order, reverse=True):
             value = _taken(left, keys)
             parts.append(Unreadable(keys, value, out[keys]))
-            told.append(SetAside(_words(keys), _name(keys, value), str(out[keys])))
+            told.append(SetAside(dotted(keys), _name(keys, value), str(out[keys])))
             if keys[0] == "plugins":
                 absent |= {str(keys[-1])}
     return None
@@ -139,20 +141,14 @@ def _keys_of(path: str, document: Any) -> _Keys | None:
             at = at[int(number)]
         elif isinstance(at, Mapping):
             left = left.removeprefix(".")
-            key = max(
-                (str(k) for k in at if _begins(left, str(k))), key=len, default=None
-            )
+            key = key_of(left, at)
             if key is None:
                 break  # of something that is missing
             keys.append(key)
-            at, left = at[key], left[len(key) :]
+            at, left = at[key], left[len(shown_key(key)) :]
         else:
             break
     return tuple(keys)
-
-
-def _begins(path: str, key: str) -> bool:
-    return path == key or path.startswith((f"{key}.", f"{key}["))
 
 
 def _taken(document: Any, keys: _Keys) -> Any:
@@ -166,15 +162,8 @@ def _order(keys: _Keys) -> tuple[tuple[int, str], ...]:
     return tuple((key, "") if isinstance(key, int) else (0, str(key)) for key in keys)
 
 
-def _words(keys: _Keys) -> str:
-    text = ""
-    for key in keys:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
-    return text
-
-
 def _name(keys: _Keys, value: Any) -> str:
     """Return the rule's id, else the part's key."""
     if keys[0] == "rules" and isinstance(value, Mapping):
-        return str(value.get("id", ""))[:60]
-    return str(keys[-1])[:60]
+        return shown_key(value.get("id", ""))[:60]
+    return shown_key(keys[-1])[:60]

@@ -25,7 +25,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from switchbot_automation.languages import worded
-from switchbot_automation.outside.urls import SecretName, mask_url, named_secret
+from switchbot_automation.outside.urls import (
+    SecretName,
+    mask_url,
+    named_secret,
+    shown_name,
+)
 from switchbot_store.secrets import has_url, is_secret_name, is_url_name
 
 if TYPE_CHECKING:
@@ -72,7 +77,7 @@ def _mask(value: Any, hidden: _Hidden) -> str | None:
 
 def shown_key(key: Any) -> str:
     """Return what may be shown of a key: of one with a URL in it no more than a mask."""
-    return _mask(str(key), _Hidden.PLAIN) or str(key)
+    return shown_name(str(key))
 
 
 def _below(path: str, key: Any) -> str:

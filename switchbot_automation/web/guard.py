@@ -66,7 +66,9 @@ class Strangers:
             60, 1.0, now=now, all_at_once=600, all_per_second=30.0
         )
         self._probes = Allowance(60, 1.0, now=now)
-        self._log_ins = Allowance(10, 1 / 30, now=now)
+        self._log_ins = Allowance(
+            10, 1 / 30, now=now, all_at_once=300, all_per_second=1.0
+        )
         self._events = Allowance(*_EVENTS, now=now)
         self._lines = Allowance(
             10, 1 / 60, now=now, all_at_once=100, all_per_second=0.5

@@ -180,7 +180,8 @@ async def login(request: web.Request) -> web.Response:
         # The right token is never refused, so nobody's failures lock the owner out.
         if not site.strangers.may_fail_to_log_in(request):
             raise too_many()
-        _LOGGER.warning("somebody tried to log in with another token")
+        if site.strangers.may_be_logged(request):
+            _LOGGER.warning("somebody tried to log in with another token")
         return web.Response(
             body=_file("login.html", language_of_page(request)).body.replace(
                 b" hidden", b""

@@ -1,8 +1,10 @@
 """`devices`, `scenes` and `cloud`, each in a process of its own."""
 
 import json
+import os
 import shlex
 import signal
+import stat
 
 import pytest
 
@@ -82,6 +84,29 @@ async def test_the_cloud_command_prints_what_another_shell_needs(start, tmp_path
     code, out, _ = await (await start("scenes", env=env)).ended()
     assert code == 0
     assert "Winter" in out
+    assert (await serving.end(signal.SIGTERM))[0] == 0
+
+
+async def test_what_the_cloud_command_writes_is_its_owners_alone(start, tmp_path):
+    """Webhooks' keys are written into it later, and a store keeps a file's rights."""
+    before = os.umask(0)
+    try:
+        serving = await start(
+            "cloud", "--port", 0, "--settings-out", "home/config/settings.json"
+        )
+    finally:
+        os.umask(before)
+    await serving.line_with("settings.json: written")
+    home = tmp_path / "home"
+    modes = {
+        str(path.relative_to(tmp_path)): stat.S_IMODE(path.stat().st_mode)
+        for path in (home, *home.rglob("*"))
+    }
+    assert modes == {
+        "home": 0o700,
+        "home/config": 0o700,
+        "home/config/settings.json": 0o600,
+    }
     assert (await serving.end(signal.SIGTERM))[0] == 0
 
 

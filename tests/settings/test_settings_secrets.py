@@ -1,13 +1,16 @@
 """What is a secret is told once; a mask stands for one secret, wherever it stands."""
 
 import random
-from copy import deepcopy
+from copy import copy, deepcopy
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchbot_automation.settings import check_settings, parse_settings
 from switchbot_automation.settings.change import differences
+from switchbot_automation.settings.salvage import salvage
 from switchbot_automation.settings.secrets import (
     SecretMaskError,
     SecretMasks,
@@ -16,6 +19,8 @@ from switchbot_automation.settings.secrets import (
 )
 from switchbot_automation.settings.table import settings_table
 from switchbot_store.secrets import is_secret_name
+from tests.cases import slow_after
+from tests.settings.test_set_aside import WHOLE
 
 NAMES = [
     "token", "access_token", "auth_token", "authToken", "refresh-token", "secret",
@@ -419,3 +424,100 @@ def test_differences_name_each_secret_by_its_place():
     assert (third.before, third.after) == (None, first.after)
     assert first.before != first.after
     assert "h.example/1" not in repr(moved)
+
+
+# --- what is told of a document that cannot be used ---------------------------------
+
+SLIPPED = "https://u:Zquser@h.example/Zqpath?k=Zqquery"
+FULL = {
+    **{key: each for key, each in WHOLE.items() if key != "plugins"},
+    "zones": {
+        "office": {"presets": {"away": {}, "eve": {}}, "preset": "eve"},
+        "hall": {"aircon_device_id": "02-202008110034-77", "sensors": [{"device_id": "D00000000002"}]},
+    },
+    "groups": {"outside": {"zones": ["office", "hall"]}},
+    "webhooks": {"winter": "https://h.example/winter"},
+    "notifiers": {
+        "phone": {"type": "ntfy", "url": "https://ntfy.example/x", "token": "t"}
+    },
+    "rules": [
+        *WHOLE["rules"],
+        {
+            "id": "third",
+            "triggers": [
+                {"trigger": "time", "at": "07:00", "id": "dawn"},
+                {"trigger": "cron", "cron": "0 7 * * *"},
+                {"trigger": "state", "zone": "office", "attribute": "action"},
+            ],
+            "conditions": [{"condition": "trigger", "id": "dawn"}],
+            "actions": [
+                {"action": "webhook", "url": "https://h.example/x"},
+                {"action": "command", "zone": "office", "command": "off"},
+                {"action": "command", "device": "Lamp", "command": "turnOn"},
+                {"action": "scene", "scene": "Evening"},
+                {"if": [{"condition": "time", "after": "07:00"}], "then": [{"delay": "00:05:00"}]},
+            ],
+        },
+    ],
+}  # fmt: skip
+
+
+def places_in(value, path=()):
+    yield path
+    if isinstance(value, dict | list):
+        each = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inside in each:
+            yield from places_in(inside, (*path, key))
+
+
+def replaced(document, path, edit):
+    """Return a copy with one value replaced by what `edit` makes of it."""
+    if not path:
+        return edit(document)
+    copied = copy(document)
+    copied[path[0]] = replaced(document[path[0]], path[1:], edit)
+    return copied
+
+
+def of_one_key_a_url(value):
+    if not isinstance(value, dict) or not value:
+        return {SLIPPED: value}
+    first, *_ = value
+    return {SLIPPED if key == first else key: each for key, each in value.items()}
+
+
+SLIPS = {
+    "a further key": lambda value: (
+        value | {SLIPPED: 1} if isinstance(value, dict) else {SLIPPED: value}
+    ),
+    "a text with one": lambda value: f"plugin:{SLIPPED}",
+    "a key in place of one": of_one_key_a_url,
+    "a value": lambda value: SLIPPED,
+    "in a list": lambda value: [SLIPPED],
+    "a key of an object": lambda value: {SLIPPED: {SLIPPED: float("nan")}},
+    "a name": lambda value: {"secret": SLIPPED},
+}
+
+
+@pytest.mark.parametrize("slip", slow_after(2, SLIPS))
+def test_a_url_that_slipped_is_not_told_wherever_it_stands(slip):
+    assert check_settings(FULL) == []
+    refused = 0
+    for path in places_in(FULL):
+        document = replaced(FULL, path, SLIPS[slip])
+        found = check_settings(document)
+        refused += bool(found)
+        told = [(each, each.path, repr(each)) for each in found]
+        if found and isinstance(document, dict):
+            salvaged = salvage(document)
+            told += salvaged.settings.set_aside if salvaged else ()
+        assert "Zq" not in f"{told} {[*map(str, found)]}", path
+    assert refused > 30
+
+
+def test_of_two_urls_for_keys_each_is_set_aside_and_the_rest_is_read():
+    two = {f"{SLIPPED}{n}": {"sensor": "none"} for n in range(2)}
+    found = salvage(FULL | {"plugins": two, f"{SLIPPED}.x": 1})
+    assert {each.name for each in found.settings.set_aside} == {"https://h.example/…"}
+    assert len(found.settings.set_aside) == 3
+    assert replace(found.settings, set_aside=()) == parse_settings(FULL)

@@ -218,3 +218,33 @@ def test_indenting_makes_no_document_too_long(monkeypatch):
     for indent in (False, True):
         with pytest.raises(StoreDataError, match=f"this one {limit}"):
             encode(document, indent=indent)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"URL": float("nan")},
+        {"a": [{"URL": {"URL": {1, 2}}}]},
+        {"URL\0": 1},
+        {"a": {"URL\ud800": 1}},
+        {"URL": {5: 1}},
+    ],
+    ids=repr,
+)
+def test_a_name_that_is_a_url_is_not_told_of_what_cannot_be_stored(document):
+    """A slip puts one there, and the path of a webhook is its password."""
+    slipped = "https://u:Zquser@h.example/Zqpath"
+
+    def named(value):
+        if isinstance(value, list):
+            return [named(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            key.replace("URL", slipped) if isinstance(key, str) else key: named(each)
+            for key, each in value.items()
+        }
+
+    with pytest.raises(StoreDataError) as refused:
+        encode(named(document))
+    assert "Zq" not in f"{refused.value!r} {refused.value} {refused.value.path}"

@@ -455,11 +455,35 @@ WIDER = [
 ]
 
 
+def written_anew(value, way):
+    """Return a document with each list of hosts that it allows written in another way."""
+    if isinstance(value, list):
+        return [written_anew(each, way) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: way(each) if key.endswith("allowed_hosts") else written_anew(each, way)
+        for key, each in value.items()
+    }
+
+
+# A rule takes one host as a text; how a plug-in reads what it is given is not known.
+WAYS_TO_WRITE_HOSTS = {
+    "a list": lambda hosts: hosts,
+    "a text": lambda hosts: hosts[-1],
+    "a list in a list": lambda hosts: [hosts],
+    "keys": lambda hosts: dict.fromkeys(hosts, True),
+    "values": lambda hosts: {"boiler.local": hosts[-1]},
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_WRITE_HOSTS)
 @pytest.mark.parametrize("more", WIDER)
 @pytest.mark.parametrize("query", ["", "?dry_run=1"])
 async def test_hosts_of_ones_own_network_cannot_be_allowed_over_the_web(
-    looked, settings_of, send, more, query
+    looked, settings_of, send, more, query, way
 ):
+    more = written_anew(more, WAYS_TO_WRITE_HOSTS[way])
     before = {
         **looked.store.get("settings"),
         "webhook_allowed_hosts": ["boiler.local"],

@@ -352,6 +352,29 @@ async def test_failed_log_ins_are_limited_and_the_right_token_is_not(looked, htt
         assert await statuses(http, "POST", f"{url}login", 1, data=right) == [303]
 
 
+async def test_failed_log_ins_from_everywhere_are_limited_too_and_fill_no_log(
+    looked, caplog
+):
+    form = b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n"
+    form += b"Content-Type: application/x-www-form-urlencoded\r\n\r\n%s"
+    found = []
+    async with looked.serve(token=TOKEN) as url:
+        for n in range(320):
+            one = await connect(url, f"127.1.{n // 200}.{n % 200 + 1}")
+            wrong = b"token=not-the-token-of-the-tests"
+            found.append(await answer_to(one, form % (len(wrong), wrong)))
+            close(one)
+        right = f"token={TOKEN}".encode()
+        one = await connect(url, "127.1.7.7")
+        assert await answer_to(one, form % (len(right), right)) == 303
+        close(one)
+    # Another second gives another one.
+    assert found[:300] == [401] * 300
+    assert 429 in found[300:]
+    lines = [each for each in caplog.records if "log in" in each.getMessage()]
+    assert 100 <= len(lines) < 200
+
+
 async def test_guessing_the_webhooks_path_is_limited_and_the_cloud_is_not(looked, http):
     async with looked.serve(webhook_secret=SECRET) as url:
         found = await statuses(http, "POST", f"{url}webhook/{SECRET}x", 100, json={})

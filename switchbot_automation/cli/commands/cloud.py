@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.languages import translated as _
 from switchbot_automation.simulation import FakeSwitchBotCloud, new_settings
 from switchbot_automation.simulation.server.broker import SimulatedBroker
+from switchbot_store.files.durable import make_directory
 
 _SEASONS = ("winter", "summer")
 _DEFAULT_PORT = 8123
@@ -161,8 +163,10 @@ def _write_settings(path: Path, season: str) -> bool:
         ],
     }
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
+        # It becomes the store's own, and webhooks' keys are written into it later.
+        make_directory(str(path.parent))
+        created = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(created, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
             file.write(json.dumps(document, indent=2) + "\n")
     except FileExistsError:
         return False

@@ -58,6 +58,7 @@ from switchbot_store import (
     get_history,
     get_store,
 )
+from switchbot_store.files.durable import make_directory
 from switchbot_store.files.portable import OPEN_FLAGS, lock
 
 if TYPE_CHECKING:
@@ -291,7 +292,7 @@ class OnlyRun:
             return False
         descriptor = None
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(str(self._path.parent))
             flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS
             descriptor = os.open(self._path, flags, 0o600)
             lock(descriptor)

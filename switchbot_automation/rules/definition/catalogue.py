@@ -20,6 +20,7 @@ from switchbot_automation.cloud.catalog.catalog import (
 from switchbot_automation.cloud.catalog.words import name_among, same, truth
 from switchbot_automation.languages import worded
 from switchbot_automation.model import Action, Outcome
+from switchbot_automation.outside.urls import shown_name
 from switchbot_automation.outside.wording import nearest, shown
 from switchbot_automation.rules.definition.actions import DeviceCommand, Notify
 from switchbot_automation.rules.definition.conditions import (
@@ -222,8 +223,8 @@ def _no_field(
         hint = f"; it tells {_some(fields)}"
     return worded(
         "{device} tells no {name!r}{hint}{name2}",
-        device=device,
-        name=name,
+        device=shown_name(device),
+        name=shown_name(name),
         hint=hint,
         name2=elsewhere(name),
     )
@@ -355,7 +356,7 @@ def _no_such_command(action: DeviceCommand) -> Iterator[str]:
         return
     near = nearest(action.command, sorted(known))
     hint = f"; did you mean {near!r}?" if near else ""
-    yield f"no product takes {action.command!r}{hint}"
+    yield f"no product takes {shown_name(action.command)!r}{hint}"
 
 
 def types_named(device_type: str) -> tuple[DeviceType, ...]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.languages import worded
+from switchbot_automation.outside.urls import shown_name
 from switchbot_automation.schedule.sun import happens, sun_event
 
 if TYPE_CHECKING:
@@ -147,7 +148,9 @@ def check_cron(expression: str) -> None:
 def _checked(expression: str) -> str:
     iterator = _cron(expression, datetime(2024, 1, 1, tzinfo=UTC))
     if next(iterator, None) is None:
-        raise SettingsError(worded("{expression!r} never comes", expression=expression))
+        raise SettingsError(
+            worded("{expression!r} never comes", expression=shown_name(expression))
+        )
     return expression
 
 
@@ -170,7 +173,7 @@ def _cron(expression: str, start: datetime) -> CronSim:
             worded(
                 "{expression!r} is no cron expression ({error}); expected minute "
                 "hour day month weekday, as '*/15 8-18 * * 1-5'",
-                expression=expression,
+                expression=shown_name(expression),
                 error=str(error).lower(),
             )
         ) from error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import voluptuous as vol
 
 from switchbot_automation.languages import worded
+from switchbot_automation.outside.urls import shown_name
 from switchbot_automation.outside.wording import shown
 from switchbot_automation.rules.definition.context import Subject
 from switchbot_automation.rules.definition.kinds import PartKind
@@ -72,7 +73,11 @@ def read_part(
             way = instead.words.get(word) or (instead.dotted if "." in word else "")
             if way:
                 raise vol.Invalid(
-                    worded("{word!r} is not had here: {way}", word=word, way=way),
+                    worded(
+                        "{word!r} is not had here: {way}",
+                        word=shown_name(word),
+                        way=way,
+                    ),
                     path=[key],
                 )
         kind = part_kind(word, key, own, group, more)

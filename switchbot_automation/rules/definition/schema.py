@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import voluptuous as vol
 
 from switchbot_automation.languages import worded
+from switchbot_automation.outside.urls import shown_name
 from switchbot_automation.outside.wording import shown
 from switchbot_automation.rules.definition.conditions import (
     TriggerCondition,
@@ -68,7 +69,10 @@ def read_rules(value: object) -> tuple[Rule, ...]:
     for index, rule in enumerate(rules):
         if any(rule.id == other.id for other in rules[:index]):
             raise vol.Invalid(
-                worded("{id!r} is another rule's too; each needs its own", id=rule.id),
+                worded(
+                    "{id!r} is another rule's too; each needs its own",
+                    id=shown_name(rule.id),
+                ),
                 path=[index, "id"],
             )
     return tuple(rules)
@@ -157,7 +161,9 @@ def _check_ids(read: Mapping[str, Any]) -> None:
                     hint = near(each, tuple(sorted(known)))
                     raise vol.Invalid(
                         worded(
-                            "no trigger has the id {each!r}{hint}", each=each, hint=hint
+                            "no trigger has the id {each!r}{hint}",
+                            each=shown_name(each),
+                            hint=hint,
                         )
                     )
 

@@ -32,9 +32,9 @@ _EXPECTED_DURATION = 'expected a duration as {"minutes": 5} or "00:05:00"'
 
 def near(word: object, known: tuple[str, ...]) -> str:
     """Return a hint at the nearest of some words."""
-    if not known:
-        return ""
     found = nearest(word, known, however_far=True)
+    if found is None:
+        return ""
     return worded("; did you mean {near!r}?", near=found)
 
 

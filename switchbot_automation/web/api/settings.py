@@ -10,7 +10,7 @@ from switchbot_automation.languages import error_words, reworded, translated, wo
 from switchbot_automation.outside.bounds import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings import parse_settings, settings_table
 from switchbot_automation.settings.proposal import kept_by_auto, not_kept_by_auto
-from switchbot_automation.settings.secrets import MASKS, SecretMaskError
+from switchbot_automation.settings.secrets import MASKS, SecretMaskError, shown_key
 from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
     SETTINGS_BYTES,
@@ -182,17 +182,31 @@ def _allowed_hosts(value: Any, path: str) -> Iterator[tuple[str, str]]:
     """Yield every host that a document allows, wherever, with the path of its list.
 
     By the key's name alone: a rule's, a preset's and a plug-in's count as a zone's do.
+    Whatever stands there is one, in a list or not: a rule takes a single text too, and
+    how a plug-in reads its own is not known.
     """
     if isinstance(value, dict):
         for key, each in value.items():
-            below = f"{path}.{key}" if path else str(key)
-            if str(key).endswith("allowed_hosts") and isinstance(each, list):
-                yield from ((below, str(host).lower()) for host in each)
+            shown = shown_key(key)
+            below = f"{path}.{shown}" if path else shown
+            if str(key).endswith("allowed_hosts"):
+                yield from ((below, host) for host in _hosts_in(each))
             else:
                 yield from _allowed_hosts(each, below)
     elif isinstance(value, list):
         for index, each in enumerate(value):
             yield from _allowed_hosts(each, f"{path}[{index}]")
+
+
+def _hosts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from map(str.lower, map(str, value))
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _hosts_in(each)
+    elif value is not None:
+        yield str(value).lower()
 
 
 def _etag(revision: str) -> str:

@@ -30,7 +30,7 @@ from switchbot_store.homes import prefix_of
 from switchbot_store.instants import EARLIEST, from_microseconds
 from switchbot_store.languages import error_words, later
 from switchbot_store.languages import translated as _
-from switchbot_store.secrets import has_url, holds_secret, is_secret_name
+from switchbot_store.secrets import has_url, holds_secret, is_secret_name, shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -245,7 +245,7 @@ def _changes(before: Any, after: Any, names: tuple[str, ...]) -> Iterator[str]:
                 before.get(name, _ABSENT), after.get(name, _ABSENT), (*names, name)
             )
     elif before != after:
-        path = ".".join(names)
+        path = ".".join(map(shown_name, names))
         yield f"{path}: {_shown(before, names)} -> {_shown(after, names)}"
 
 

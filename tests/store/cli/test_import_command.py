@@ -158,3 +158,14 @@ def test_changes_lead_to_the_place():
         "new: nothing -> *** (1 items)",
         "token: *** -> ***",
     ]
+
+
+def test_of_a_name_that_is_a_url_nothing_is_told():
+    slipped = "https://u:hunter2@h.example/hunter2"
+    for before, after in (
+        ({}, {slipped: 1}),
+        ({"a": {slipped: 1}}, {"a": {slipped: 2}}),
+        ({"a": {slipped: 1}}, {}),
+    ):
+        (told,) = changes(before, after)
+        assert "hunter2" not in told
