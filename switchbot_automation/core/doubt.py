@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.control.resting import Resting
 from switchbot_automation.core.requests import ReadPlug
+from switchbot_automation.core.state.around import outdoor_of
 from switchbot_automation.core.state.check import watts_of
 from switchbot_automation.core.state.evidence import (
     NONE,
     RADIATOR_WARM,
     ROOM_STAYS,
     SAMPLED,
+    SUNNY_HOURS,
     after_plug,
     after_rest,
     after_sample,
@@ -36,7 +38,9 @@ from switchbot_automation.core.state.evidence import (
     followed,
     found_running,
     has_followed,
+    has_rested,
     heard_after_all,
+    is_seen_to_heat,
     is_told_warm,
     may_repair,
     mended,
@@ -51,6 +55,7 @@ from switchbot_automation.core.state.evidence import (
     undoubted,
     warm_again,
     warm_for_nothing,
+    went_back,
 )
 from switchbot_automation.core.state.kept import command_taken
 from switchbot_automation.core.state.unit import (
@@ -105,6 +110,15 @@ _RESTS_TOLD = 2
 _WARM_AGAIN = timedelta(minutes=15)
 _RISES_KELVIN, _RISES_SECONDS = 0.3, 3600.0
 _RESTED = timedelta(minutes=45)
+# So far back goes a room whose unit rests, for half an hour: more than any defrost takes.
+_WENT_BACK_KELVIN, _WENT_BACK_SAMPLES = 0.3, 2
+# A unit that works on holds what it was set to, by a thermometer that is off by so much.
+_HOLDS_KELVIN = 1.5
+# So far past its band goes a room where the weather takes it there, and so fast in an hour;
+# a unit that somebody set to its most is faster.
+_WEATHER_KELVIN, _WEATHER_PACE = 5.0, 1.4
+# In these a room that cools by itself may do so only where it is known to be cold outdoors.
+_WARM_HOURS = range(10, 20)
 # Only a plug saw it, and a cut in the mains looks the same: the room may not freeze.
 _LONGEST_HOLD = timedelta(hours=4)
 _USELESS_KELVIN, _CLEAR_DAY = 1.0, 1.5
@@ -294,7 +308,7 @@ def _weighed(
         room = _Room(edges, temperature, helped)
         state = _learned(zone, state, room, now)
         state = _beside_radiator(zone, _back_again(state, room), room, now)
-        state = _goes_on(state, room, now)
+        state = _goes_on(_watched_back(state, room, now), room, now)
     doubt = (state.evidence or NONE).doubt
     if doubt is not None and _settled(zone, state, doubt, room, now):
         state = _helped_by_telling(state, doubt, room, now)
@@ -418,12 +432,73 @@ def _room_contradicts(
         return _not_followed(zone, state, room, now, response)
     if state.power is not Power.OFF or kept.plug is Power.OFF:
         return None
-    if not room.help.alone(now):
-        return None
+    return Action.OFF if _runs_on(zone, state, room, told, now) else None
+
+
+def _runs_on(
+    zone: ZoneSettings, state: ZoneState, room: _Room, told: datetime, now: datetime
+) -> bool:
+    """Tell whether a room goes on far beyond its band since its unit was `told` to rest."""
+    kept = state.evidence or NONE
     stopped = max(told, state.compressor_stopped_at or told)
-    if now - stopped < _RESTED or room.over < overrun_kelvin(kept, now):
-        return None
-    return Action.OFF if _rises(kept, room, told, now) else None
+    if not room.help.alone(now) or now - stopped < _RESTED:
+        return False
+    if room.over < overrun_kelvin(kept, now) or _is_weather(zone, state, room, now):
+        return False
+    return _rises(kept, room, told, now)
+
+
+def _is_weather(
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
+) -> bool:
+    """Tell whether the weather takes the room on, and its unit, which missed its stop, does not.
+
+    Where it was seen to go back since, its unit rests; nor does one that works on take it
+    far past what it was set to.
+    """
+    if room.over >= _WEATHER_KELVIN or not _goes_by_itself(zone, state, room, now):
+        return False
+    kept = state.evidence or NONE
+    if (_gained(kept, room, now, _RISES_SECONDS) or 0.0) > _WEATHER_PACE:
+        return False
+    held = kept.held
+    return has_rested(state) or (
+        held is not None and room.gained(held) >= _HOLDS_KELVIN
+    )
+
+
+def _goes_by_itself(
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
+) -> bool:
+    """Tell whether the weather may take a room the way its unit would: by what is known of it
+    outdoors, else by the clock.
+    """
+    outdoors = outdoor_of(state.surroundings, now)
+    hour = now.astimezone(zone.timezone).hour
+    if room.edges.heating:
+        warm = outdoors is not None and outdoors >= room.temperature
+        return warm or hour in SUNNY_HOURS
+    if outdoors is not None:
+        return outdoors < room.temperature
+    return hour not in _WARM_HOURS
+
+
+def _watched_back(state: ZoneState, room: _Room, now: datetime) -> ZoneState:
+    """Return the state once its room went back while the unit was told to rest."""
+    kept, stopped = state.evidence or NONE, state.compressor_stopped_at
+    begin = stopped or state.last_action_at
+    if state.power is not Power.OFF or state.uncertain or begin is None:
+        return state
+    if has_rested(state) or not room.help.alone(begin):
+        return state
+    course = [each for each in kept.course if each[0] >= begin.timestamp()]
+    lately = (now - _DEFROSTS_LONG).timestamp()
+    back = [one for at, one in course if at >= lately]
+    if len(back) < _WENT_BACK_SAMPLES:
+        return state
+    furthest = (max if room.edges.heating else min)(one for _at, one in course)
+    most = max(_Room(room.edges, one).gained(furthest) for one in back)
+    return went_back(state, now) if most <= -_WENT_BACK_KELVIN else state
 
 
 def _rises(kept: Evidence, room: _Room, told: datetime, now: datetime) -> bool:
@@ -584,8 +659,11 @@ def _not_followed(
         state.compressor_started_at,
         room.help.ended,
     )
-    since = [at for at in (told, started, ended) if at]
+    idled = _idled_at(state, room)
+    since = [at for at in (told, started, ended, idled) if at]
     if state.action is not action or now - max(since) < response or room.left > 0.0:
+        return None
+    if is_seen_to_heat(zone, state, now):
         return None
     if ended is not None and started is not None and started < ended:
         # What it held with another one it may not hold alone.
@@ -599,6 +677,26 @@ def _not_followed(
     # would lose what it had gained.
     most = _LOST_KELVIN if kept.doubt is None else _FOLLOWS_KELVIN
     return action if _lost(kept, room, now) >= most else None
+
+
+def _idled_at(state: ZoneState, room: _Room) -> datetime | None:
+    """Return when the room was last as far as its unit was set to take it, where that is known.
+
+    A valve that closed there by itself takes as long to be felt again as after a start.
+    """
+    kept, setting = state.evidence or NONE, state.setting
+    asked = None if setting is None else setting.temperature
+    if asked is None:
+        return None
+    heating, learned = room.edges.heating, state.learned
+    offset = learned.steering.offset(heating=heating) if learned is not None else None
+    if offset is not None and offset > 0.0:
+        # Beside it, it is that much further than in the room.
+        asked -= offset if heating else -offset
+    for at, one in reversed(kept.course):
+        if _Room(room.edges, one).gained(asked) >= 0.0:
+            return datetime.fromtimestamp(at, UTC)
+    return None
 
 
 def _joined_in_vain(

@@ -65,7 +65,7 @@ from switchbot_automation.core.protect.groups import (
     turn_of_person,
 )
 from switchbot_automation.core.protect.limits import LIMITS, against_frost
-from switchbot_automation.core.protect.safety import after_assessment
+from switchbot_automation.core.protect.safety import after_assessment, after_stop
 from switchbot_automation.core.requests import (
     AskUnit,
     LookAround,
@@ -403,6 +403,9 @@ def _acted_on(
         done = yield from _act(judged, decided, verdict, told[name])
         problem = judged.snapshot.zones[name].reading.problem
         before = states[name]
+        rested = after_stop(decided, before, judged.at)
+        if rested is not before:
+            states[name] = before = rested
         looked = after_look(zone, before, problem, judged.at)
         if looked.state is not before:
             states[name] = looked.state

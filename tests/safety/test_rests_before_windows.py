@@ -14,6 +14,7 @@ from switchbot_automation.explain.words import reason_words
 from switchbot_automation.model import Action, Power, ReasonCode
 from switchbot_automation.settings import parse_settings
 from switchbot_automation.simulation import default_settings
+from tests.equipment.homes import AIRCON, COLD, Home, codes, house, roomed
 
 DAYS = [0, 1, 2, 3, 4, 5, 6]
 WINDOW = {"days": DAYS, "start": "07:00", "end": "23:00"}
@@ -119,3 +120,30 @@ def test_a_resting_unit_needs_no_rest():
     assert ReasonCode.MAX_CONTINUOUS_ON not in [
         each.code for each in decided(settings_of(), state, CLOSES).reasons
     ]
+
+
+@pytest.mark.parametrize("min_off_seconds", [120, 900])
+async def test_it_lasts_ten_minutes_as_any_rest_of_one_that_never_stops(
+    min_off_seconds,
+):
+    """It lasted as long as the minimum off time; the setting speaks of ten minutes."""
+    home = Home(
+        roomed(
+            AIRCON,
+            optimum_start=True,
+            min_off_seconds=min_off_seconds,
+            predictive_polling=False,
+            poll_interval_seconds=60,
+            idle_poll_interval_seconds=60,
+            time_windows=[{"days": DAYS, "start": "06:30", "end": "22:00"}],
+        ),
+        climate=COLD,
+        parameters=house(heating_watts=2600.0),
+    )
+    await home.live(47)
+    stops = [each for each in home.sent if "max_continuous_on" in codes([each])]
+    assert len(stops) == 1
+    (stop,) = stops
+    again = min(each.sent_at for each in home.sent if each.sent_at > stop.sent_at)
+    rested = (again - stop.sent_at).total_seconds()
+    assert max(600, min_off_seconds) <= rested <= max(600, min_off_seconds) + 300

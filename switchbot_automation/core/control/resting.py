@@ -6,7 +6,8 @@ did at that time of day whenever the unit rested. So the least of such rates is 
 each three hours of the day, and of each rest it is added up what the room should have
 lost by now at least. Where that is a kelvin, and the room lost less than a quarter of it, the
 rest is in question; where it lost half of it the OFF was heard, and is asked about no more: what
-comes later is the sun, a stove, or a hand at the remote.
+comes later is the sun, a stove, or a hand at the remote. A room that the sun takes further has
+from there on to lose as much.
 """
 
 from __future__ import annotations
@@ -31,14 +32,16 @@ _JUDGED_KELVIN, _IN_VAIN, _HEARD = 1.0, 0.25, 0.5
 # A night is a kelvin milder than the one or two before now and then, hardly two.
 _THIN_KELVIN = 2.0
 _LET_GO_KELVIN = 0.5
+# So far a room goes on while its unit rests, and is more than a meter's step.
+_FURTHER_KELVIN = 0.3
 _MOST_RATE, _MOST_TRIES, _MOST_DAYS = 20.0, 9, 99
 
 
 class Rest(NamedTuple):
     """A rest that is watched. Seconds are POSIX seconds, temperatures degrees Celsius.
 
-    `told` is when the unit was told, `begun` the temperature once the air had settled, None
-    before; `held` what it was when OFF was told again. `should` is how many kelvin the room was to lose since at least. A part
+    `told` is when the unit was told, `begun` the temperature once the air had settled, or where
+    the room has gone on to since, None before; `held` what it was when OFF was told again. `should` is how many kelvin the room was to lose since at least. A part
     of the day begins at `part_at`, at `part_from`; `lost` are the rates of parts that are
     over, by part, which count once the rest is no question. `heard`: it is none. `tries`:
     how often it was one since the room was seen to leave its band. `thin`: some of what it
@@ -92,6 +95,9 @@ class Resting(NamedTuple):
         begun, thin = rest.begun, rest.thin or days < _DAYS_KNOWN
         if not days:
             # Nobody knows what these hours do; what was before them is not held against it.
+            should, begun, thin = 0.0, temperature, False
+        elif self.away(begun, temperature) <= -_FURTHER_KELVIN:
+            # The sun, or a unit that works on: what it loses, it loses from there.
             should, begun, thin = 0.0, temperature, False
         rest = rest._replace(
             at=at, last=temperature, should=should, begun=begun, thin=thin

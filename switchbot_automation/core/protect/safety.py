@@ -25,7 +25,7 @@ from switchbot_automation.core.state.meter import (
     with_sensing,
 )
 from switchbot_automation.core.state.unit import rests_until
-from switchbot_automation.model import Outcome, Power, Reason, ReasonCode
+from switchbot_automation.model import Action, Outcome, Power, Reason, ReasonCode
 from switchbot_automation.schedule.windows import in_window, next_end, next_start
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.core.state.zone import SensorRecord, ZoneState
+    from switchbot_automation.model import ZoneDecision
     from switchbot_automation.settings.model import ZoneSettings
 
 REST_SECONDS = 600
@@ -209,6 +210,16 @@ def after_assessment(zone: ZoneSettings, state: ZoneState, now: datetime) -> Zon
     if record is None or record.distrust is not None:
         return state
     return with_sensing(state, record._replace(distrust=code, good=0))
+
+
+def after_stop(decided: ZoneDecision, state: ZoneState, now: datetime) -> ZoneState:
+    """Return the state after a stop that was decided: a rest put forward lasts as any other."""
+    rests = decided.action is Action.OFF and any(
+        each.code is ReasonCode.MAX_CONTINUOUS_ON for each in decided.reasons
+    )
+    if not rests or may_run(state):
+        return state
+    return rests_until(state, now + timedelta(seconds=REST_SECONDS))
 
 
 def next_stage(zone: ZoneSettings, state: ZoneState, now: datetime) -> datetime | None:

@@ -60,13 +60,15 @@ _DEFIED = 3
 # A radiator cools within this, and is warm by so much; the sun and pipes do that as well.
 _COOLS, _WARM_KELVIN, _WARM_FOR = timedelta(minutes=45), 1.0, timedelta(minutes=30)
 # By day it is more often the sun, which moves on; nor does any boiler heat in such air.
-_SUNNY_HOURS, _WARM_BY_DAY, _WARM_OUTDOORS = range(8, 20), timedelta(hours=4), 15.0
+SUNNY_HOURS = range(8, 20)
+"""In these the sun, and what it left in the walls, may warm a room."""
+_WARM_BY_DAY, _WARM_OUTDOORS = timedelta(hours=4), 15.0
 # One that lost so much of it cools, as heavy iron does for hours.
 _COOLING = 0.8
 # One that nobody looked at for so long may have cooled.
 _WARM_LASTS = timedelta(hours=2)
 _USUAL_AFTER, _USUAL_LASTS = timedelta(hours=1), timedelta(days=7)
-# A plug that was not heard for so long says nothing of now.
+# A plug, or a radiator's thermometer, that was not heard for so long says nothing of now.
 _PLUG_LASTS = timedelta(minutes=45)
 _LATELY = timedelta(minutes=20)
 _PLUG_SECONDS, _PLUG_SECONDS_LATELY = 900.0, 300.0
@@ -93,6 +95,21 @@ class UnitBelief(NamedTuple):
     since: datetime | None
     uncertain: bool
     contradicted_by: str | None
+
+
+def is_seen_to_heat(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether something shows that a heater gives heat, whatever its room does.
+
+    All that it draws by its plug is heat; so is what makes a radiator warm.
+    """
+    kept, told = state.evidence or NONE, state.last_action_at
+    shown = [kept.hot_at]
+    if zone.kind.cost == "relay" and kept.plug is Power.ON:
+        shown.append(kept.plug_at)
+    return any(
+        at is not None and now - at < _PLUG_LASTS and (told is None or at > told)
+        for at in shown
+    )
 
 
 def unit_belief(zone: ZoneSettings, state: ZoneState, now: datetime) -> UnitBelief:
@@ -186,15 +203,20 @@ def after_stop(state: ZoneState, told: datetime, *, shown: bool) -> ZoneState:
 
 
 def beside_radiator(state: ZoneState, celsius: float | None, at: datetime) -> ZoneState:
-    """Return the state after a radiator's own thermometer was read, once it should be cold.
+    """Return the state after a radiator's own thermometer was read.
 
-    Its mode is a word; that it is warm for long after its valve was to close is none.
+    Its mode is a word; that it is warm while it is to heat, or for long after its valve was
+    to close, is none.
     """
     kept, room = state.evidence or NONE, state.last_temperature
     if celsius is None or room is None or state.last_temperature_stale:
         return state
     if state.power is not Power.OFF:
-        return state if kept.warmth is None else _with_warmth(state, None)
+        hot = state.compressor_running and celsius - room >= _WARM_KELVIN
+        if not hot and kept.warmth is None:
+            return state
+        hot_at = at if hot else kept.hot_at
+        return state._replace(evidence=kept._replace(warmth=None, hot_at=hot_at))
     stopped = state.compressor_stopped_at or state.last_action_at
     known = kept.warmth
     if known is not None and at - known.seen_at > _WARM_LASTS:
@@ -269,6 +291,18 @@ def after_sample(state: ZoneState, temperature: float, at: datetime) -> ZoneStat
     return state._replace(evidence=kept._replace(course=course))
 
 
+def went_back(state: ZoneState, at: datetime) -> ZoneState:
+    """Return the state once its room was seen to go back while the unit rests."""
+    kept = state.evidence or NONE
+    return state._replace(evidence=kept._replace(rested_at=at))
+
+
+def has_rested(state: ZoneState) -> bool:
+    """Tell whether the room was seen to go back since the unit worked last."""
+    at, started = (state.evidence or NONE).rested_at, state.compressor_started_at
+    return at is not None and (started is None or at > started)
+
+
 def after_rest(state: ZoneState, resting: Resting | None) -> ZoneState:
     """Return the state with what its room shows while the unit rests."""
     kept = state.evidence or NONE
@@ -294,7 +328,7 @@ def plug_interval(zone: ZoneSettings, state: ZoneState, now: datetime) -> float 
 def found_running(state: ZoneState, wish: str | None) -> ZoneState:
     """Return the state of a unit that runs untold: what is wished now is no change."""
     kept = state.evidence or NONE
-    return state._replace(evidence=kept._replace(wish=wish))
+    return state._replace(evidence=kept._replace(wish=wish, held=None))
 
 
 def agreed(state: ZoneState, at: datetime) -> ZoneState:
@@ -388,7 +422,7 @@ def stays_warm(
         return False
     if now - warmth.since < _WARM_FOR:
         return False
-    sunny = warmth.since.astimezone(timezone).hour in _SUNNY_HOURS
+    sunny = warmth.since.astimezone(timezone).hour in SUNNY_HOURS
     return not sunny or now - (warmth.first or warmth.since) >= _WARM_BY_DAY
 
 
@@ -447,8 +481,16 @@ def after_order(
             runs_since=(
                 kept.runs_since or before.compressor_started_at if runs else None
             ),
+            held=_held(kept, state),
         )
     )
+
+
+def _held(kept: Evidence, state: ZoneState) -> float | None:
+    """Return the setpoint that the unit works at, or worked at before it was told to rest."""
+    if not state.compressor_running:
+        return kept.held
+    return None if state.setting is None else state.setting.temperature
 
 
 def _turned(

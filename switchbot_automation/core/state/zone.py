@@ -194,6 +194,9 @@ class Evidence(NamedTuple):
     its radiator is warm although it is to be closed, and was told so once more at
     `warm_told_at`; `usual` is by how many kelvin that was found to be nothing, at `usual_at`.
     `misread`: whether its plug's watts are to be believed, by what the room does.
+    `hot_at`: when its radiator was last seen to be warm while it was to be.
+    `rested_at`: when the room was last seen to go back while the unit was told to rest, and
+    `held` the setpoint that it worked at before, degrees Celsius, None where nobody knows.
     """
 
     plug: Power = Power.UNKNOWN
@@ -229,6 +232,9 @@ class Evidence(NamedTuple):
     usual: float | None = None
     usual_at: datetime | None = None
     misread: Misread | None = None
+    hot_at: datetime | None = None
+    rested_at: datetime | None = None
+    held: float | None = None
 
     def to_document(self, course: str | None = None) -> dict[str, Any]:
         """Return it as a document, without what is unknown.
@@ -337,6 +343,7 @@ class Evidence(NamedTuple):
             responds=responds if responds is None else max(0.0, min(responds, 86400.0)),
             best=number(value.get("best")),
             overrun=number(value.get("overrun")),
+            held=number(value.get("held")),
             **instants,
         )
 
@@ -370,6 +377,7 @@ _EVIDENCE_VALUES = [
     "best",
     "overrun",
     "usual",
+    "held",
 ]
 _EVIDENCE_INSTANTS = _Instants(
     "plug_since",
@@ -386,6 +394,8 @@ _EVIDENCE_INSTANTS = _Instants(
     "mending",
     "defied_at",
     "warm_told_at",
+    "hot_at",
+    "rested_at",
 )
 _KEPT_REPAIRS = 12
 

@@ -58,6 +58,22 @@ def test_a_defrost_does_not_hide_that_the_room_is_held():
     assert alarm is not None
 
 
+def test_a_room_that_was_warmed_further_has_to_cool_from_there():
+    """It fell as fast as ever, and was in question for where it had been in the morning."""
+
+    def warmed(seconds, cools):
+        hours = seconds / HOUR
+        return round(21.0 + 0.6 * min(hours, 1.5) - cools * max(0.0, hours - 1.5), 1)
+
+    known, told = nights(0.4), 9 * DAY + TEN_PM
+    resting, alarm = rested(known, told, 8, lambda s: warmed(s, 0.4))
+    assert alarm is None
+    assert resting.rest.heard
+    _, alarm = rested(known, told, 8, lambda s: warmed(s, 0.0))
+    assert alarm is not None
+    assert alarm <= 5
+
+
 def test_nothing_is_held_against_the_first_rest_of_all():
     _, alarm = rested(Resting(), 9 * DAY + TEN_PM, 8, cooling(0.0))
     assert alarm is None
