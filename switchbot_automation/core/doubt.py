@@ -106,6 +106,9 @@ _DEFROSTS, _DEFROST_SAMPLES = timedelta(minutes=15), 3
 _DEFROSTS_LONG = timedelta(minutes=30)
 # How often OFF is told again to a unit whose room does not leave its band.
 _RESTS_TOLD = 2
+# So long a room past its band is given to turn back once its unit was told OFF, longer where
+# the weather may keep it there.
+_TURNS_BACK, _WEATHER_TURNS = timedelta(hours=2), timedelta(hours=4)
 # A radiator that stays warm is told to close once more before that is told of.
 _WARM_AGAIN = timedelta(minutes=15)
 _RISES_KELVIN, _RISES_SECONDS = 0.3, 3600.0
@@ -330,6 +333,9 @@ def _weighed(
         return _after_room_contradicted(zone, state, action, room, now)
     if _rests_in_vain(zone, state, now):
         return _after_rest_in_vain(zone, state, now)
+    if _stays_past(zone, state, room, now):
+        resting = kept.resting or Resting()
+        return off_again(after_rest(state, resting.tried()), zone, now, ROOM_STAYS), ()
     return state, ()
 
 
@@ -547,16 +553,43 @@ def _of_late(kept: Evidence, now: datetime) -> list[float]:
 def _rests_in_vain(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     """Tell whether a unit that was told OFF seems to hold the room all the same."""
     kept = state.evidence or NONE
-    if kept.resting is None or not responds_seconds(zone, kept):
+    if kept.resting is None or not _may_tell_off(zone, state, now):
+        return False
+    return kept.resting.in_vain(_of_late(kept, now))
+
+
+def _stays_past(
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
+) -> bool:
+    """Tell whether a room stays past its band, where its unit took it, for hours after OFF.
+
+    Of how such a room rests nothing need be known for that. It may be the sun, so nothing is
+    doubted; but an infrared OFF that missed shows nowhere else, and once more is a beep.
+    """
+    kept, told = state.evidence or NONE, state.last_action_at
+    rest = kept.resting.rest if kept.resting is not None else None
+    if rest is None or rest.heard or rest.tries >= _RESTS_TOLD or told is None:
+        return False
+    if kept.doubt is not None or state.power is not Power.OFF or has_rested(state):
+        return False
+    if room.over <= 0.0 or not room.help.alone(now):
+        return False
+    weather = _goes_by_itself(zone, state, room, now)
+    waits = _WEATHER_TURNS if weather else _TURNS_BACK
+    return now - told >= waits and _may_tell_off(zone, state, now)
+
+
+def _may_tell_off(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether a unit that was told OFF may be told so once more, on no more than a hint."""
+    if not responds_seconds(zone, state.evidence or NONE):
         return False
     if state.pending_repeat is not None:
         return False  # what was not told yet shows nothing
     if not may_repair(zone, state, now):
         return False
     quiet = zone.command_quiet_hours
-    if quiet is not None and in_window((quiet,), now, zone.timezone) is not None:
-        return False  # nobody is woken for a room that is in its band
-    return kept.resting.in_vain(_of_late(kept, now))
+    # Nobody is woken for a room that nobody misses.
+    return quiet is None or in_window((quiet,), now, zone.timezone) is None
 
 
 def _after_rest_in_vain(
