@@ -106,9 +106,9 @@ _DEFROSTS, _DEFROST_SAMPLES = timedelta(minutes=15), 3
 _DEFROSTS_LONG = timedelta(minutes=30)
 # How often OFF is told again to a unit whose room does not leave its band.
 _RESTS_TOLD = 2
-# So long a room past its band is given to turn back once its unit was told OFF, longer where
-# the weather may keep it there.
-_TURNS_BACK, _WEATHER_TURNS = timedelta(hours=2), timedelta(hours=4)
+# So long a room is given to turn back once its unit was told OFF: past its band, or in it; and
+# so much longer where the weather may keep it there.
+_TURNS_BACK, _TURNS_IN_BAND, _WEATHER_TURNS = timedelta(hours=2), timedelta(hours=8), 2
 # A radiator that stays warm is told to close once more before that is told of.
 _WARM_AGAIN = timedelta(minutes=15)
 _RISES_KELVIN, _RISES_SECONDS = 0.3, 3600.0
@@ -333,7 +333,7 @@ def _weighed(
         return _after_room_contradicted(zone, state, action, room, now)
     if _rests_in_vain(zone, state, now):
         return _after_rest_in_vain(zone, state, now)
-    if _stays_past(zone, state, room, now):
+    if _stays_there(zone, state, room, now):
         resting = kept.resting or Resting()
         return off_again(after_rest(state, resting.tried()), zone, now, ROOM_STAYS), ()
     return state, ()
@@ -558,25 +558,31 @@ def _rests_in_vain(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     return kept.resting.in_vain(_of_late(kept, now))
 
 
-def _stays_past(
+def _stays_there(
     zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
 ) -> bool:
-    """Tell whether a room stays past its band, where its unit took it, for hours after OFF.
+    """Tell whether a room stays where its unit took it for hours after that was told OFF.
 
     Of how such a room rests nothing need be known for that. It may be the sun, so nothing is
     doubted; but an infrared OFF that missed shows nowhere else, and once more is a beep.
     """
     kept, told = state.evidence or NONE, state.last_action_at
     rest = kept.resting.rest if kept.resting is not None else None
-    if rest is None or rest.heard or rest.tries >= _RESTS_TOLD or told is None:
+    if kept.resting is None or rest is None or told is None:
         return False
-    if kept.doubt is not None or state.power is not Power.OFF or has_rested(state):
+    if rest.heard or rest.tries >= _RESTS_TOLD:
         return False
-    if room.over <= 0.0 or not room.help.alone(now):
+    if kept.doubt is not None or state.power is not Power.OFF:
         return False
-    weather = _goes_by_itself(zone, state, room, now)
-    waits = _WEATHER_TURNS if weather else _TURNS_BACK
-    return now - told >= waits and _may_tell_off(zone, state, now)
+    if not room.help.alone(now):
+        return False
+    past = room.over > 0.0 and not has_rested(state)
+    waits = _TURNS_BACK if past else _TURNS_IN_BAND
+    if _goes_by_itself(zone, state, room, now):
+        waits *= _WEATHER_TURNS
+    stands = timedelta(seconds=kept.resting.stands_for(now.timestamp()))
+    since = now - told if past else min(now - told, stands)
+    return since >= waits and _may_tell_off(zone, state, now)
 
 
 def _may_tell_off(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:

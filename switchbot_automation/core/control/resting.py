@@ -32,6 +32,8 @@ _JUDGED_KELVIN, _IN_VAIN, _HEARD = 1.0, 0.25, 0.5
 # A night is a kelvin milder than the one or two before now and then, hardly two.
 _THIN_KELVIN = 2.0
 _LET_GO_KELVIN = 0.5
+# So far back, and it goes back.
+_BACK_KELVIN = 0.3
 # So far a room goes on while its unit rests, and is more than a meter's step.
 _FURTHER_KELVIN = 0.3
 _MOST_RATE, _MOST_TRIES, _MOST_DAYS = 20.0, 9, 99
@@ -45,7 +47,8 @@ class Rest(NamedTuple):
     of the day begins at `part_at`, at `part_from`; `lost` are the rates of parts that are
     over, by part, which count once the rest is no question. `heard`: it is none. `tries`:
     how often it was one since the room was seen to leave its band. `thin`: some of what it
-    was to lose was seen on few days yet.
+    was to lose was seen on few days yet. `stood_at`: since when the room has not gone back, which
+    is measured from the furthest that it was since, `stood`.
     """
 
     told: float
@@ -60,6 +63,8 @@ class Rest(NamedTuple):
     tries: int = 0
     held: float | None = None
     thin: bool = False
+    stood_at: float = 0.0
+    stood: float | None = None
 
 
 class Resting(NamedTuple):
@@ -82,7 +87,9 @@ class Resting(NamedTuple):
                 return self.over()._replace(rest=begins)
             again = begins._replace(lost=rest.lost, tries=rest.tries, held=temperature)
             return self._replace(rest=again)
-        if rest.begun is None or at - rest.at > _LONGEST_GAP_SECONDS:
+        gap = at - rest.at > _LONGEST_GAP_SECONDS
+        rest = self._stands(rest._replace(stood=None) if gap else rest, at, temperature)
+        if rest.begun is None or gap:
             settled = at - told >= _SETTLES_SECONDS
             fresh = rest._replace(at=at, last=temperature, begun=None, should=0.0)
             if settled:
@@ -105,6 +112,21 @@ class Resting(NamedTuple):
         if _part(at) == _part(rest.part_at):
             return self._replace(rest=rest)
         return _counted(self, _parted(self, rest))
+
+    def _stands(self, rest: Rest, at: float, temperature: float) -> Rest:
+        if rest.stood is None or self.away(rest.stood, temperature) >= _BACK_KELVIN:
+            return rest._replace(stood_at=at, stood=temperature)
+        if self.away(rest.stood, temperature) < 0.0:
+            return rest._replace(stood=temperature)
+        return rest
+
+    def stands_for(self, now: float) -> float:
+        """Return for how many seconds the room has not gone back in this rest; POSIX seconds.
+
+        A resting room in its season goes back by more than a meter's step within hours.
+        """
+        rest = self.rest
+        return 0.0 if rest is None or rest.stood is None else now - rest.stood_at
 
     def gone(self, temperature: float) -> float:
         """Return by how many kelvin the room left its band since the rest began."""
@@ -261,6 +283,8 @@ def _rest(value: Any) -> Rest | None:
         tries=round(number(value.get("tries"), 0, _MOST_TRIES) or 0),
         held=number(value.get("held"), -200.0, 200.0),
         thin=value.get("thin") is True,
+        stood_at=number(value.get("stood_at"), 0.0) or 0.0,
+        stood=number(value.get("stood"), -200.0, 200.0),
     )
 
 
