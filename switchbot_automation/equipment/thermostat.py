@@ -1,8 +1,11 @@
 """A Smart Radiator Thermostat: a valve with a setpoint and a thermometer of its own.
 
-SwitchBot API v1.1: `setManualModeTemperature` from 4 to 35 °C, `turnOff`; its status gives
-the mode (0 schedule, 1 manual, 2 off, 3 energy saving, 4 comfort, 5 quick heating) and the
-air at the radiator, but not the setpoint. So what it was told last is what is known of that.
+SwitchBot API v1.1: `setManualModeTemperature` from 4 to 35 °C, `setMode`, `turnOff`; its
+status gives the mode (0 schedule, 1 manual, 2 off, 3 energy saving, 4 comfort, 5 quick
+heating) and the air at the radiator, but not the setpoint. So what it was told last is what
+is known of that. A setpoint is taken in manual mode alone, as its maker says in
+https://github.com/home-assistant/core/pull/153075: one that is off, or in its schedule, is
+told that mode first, each time, since a hand may have turned it since anybody looked.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ class ThermostatKind(Heating):
     word = "thermostat"
     cost: ClassVar[Cost] = "valve"
     takes = "setManualModeTemperature"
+    first: ClassVar[tuple[str, Any] | None] = ("setMode", _MANUAL)
     lowest: ClassVar[float | None] = _LOWEST
     highest: ClassVar[float | None] = _HIGHEST
     guards_itself = True

@@ -1128,6 +1128,10 @@ def _presume(merged: dict[str, Any], unit: EquipmentUnit) -> None:
         merged["min_off_seconds"] = unit.least_off_seconds
     for key, value in kind.presumes.items():
         merged.setdefault(key, value)
+    if kind.fails == "off" and not kind.sets:
+        # Without a thermostat of its own it would go on all night as the end of a window
+        # happens to find it: a heater that is on for a share of each cycle, a humidifier.
+        merged.setdefault("turn_off_outside_windows", True)
     if "measures_power" in kind.options and unit.measures_power:
         merged.setdefault("power_meter_device_id", unit.device_id)
         merged.setdefault("power_meter_channel", unit.channel or 1)

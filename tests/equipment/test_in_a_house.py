@@ -161,3 +161,35 @@ async def test_what_somebody_sets_at_the_valve_is_a_person_s_word():
     await home.engine.act("default", ManualAction.OFF)
     home.clock.advance(60)
     assert home.unit.setpoint is None
+
+
+@pytest.mark.parametrize("kind", ["plug", "relay channel"])
+@pytest.mark.parametrize("end", ["22:20", "22:24", "22:28", "22:32", "22:36"])
+async def test_a_heater_is_off_all_night_though_no_setting_says_so(kind, end):
+    """Its window ends in the midst of a share, and it has no thermostat of its own."""
+    window = {"days": list(range(7)), "start": "06:30", "end": end}
+    document = heated(kind, time_windows=[window], timezone="UTC")
+    del document["turn_off_outside_windows"]
+    home = Home(kind)
+    home.store.set("settings", document)
+    home.restart()
+    await home.live(22.7)
+    assert home.unit.starts
+    for _ in range(8):
+        await home.live(0.5)
+        assert not home.unit.conditioning
+
+
+async def test_a_radiator_in_another_mode_is_told_the_one_in_which_it_takes_a_setpoint():
+    """Off it would take the setpoint and stay off, as in the schedule of its app."""
+    home = Home("thermostat")
+    await home.live(9)
+    device = home.cloud.account.devices[DEVICE]
+    assert device.state["mode"] == 1
+    assert home.air > 19.5
+    for mode in (0, 3):
+        device.change({"mode": mode})
+        home.restart()
+        await home.live(7)
+        assert device.state["mode"] == 1
+    assert home.air > 19.5

@@ -55,6 +55,18 @@ def test_what_a_kind_is_told_its_products_take(word):
             validate_command(spelling, command, parameter, infrared=product.infrared)
 
 
+@pytest.mark.parametrize("word", KINDS)
+def test_what_is_only_on_or_off_goes_off_with_its_window(word):
+    """Else it would go on all night as the end of the window happens to find it."""
+    kind = KINDS[word]
+    ends = kind.fails == "off" and not kind.sets
+    assert ends is (word in {"heater", "humidifier", "dehumidifier", "purifier", "fan"})
+    assert zone_of(word).turn_off_outside_windows is ends
+    said = document(word) | {"turn_off_outside_windows": not ends}
+    zones = parse_settings(said).zones.values()
+    assert {zone.turn_off_outside_windows for zone in zones} == {not ends}
+
+
 @pytest.mark.parametrize("word", ["thermostat", "heater"])
 @pytest.mark.parametrize("action", [Action.SUMMER, Action.FAN])
 def test_what_only_heats_is_asked_for_nothing_else(word, action):

@@ -14,7 +14,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from switchbot_automation.core.state.refusals import (
     HALF_DEGREES,
@@ -307,7 +307,19 @@ class Actuator:
         word, told = zone.kind.command(action, parameter, zone.unit_channel)
         if told == DEFAULT:
             return call(self._client.command, device_id, word)
+        first = zone.kind.first
+        if first is not None:
+            return self._one_after_other(call, device_id, (first, (word, told)))
         return call(self._client.command, device_id, word, told)
+
+    async def _one_after_other(
+        self,
+        call: Callable[..., Awaitable[object]],
+        device_id: str,
+        commands: Iterable[tuple[str, Any]],
+    ) -> None:
+        for word, told in commands:
+            await call(self._client.command, device_id, word, told)
 
     async def _post(self, zone: ZoneSettings, action: Action) -> None:
         if self._webhook_sender is None:

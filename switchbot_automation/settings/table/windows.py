@@ -141,7 +141,8 @@ WINDOWS: tuple[SettingSpec, ...] = (
     ),
     _flag(
         "turn_off_outside_windows",
-        "Whether the air conditioner is turned off while no window is in force.",
+        "Whether the unit is turned off while no window is in force; one that is only on"
+        " or off, as a heater on a plug or a humidifier, is unless this says otherwise.",
     ),
     _flag(
         "fan_mode_during_window",

@@ -188,7 +188,7 @@ EFFECTS: Mapping[str, Effect] = {
     "pause": _fixed(workingStatus="Paused"),
     "dock": _dock,
     "setMode": _set_mode,
-    "setManualModeTemperature": _fixed(mode=_THERMOSTAT_MANUAL),
+    "setManualModeTemperature": _fixed(),
     "setChildLock": _set("childLock"),
     "childLock": _set("childLock"),
     "mode": _set("mode"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from switchbot_automation.simulation.account.devices import Body
     from switchbot_automation.simulation.house.heaters import Panel, Radiator
 
-_OFF = 2
+_MANUAL, _OFF = 1, 2
 _LOWEST = 4.0
 _MAINS_VOLTS = 230.0
 
@@ -46,7 +46,9 @@ class ThermostatDevice(CatalogDevice):
         carry_out = super().prepare(command, parameter, command_type)
 
         def obey() -> Body | None:
-            if command == "setManualModeTemperature":
+            # In another mode it is taken, and changes nothing.
+            manual = self.state["mode"] == _MANUAL
+            if command == "setManualModeTemperature" and manual:
                 self._manual = max(_LOWEST, float(parameter))
             told = carry_out()
             self._follow()
