@@ -49,6 +49,16 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collect tests without collecting garbage: all that is made meanwhile is kept."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish():
     """Let no collection of garbage go through all the tests, which live to the end."""
     gc.freeze()
