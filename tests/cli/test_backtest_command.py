@@ -1,4 +1,4 @@
-"""`backtest` over a simulated week that is really stored, and over a bare CSV."""
+"""`backtest` over simulated days that are really stored, and over a bare CSV."""
 
 import copy
 import json
