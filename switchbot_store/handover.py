@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from switchbot_store.codec import decode
@@ -25,7 +25,7 @@ class PendingWrite:
     """
 
     key: str
-    encoded: bytes | None
+    encoded: bytes | None = field(repr=False)
     revision: str
     base: str
     written_at: datetime

@@ -75,7 +75,7 @@ class Entry:
     (True, {'n': 1}, True)
     """
 
-    data: Document
+    data: Document = field(repr=False)
     revision: str
     updated_at: datetime | None
     stale: bool = False

@@ -38,6 +38,23 @@ def _slow(case: Any) -> Any:
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
+def one_example_each(contract: type) -> type:
+    """Mark a contract's class: of each parametrised test every run has the first case.
+
+    For what was held already with all of them where it lies elsewhere, in the same code.
+    """
+    contract.one_example_each = True  # type: ignore[attr-defined] # read off items
+    return contract
+
+
+def mark_further_examples(item: pytest.Item) -> None:
+    """Mark an item slow that is no first case of a class of `one_example_each`."""
+    once = getattr(getattr(item, "cls", None), "one_example_each", False)
+    spec = getattr(item, "callspec", None)
+    if once and spec is not None and any(spec.indices.values()):
+        item.add_marker(pytest.mark.slow)
+
+
 def examples(few: int, *, many: int) -> settings:
     """Draw `few` examples of a property that is long to look at, `many` in the slow session."""
     return settings(max_examples=drawn(few, many), deadline=None)

@@ -9,7 +9,7 @@ import threading
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.cases import drawn
+from tests.cases import drawn, mark_further_examples
 from tests.forked.commands import forked_commands
 
 # Before any is imported: a failed assertion in a contract shows its values.
@@ -43,10 +43,24 @@ collect_ignore = ["home_assistant"]
 settings.register_profile(
     "any machine",
     deadline=None,
-    max_examples=drawn(40, many=100),
+    max_examples=drawn(25, many=100),
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("any machine")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collect tests without collecting garbage: all that is made meanwhile is kept."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+def pytest_itemcollected(item):
+    mark_further_examples(item)
 
 
 def pytest_collection_finish():

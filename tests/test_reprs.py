@@ -3,12 +3,14 @@
 import importlib
 import inspect
 import pkgutil
+import re
 from dataclasses import fields, is_dataclass
 
 import switchbot_automation
 import switchbot_store
 from switchbot_automation.cloud.talk.answers import WebhookDetails
 from switchbot_automation.web.guard import Entrance
+from switchbot_store import MemoryStore
 from switchbot_store.secrets import is_secret_name, is_url_name
 
 # Names of documents and of what was decided; a code's number, which opens nothing; and a
@@ -49,6 +51,22 @@ def test_no_repr_tells_a_text_whose_name_is_that_of_a_secret():
         if name not in NONE
     }
     assert told - NONE == set()
+
+
+def test_no_repr_tells_a_document_which_may_hold_any_secret():
+    told = {
+        f"{kind.__name__}.{name}"
+        for kind in classes()
+        for name, annotation in shown(kind)
+        if re.search(r"\bDocument\b", str(annotation)) or name == "encoded"
+    }
+    assert told == set()
+    planted = "planted-0123456789-abcdefghij"
+    with MemoryStore() as store:
+        store.set("settings", {"token": planted})
+        entry = store.get_entry("settings")
+    assert entry.data == {"token": planted}
+    assert planted not in f"{entry!r} {entry}"
 
 
 def test_the_paths_of_webhooks_are_among_them():

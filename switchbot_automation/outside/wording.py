@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 from switchbot_automation.languages import worded
@@ -14,7 +16,7 @@ from switchbot_automation.outside.urls import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 SHOWN_CHARACTERS: Final = 60
 """How much of a value a message shows."""
@@ -22,13 +24,39 @@ SHOWN_CHARACTERS: Final = 60
 _SLASHES_OF_A_TIMEZONE = 2
 
 
+_MOST_HINTS: Final = 50
+_LONGEST_WORD: Final = 200
+_left: ContextVar[list[int] | None] = ContextVar("hints_left", default=None)
+
+
+@contextmanager
+def few_hints() -> Iterator[None]:
+    """Have `nearest` answer only so often inside the `with`.
+
+    A word costs milliseconds, and a document may have a hundred thousand wrong ones.
+    """
+    token = _left.set([_MOST_HINTS])
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
 def nearest(
     word: object, known: Iterable[str], *, however_far: bool = False
 ) -> str | None:
     """Return the known word most like `word`, None where none is like it.
 
-    `however_far`: return the most alike of all, unless there is none.
+    `however_far`: return the most alike of all, unless there is none. Inside of
+    `few_hints` None, too, once it was asked often.
     """
+    if len(str(word)) > _LONGEST_WORD:
+        return None
+    left = _left.get()
+    if left is not None:
+        if not left[0]:
+            return None
+        left[0] -= 1
     # Only a typo needs it; it costs an eighth of a megabyte.
     from difflib import get_close_matches  # noqa: PLC0415
 

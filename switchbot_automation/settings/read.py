@@ -36,7 +36,12 @@ from switchbot_automation.languages import (
 )
 from switchbot_automation.model import DEFAULT_ZONE, Action
 from switchbot_automation.outside.urls import named_secret
-from switchbot_automation.outside.wording import SHOWN_CHARACTERS, nearest, shown
+from switchbot_automation.outside.wording import (
+    SHOWN_CHARACTERS,
+    few_hints,
+    nearest,
+    shown,
+)
 from switchbot_automation.schedule.sun import SUNRISE, SUNSET, SunTime, available
 from switchbot_automation.schedule.windows import CurvePoint, Policy, TimeWindow
 from switchbot_automation.settings.checks import (
@@ -742,6 +747,8 @@ class _UnknownKeyError(vol.Invalid):
         if near is None and few:
             known = ", ".join(sorted(self.known))
             return worded("{unknown}; known are {known}", unknown=_UNKNOWN, known=known)
+        if near is None:
+            return _UNKNOWN
         return worded("{unknown}; did you mean {near!r}?", unknown=_UNKNOWN, near=near)
 
 
@@ -887,7 +894,7 @@ def load(
     A problem is told in the document's own degrees.
     """
     unit = unit_of(document)
-    with measuring(unit):
+    with measuring(unit), few_hints():
         if unit == CELSIUS:
             return _load(document, document, absent)
         errors = [*range_errors(document)]

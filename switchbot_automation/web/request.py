@@ -33,6 +33,7 @@ from switchbot_automation.languages import (
     worded,
 )
 from switchbot_automation.outside.bounds import MOST_LEVELS, is_too_deep
+from switchbot_automation.outside.urls import shown_name
 from switchbot_automation.web.guard import Access, Entrance, RequestRefusedError, admit
 from switchbot_automation.web.shared import Shared
 from switchbot_store import (
@@ -429,7 +430,8 @@ def _path_twice(value: Any, path: str) -> str | None:
     if isinstance(value, _Pairs):
         names: set[str] = set()
         for name, each in value:
-            below = f"{path}.{name}" if path else name
+            shown = shown_name(name)
+            below = f"{path}.{shown}" if path else shown
             found = below if name in names else _path_twice(each, below)
             if found is not None:
                 return found

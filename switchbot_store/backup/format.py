@@ -28,7 +28,7 @@ import os
 import zlib
 from collections import Counter
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeAlias
@@ -100,7 +100,7 @@ class BackedUpDocument:
     """One document; `updated_at` is aware UTC, None if it was not known."""
 
     key: str
-    data: Document
+    data: Document = field(repr=False)
     updated_at: datetime | None
 
 

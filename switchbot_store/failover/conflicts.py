@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -56,7 +56,7 @@ class Conflict:
     """
 
     key: str
-    data: Document
+    data: Document = field(repr=False)
     revision: str
     updated_at: datetime | None
     origin: Literal["local", "remote"]

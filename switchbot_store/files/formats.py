@@ -28,6 +28,7 @@ from switchbot_store.files.hand_edits import (
     undecodable,
 )
 from switchbot_store.languages import reworded, worded
+from switchbot_store.secrets import shown_name
 
 if TYPE_CHECKING:
     import os
@@ -238,7 +239,9 @@ def _of_json5(message: str, text: str) -> Mistake:
         twice = _TWICE_IN_JSON5.search(message)
         if twice is None:
             return Mistake(1, 1, worded("this means nothing here; is a comma missing?"))
-        name = worded("the name {name!r} stands twice in one object", name=twice[1])
+        name = worded(
+            "the name {name!r} stands twice in one object", name=shown_name(twice[1])
+        )
         return Mistake(1, 1, name)
     line, column = int(found[1]), int(found[3])
     if "end of input" in found[2]:

@@ -121,8 +121,7 @@ class HistoryBucketContract:
         def compare() -> None:
             hour = midnight.replace(minute=0)
             marks = [
-                hour + timedelta(minutes=minutes)
-                for minutes in (-80, -40, 0, 5, 20, 35, 50, 70, 110)
+                hour + timedelta(minutes=minutes) for minutes in (-40, 0, 5, 20, 50, 70)
             ]
             for start, end in itertools.combinations(marks, 2):
                 edges = wall_clock_edges(start, end, bucket, timezone_name)

@@ -99,12 +99,12 @@ async def start(tmp_path, commands):
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
-    """Eight days of a simulated winter, as the engine left them in a directory."""
+    """Five days of a simulated winter, as the engine left them in a directory."""
     directory = tmp_path_factory.mktemp("home")
     settings, kept = default_settings("winter"), MemoryStore()
     path = directory / "history.sqlite3"
     with HistoryService(SqliteHistory(path), batch_size=500) as history:
-        asyncio.run(run_simulation(settings, days=8, store=kept, history=history))
+        asyncio.run(run_simulation(settings, days=5, store=kept, history=history))
     with JsonStore(directory) as store:
         store.set_many({key: kept.get(key) for key in kept.keys()})  # noqa: SIM118  # a store is no mapping
         store.set("_past/settings", kept.get("_past/settings"))

@@ -1,4 +1,4 @@
-"""`backtest` over a simulated week that is really stored, and over a bare CSV."""
+"""`backtest` over simulated days that are really stored, and over a bare CSV."""
 
 import copy
 import json
@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from switchbot_store import HistoryService, SqliteHistory
 from switchbot_store.cli.app import application as store_application
 
-WEEK = ("--from", "2026-01-12", "--to", "2026-01-20")
+WEEK = ("--from", "2026-01-12", "--to", "2026-01-17")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_json_and_a_plot(invoke, home, candidate, tmp_path):
     report = json.loads(line)
     assert report["model"]["error_kelvin"] <= 0.5
     assert report["candidate"]["energy_kwh"] < report["current"]["energy_kwh"]
-    assert report["observed_days"] == pytest.approx(8.0, abs=0.1)
+    assert report["observed_days"] == pytest.approx(5.0, abs=0.1)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
@@ -79,7 +79,7 @@ def test_a_model_beyond_half_a_kelvin_is_refused_with_1(
     lines = ["timestamp,temperature_c,humidity_pct"]
     with HistoryService(SqliteHistory(home.directory / "history.sqlite3")) as history:
         start = datetime(2026, 1, 12, tzinfo=UTC)
-        for row in history.query(start, start + timedelta(days=8)).rows:
+        for row in history.query(start, start + timedelta(days=5)).rows:
             noisy = row["temperature"] + chance.gauss(0, 0.8)
             lines.append(f"{row['timestamp'].isoformat()},{noisy:.1f},50")
     file = tmp_path / "wild.csv"
@@ -143,7 +143,7 @@ def test_what_the_phone_app_exported_is_history_enough(
     lines = ["Date,Temperature_Celsius(℃),Relative_Humidity(%)"]
     with HistoryService(SqliteHistory(home.directory / "history.sqlite3")) as history:
         start = datetime(2026, 1, 12, tzinfo=UTC)
-        for row in history.query(start, start + timedelta(days=8)).rows:
+        for row in history.query(start, start + timedelta(days=5)).rows:
             local = row["timestamp"] + timedelta(hours=1)
             lines.append(f"{local:%Y-%m-%d %H:%M},{row['temperature']},45")
     exported = tmp_path / "Meter_data.csv"

@@ -1,9 +1,15 @@
 """What `doctor` says of the secrets that settings name or hold."""
 
+import json
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 
 from switchbot_automation.cli.commands.diagnosis import secret_findings
 from switchbot_automation.settings.secrets import places_of_secrets
+from switchbot_store import JsonStore
 
 KEY = "https://hooks.example.com/key/s3cr3t"
 NAMED = {"secret": "boiler_on"}
@@ -47,3 +53,35 @@ async def test_a_secret_that_is_named_has_to_be_there(monkeypatch):
 async def test_settings_without_secrets_have_no_finding():
     for document in ({}, {"mode": "winter", "rules": [{"secret": "no, a text"}]}):
         assert await secret_findings(document) == []
+
+
+def laid(directory, document, mode, above):
+    path = Path(directory) / "settings.json"
+    path.write_text(json.dumps(document))
+    path.chmod(mode)
+    Path(directory).chmod(above)
+    return path
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no such rights")
+@pytest.mark.parametrize(
+    ("mode", "above", "document", "told"),
+    [
+        (0o644, 0o755, {"webhooks": {"winter": KEY}}, True),
+        (0o640, 0o750, {"webhooks": {"winter": KEY}}, True),
+        (0o600, 0o755, {"webhooks": {"winter": KEY}}, False),
+        (0o644, 0o700, {"webhooks": {"winter": KEY}}, False),
+        (0o644, 0o755, {"mode": "winter"}, False),
+    ],
+)
+async def test_settings_with_a_secret_that_others_may_read_are_told_of(
+    mode, above, document, told
+):
+    # Not pytest's own: nobody else gets into that.
+    with TemporaryDirectory() as directory:
+        path = laid(directory, document, mode, above)
+        with JsonStore(directory) as store:
+            file = store.get_entry("settings").file
+        found = await secret_findings(document, file=file)
+    advice = [each.advice for each in found]
+    assert (f"chmod 600 {path}" in advice) == told

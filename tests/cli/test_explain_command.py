@@ -1,4 +1,4 @@
-"""`explain` over a simulated week that is really stored."""
+"""`explain` over simulated days that are really stored."""
 
 import json
 import re

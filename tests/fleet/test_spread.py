@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning",
     "ignore::DeprecationWarning",
 )
-DAYS = 5
+DAYS = 4
 
 
 @pytest.fixture(scope="module")

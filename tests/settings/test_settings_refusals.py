@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import difflib
 import math
 
 import pytest
@@ -165,6 +166,29 @@ def test_a_value_of_another_kind_is_refused(document):
 @pytest.mark.parametrize("document", [None, [], "x", 3])
 def test_a_document_that_is_no_object_is_refused(document):
     assert problem(document).path == ""
+
+
+def test_however_many_keys_are_unknown_only_so_many_are_looked_for(monkeypatch):
+    """A megabyte of them held up the home for minutes: each is like a hundred others."""
+    looked = []
+
+    def counted(*arguments, find=difflib.get_close_matches):
+        looked.append(arguments)
+        return find(*arguments)
+
+    monkeypatch.setattr(difflib, "get_close_matches", counted)
+    many = {f"mode{number}": 1 for number in range(2000)}
+    rule = {"id": "r", "triggers": {"trigger": "time", "at": "07:00"}, "actions": []}
+    for document in (many, {"zones": {"a": many, "b": many}}, {"rules": [rule | many]}):
+        looked.clear()
+        with pytest.raises(SettingsError) as caught:
+            parse_settings(document)
+        assert "did you mean" in str(caught.value)
+        assert len(looked) <= 50
+    assert len(check_settings(many)) == 2000
+    looked.clear()
+    assert "did you mean" not in str(check_settings({"x" * 100_000: 1})[0])
+    assert not looked
 
 
 def test_an_unknown_timezone_is_refused_with_the_nearest_name():

@@ -12,6 +12,7 @@ from switchbot_automation.simulation import SimulatedClock, default_settings
 from switchbot_automation.simulation.run import SEASON_STARTS, build_home
 from switchbot_automation.simulation.scenarios import HOUSES
 from switchbot_store import MemoryStore
+from tests.cases import slow_after
 
 CASES = [
     (house, season, control)
@@ -19,20 +20,20 @@ CASES = [
     for season in ("winter", "summer")
     for control in ("switch", "modulate")
 ]
-IN_EVERY_RUN = {
+IN_EVERY_RUN = [
     ("leaky", "winter", "switch"),
     ("heavy", "summer", "modulate"),
-}
+]
 
 
 @pytest.mark.parametrize(
-    ("house", "season", "control"),
-    [
-        case if case in IN_EVERY_RUN else pytest.param(*case, marks=pytest.mark.slow)
-        for case in CASES
-    ],
+    ("house", "season", "control", "days"),
+    slow_after(
+        len(IN_EVERY_RUN),
+        [(*case, 3) for case in IN_EVERY_RUN] + [(*case, 7) for case in CASES],
+    ),
 )
-async def test_no_house_is_called_degraded_that_is_kept(house, season, control):
+async def test_no_house_is_called_degraded_that_is_kept(house, season, control, days):
     document = default_settings(season) | {"control": control}
     settings = parse_settings(document)
     begin = datetime.combine(SEASON_STARTS[season], time(), settings.default.timezone)
@@ -42,7 +43,7 @@ async def test_no_house_is_called_degraded_that_is_kept(house, season, control):
     store.set("settings", document)
     told, kept = [], 0
     async with AutomationEngine(home, store, clock=clock) as engine:
-        while clock.now() < begin + timedelta(days=7):
+        while clock.now() < begin + timedelta(days=days):
             await engine.run_once()
             health = await engine.health()
             room = health["zones"]["default"]["room"]

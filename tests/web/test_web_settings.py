@@ -578,6 +578,7 @@ async def test_a_stored_document_that_is_too_deep_is_named_and_no_failure(looked
         ('{"zones": {"office": {}, "office": {}}}', "zones.office"),
         ('{"rules": [{}, {"steps": [{"a": 1, "\\u0061": 2}]}]}', "rules[1].steps[0].a"),
         (f'{{"mode": {"9" * 30}, "mode": 1}}', "mode"),
+        ('{"https://h.io/key": 1, "https://h.io/key": 2}', "https://h.io/…"),
     ],
 )
 async def test_a_name_that_stands_twice_is_refused_wherever_it_stands(

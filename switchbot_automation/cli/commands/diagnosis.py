@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 
 _REACH_SECONDS: Final = 5.0
 _LOW_PART: Final = 0.1
+_OTHERS_WALK: Final = stat.S_IXGRP | stat.S_IXOTH
 
 
 @click.command()
@@ -176,7 +179,7 @@ async def _of_account(
         document = found["settings"].data
         about = (
             *_settings(document, listed, scenes),
-            *await secret_findings(document),
+            *await secret_findings(document, file=found["settings"].file),
         )
         for finding in about:
             yield finding
@@ -186,8 +189,13 @@ async def _of_account(
         yield finding
 
 
-async def secret_findings(document: Mapping[str, Any]) -> list[SetupFinding]:
-    """Look whether every secret that a document names is there, and which it holds."""
+async def secret_findings(
+    document: Mapping[str, Any], *, file: str | None = None
+) -> list[SetupFinding]:
+    """Look whether every secret that a document names is there, and which it holds.
+
+    `file` is where it lies, None where it is in no file of its own.
+    """
     places = places_of_secrets(document)
     found = []
     for path, name in places.outside.items():
@@ -210,7 +218,24 @@ async def secret_findings(document: Mapping[str, Any]) -> list[SetupFinding]:
             " SWITCHBOT_SECRET_NAME"
         )
         found.append(SetupFinding("secrets", "warning", words, advice))
+        if file is not None and _others_get_to(file):
+            words = _(
+                "{path} holds secrets and others on this machine may read it", path=file
+            )
+            advice = f"chmod 600 {file}"
+            found.append(SetupFinding("secrets", "warning", words, advice))
     return found
+
+
+def _others_get_to(file: str) -> bool:
+    """Tell whether others may touch a file, and walk through all that is above it."""
+    try:
+        above = [each.stat().st_mode for each in Path(file).resolve().parents]
+        return custody_of(file).others_may_touch and all(
+            mode & _OTHERS_WALK for mode in above
+        )
+    except OSError:
+        return False
 
 
 def _quota(client: SwitchBotClient, state: Mapping[str, Any]) -> Iterator[SetupFinding]:

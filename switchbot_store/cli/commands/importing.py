@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,7 +52,7 @@ class Incoming:
 
     key: str
     path: Path
-    data: Document
+    data: Document = field(repr=False)
     written_at: datetime
     there: Entry | None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +51,11 @@ _RUN: Final = (
 )
 """What a formula or a command may begin with, in one spreadsheet or another."""
 _BLANKS: Final = " \u00a0\u3000"
+# Where a comma is in every number, cells are told apart by a semicolon, and a text that has
+# one begins a cell there; those who split at tabs or lines alone do so likewise.
+_BEGINS_A_CELL: Final = re.compile(
+    rf"([;|\t\r\n])(?=[{_BLANKS}\"]*[{re.escape(''.join(_RUN))}])"
+)
 _LINES: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 
 
@@ -172,9 +178,10 @@ def _spreadsheet(
 def _harmless_cell(value: object) -> object:
     """Return a cell that is text to every spreadsheet; numbers stay numbers."""
     cell = _cell(value)
-    if isinstance(cell, str) and cell.lstrip(_BLANKS).startswith(_RUN):
-        return f"'{cell}"
-    return cell
+    if not isinstance(cell, str):
+        return cell
+    cell = _BEGINS_A_CELL.sub(r"\1'", cell)
+    return f"'{cell}" if cell.lstrip(_BLANKS).startswith(_RUN) else cell
 
 
 def _cell(value: object) -> object:

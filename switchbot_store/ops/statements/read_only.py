@@ -60,7 +60,7 @@ _STORED_SHARE: Final = 16
 _TEXTS: Final = frozenset({25, 1042, 1043})  # text, character, character varying
 _BYTEA: Final = 17
 _WITHOUT_PARTS: Final = _TEXTS | {_BYTEA, 142}  # xml
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _READ: Final = "read_only"
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sys
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from switchbot_store import (
 from switchbot_store.errors import StoreConflictError
 from switchbot_store.factory import get_store
 from switchbot_store.files import document_file
+from switchbot_store.files.hand_edits import twice_in
 from tests.cases import examples
 
 YAML = """\
@@ -195,6 +197,7 @@ SLIPS = [
     (".yaml", "a: " + "x" * 200_000, 1, 1, "longer"),
     (".json5", "{a: 1\n  b: 2}", 2, 3, "comma"),
     (".json5", "{a: 1, a: 2}", 1, 1, "'a' stands twice"),
+    (".json5", "{'https://h.io/k': 1, 'https://h.io/k': 2}", 1, 1, "'…' stands twice"),
     (".json5", "{a: NaN}", 1, 1, "no JSON number"),
     (".json5", "{a: 'x", 1, 7, "too early"),
     (".json5", "{a: /* x", 1, 9, "too early"),
@@ -610,3 +613,45 @@ class TestSeveral:
         entry = store.get_entry("settings")
         assert entry.data == {"mode": "summer"}
         assert entry.problem is not None
+
+
+NAMES = st.text(alphabet='ab"\\\n\u00e9{}[]:,', max_size=3)
+
+
+@given(
+    st.recursive(
+        st.none() | NAMES,
+        lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(NAMES, inner)),
+        max_leaves=12,
+    )
+)
+@examples(100, many=2000)
+def test_a_name_that_stands_twice_in_json_is_found_among_whatever_letters(value):
+    twice = False
+
+    def written(each):
+        nonlocal twice
+        if isinstance(each, list) and each and isinstance(each[0], tuple):
+            names = [name for name, _ in each]
+            twice = twice or len({*names}) < len(names)
+            inside = (f"{json.dumps(name)}: {written(of)}" for name, of in each)
+            return f"{{{', '.join(inside)}}}"
+        if isinstance(each, list):
+            return f"[{', '.join(map(written, each))}]"
+        return json.dumps(each)
+
+    text = written([("all", value)])
+    assert (twice_in(text.encode()) is not None) == twice
+
+
+@pytest.mark.parametrize("letter", ["x", "\\n"])
+def test_a_long_text_in_json_is_looked_through_in_the_memory_it_takes(letter):
+    """Each of its letters took a hundred bytes: 30 MB were 3.6 GB."""
+    data = f'{{"a": "{letter * 1_000_000}", "b": 1}}'.encode()
+    tracemalloc.start()
+    try:
+        assert twice_in(data) is None
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 5 * len(data)

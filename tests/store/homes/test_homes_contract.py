@@ -16,6 +16,7 @@ from switchbot_store import (
 )
 from switchbot_store.history.home import HomeBackend
 from switchbot_store.testing import HistoryContract, StoreContract
+from tests.cases import one_example_each
 
 # Names that begin like the other's, and that a pattern would take for it.
 NEIGHBOURS = ("4", "42x", "42%", "2", "4_")
@@ -114,12 +115,14 @@ class _RowsBeside(HistoryContract):
             assert theirs == before
 
 
+@one_example_each
 class TestHomeInSqlite(_RowsBeside):
     @pytest.fixture
     def make_place(self, tmp_path):
         return lambda: SqliteHistory(tmp_path / "config" / "history.sqlite3")
 
 
+@one_example_each
 class TestHomeOfPostgresHistory(_RowsBeside):
     @pytest.fixture
     def make_place(self, migrated_database_url):

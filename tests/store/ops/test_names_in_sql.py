@@ -302,7 +302,7 @@ def connected(request, crafted):
         yield connection, pool
 
 
-@settings(max_examples=drawn(15, many=40), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=drawn(8, many=40), suppress_health_check=[HealthCheck.too_slow])
 @given(statement=queries(depth=2))
 def test_every_name_means_what_it_means_to_the_server(connected, statement):
     connection, pool = connected

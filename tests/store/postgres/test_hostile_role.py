@@ -7,6 +7,7 @@ import pytest
 
 from switchbot_store import FailoverStore, PostgresHistory, PostgresStore
 from switchbot_store.testing import HistoryContract, StoreContract
+from tests.cases import one_example_each
 
 
 class TestStore(StoreContract):
@@ -46,6 +47,7 @@ def test_what_was_acknowledged_meanwhile_is_carried_over(hostile_url, proxy, tmp
         assert [each.data for each in store.conflicts()] == [{"n": "theirs"}]
 
 
+@one_example_each
 class TestHistory(HistoryContract):
     @pytest.fixture
     def make_backend(self, hostile_url):

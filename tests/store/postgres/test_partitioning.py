@@ -19,6 +19,7 @@ from switchbot_store.cli.app import application
 from switchbot_store.postgres.schema.migrations import use_trigger
 from switchbot_store.postgres.schema.partitioning import KEYS, partition
 from switchbot_store.testing import HistoryContract, StoreContract
+from tests.cases import one_example_each
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 
@@ -43,6 +44,7 @@ class TestDocumentsInParts(StoreContract):
         return lambda: PostgresStore(url)
 
 
+@one_example_each
 class TestHistoryInParts(HistoryContract):
     @pytest.fixture
     def make_backend(self, prepared_database_url):

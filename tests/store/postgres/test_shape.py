@@ -15,6 +15,7 @@ from switchbot_store import (
 )
 from switchbot_store.postgres.schema.migrations import load_migrations, pending
 from switchbot_store.postgres.schema.shape import COLUMNS, looked_at
+from tests.cases import slow_after
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 DASHBOARD_DOCUMENTS = """
@@ -69,6 +70,10 @@ DAMAGE = {
     "blocks": "ALTER TABLE state_history_blocks DROP COLUMN last_hour",
     "blocks without a key": "ALTER TABLE state_history_blocks"
     " DROP CONSTRAINT state_history_blocks_pkey",
+}
+OF_EACH_KIND = {
+    *("both", "no revision", "json", "no key", "no trigger", "empty ones"),
+    *("a number for a key", "blocks"),
 }
 every_damage = pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
 
@@ -135,7 +140,17 @@ def test_the_next_start_mends_it(database_url, connection, damage):
         assert connection.execute(counted).fetchone() == (500,)
 
 
-@every_damage
+# The same steps as at a start, which every run has of each.
+@pytest.mark.parametrize(
+    "damage",
+    slow_after(
+        8,
+        [
+            pytest.param(DAMAGE[name], id=name)
+            for name in sorted(DAMAGE, key=lambda name: name not in OF_EACH_KIND)
+        ],
+    ),
+)
 def test_migrate_mends_it_and_says_so(database_url, connection, damage, caplog):
     migrate(database_url)
     connection.execute("INSERT INTO json_store (kind, data) VALUES ('settings', '{}')")
