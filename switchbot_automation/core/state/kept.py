@@ -930,7 +930,8 @@ def _of_air(
 ) -> Excursion | None:
     """Return how air is not as a unit that works on it should make it, else None.
 
-    While it rests it is not to blame: what keeps it from working is told of elsewhere.
+    While it rests it is not to blame: what keeps it from working is told of elsewhere. Nor
+    is a purifier for CO2, which tells it that people use the air, and goes through its filter.
     """
     out, want = keeping.excursion, _air_wanted(zone, state, now)
     if want is None or want.works is not True or keeping.blind_why is not None:
@@ -942,8 +943,9 @@ def _of_air(
     low, beyond = code is ReasonCode.HUMIDITY_BELOW, round(abs(value - limit), 3)
     if out is None or out.low is not low:
         return Excursion(now, low, beyond, value, now, helped=False)
-    if not facts.runs or state.uncertain:
-        return out._replace(turned=value, moved_at=now)
+    takes_none = zone.kind.own is Action.PURIFY and code is ReasonCode.CO2_ABOVE
+    if takes_none or not facts.runs or state.uncertain:
+        return out._replace(turned=value, moved_at=now, lost=None)
     moved = _moved(out, value, beyond, now, step=_AIR_MOVES[code])
     works = max(out.since, runs_since(state) or out.since)
     to_and_fro = now - works >= _AIR_LONG and beyond >= _AIR_LEFT * moved.furthest
