@@ -74,6 +74,28 @@ def test_a_room_that_was_warmed_further_has_to_cool_from_there():
     assert alarm <= 5
 
 
+def test_where_a_cool_night_took_it_further_it_is_asked_once_it_is_back():
+    """The night hides a cooler that works on, and shows nothing of one that rests."""
+    known = ((0.0, 4),) * 2 + ((0.4, 4),) * 5 + ((0.0, 4),)
+    told = 9 * DAY + TEN_PM
+
+    def course(warmest):
+        def at(seconds):
+            hours = seconds / HOUR
+            cooled = 24.0 - 0.3 * min(hours, 8.0)
+            return round(min(warmest, cooled + 0.4 * max(0.0, hours - 8.0)), 1)
+
+        return at
+
+    resting = Resting(heating=False, known=known)
+    _, alarm = rested(resting, told, 20, course(24.0), heating=False)
+    assert alarm is not None
+    assert 14 <= alarm <= 18
+    healthy, alarm = rested(resting, told, 20, course(40.0), heating=False)
+    assert alarm is None
+    assert healthy.rest.heard
+
+
 def test_nothing_is_held_against_the_first_rest_of_all():
     _, alarm = rested(Resting(), 9 * DAY + TEN_PM, 8, cooling(0.0))
     assert alarm is None
