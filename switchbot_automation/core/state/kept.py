@@ -126,6 +126,12 @@ _FAILS, _FAILS_FOR = 2, timedelta(minutes=10)
 _FAILED_LASTS, _SAID_NO_LASTS = timedelta(hours=3), timedelta(days=1)
 # An end that lasts is one.
 _WELL_FOR = timedelta(minutes=10)
+# Two words for a room that its unit does not bring back: a defrost, an airing or one reading
+# turns the one into the other, which is told once it lasts.
+_DOES_NOT_COME_BACK = frozenset(
+    {ReasonCode.UNIT_AT_CAPACITY, ReasonCode.ROOM_DOES_NOT_FOLLOW}
+)
+_TURNED_FOR = timedelta(minutes=20)
 _LONGEST_ERROR = 300
 
 
@@ -1164,6 +1170,7 @@ def news_of(
     """Return the state once a person is told what is new, and that; None for nothing.
 
     Each kind of trouble is told once while it lasts, and that all of them are over once.
+    What is another word for what was told has to last first.
     """
     keeping = state.keeping
     if keeping is None:
@@ -1172,20 +1179,39 @@ def news_of(
     kind = room.advice
     if kind is not None:
         if any(each.kind is kind for each in keeping.told):
-            if keeping.well_since is None:
+            if keeping.well_since is None and keeping.turned is None:
                 return state, None
-            return state._replace(keeping=keeping._replace(well_since=None)), None
+            same = keeping._replace(well_since=None, turned=None)
+            return state._replace(keeping=same), None
+        noted = _until_it_lasts(keeping, kind, now)
+        if noted is not None:
+            return state._replace(keeping=noted), None
         since = _trouble_since(zone, state, keeping, room, kind, now=now) or now
         notice = Notice(kind, since)
-        kept = keeping._replace(told=(*keeping.told, notice), well_since=None)
+        told = (*keeping.told, notice)
+        kept = keeping._replace(told=told, well_since=None, turned=None)
         return state._replace(keeping=kept), News(zone.name, kind, since, room)
     if not keeping.told:
         return state, None
     if keeping.well_since is None:
-        return state._replace(keeping=keeping._replace(well_since=now)), None
+        well = keeping._replace(well_since=now, turned=None)
+        return state._replace(keeping=well), None
     if now - keeping.well_since < _WELL_FOR or room.status == "recovering":
         return state, None
     first = keeping.told[0]
     kept = keeping._replace(told=(), well_since=None)
     news = News(zone.name, first.kind, first.since, room, ended=True)
     return state._replace(keeping=kept), news
+
+
+def _until_it_lasts(
+    keeping: Keeping, kind: ReasonCode, now: datetime
+) -> Keeping | None:
+    """Return what is kept of another word for what was told, None once it is to be told."""
+    told = {each.kind for each in keeping.told}
+    if kind not in _DOES_NOT_COME_BACK or told.isdisjoint(_DOES_NOT_COME_BACK):
+        return None
+    turned = keeping.turned
+    if turned is None or turned.kind is not kind:
+        return keeping._replace(turned=Notice(kind, now), well_since=None)
+    return keeping if now - turned.since < _TURNED_FOR else None
