@@ -108,8 +108,9 @@ class Resting(NamedTuple):
             # By and by it is where its unit would hold it, and shows it there.
             should, thin = 0.0, False
             rest = rest._replace(back=self.away(begun, temperature) < 0.0)
-        elif self.gone(temperature) <= -_FURTHER_KELVIN:
-            # The sun, or a unit that works on: what it loses, it loses from there.
+        elif self.heating and self.gone(temperature) <= -_FURTHER_KELVIN:
+            # The sun, or a unit that works on: what it loses, it loses from there. A night
+            # cools every room, and would hide a cooler that works on for half the day.
             should, thin = 0.0, False
             rest = rest._replace(peak=temperature)
         rest = rest._replace(
