@@ -101,7 +101,10 @@ _LOST_KELVIN = 0.5
 _FOLLOWS_KELVIN = 0.2
 # So much a room loses on after an order, until a unit that does something else follows it.
 _GOES_ON_KELVIN = 0.2
-_DEFROSTS, _DEFROST_SAMPLES = timedelta(minutes=15), 3
+_DEFROSTS, _DEFROST_WATCHED = timedelta(minutes=16), timedelta(minutes=14)
+_DEFROST_SAMPLES = 3
+# A slow room that is held shows within this that it loses nothing.
+_HELD_FOR = timedelta(minutes=45)
 # What of a course is looked at beside a unit that may defrost now and then.
 _DEFROSTS_LONG = timedelta(minutes=30)
 # How often OFF is told again to a unit whose room does not leave its band.
@@ -333,10 +336,7 @@ def _weighed(
         return _after_room_contradicted(zone, state, action, room, now)
     if _rests_in_vain(zone, state, now):
         return _after_rest_in_vain(zone, state, now)
-    if _stays_there(zone, state, room, now):
-        resting = kept.resting or Resting()
-        return off_again(after_rest(state, resting.tried()), zone, now, ROOM_STAYS), ()
-    return state, ()
+    return _once_more(zone, state, room, now), ()
 
 
 def _without_old_doubt(zone: ZoneSettings, state: ZoneState) -> ZoneState:
@@ -558,6 +558,16 @@ def _rests_in_vain(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     return kept.resting.in_vain(_of_late(kept, now))
 
 
+def _once_more(
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
+) -> ZoneState:
+    """Return the state that owes one OFF more where its room stays where its unit took it."""
+    if not _stays_there(zone, state, room, now):
+        return state
+    resting = (state.evidence or NONE).resting or Resting()
+    return off_again(after_rest(state, resting.tried()), zone, now, ROOM_STAYS)
+
+
 def _stays_there(
     zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
 ) -> bool:
@@ -771,15 +781,20 @@ def _joined_in_vain(
 def _lost(kept: Evidence, room: _Room, now: datetime) -> float:
     """Return by how many kelvin the room is off its best, for a quarter of an hour now.
 
-    A defrost takes it away for some minutes, and gives it back.
+    A defrost takes it away for some minutes, and gives it back. 0.0 where it was not
+    watched for as long, or is on its way back.
     """
     begin = (now - _DEFROSTS).timestamp()
-    lately = [one for at, one in kept.course if at >= begin]
+    lately = [each for each in kept.course if each[0] >= begin]
     best = kept.best
     if best is None or len(lately) < _DEFROST_SAMPLES:
         return 0.0
+    if lately[0][0] > (now - _DEFROST_WATCHED).timestamp():
+        return 0.0
     edges = room.edges
-    return min(-_Room(edges, one).gained(best) for one in (*lately, room.temperature))
+    lost = [-_Room(edges, one).gained(best) for _at, one in lately]
+    now_lost = -room.gained(best)
+    return 0.0 if now_lost < max(lost) else min(now_lost, *lost)
 
 
 def _gained(kept: Evidence, room: _Room, now: datetime, seconds: float) -> float | None:
@@ -910,7 +925,8 @@ def _room_settled(
     if _gained_since(kept, room, told) >= _FOLLOWS_KELVIN:
         return True
     lost = 0.0 if kept.best is None else -room.gained(kept.best)
-    return not waits and has_followed(state) and lost < _FOLLOWS_KELVIN
+    held = not waits and now - told >= _HELD_FOR
+    return held and has_followed(state) and lost < _FOLLOWS_KELVIN
 
 
 def _back_again(state: ZoneState, room: _Room) -> ZoneState:

@@ -1381,7 +1381,7 @@ _ADVICE: Mapping[ReasonCode, str] = {
     ReasonCode.AIR_DOES_NOT_FOLLOW: later(
         "the air does not become as it is wanted although the unit is believed to work: "
         "see whether its tank is empty or full, its filter clean and a window open, and "
-        "whether it can do this at all; a purifier takes no CO2."
+        "whether it can do this at all."
     ),
     ReasonCode.HUMIDITY_UNKNOWN: later(
         "the meter says no humidity that can be, so the air is left as it is: see whether "

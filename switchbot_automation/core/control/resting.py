@@ -7,7 +7,7 @@ each three hours of the day, and of each rest it is added up what the room shoul
 lost by now at least. Where that is a kelvin, and the room lost less than a quarter of it, the
 rest is in question; where it lost half of it the OFF was heard, and is asked about no more: what
 comes later is the sun, a stove, or a hand at the remote. A room that the sun takes further has
-from there on to lose as much.
+to lose as much from there; once it is back, what a unit that works on would hold it at shows.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ _MOST_RATE, _MOST_TRIES, _MOST_DAYS = 20.0, 9, 99
 class Rest(NamedTuple):
     """A rest that is watched. Seconds are POSIX seconds, temperatures degrees Celsius.
 
-    `told` is when the unit was told, `begun` the temperature once the air had settled, or where
-    the room has gone on to since, None before; `held` what it was when OFF was told again. `should` is how many kelvin the room was to lose since at least. A part
+    `told` is when the unit was told, `begun` the temperature once the air had settled, None
+    before; `peak` where the room has gone on to since, None where it has not, and `back` that
+    it comes back from there; `held` what it was when OFF was told again. `should` is how many kelvin the room was to lose since at least. A part
     of the day begins at `part_at`, at `part_from`; `lost` are the rates of parts that are
     over, by part, which count once the rest is no question. `heard`: it is none. `tries`:
     how often it was one since the room was seen to leave its band. `thin`: some of what it
@@ -65,6 +66,8 @@ class Rest(NamedTuple):
     thin: bool = False
     stood_at: float = 0.0
     stood: float | None = None
+    peak: float | None = None
+    back: bool = False
 
 
 class Resting(NamedTuple):
@@ -94,7 +97,11 @@ class Resting(NamedTuple):
             fresh = rest._replace(at=at, last=temperature, begun=None, should=0.0)
             if settled:
                 fresh = fresh._replace(
-                    begun=temperature, part_at=at, part_from=temperature
+                    peak=None,
+                    back=False,
+                    begun=temperature,
+                    part_at=at,
+                    part_from=temperature,
                 )
             return self._replace(rest=fresh)
         rate, days = self.known[_part(at)]
@@ -103,9 +110,16 @@ class Resting(NamedTuple):
         if not days:
             # Nobody knows what these hours do; what was before them is not held against it.
             should, begun, thin = 0.0, temperature, False
-        elif self.away(begun, temperature) <= -_FURTHER_KELVIN:
-            # The sun, or a unit that works on: what it loses, it loses from there.
-            should, begun, thin = 0.0, temperature, False
+            rest = rest._replace(peak=None, back=False)
+        elif rest.back:
+            # By and by it is where its unit would hold it, and shows it there.
+            should, thin = 0.0, False
+            rest = rest._replace(back=self.away(begun, temperature) < 0.0)
+        elif self.heating and self.gone(temperature) <= -_FURTHER_KELVIN:
+            # The sun, or a unit that works on: what it loses, it loses from there. A night
+            # cools every room, and would hide a cooler that works on for half the day.
+            should, thin = 0.0, False
+            rest = rest._replace(peak=temperature)
         rest = rest._replace(
             at=at, last=temperature, should=should, begun=begun, thin=thin
         )
@@ -129,11 +143,12 @@ class Resting(NamedTuple):
         return 0.0 if rest is None or rest.stood is None else now - rest.stood_at
 
     def gone(self, temperature: float) -> float:
-        """Return by how many kelvin the room left its band since the rest began."""
-        begun = self.rest.begun if self.rest is not None else None
-        if begun is None:
+        """Return by how many kelvin the room came back since the rest began, or its peak."""
+        rest = self.rest
+        begun = None if rest is None else rest.begun
+        if rest is None or begun is None:
             return 0.0
-        return self.away(begun, temperature)
+        return self.away(begun if rest.peak is None else rest.peak, temperature)
 
     def away(self, before: float, temperature: float) -> float:
         """Return by how many kelvin that is the unit's work undone."""
@@ -156,6 +171,10 @@ class Resting(NamedTuple):
             away = [self.away(rest.held, each) for each in temperatures]
             if min(away) < _LET_GO_KELVIN:
                 return self
+        if rest.peak is not None and not rest.tries:
+            # The weather took it there, and takes it back: that is no rest of the unit's yet.
+            back = rest._replace(peak=None, back=True, should=0.0)
+            return self._replace(rest=back)
         # What was seen before OFF was told again is the fault's, not the room's.
         lost = () if rest.tries else rest.lost
         return _counted(self, rest._replace(heard=True, tries=0, held=None, lost=lost))
@@ -285,6 +304,8 @@ def _rest(value: Any) -> Rest | None:
         thin=value.get("thin") is True,
         stood_at=number(value.get("stood_at"), 0.0) or 0.0,
         stood=number(value.get("stood"), -200.0, 200.0),
+        peak=number(value.get("peak"), -200.0, 200.0),
+        back=value.get("back") is True,
     )
 
 

@@ -128,6 +128,12 @@ _FAILS, _FAILS_FOR = 2, timedelta(minutes=10)
 _FAILED_LASTS, _SAID_NO_LASTS = timedelta(hours=3), timedelta(days=1)
 # An end that lasts is one.
 _WELL_FOR = timedelta(minutes=10)
+# Two words for a room that its unit does not bring back: a defrost, an airing or one reading
+# turns the one into the other, which is told once it lasts.
+_DOES_NOT_COME_BACK = frozenset(
+    {ReasonCode.UNIT_AT_CAPACITY, ReasonCode.ROOM_DOES_NOT_FOLLOW}
+)
+_TURNED_FOR = timedelta(minutes=20)
 _LONGEST_ERROR = 300
 
 
@@ -943,7 +949,8 @@ def _of_air(
 ) -> Excursion | None:
     """Return how air is not as a unit that works on it should make it, else None.
 
-    While it rests it is not to blame: what keeps it from working is told of elsewhere.
+    While it rests it is not to blame: what keeps it from working is told of elsewhere. Nor
+    is a purifier for CO2, which tells it that people use the air, and goes through its filter.
     """
     out, want = keeping.excursion, _air_wanted(zone, state, now)
     if want is None or want.works is not True or keeping.blind_why is not None:
@@ -955,8 +962,9 @@ def _of_air(
     low, beyond = code is ReasonCode.HUMIDITY_BELOW, round(abs(value - limit), 3)
     if out is None or out.low is not low:
         return Excursion(now, low, beyond, value, now, helped=False)
-    if not facts.runs or state.uncertain:
-        return out._replace(turned=value, moved_at=now)
+    takes_none = zone.kind.own is Action.PURIFY and code is ReasonCode.CO2_ABOVE
+    if takes_none or not facts.runs or state.uncertain:
+        return out._replace(turned=value, moved_at=now, lost=None)
     moved = _moved(out, value, beyond, now, step=_AIR_MOVES[code])
     works = max(out.since, runs_since(state) or out.since)
     to_and_fro = now - works >= _AIR_LONG and beyond >= _AIR_LEFT * moved.furthest
@@ -1175,6 +1183,7 @@ def news_of(
     """Return the state once a person is told what is new, and that; None for nothing.
 
     Each kind of trouble is told once while it lasts, and that all of them are over once.
+    What is another word for what was told has to last first.
     """
     keeping = state.keeping
     if keeping is None:
@@ -1183,20 +1192,39 @@ def news_of(
     kind = room.advice
     if kind is not None:
         if any(each.kind is kind for each in keeping.told):
-            if keeping.well_since is None:
+            if keeping.well_since is None and keeping.turned is None:
                 return state, None
-            return state._replace(keeping=keeping._replace(well_since=None)), None
+            same = keeping._replace(well_since=None, turned=None)
+            return state._replace(keeping=same), None
+        noted = _until_it_lasts(keeping, kind, now)
+        if noted is not None:
+            return state._replace(keeping=noted), None
         since = _trouble_since(zone, state, keeping, room, kind, now=now) or now
         notice = Notice(kind, since)
-        kept = keeping._replace(told=(*keeping.told, notice), well_since=None)
+        told = (*keeping.told, notice)
+        kept = keeping._replace(told=told, well_since=None, turned=None)
         return state._replace(keeping=kept), News(zone.name, kind, since, room)
     if not keeping.told:
         return state, None
     if keeping.well_since is None:
-        return state._replace(keeping=keeping._replace(well_since=now)), None
+        well = keeping._replace(well_since=now, turned=None)
+        return state._replace(keeping=well), None
     if now - keeping.well_since < _WELL_FOR or room.status == "recovering":
         return state, None
     first = keeping.told[0]
     kept = keeping._replace(told=(), well_since=None)
     news = News(zone.name, first.kind, first.since, room, ended=True)
     return state._replace(keeping=kept), news
+
+
+def _until_it_lasts(
+    keeping: Keeping, kind: ReasonCode, now: datetime
+) -> Keeping | None:
+    """Return what is kept of another word for what was told, None once it is to be told."""
+    told = {each.kind for each in keeping.told}
+    if kind not in _DOES_NOT_COME_BACK or told.isdisjoint(_DOES_NOT_COME_BACK):
+        return None
+    turned = keeping.turned
+    if turned is None or turned.kind is not kind:
+        return keeping._replace(turned=Notice(kind, now), well_since=None)
+    return keeping if now - turned.since < _TURNED_FOR else None

@@ -1104,6 +1104,10 @@ class Notice(NamedTuple):
     kind: ReasonCode
     since: datetime
 
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        return {"kind": str(self.kind), "since": encode_instant(self.since)}
+
 
 KEPT_RECOVERIES = 8
 
@@ -1116,7 +1120,8 @@ class Keeping(NamedTuple):
     `blind_why`: why nothing is known of the room since `blind_since`, as a look found at
     `blind_found`. `unsure_since`: from when on nobody knew whether the unit does as it was
     told. `failed` counts the commands in a row that failed since `failed_since`, to the
-    unit called `failed_unit`. `told` are the notices of what lasts; `well_since`: from when on nothing does.
+    unit called `failed_unit`. `told` are the notices of what lasts; `well_since`: from when
+    on nothing does. `turned` is another word for it since then, which is told once it lasts.
     """
 
     status: str = "unknown"
@@ -1135,6 +1140,7 @@ class Keeping(NamedTuple):
     failed_unit: str = ""
     told: tuple[Notice, ...] = ()
     well_since: datetime | None = None
+    turned: Notice | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document, without what is unknown."""
@@ -1158,10 +1164,9 @@ class Keeping(NamedTuple):
                 for name, each in self.excursion._asdict().items()
             }
         if self.told:
-            document["told"] = [
-                {"kind": str(each.kind), "since": encode_instant(each.since)}
-                for each in self.told
-            ]
+            document["told"] = [each.to_document() for each in self.told]
+        if self.turned is not None:
+            document["turned"] = self.turned.to_document()
         return document
 
     @classmethod
@@ -1180,6 +1185,7 @@ class Keeping(NamedTuple):
             failed_error=text(value.get("failed_error")) or None,
             failed_unit=text(value.get("failed_unit")) or "",
             told=_notices(value.get("told")),
+            turned=next(iter(_notices([value.get("turned")])), None),
             **instants,
         )
 
@@ -1191,6 +1197,9 @@ class Keeping(NamedTuple):
             late["excursion"] = out._replace(
                 since=min(out.since, now), moved_at=min(out.moved_at, now)
             )
+        turned = self.turned
+        if turned is not None and turned.since > now:
+            late["turned"] = turned._replace(since=now)
         return self._replace(**late) if late else self
 
 

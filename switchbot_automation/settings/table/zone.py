@@ -370,7 +370,8 @@ DEVICES: tuple[SettingSpec, ...] = (
         "air",
         Kind.SECTION,
         "What air the room is kept at within its windows, by the CO2 of its meter: by a"
-        " `fan` that brings fresh air, or a `purifier`.",
+        " `fan` that brings fresh air; a `purifier` cleans it meanwhile, and takes no"
+        " CO2.",
     ),
     SettingSpec(
         "air.max_co2_ppm",

@@ -74,6 +74,32 @@ def test_a_room_that_was_warmed_further_has_to_cool_from_there():
     assert alarm <= 5
 
 
+def test_where_the_sun_took_it_further_it_is_asked_once_it_is_back():
+    """The sun hides a heater that works on, and shows nothing of one that rests."""
+    known = ((0.0, 4),) * 2 + ((0.4, 4),) * 5 + ((0.0, 4),)
+    told = 9 * DAY + TEN_PM
+
+    def course(coldest):
+        def at(seconds):
+            hours = seconds / HOUR
+            warmed = 20.0 + 0.3 * min(hours, 8.0)
+            return round(max(coldest, warmed - 0.4 * max(0.0, hours - 8.0)), 1)
+
+        return at
+
+    _, alarm = rested(Resting(known=known), told, 20, course(20.0))
+    assert alarm is not None
+    assert 14 <= alarm <= 18
+    healthy, alarm = rested(Resting(known=known), told, 20, course(0.0))
+    assert alarm is None
+    assert healthy.rest.heard
+    # Each night cools a room further, and a cooler that works on is asked about at once.
+    cool = Resting(heating=False, known=known)
+    _, alarm = rested(cool, told, 20, lambda s: 40.0 - course(20.0)(s), heating=False)
+    assert alarm is not None
+    assert alarm <= 12
+
+
 def test_nothing_is_held_against_the_first_rest_of_all():
     _, alarm = rested(Resting(), 9 * DAY + TEN_PM, 8, cooling(0.0))
     assert alarm is None

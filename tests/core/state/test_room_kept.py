@@ -447,6 +447,41 @@ def test_a_trouble_that_returns_within_minutes_is_not_told_again():
     assert len(told) == 1
 
 
+def told_while(works, *, begin):
+    """Return what is told while a cold room's plug shows, or does not, that its unit works.
+
+    One look every five minutes; `begin` is a state of which something was told.
+    """
+    (state, at), told = begin, []
+    for shown in works:
+        seen = Evidence(plug=Power.ON, plug_since=at, plug_at=at) if shown else None
+        state, at = lived([18.0], state=state._replace(evidence=seen), begin=at)
+        document = json.loads(json.dumps(state.merged_into({}, ZoneState())))
+        state = ZoneState.from_document(document)
+        state, news = news_of(ZONE, state, at)
+        told += [news.kind] if news else []
+    return told
+
+
+@pytest.mark.parametrize(
+    ("works", "told"),
+    [
+        # One reading, a dip, and to and fro.
+        ([1, *[0] * 12], []),
+        ([1, 1, 1, 0, *[1] * 3, 0, 0, *[1] * 4, 0], []),
+        # It lasts.
+        ([1] * 8, [ReasonCode.UNIT_AT_CAPACITY]),
+        ([1] * 8 + [0] * 8 + [1] * 8, [ReasonCode.UNIT_AT_CAPACITY]),
+    ],
+)
+def test_another_word_for_what_was_told_is_told_once_it_lasts(works, told):
+    """Each defrost of a unit at its end was a notice that the room did not follow."""
+    state, at = lived([18.0] * 14)
+    state, news = news_of(ZONE, state, at)
+    assert news.kind is ReasonCode.ROOM_DOES_NOT_FOLLOW
+    assert told_while(works, begin=(state, at)) == told
+
+
 # --- its document --------------------------------------------------------------------------
 
 
@@ -467,6 +502,7 @@ excursions = st.builds(
     st.booleans(),
     numbers,
 )
+notices = st.builds(Notice, st.sampled_from(ReasonCode), instants.filter(bool))
 keepings = st.builds(
     Keeping,
     status=st.sampled_from(STATUSES),
@@ -477,10 +513,8 @@ keepings = st.builds(
     unsure_since=instants,
     failed_since=instants,
     failed_at=instants,
-    told=st.lists(
-        st.builds(Notice, st.sampled_from(ReasonCode), instants.filter(bool)),
-        max_size=3,
-    ).map(tuple),
+    told=st.lists(notices, max_size=3).map(tuple),
+    turned=st.none() | notices,
     blind_since=instants,
     blind_found=instants,
     blind_why=st.none() | st.sampled_from(ReasonCode),
@@ -559,6 +593,7 @@ ODDITIES = (
     "unsure",
     "failed",
     "told",
+    "turned",
     "uncertain",
     "held",
     "evidence",
@@ -604,6 +639,7 @@ def rooms(draw):
         failed_since=failed,
         failed_at=failed,
         told=(Notice(why, NOON),) if "told" in odd else (),
+        turned=Notice(why, NOON) if "turned" in odd else None,
     )
     doubt = Doubt("room", NOON, Action.WINTER) if "evidence" in odd else None
     state = ZoneState(

@@ -215,7 +215,7 @@ def falling(begin, end, count=24):
 
 def test_a_unit_that_idled_at_its_setpoint_has_the_time_of_a_start():
     now = MIDNIGHT + timedelta(hours=6)
-    course = [*[21.2] * 16, *falling(21.2, 19.2, 8)]
+    course = [*[21.2] * 12, *falling(21.2, 19.2, 12)]
     over = at_work(now, course, setpoint=20.5)
     assert looked_at("winter", over, now).evidence.doubt is None
     # It was never there, or it is long ago: then it should have been felt.
@@ -228,7 +228,7 @@ def test_a_unit_that_idled_at_its_setpoint_has_the_time_of_a_start():
 
 def test_what_its_own_sensor_reads_otherwise_counts_for_that():
     now = MIDNIGHT + timedelta(hours=6)
-    course = [*[20.6] * 16, *falling(20.6, 19.2, 8)]
+    course = [*[20.6] * 12, *falling(20.6, 19.2, 12)]
     learned = Learned(steering=Steering(heating=1.5))
     warm = at_work(now, course, setpoint=21.5, learned=learned)
     assert looked_at("winter", warm, now).evidence.doubt is None
@@ -273,3 +273,46 @@ def test_all_that_a_heater_draws_is_heat(kind, plug, doubted):
     with pytest.raises(StopIteration):
         next(attend(zone, states, now, None))
     assert (states[zone.name].evidence.doubt is not None) is doubted
+
+
+# --- while it thaws itself ----------------------------------------------------------------
+
+
+def is_doubted_at_work(temperatures, **more):
+    now = MIDNIGHT + timedelta(hours=6)
+    state = at_work(now, temperatures, setpoint=24.0, **more)
+    return looked_at("winter", state, now).evidence.doubt is not None
+
+
+@pytest.mark.parametrize(
+    ("dip", "doubted"),
+    [
+        # A draughty house, seen through the meter's lag.
+        ((18.6, 17.6, 17.4), False),
+        ((18.6, 17.6, 17.4, 17.5), False),
+        # It comes back.
+        ((18.6, 17.6, 17.4, 17.4, 17.5, 17.7), False),
+        # No unit thaws itself for as long as that.
+        ((18.6, 17.6, 17.4, 17.3, 17.2, 17.1), True),
+    ],
+)
+def test_a_unit_that_thaws_itself_is_given_its_time(dip, doubted):
+    course = [*[19.4] * (24 - len(dip)), *dip]
+    assert is_doubted_at_work(course) is doubted
+
+
+def test_a_dip_between_two_looks_was_not_watched_for_as_long():
+    """The looks are a quarter of an hour apart where the room is to be well."""
+    now = MIDNIGHT + timedelta(hours=6)
+    state = at_work(now, falling(19.0, 19.6), setpoint=24.0)
+    minutes = [*range(130, 30, -5), 26, 12, 5, 0]
+    values = [*falling(18.8, 19.5, 20), 19.6, 18.9, 18.7, 18.7]
+    course = tuple(
+        ((now - each * MINUTE).timestamp(), value)
+        for each, value in zip(minutes, values, strict=True)
+    )
+    state = state._replace(
+        last_temperature=18.7,
+        evidence=state.evidence._replace(course=course, best=19.6),
+    )
+    assert looked_at("winter", state, now).evidence.doubt is None
