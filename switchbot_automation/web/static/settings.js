@@ -5,7 +5,8 @@ import { partOf, say } from "./said.js";
 import { number, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
-const shown = (value) => (value === undefined || value === null ? _("not set") : JSON.stringify(value));
+// With spaces, so that a line can end between two parts.
+const shown = (value) => (value === undefined || value === null ? _("not set") : JSON.stringify(value, null, 1).replaceAll(/\n */g, " "));
 
 // What is reviewed; an answer about one that was left says nothing of the next.
 let reviewed = null;
