@@ -1113,6 +1113,30 @@ async def test_a_room_that_nothing_heats_promises_no_heat(equipped, open_page):
         await page.get_by_role("heading", name="Cellar: On from now on").wait_for()
 
 
+async def test_hold_offers_what_the_equipment_of_a_room_can_do(equipped, open_page):
+    offered = {
+        "Living room": ["hold", "on", "off", "quiet_fan"],
+        # A heater that joins it has no fan.
+        "Living room 2": ["hold", "on", "off"],
+        "Cellar 1": ["hold", "on", "off"],
+    }
+    async with equipped.serve() as url, open_page(url) as page:
+        await page.wait_for_selector(".pill.live")
+        for room, actions in offered.items():
+            card = page.locator(".room").filter(has=page.get_by_text(room, exact=True))
+            await card.get_by_role("button", name="Hold").click()
+            shown = page.locator("#hold input[name=action]:visible")
+            values = await shown.evaluate_all("(all) => all.map((each) => each.value)")
+            assert values == actions, room
+            # Chosen for one room and not kept, it is not chosen for the next.
+            assert await shown.first.is_checked()
+            await shown.last.check()
+            await page.keyboard.press("Escape")
+        # Where nothing heats or cools, nothing is held but its units.
+        cellar = page.locator('[data-zone="cellar"]')
+        assert not await cellar.get_by_role("button", name="Hold").is_visible()
+
+
 async def test_for_good_counts_for_the_room_alone_for_which_it_was_chosen(
     equipped, open_page
 ):

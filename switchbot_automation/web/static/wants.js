@@ -134,6 +134,7 @@ export function openChange(zone, zones, send) {
   const dialog = get("change");
   const form = dialog.querySelector("form");
   const field = (name) => form.elements.namedItem(name);
+  form.reset();
   get("change-title").textContent = _("What {room} is to keep", { room: title(zone) });
   const mode = zone.enabled ? zone.mode : OFF;
   const modes = zone.without_unit ? { [zone.mode]: _("On"), [OFF]: MODES[OFF] } : MODES;
