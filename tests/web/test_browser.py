@@ -5,6 +5,7 @@ Its own nox session (`browser`) installs what it needs; Chromium is the system's
 """
 
 import os
+import re
 from copy import deepcopy
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -672,7 +673,7 @@ async def test_a_band_is_set_by_its_handles_until_one_resumes(pictured, open_pag
         dialog = page.get_by_role("dialog", name="What Office is to keep")
         await dialog.wait_for()
         assert await violations(page) == []
-        handle = dialog.get_by_label("At least, degrees Celsius")
+        handle = dialog.get_by_role("slider", name="at least")
         await handle.focus()
         for _ in range(6):
             await page.keyboard.press("ArrowRight")
@@ -686,6 +687,34 @@ async def test_a_band_is_set_by_its_handles_until_one_resumes(pictured, open_pag
             "low": low,
             "high": high,
         }
+
+
+@pytest.mark.parametrize(
+    ("locale", "told"),
+    [
+        ("en-US", "67.1 °F"),
+        ("fr-FR", "67,1 °F"),
+        ("ja-JP", "67.1 °F"),
+        ("de-DE", "67,1 °F"),
+    ],
+)
+async def test_a_handle_is_read_aloud_in_the_unit_of_the_page(
+    pictured, open_page, locale, told
+):
+    settings = pictured.store.get("settings") | {"unit": "fahrenheit"}
+    settings["winter"] = {"min_temp": 68.9, "max_temp": 70.7, "target_temp": 73.4}
+    for name, (low, high) in {"office": (67.1, 68.9), "bedroom": (62.6, 65.3)}.items():
+        band = {"min_temp": low, "max_temp": high, "target_temp": high}
+        settings["zones"][name]["winter"] = band
+    pictured.store.set("settings", settings)
+    await pictured.engine.run_once()
+    async with pictured.serve() as url, open_page(url, locale=locale) as page:
+        await drawn(page)
+        await page.locator(".do-change").nth(1).click()
+        handle = page.locator("#change [name=low-handle]")
+        assert (await handle.get_attribute("aria-valuetext")).split() == told.split()
+        assert not re.search("celsius|摂氏", await page.content(), re.IGNORECASE)
+        assert "°C" not in await page.locator("body").inner_text()
 
 
 async def test_a_schedule_is_drawn_looked_at_saved_and_undone(pictured, open_page):

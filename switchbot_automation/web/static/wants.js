@@ -145,7 +145,9 @@ export function openChange(zone, zones, send) {
   // With both seasons there have to be some degrees between heating and cooling.
   const gap = Math.max(STEP, Math.ceil(zone.least_width / STEP) * STEP);
   const set = (name, value) => {
-    field(name).value = field(`${name}-handle`).value = Math.min(WARMEST, Math.max(COLDEST, value));
+    const within = Math.min(WARMEST, Math.max(COLDEST, value));
+    field(name).value = field(`${name}-handle`).value = within;
+    field(`${name}-handle`).setAttribute("aria-valuetext", _("{temperature} °C", { temperature: number(within) }));
   };
   for (const name of ["low", "high", "low-handle", "high-handle"]) [field(name).min, field(name).max] = [COLDEST, WARMEST];
   set("low", low);
