@@ -18,7 +18,7 @@ from switchbot_automation.engine.tell.health import price_as_json, room_as_json
 from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import reason_words
-from switchbot_automation.languages import CELSIUS
+from switchbot_automation.languages import CELSIUS, error_words
 from switchbot_automation.languages import translated as _
 from switchbot_automation.schedule.windows import foreseen_boundary, in_window
 
@@ -89,7 +89,9 @@ def overview(
         "next_wakeup": encode_instant(next_wakeup),
         "watches": documents.watches,
         "unit": settings.unit if settings is not None else CELSIUS,
-        "settings_error": (str(documents.life.error) if documents.life.error else None),
+        "settings_error": (
+            error_words(documents.life.error) if documents.life.error else None
+        ),
         "document_problems": list(documents.problems.values()),
         "store_problems": _store_problems(documents, store),
         "zones": zones,

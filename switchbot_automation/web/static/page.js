@@ -255,6 +255,8 @@ function showFacts() {
   const zone = home.zones[0];
   get("next-look").textContent = clock(home.next_wakeup, zone?.timezone, { second: "2-digit" });
   get("logout").hidden = !home.login;
+  get("upkeep").hidden = !home.zones.length;
+  get("no-rooms").hidden = Boolean(home.zones.length || home.settings_error);
   get("open-settings").hidden = home.read_only || !home.zones.length;
   if (!home.quota) return;
   const { remaining, limit, reserve, level } = home.quota;
