@@ -392,6 +392,14 @@ class _Setup:
             return _(
                 "Nothing was found to keep a room with: {why}.", why=_(NOTHING_LISTED)
             )
+        aside = [printable(each.name) for each in proposal.meters_aside]
+        if not meters and not units and aside:
+            return _(
+                "Nothing that can be read measures a room: {names} are outdoors by their "
+                "names or their Cloud Services are off. Add them to a hub in the app, "
+                "switch Cloud Services on in their settings there, and run this again.",
+                names=", ".join(aside),
+            )
         if not meters and not units:
             return _(
                 "Of what the account has, nothing measures a room (as a meter does) and "
@@ -400,7 +408,6 @@ class _Setup:
                 names=", ".join(names),
             )
         if not meters:
-            aside = [printable(each.name) for each in proposal.meters_aside]
             why = _(
                 "Nothing measures the room of {units}: it needs a meter, indoors and with "
                 "Cloud Services on in its settings in the app; then run this again.",
