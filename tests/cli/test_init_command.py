@@ -172,6 +172,22 @@ async def test_meters_without_a_hub_are_named_with_what_to_do(type_in):
     assert "nothing measures" not in told
 
 
+async def test_a_place_that_cannot_be_written_is_told_before_anything_is_asked(
+    type_in, cloud, tmp_path
+):
+    (tmp_path / "disk").symlink_to(tmp_path / "not-mounted")
+    env = {**account(cloud), "STORE_DIRECTORY": "disk"}
+    code, out, err = await type_in("init", answers=["y", "", "", ""], env=env)
+    assert code == 2
+    assert "Keep these rooms" not in out
+    (told,) = err.strip().splitlines()
+    assert "is a link to" in told
+    assert "STORE_DIRECTORY" in told
+    code, _out, err = await type_in("init", "--yes", "--json", env=env)
+    assert code == 2
+    assert "STORE_DIRECTORY" in json.loads(err)["message"]
+
+
 async def test_a_wrong_token_is_asked_for_again(type_in, cloud):
     env = {"SWITCHBOT_BASE_URL": cloud.base_url}
     answers = ["wrong", "words", cloud.token, cloud.secret, *[""] * 4]
