@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.web.test_browser import drawn
+from switchbot_automation.fleet.page import serve_homes
+from switchbot_store import MemoryStore, ThreadedStore
+from tests.fleet.test_homes_page import NOW, leave
+from tests.web.test_browser import drawn, violations
 
 pytestmark = pytest.mark.browser
 
@@ -76,6 +79,27 @@ async def test_no_word_of_a_table_is_cut_in_two(pictured, open_page, locale, siz
         await page.locator("#review-save:enabled").wait_for()
         assert await page.evaluate(CUT_IN_TWO) == []
         assert await page.evaluate(BEYOND) == []
+
+
+@pytest.mark.parametrize("size", [(1280, 900), PHONE, SMALL_PHONE])
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_the_page_of_homes_has_its_whole_width_and_whole_words(
+    open_page, locale, size
+):
+    store = MemoryStore()
+    leave(store, "dark", late=True)
+    leave(store, "cold", "degraded", rooms=["living room", "bedroom"])
+    async with (
+        ThreadedStore(store) as calls,
+        serve_homes(calls, port=0, now=lambda: NOW, host_authenticates=True) as url,
+        open_page(url, size, locale=locale) as page,
+    ):
+        assert await page.evaluate(CUT_IN_TWO) == []
+        assert await page.evaluate(BEYOND) == []
+        width = "document.querySelector('{}').getBoundingClientRect().width"
+        homes = await page.evaluate(width.format("#homes"))
+        assert homes == await page.evaluate(width.format("main"))
+        assert await violations(page) == []
 
 
 @pytest.mark.parametrize("locale", LOCALES)
