@@ -517,7 +517,7 @@ async def test_outdoors_and_power_are_drawn_and_read_as_a_table(measured, open_p
         await page.locator("#look-at").fill("10")
         said = await page.locator("#looked-at").inner_text()
         assert "outdoors" in said
-        assert " W" in said
+        assert "\u00a0W" in said
         await page.get_by_text("The chart as a table").click()
         # It is made once somebody opens it.
         await page.locator("#table-head th").last.wait_for()
@@ -586,7 +586,7 @@ async def test_days_say_how_long_the_unit_ran_and_how_often_it_started(
         await page.locator("#days tr").first.wait_for()
         rows = await page.locator("#days tr").all_inner_texts()
         assert [each[:10].strip() for each in rows] == ["Tue 13 Jan", "Mon 12 Jan"]
-        assert " h" in rows[0]
+        assert "\u00a0h" in rows[0]
         assert await violations(page) == []
 
 
