@@ -72,15 +72,22 @@ def backtest(
     recording = _record(history, name, start, end, current.zones[name])
     days = recording.observed_seconds / _DAY
     if days < LEAST_DAYS:
-        tz = current.zones[name].timezone
+        first, last = (
+            instant.astimezone(current.zones[name].timezone) for instant in (start, end)
+        )
         raise BacktestError(
             worded(
                 "there are {days:.1f} days of readings between "
-                "{astimezone:%Y-%m-%d} and {astimezone2:%Y-%m-%d}; less than "
+                "{year}-{month:02}-{day:02} and "
+                "{last_year}-{last_month:02}-{last_day:02}; less than "
                 "{least_days:g} say nothing about a room",
                 days=days,
-                astimezone=start.astimezone(tz),
-                astimezone2=end.astimezone(tz),
+                year=first.year,
+                month=first.month,
+                day=first.day,
+                last_year=last.year,
+                last_month=last.month,
+                last_day=last.day,
                 least_days=LEAST_DAYS,
             ),
             observed_days=days,

@@ -718,8 +718,8 @@ class AutomationEngine:
 
         `until` is as for `set_temperature`; ``none`` ends it at once. A unit that runs is told
         by the next tick, due at once. It stands beside every other wish, outlives a restart,
-        and ends with `resume` as well. Fans that learned buttons or scenes set stay as these
-        have them.
+        and ends with `resume` as well. A fan that a learned button, a scene or a webhook sets
+        stays as that has it, so it is refused as well where nothing else starts the unit.
 
         Raises UnknownZoneError; ValueError for an end that cannot be, a zone whose automation
         is off, or whose equipment is told no fan speed; SettingsError when no usable settings

@@ -369,7 +369,7 @@ class ZoneSettings:
             )
         )
         object.__setattr__(self, "learns", learns)
-        object.__setattr__(self, "ways", frozenset(filter(self._finds_way, Action)))
+        object.__setattr__(self, "ways", frozenset(filter(self._first_way, Action)))
         object.__setattr__(self, "without_way", self._without_way())
         readable = not looks_infrared(self.aircon_device_id) and (
             # What a plug says of itself is what is read as its watts.
@@ -429,7 +429,21 @@ class ZoneSettings:
         """Tell whether any way is configured to carry an action out."""
         return action in self.ways
 
-    def _finds_way(self, action: Action) -> bool:
+    @property
+    def tells_fan(self) -> bool:
+        """Whether its unit is told how fast its fan is to run.
+
+        Not what has none, and not what a scene, a webhook or a learned button starts.
+        """
+        slow, fast = (self.kind.setting("20", 5, speed) for speed in (2, 3))
+        return slow != fast and any(
+            self._first_way(action) == "command"
+            for action in self.actions
+            if action is not Action.OFF
+        )
+
+    def _first_way(self, action: Action) -> str | None:
+        """Return the rung that carries an action out, unless it fails; None without any."""
         device = bool(self.aircon_device_id) and action in self.kind.able
         configured = {
             "webhook": bool(self.webhooks.get(action)),
@@ -437,7 +451,7 @@ class ZoneSettings:
             "command": device,
             "button": device and bool(self.buttons.get(action)),
         }
-        return any(configured[rung] for rung in self.cascade)
+        return next((rung for rung in self.cascade if configured[rung]), None)
 
     @property
     def devices(self) -> frozenset[str]:

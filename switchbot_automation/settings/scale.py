@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.languages import (
     CELSIUS,
+    error_words,
     from_celsius,
+    measured_in,
+    symbol,
     to_celsius,
+    translated,
     unit_of,
     worded,
 )
@@ -25,6 +29,8 @@ from switchbot_automation.settings.table import settings_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from switchbot_automation.settings.spec import SettingSpec
 
 _DEGREES: Final = "°C"
 _BOUNDS: Final = {
@@ -61,6 +67,19 @@ def in_unit_of(document: object, keys: Mapping[str, Any]) -> Mapping[str, Any]:
 def range_errors(document: object) -> Iterator[SettingsError]:
     """Yield what of a document in Fahrenheit is out of its range, in its own degrees."""
     yield from _out_of_range(document, (), _MOST_LEVELS)
+
+
+def unit_and_range(spec: SettingSpec) -> tuple[str, str]:
+    """Return a setting's unit and range in words, its degrees those that are spoken.
+
+    Those of a key with a unit in its name are of that one, whatever is spoken.
+    """
+    unit = translated(spec.unit) if spec.unit else ""
+    bounds = _BOUNDS.get(spec.key) if spec.unit == _DEGREES else None
+    if bounds is None or measured_in() == CELSIUS:
+        return unit, error_words(spec.range)
+    low, high = (from_celsius(bound, measured_in()) for bound in bounds)
+    return symbol(), error_words(worded("{low:g} to {high:g}", low=low, high=high))
 
 
 def _document(document: Mapping[str, Any], convert: Any) -> dict[str, Any]:

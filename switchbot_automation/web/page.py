@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -73,6 +74,11 @@ NAMES: Final = (
     "icon-512.png",
     "app.webmanifest",
 )
+_COMMENTS: Final = {
+    "css": re.compile(rb"/\*.*?\*/", re.DOTALL),
+    "js": re.compile(rb"^ *//.*$", re.MULTILINE),
+}
+"""What of the files is for whoever changes them; no browser waits for it."""
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -87,10 +93,14 @@ class _File:
 @cache
 def _file(name: str, language: str = ENGLISH, unit: str = CELSIUS) -> _File:
     body = (files("switchbot_automation.web") / "static" / name).read_bytes()
-    if name.endswith(".html"):
+    ending = name.rpartition(".")[2]
+    if ending == "html":
         body = _translated(body.decode(), language, unit).encode()
+    elif ending in _COMMENTS:
+        # The lines keep their numbers, which a browser's errors name.
+        body = _COMMENTS[ending].sub(b"", body)
     etag = hashlib.sha256(body).hexdigest()[:32]
-    content_type = _TYPES[name.rpartition(".")[2]]
+    content_type = _TYPES[ending]
     return _File(body, compressed(body, content_type), content_type, etag)
 
 

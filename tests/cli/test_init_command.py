@@ -20,6 +20,7 @@ from switchbot_automation.simulation import (
 from switchbot_automation.simulation.faults import Call
 from switchbot_automation.simulation.home import RoomSpec
 from switchbot_store import JsonStore
+from tests.cli.test_odd_accounts import NO_HUB, Account, listed, served
 
 ROOMS = (
     RoomSpec("Bedroom"),
@@ -148,6 +149,43 @@ async def test_an_account_without_a_room_says_what_is_missing(type_in, cloud, tm
     assert code == 1, err
     assert "no air conditioner" in out
     assert not (tmp_path / "config" / "settings.json").exists()
+
+
+async def test_meters_without_a_hub_are_named_with_what_to_do(type_in):
+    account = Account()
+    away = {"hubDeviceId": NO_HUB, "enableCloudService": False}
+    account.devices = [listed("C271111EC0AB", "Bedroom Meter", "Meter", **away)]
+    async with served(account) as url:
+        code, out, _err = await type_in(
+            "init",
+            "--yes",
+            env={
+                "SWITCHBOT_TOKEN": "c271" * 24,
+                "SWITCHBOT_SECRET": "0123456789abcdef" * 2,
+                "SWITCHBOT_BASE_URL": url,
+            },
+        )
+    assert code == 1
+    told = " ".join(out.split())
+    assert "Bedroom Meter are outdoors by their names or their Cloud Services" in told
+    assert "hub" in told
+    assert "nothing measures" not in told
+
+
+async def test_a_place_that_cannot_be_written_is_told_before_anything_is_asked(
+    type_in, cloud, tmp_path
+):
+    (tmp_path / "disk").symlink_to(tmp_path / "not-mounted")
+    env = {**account(cloud), "STORE_DIRECTORY": "disk"}
+    code, out, err = await type_in("init", answers=["y", "", "", ""], env=env)
+    assert code == 2
+    assert "Keep these rooms" not in out
+    (told,) = err.strip().splitlines()
+    assert "is a link to" in told
+    assert "STORE_DIRECTORY" in told
+    code, _out, err = await type_in("init", "--yes", "--json", env=env)
+    assert code == 2
+    assert "STORE_DIRECTORY" in json.loads(err)["message"]
 
 
 async def test_a_wrong_token_is_asked_for_again(type_in, cloud):

@@ -62,3 +62,16 @@ async def test_what_is_told_no_fan_speed_is_said(flat):
     )
     with pytest.raises(ValueError, match="no fan speed"):
         await flat.engine.quiet_fan("default", 3600)
+
+
+@pytest.mark.parametrize("way", ["scene", "webhook"])
+async def test_what_something_else_starts_is_told_no_fan_speed_either(flat, way):
+    flat.configure(
+        aircon_scenes={"winter": "T01-20250101-00000001"},
+        webhooks={"winter": "https://hooks.example.com/warm"},
+        cascade=[way, "command"],
+    )
+    await flat.tick(20.0)
+    assert "quiet_fan" not in flat.engine.zone_overview("default")["possible"]
+    with pytest.raises(ValueError, match="told no fan speed"):
+        await flat.engine.quiet_fan("default", 3600)

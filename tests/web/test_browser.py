@@ -5,6 +5,7 @@ Its own nox session (`browser`) installs what it needs; Chromium is the system's
 """
 
 import os
+import re
 from copy import deepcopy
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -516,7 +517,7 @@ async def test_outdoors_and_power_are_drawn_and_read_as_a_table(measured, open_p
         await page.locator("#look-at").fill("10")
         said = await page.locator("#looked-at").inner_text()
         assert "outdoors" in said
-        assert " W" in said
+        assert "\u00a0W" in said
         await page.get_by_text("The chart as a table").click()
         # It is made once somebody opens it.
         await page.locator("#table-head th").last.wait_for()
@@ -585,7 +586,7 @@ async def test_days_say_how_long_the_unit_ran_and_how_often_it_started(
         await page.locator("#days tr").first.wait_for()
         rows = await page.locator("#days tr").all_inner_texts()
         assert [each[:10].strip() for each in rows] == ["Tue 13 Jan", "Mon 12 Jan"]
-        assert " h" in rows[0]
+        assert "\u00a0h" in rows[0]
         assert await violations(page) == []
 
 
@@ -672,7 +673,7 @@ async def test_a_band_is_set_by_its_handles_until_one_resumes(pictured, open_pag
         dialog = page.get_by_role("dialog", name="What Office is to keep")
         await dialog.wait_for()
         assert await violations(page) == []
-        handle = dialog.get_by_label("At least, degrees Celsius")
+        handle = dialog.get_by_role("slider", name="at least")
         await handle.focus()
         for _ in range(6):
             await page.keyboard.press("ArrowRight")
@@ -686,6 +687,34 @@ async def test_a_band_is_set_by_its_handles_until_one_resumes(pictured, open_pag
             "low": low,
             "high": high,
         }
+
+
+@pytest.mark.parametrize(
+    ("locale", "told"),
+    [
+        ("en-US", "67.1 °F"),
+        ("fr-FR", "67,1 °F"),
+        ("ja-JP", "67.1 °F"),
+        ("de-DE", "67,1 °F"),
+    ],
+)
+async def test_a_handle_is_read_aloud_in_the_unit_of_the_page(
+    pictured, open_page, locale, told
+):
+    settings = pictured.store.get("settings") | {"unit": "fahrenheit"}
+    settings["winter"] = {"min_temp": 68.9, "max_temp": 70.7, "target_temp": 73.4}
+    for name, (low, high) in {"office": (67.1, 68.9), "bedroom": (62.6, 65.3)}.items():
+        band = {"min_temp": low, "max_temp": high, "target_temp": high}
+        settings["zones"][name]["winter"] = band
+    pictured.store.set("settings", settings)
+    await pictured.engine.run_once()
+    async with pictured.serve() as url, open_page(url, locale=locale) as page:
+        await drawn(page)
+        await page.locator(".do-change").nth(1).click()
+        handle = page.locator("#change [name=low-handle]")
+        assert (await handle.get_attribute("aria-valuetext")).split() == told.split()
+        assert not re.search("celsius|摂氏", await page.content(), re.IGNORECASE)
+        assert "°C" not in await page.locator("body").inner_text()
 
 
 async def test_a_schedule_is_drawn_looked_at_saved_and_undone(pictured, open_page):
@@ -1111,6 +1140,30 @@ async def test_a_room_that_nothing_heats_promises_no_heat(equipped, open_page):
         await change.get_by_label("Mode").select_option("On")
         await page.get_by_role("button", name="Keep it").click()
         await page.get_by_role("heading", name="Cellar: On from now on").wait_for()
+
+
+async def test_hold_offers_what_the_equipment_of_a_room_can_do(equipped, open_page):
+    offered = {
+        "Living room": ["hold", "on", "off", "quiet_fan"],
+        # A heater that joins it has no fan.
+        "Living room 2": ["hold", "on", "off"],
+        "Cellar 1": ["hold", "on", "off"],
+    }
+    async with equipped.serve() as url, open_page(url) as page:
+        await page.wait_for_selector(".pill.live")
+        for room, actions in offered.items():
+            card = page.locator(".room").filter(has=page.get_by_text(room, exact=True))
+            await card.get_by_role("button", name="Hold").click()
+            shown = page.locator("#hold input[name=action]:visible")
+            values = await shown.evaluate_all("(all) => all.map((each) => each.value)")
+            assert values == actions, room
+            # Chosen for one room and not kept, it is not chosen for the next.
+            assert await shown.first.is_checked()
+            await shown.last.check()
+            await page.keyboard.press("Escape")
+        # Where nothing heats or cools, nothing is held but its units.
+        cellar = page.locator('[data-zone="cellar"]')
+        assert not await cellar.get_by_role("button", name="Hold").is_visible()
 
 
 async def test_for_good_counts_for_the_room_alone_for_which_it_was_chosen(

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from importlib.resources import files
 from urllib.parse import urljoin
 
 import aiohttp
@@ -138,6 +139,18 @@ async def test_nobody_else_may_keep_what_a_home_says(home, wire):
             assert answer.headers["Cache-Control"] == "private, no-cache"
         answer, _ = await wire(f"{url}api/settings")
         assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("name", [each for each in NAMES if each.endswith(".js")])
+async def test_scripts_come_without_comments_and_on_the_same_lines(bare, wire, name):
+    source = (files("switchbot_automation.web") / "static" / name).read_text()
+    async with bare.serve() as url:
+        _answer, body = await wire(f"{url}static/{name}", accept="identity")
+    sent = body.decode()
+    kept = [
+        "" if each.lstrip().startswith("//") else each for each in source.split("\n")
+    ]
+    assert sent.split("\n") == kept
 
 
 async def first_load(wire, url, language):

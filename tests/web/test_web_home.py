@@ -477,3 +477,31 @@ async def test_what_is_wished_of_a_room_is_told_of_each_of_its_units(
         zones["living room"]["wish"] == zones["living room 2"]["wish"] == told["wish"]
     )
     assert [name for name, each in zones.items() if each["without_unit"]] == ["cellar"]
+    assert [
+        name for name, each in zones.items() if "quiet_fan" in each["possible"]
+    ] == ["living room"]
+
+
+async def test_what_is_told_as_possible_is_and_a_fan_that_is_not_is_refused(
+    equipped, get, send
+):
+    more = {
+        "set_temperature": {"low": 20, "high": 22},
+        "hold": {"hold": 3600},
+        "quiet_fan": {"hold": 3600},
+    }
+    async with equipped.serve() as url:
+        for zone in (await get(f"{url}api/zones"))["zones"]:
+            path = f"{url}api/zones/{zone['name']}/actions"
+            if "quiet_fan" not in zone["possible"]:
+                told = await send(path, {"action": "quiet_fan", "hold": 3600}, 422)
+                assert "told no fan speed" in told["message"]
+            for action in zone["possible"]:
+                told = await send(path, {"action": action, **more.get(action, {})})
+                assert told["status"] in {"accepted", "blocked", "confirmed"}, (
+                    zone["name"],
+                    action,
+                    told,
+                )
+                if action == "quick_off":
+                    await send(path, {"action": "resume"})

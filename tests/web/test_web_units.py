@@ -1,5 +1,6 @@
 """The page and its API for people who think in degrees Fahrenheit."""
 
+import re
 from copy import deepcopy
 from datetime import timedelta
 
@@ -57,6 +58,31 @@ async def test_the_page_is_in_fahrenheit_and_knows_it(lived, http):
     assert ">°F</span>" in page
     body = page.partition("</script>")[2]
     assert "°C" not in body
+
+
+LANGUAGES = ["en", "fr", "ja", "de"]
+# Of a key that names its unit the words are of that one.
+NAMED = "_celsius"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_no_word_of_the_page_is_of_another_unit(lived, http, language):
+    spoken = {"Accept-Language": language}
+    async with lived.serve() as url:
+        async with http.get(url, headers=spoken) as answer:
+            page = (await answer.text()).partition("</script>")[2]
+        async with http.get(f"{url}api/settings/table", headers=spoken) as answer:
+            listed = (await answer.json())["settings"]
+    assert not re.search("celsius|摂氏|°C", page, re.IGNORECASE)
+    degrees = [each for each in listed if each["unit"] == "°C"]
+    own = [each for each in degrees if not each["name"].endswith(NAMED)]
+    assert len(own) > 10
+    assert {each["unit_text"] for each in own} == {"°F"}
+    for each in own:
+        # A range of whoever writes 68 for a room.
+        assert re.fullmatch(r"50\D+95", each["range_text"]), each["name"]
+    others = [each for each in degrees if each["name"].endswith(NAMED)]
+    assert {each["unit_text"] for each in others} == {"°C"}
 
 
 async def test_csv_is_in_fahrenheit_and_says_so(lived, http, get):

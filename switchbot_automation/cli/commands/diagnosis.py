@@ -136,6 +136,8 @@ def _refusal(error: CloudError) -> SetupFinding:
         advice = _(
             "copy token and secret from the app once more: it shows new ones when asked to"
         )
+    elif error.http_status is not None:
+        advice = _("the cloud is reached and could not do it now; try again later")
     else:
         advice = _(
             "look whether this machine reaches the internet, then try again later"

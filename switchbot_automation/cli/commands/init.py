@@ -41,7 +41,12 @@ from switchbot_automation.cli.targets import NOTHING_LISTED
 from switchbot_automation.errors import AuthError, SettingsError
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import sentence
-from switchbot_automation.languages import from_celsius, measured_in, measuring, unit_of
+from switchbot_automation.languages import (
+    from_celsius,
+    measured_in,
+    measuring,
+    unit_of,
+)
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import DEFAULT_ZONE, ReasonCode
 from switchbot_automation.settings.account import account_findings
@@ -58,6 +63,7 @@ from switchbot_automation.settings.proposal import (
 from switchbot_automation.settings.read import read_settings
 from switchbot_store import MemoryStore, StoreConfig, StoreConflictError, get_store
 from switchbot_store.cli.dotenv_file import env_file
+from switchbot_store.doctor import examine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,6 +176,14 @@ class _Written(NamedTuple):
     document: dict[str, Any]
     at: str
     new: bool
+
+
+def _refuse_unwritable(config: StoreConfig) -> None:
+    """Refuse to ask for what could not be written down. Raises Misuse."""
+    found = examine() if config.backend == "json" else ()
+    for each in found:
+        if each.check == "directory" and each.level == "problem":
+            raise Misuse(_("{found}. {advice}", found=each.message, advice=each.advice))
 
 
 class _Setup:
@@ -316,6 +330,7 @@ class _Setup:
                     command="switchbot-automation check-config",
                 )
             return _Written(dict(entry.data), where, new=False)
+        _refuse_unwritable(config)
         rooms = self._rooms(proposal)
         if not rooms:
             return self._why_no_room(proposal, listed)
@@ -392,6 +407,14 @@ class _Setup:
             return _(
                 "Nothing was found to keep a room with: {why}.", why=_(NOTHING_LISTED)
             )
+        aside = [printable(each.name) for each in proposal.meters_aside]
+        if not meters and not units and aside:
+            return _(
+                "Nothing that can be read measures a room: {names} are outdoors by their "
+                "names or their Cloud Services are off. Add them to a hub in the app, "
+                "switch Cloud Services on in their settings there, and run this again.",
+                names=", ".join(aside),
+            )
         if not meters and not units:
             return _(
                 "Of what the account has, nothing measures a room (as a meter does) and "
@@ -400,7 +423,6 @@ class _Setup:
                 names=", ".join(names),
             )
         if not meters:
-            aside = [printable(each.name) for each in proposal.meters_aside]
             why = _(
                 "Nothing measures the room of {units}: it needs a meter, indoors and with "
                 "Cloud Services on in its settings in the app; then run this again.",

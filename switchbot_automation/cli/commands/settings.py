@@ -15,8 +15,9 @@ from switchbot_automation.cli.output import (
     print_json,
     print_table,
 )
-from switchbot_automation.languages import ENGLISH, error_words, later, speaking
+from switchbot_automation.languages import ENGLISH, later, speaking
 from switchbot_automation.languages import translated as _
+from switchbot_automation.settings.scale import unit_and_range
 from switchbot_automation.settings.table import settings_table
 
 if TYPE_CHECKING:
@@ -91,12 +92,13 @@ def _cells(spec: SettingSpec) -> tuple[str, ...]:
         meaning.append(_("Also called {names}.", names=", ".join(spec.aliases)))
     if not spec.per_zone and not spec.section:
         meaning.append(_("For the whole home."))
+    unit, told_range = unit_and_range(spec)
     return (
         spec.name,
         _(spec.kind),
-        _(spec.unit) if spec.unit else "",
+        unit,
         _default(spec),
-        error_words(spec.range),
+        told_range,
         " ".join(meaning),
     )
 

@@ -61,6 +61,7 @@ CATCH_ALL = 190
 # The cloud's tolerance is nowhere stated; half a minute off on a refused call is the
 # likelier cause than a token that went bad.
 _SKEW_SECONDS = 30.0
+_HOUR = 3600.0
 
 # Read so much of a text, so that what must be hidden is whole, and show so much of it.
 _READ_LENGTH = 4000
@@ -358,8 +359,10 @@ class _Judge:
         where = worded("HTTP {status}", status=str(self._answer.status)) + (
             worded(", code {code}", code=str(code)) if code else ""
         )
-        said = redact(self._answer.message, self._case.private)[:_SHOWN_LENGTH]
-        quoted = f': "{said}"' if said.strip() else ""
+        # What stands between may say it on several lines.
+        said = " ".join(self._answer.message.split())
+        said = redact(said, self._case.private)[:_SHOWN_LENGTH]
+        quoted = f': "{said}"' if said else ""
         return worded(
             "{what}: {words} ({where}){quoted}",
             what=self._case.what,
@@ -402,6 +405,11 @@ def redact(text: str, private: tuple[str, ...]) -> str:
 
 def _off(skew: float) -> str:
     seconds = abs(skew)
+    if seconds >= _HOUR:
+        hours = seconds / _HOUR
+        if skew > 0:
+            return worded("{hours:.1f} h ahead", hours=hours)
+        return worded("{hours:.1f} h behind", hours=hours)
     if skew > 0:
         return worded("{seconds:.0f} s ahead", seconds=seconds)
     return worded("{seconds:.0f} s behind", seconds=seconds)

@@ -114,7 +114,9 @@ async def act_for_person(
         command = replace(command, reasons=(*command.reasons, turn.others))
     if quick:
         documents.say_again(room, word)
-        await _rest_of_room_off(documents, commander, settings, zone, order)
+        rest = await _rest_of_room_off(documents, commander, settings, zone, order)
+        # What is sent to a room that has no unit of its own is sent to these.
+        command = rest[0] if zone.without_unit and rest else command
     if not kept:
         unstored = Reason(ReasonCode.STORE_UNAVAILABLE, {"document": "settings"})
         command = replace(command, reasons=(*command.reasons, unstored))
@@ -127,17 +129,23 @@ async def _rest_of_room_off(
     settings: Settings,
     zone: ZoneSettings,
     order: Order,
-) -> None:
+) -> list[Command]:
     """Turn the other units of a room off, whose automation a person switched off.
 
     Nobody else would: no tick looks after them any more. A cover stays where it is.
     """
-    room = zone.lead or zone.name
+    room, sent = zone.lead or zone.name, list[Command]()
     for name in (room, *settings.units.get(room, ())):
         other = settings.zones[name]
-        idle = documents.states[name].power is Power.OFF or other.without_unit
+        # As a room's own unit, the first to be told is told also where it seems to be off.
+        off = documents.states[name].power is Power.OFF and (
+            sent or not zone.without_unit
+        )
+        idle = off or other.without_unit
         if name != zone.name and not idle and other.kind.fails != "stays":
-            await commander.carry_out(replace(order, zone=other, action=Action.OFF))
+            to_off = replace(order, zone=other, action=Action.OFF)
+            sent.append(await commander.carry_out(to_off))
+    return sent
 
 
 def hold_for_person(
@@ -254,13 +262,51 @@ def end_of_quiet(
     end = _end_of_wish(documents, zone, until, now)
     if end is not None:
         _check_automated(zone)
-        if zone.kind.setting("20", 5, 2) == zone.kind.setting("20", 5, 3):
+        settings = documents.life.settings
+        assert settings is not None  # noqa: S101 - the zone was found in them
+        if not _tells_fan(settings, zone):
             raise ValueError(
                 worded(
                     "what zone {zone} is kept with is told no fan speed", zone=zone.name
                 )
             )
     return end
+
+
+def _tells_fan(settings: Settings, zone: ZoneSettings) -> bool:
+    """Tell whether any unit of a room is told a fan speed; of a further unit, that one."""
+    further = settings.units.get(zone.name, ())
+    return any(
+        each.tells_fan for each in (zone, *map(settings.zones.get, further)) if each
+    )
+
+
+def possible_for(
+    settings: Settings, zone: ZoneSettings, season: ZoneSettings
+) -> list[str]:
+    """Return which of `ASKED_BY_PEOPLE` make sense for a zone: what else is asked of it is
+    refused, or does nothing.
+
+    `zone` is as its settings say, `season` with what the season in force makes of it.
+    """
+    automated, windows = zone.automation_enabled, bool(zone.time_windows)
+    kept = zone.kind.own is None and not zone.without_unit
+    banded = zone.winter is not None or zone.summer is not None
+    possible = {
+        ManualAction.ON: season.can(season_action(season)),
+        ManualAction.OFF: zone.can(Action.OFF),
+        ManualAction.FAN: zone.can(Action.FAN),
+        ManualAction.WINTER: zone.can(Action.WINTER),
+        ManualAction.SUMMER: zone.can(Action.SUMMER),
+        ManualAction.QUICK_OFF: True,
+        HOLD: bool(zone.ways),
+        RESUME: True,
+        SET_TEMPERATURE: automated and kept and banded,
+        SET_PRESET_MODE: automated and bool(zone.presets),
+        SKIP_NEXT_WINDOW: automated and windows,
+        QUIET_FAN: automated and _tells_fan(settings, zone),
+    }
+    return [name for name in ASKED_BY_PEOPLE if possible[name]]
 
 
 def quiet_for_person(

@@ -13,11 +13,12 @@ from switchbot_automation.core.state.around import outdoor_of
 from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.wishes import least_width, wish_in_force
+from switchbot_automation.engine.act.wishes import possible_for
 from switchbot_automation.engine.tell.health import price_as_json, room_as_json
 from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import reason_words
-from switchbot_automation.languages import CELSIUS
+from switchbot_automation.languages import CELSIUS, error_words
 from switchbot_automation.languages import translated as _
 from switchbot_automation.schedule.windows import foreseen_boundary, in_window
 
@@ -53,7 +54,8 @@ def overview(
     8601 in UTC, temperatures degrees Celsius. `band` is what the
     season in force wants, None without temperatures; `reasons` those of the last tick,
     in words too. `lead` names the room of what is a further unit of it, whose wishes and
-    settings it shares; in one `without_unit` nothing heats or cools. `hold_until` None while no person's command holds. `settings_error`
+    settings it shares; in one `without_unit` nothing heats or cools. `possible` are the
+    actions and wishes that its equipment and settings can carry out. `hold_until` None while no person's command holds. `settings_error`
     says why the stored settings are not those in force, `document_problems` what is
     wrong with other documents that a person edited, `store_problems` what a person should
     do about the store. `unit` is that of the settings, in which a person is told. `watches`: another `run` looks after the home.
@@ -67,7 +69,6 @@ def overview(
         for number, (name, zone) in enumerate(seasonal.zones.items(), start=1):
             state, decision = documents.states[name], made.get(name)
             as_set = settings.zones[name]
-            price = _price(documents, zone, now)
             zones.append(
                 _zone(
                     as_set,
@@ -78,7 +79,7 @@ def overview(
                     asked=documents.states[zone.lead or name],
                     schedules=schedules,
                 )
-                | {"price": price}
+                | _of_settings(documents, as_set, zone, now)
             )
             if not number % _IN_A_TURN:
                 yield
@@ -88,7 +89,9 @@ def overview(
         "next_wakeup": encode_instant(next_wakeup),
         "watches": documents.watches,
         "unit": settings.unit if settings is not None else CELSIUS,
-        "settings_error": (str(documents.life.error) if documents.life.error else None),
+        "settings_error": (
+            error_words(documents.life.error) if documents.life.error else None
+        ),
         "document_problems": list(documents.problems.values()),
         "store_problems": _store_problems(documents, store),
         "zones": zones,
@@ -146,7 +149,19 @@ def zone_overview(
         asked=documents.states[zone.lead or name],
         schedules=_Schedules(now),
     )
-    return found | {"price": _price(documents, zone, now)}
+    return found | _of_settings(documents, as_set, zone, now)
+
+
+def _of_settings(
+    documents: Documents, as_set: ZoneSettings, zone: ZoneSettings, now: datetime
+) -> dict[str, Any]:
+    """Return what is told of a zone that more than its own settings say."""
+    settings = documents.life.settings
+    assert settings is not None  # noqa: S101 - the zone was found in them
+    return {
+        "price": _price(documents, zone, now),
+        "possible": possible_for(settings, as_set, zone),
+    }
 
 
 def _price(

@@ -27,8 +27,8 @@ def _profile(season: str, ac_mode: int, low: str, high: str) -> tuple[SettingSpe
         degrees(f"{season}.max_temp", meaning=high),
         degrees(
             f"{season}.target_temp",
-            meaning="Setpoint sent to the air conditioner, which takes 16 to 30; may lie"
-            " outside the other two.",
+            meaning="Setpoint sent to the air conditioner, which takes 16 to 30 °C;"
+            " may lie outside the other two.",
         ),
         SettingSpec(
             f"{season}.fan_speed",

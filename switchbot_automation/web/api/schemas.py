@@ -135,6 +135,11 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         quiet_fan_until=_maybe(_INSTANT),
         skipped_windows=_list(_ref("SkippedWindow")),
         presets=_list(_TEXT),
+        possible={
+            **_list({"enum": list(ASKED_BY_PEOPLE)}),
+            "description": "Which actions of `Wish` its equipment and settings can "
+            "carry out: `quiet_fan` only of what is told a fan speed.",
+        },
         waiting=_maybe({"type": "object"}),
         outcome=_maybe(_TEXT),
         reasons=_list(_ref("Reason")),

@@ -10,6 +10,7 @@ from switchbot_automation.languages import error_words, reworded, translated, wo
 from switchbot_automation.outside.bounds import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings import parse_settings, settings_table
 from switchbot_automation.settings.proposal import kept_by_auto, not_kept_by_auto
+from switchbot_automation.settings.scale import unit_and_range
 from switchbot_automation.settings.secrets import MASKS, SecretMaskError, shown_key
 from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
@@ -57,8 +58,7 @@ async def table(request: web.Request) -> web.Response:  # noqa: ARG001 - a handl
             **each.to_dict(),
             "meaning": translated(each.meaning),
             "type_text": translated(each.kind),
-            "unit_text": translated(each.unit) if each.unit else "",
-            "range_text": error_words(each.range),
+            **dict(zip(("unit_text", "range_text"), unit_and_range(each), strict=True)),
         }
         for each in settings_table()
     ]

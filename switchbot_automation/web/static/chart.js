@@ -1,6 +1,6 @@
 // Temperatures, the band that was wanted, what was decided and when the unit ran, as SVG.
 import { SYMBOL } from "./unit.js";
-import { _ } from "./language.js";
+import { _, whole } from "./language.js";
 import { because, clock, degrees, duration, number, outcome, percent, titleOf } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -213,7 +213,7 @@ export function draw(holder, { rooms, bands, marks, humidity, beside }) {
 function told(point, zone, named, humidity) {
   const when = clock(point.at, zone.timezone, { weekday: "short" });
   const temperature = degrees(point.temperature);
-  const parts = [named ? _("{room} {temperature} °C", { room: titleOf(zone.name), temperature }) : `${temperature} ${SYMBOL}`];
+  const parts = [named ? _("{room} {temperature} °C", { room: titleOf(zone.name), temperature }) : whole(`${temperature} ${SYMBOL}`)];
   if (humidity && point.humidity !== null) parts.push(_("{percent} % humidity", { percent: Math.round(point.humidity) }));
   if (point.on) parts.push(_("unit on for {length}", { length: duration(point.on) }));
   return `${when}: ${parts.join(", ")}`;

@@ -6,9 +6,12 @@ export const language = document.documentElement.lang;
 export const dates = language === "en" ? "en-GB" : language;
 const catalogue = JSON.parse(document.getElementById("catalogue").textContent);
 
+// A number and its unit stay on one line.
+export const whole = (text) => text.replaceAll(/(\d) (?=(?:°[CF]|%|k?Wh?|h|min)(?!\p{L})|時間|分)/gu, "$1\u00a0");
+
 // A message in that language, its {names} filled in. The English one is its name.
 export const _ = (message, values = {}) =>
-  (catalogue[message] ?? message).replaceAll("°C", SYMBOL).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  whole((catalogue[message] ?? message).replaceAll("°C", SYMBOL).replace(/\{(\w+)\}/g, (same, name) => values[name] ?? same));
 
 // The name of a day of the week, Monday being 0.
 export const dayName = (day, width) =>

@@ -211,7 +211,8 @@ function draw(card, zone, skips) {
     button.setAttribute("aria-label", `${button.textContent.replace("…", "")}, ${title}`);
   }
   part(".buttons").hidden = home.read_only;
-  part(".do-skip").hidden = Boolean(zone.lead) || !zone.enabled || !zone.windows.length || skips;
+  part(".do-hold").hidden = !zone.possible.includes("hold");
+  part(".do-skip").hidden = Boolean(zone.lead) || !zone.possible.includes("skip_next_window") || skips;
   part(".do-resume").hidden = !held && (zone.enabled || Boolean(zone.lead));
   part(".do-off").hidden = Boolean(zone.lead) || off;
 }
@@ -254,6 +255,8 @@ function showFacts() {
   const zone = home.zones[0];
   get("next-look").textContent = clock(home.next_wakeup, zone?.timezone, { second: "2-digit" });
   get("logout").hidden = !home.login;
+  get("upkeep").hidden = !home.zones.length;
+  get("no-rooms").hidden = Boolean(home.zones.length || home.settings_error);
   get("open-settings").hidden = home.read_only || !home.zones.length;
   if (!home.quota) return;
   const { remaining, limit, reserve, level } = home.quota;
@@ -380,6 +383,11 @@ function toldOf(done, name) {
 function openHold(name) {
   holding = name;
   get("hold-title").textContent = _("Hold {room}", { room: titleOf(name) });
+  const form = get("hold").querySelector("form");
+  // Neither what was chosen for another room counts for this one, nor what it cannot do.
+  form.reset();
+  for (const choice of form.elements.action) choice.closest("label").hidden = !zoneOf(name).possible.includes(choice.value);
+  [...form.elements.action].find((choice) => !choice.closest("label").hidden).checked = true;
   get("hold").returnValue = "";
   get("hold").showModal();
 }

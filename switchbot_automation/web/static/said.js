@@ -6,6 +6,12 @@ const get = (id) => document.getElementById(id);
 const SHOWN_MILLISECONDS = 8000;
 const UNDO_MILLISECONDS = 60000;
 
+// From where a person came to what is said: there the keyboard is again once that was pressed.
+let cameFrom = null;
+addEventListener("focusin", ({ target }) => {
+  if (!get("said").contains(target)) cameFrom = target;
+});
+
 export function say(text, undo = null, { label = _("Undo"), doing = _("Undoingâ€¦") } = {}) {
   const place = get("said");
   // Behind an open dialog nothing is seen, heard or pressed.
@@ -20,6 +26,7 @@ export function say(text, undo = null, { label = _("Undo"), doing = _("Undoingâ€
   button.hidden = !undo;
   button.textContent = label;
   button.onclick = async () => {
+    (cameFrom?.checkVisibility() && !cameFrom.disabled ? cameFrom : get("rooms")).focus();
     say(doing);
     try {
       await undo();

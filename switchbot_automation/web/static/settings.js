@@ -5,7 +5,8 @@ import { partOf, say } from "./said.js";
 import { number, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
-const shown = (value) => (value === undefined || value === null ? _("not set") : JSON.stringify(value));
+// With spaces, so that a line can end between two parts.
+const shown = (value) => (value === undefined || value === null ? _("not set") : JSON.stringify(value, null, 1).replaceAll(/\n */g, " "));
 
 // What is reviewed; an answer about one that was left says nothing of the next.
 let reviewed = null;
@@ -128,14 +129,14 @@ async function tryOut(document_, mine) {
     get("review-save").disabled = !rows.length;
     get("review-save").focus();
   } catch (error) {
-    tell(mine, error.status === 422 ? _("That cannot be: {why}", { why: error.message }) : error.message);
+    tell(mine, error.status === 422 ? _("That cannot be: {why}.", { why: error.message }) : error.message);
     // What could not be tried out now may still be saved: the server checks it then as well.
     if (reviewed === mine && error.status !== 422) get("review-save").disabled = false;
   }
 }
 
 function summaryWords({ summary, no_summary: why }) {
-  if (!summary) return why ? _("What it would have meant cannot be told: {why}", { why }) : "";
+  if (!summary) return why ? _("What it would have meant cannot be told: {why}.", { why }) : "";
   const { current, candidate, observed_days: days } = summary;
   const parts = [];
   const compared = (key, told, digits = 0) => {
@@ -189,6 +190,8 @@ function show(specs, part, zone) {
   get("settings-list").replaceChildren(...specs.slice(0, MOST).map((spec) => entry(spec, part, zone)));
 }
 
+// What stands between `these` is written as it is.
+const withCode = (text) => text.split("`").map((part, index) => (index % 2 ? Object.assign(document.createElement("code"), { textContent: part }) : part));
 const valueOf = (part, name) => name.split(".").reduce((value, key) => value?.[key], part);
 // What lies in a list or below a name of one's own is changed as a whole.
 const isPlain = (spec) => !/[[{*]/.test(spec.name) && !/^(object|list of objects)$/.test(spec.type);
@@ -196,7 +199,8 @@ const isPlain = (spec) => !/[[{*]/.test(spec.name) && !/^(object|list of objects
 function entry(spec, part, zone) {
   const item = document.createElement("li");
   const name = Object.assign(document.createElement("strong"), { textContent: spec.name });
-  const meaning = Object.assign(document.createElement("p"), { textContent: spec.meaning });
+  const meaning = document.createElement("p");
+  meaning.append(...withCode(spec.meaning));
   const set = isPlain(spec) ? valueOf(part, spec.name) : undefined;
   const bounds = [[spec.type_text, spec.unit_text].filter(Boolean).join(", "), spec.range_text && `(${spec.range_text})`].filter(Boolean).join(" ");
   const facts = Object.assign(document.createElement("p"), {

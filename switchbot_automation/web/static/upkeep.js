@@ -1,6 +1,6 @@
 // Batteries, filters, hours and energy: what equipment needs of a person.
 import { ask, sending } from "./api.js";
-import { _ } from "./language.js";
+import { _, whole } from "./language.js";
 import { say } from "./said.js";
 import { number, percent, titleOf } from "./words.js";
 
@@ -22,22 +22,23 @@ function cells([name, ...rest], needs) {
 }
 
 const last = (days) => Object.values(days).at(-1);
-const some = (value, unit, digits = 0) => (value === null || value === undefined ? "–" : `${number(value, digits)} ${unit}`);
+const hours = (value, digits = 0) => (value === null ? "–" : _("{hours} h", { hours: number(value, digits) }));
+const energy = (value) => (value === null || value === undefined ? "–" : whole([number(value, 0), _("Wh")].join(" ")));
 
 function filterWords(device) {
   if (device.filter_used_hours === null) return "–";
-  if (device.filter_life_hours === null) return some(device.filter_used_hours, "h");
+  if (device.filter_life_hours === null) return hours(device.filter_used_hours);
   return _("{used} of {life} h", { used: number(device.filter_used_hours, 0), life: number(device.filter_life_hours, 0) });
 }
 
 export async function showUpkeep(readOnly) {
   const told = await ask("api/upkeep");
   const devices = told.devices.map((device) =>
-    cells([device.name || device.device_id, device.battery == null ? "–" : percent(device.battery), filterWords(device), some(last(device.energy_wh), _("Wh"))], device.needs),
+    cells([device.name || device.device_id, device.battery == null ? "–" : percent(device.battery), filterWords(device), energy(last(device.energy_wh))], device.needs),
   );
   get("upkeep-devices").replaceChildren(...devices);
   const units = told.units.map((unit) => {
-    const row = cells([titleOf(unit.zone), some(unit.running_hours, "h", 1), some(unit.hours_since_upkeep, "h", 1), number(unit.starts, 0)], unit.needs);
+    const row = cells([titleOf(unit.zone), hours(unit.running_hours, 1), hours(unit.hours_since_upkeep, 1), number(unit.starts, 0)], unit.needs);
     const cell = document.createElement("td");
     if (!readOnly) {
       const button = document.createElement("button");

@@ -134,6 +134,7 @@ export function openChange(zone, zones, send) {
   const dialog = get("change");
   const form = dialog.querySelector("form");
   const field = (name) => form.elements.namedItem(name);
+  form.reset();
   get("change-title").textContent = _("What {room} is to keep", { room: title(zone) });
   const mode = zone.enabled ? zone.mode : OFF;
   const modes = zone.without_unit ? { [zone.mode]: _("On"), [OFF]: MODES[OFF] } : MODES;
@@ -144,7 +145,9 @@ export function openChange(zone, zones, send) {
   // With both seasons there have to be some degrees between heating and cooling.
   const gap = Math.max(STEP, Math.ceil(zone.least_width / STEP) * STEP);
   const set = (name, value) => {
-    field(name).value = field(`${name}-handle`).value = Math.min(WARMEST, Math.max(COLDEST, value));
+    const within = Math.min(WARMEST, Math.max(COLDEST, value));
+    field(name).value = field(`${name}-handle`).value = within;
+    field(`${name}-handle`).setAttribute("aria-valuetext", _("{temperature} °C", { temperature: number(within) }));
   };
   for (const name of ["low", "high", "low-handle", "high-handle"]) [field(name).min, field(name).max] = [COLDEST, WARMEST];
   set("low", low);

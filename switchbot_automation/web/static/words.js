@@ -1,5 +1,5 @@
 // What the engine's words are called on the page.
-import { _, dates, language } from "./language.js";
+import { _, dates, language, whole } from "./language.js";
 
 const OUTCOMES = {
   noop: _("Nothing to do"),
@@ -122,6 +122,5 @@ export function duration(seconds) {
 }
 
 export function because(reasons) {
-  // A number and its unit stay on one line.
-  return reasons.map((each) => each.text).filter(Boolean).join(_("; ")).replaceAll(/ (°[CF])/g, "\u00a0$1");
+  return whole(reasons.map((each) => each.text).filter(Boolean).join(_("; ")));
 }
