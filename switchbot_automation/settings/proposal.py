@@ -268,6 +268,8 @@ def proposed_settings(
         }
     start, end = (f"{each:%H:%M}" for each in hours)
     document["time_windows"] = [{"days": list(EVERY_DAY), "start": start, "end": end}]
+    # Without it a unit would be left as the end of the hours finds it, on all night.
+    document["turn_off_outside_windows"] = True
     devices = [_devices_of(room) for room in rooms]
     if len(rooms) == 1:
         return document | devices[0]

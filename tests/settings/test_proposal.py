@@ -167,6 +167,8 @@ def test_whatever_an_account_lists_what_is_proposed_can_be_used(
     assert account_findings(document, listed, ())[0] == []
     settings = parse_settings(document)
     assert len(settings.zones) == len(found.rooms)
+    # As whoever asks for the hours says: outside of them it is off.
+    assert all(zone.turn_off_outside_windows for zone in settings.zones.values())
 
 
 def test_the_same_start_and_end_mean_the_whole_day():

@@ -513,11 +513,12 @@ def _is_aircon(remote: Remote) -> bool:
 
 def _first_settings(asked: Mapping[str, Any], time_zone: str) -> dict[str, Any]:
     season, low, high = asked[CONF_MODE], asked[CONF_LOW], asked[CONF_HIGH]
-    # Beyond the band, or the unit would stop by its own thermometer before we do.
-    target = min(30, round(high) + 3) if season == "winter" else max(16, round(low) - 1)
+    # Where the steering begins; from there it follows the meter.
+    target = min(30, max(16, round((low + high) / 2)))
     return {
         "automation_enabled": True,
         "mode": season,
+        "control": "auto",
         "timezone": time_zone,
         "meter_device_id": asked[CONF_METER],
         "aircon_device_id": asked[CONF_AIRCON],
