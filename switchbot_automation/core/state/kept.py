@@ -135,6 +135,15 @@ _DOES_NOT_COME_BACK = frozenset(
 )
 _TURNED_FOR = timedelta(minutes=20)
 _LONGEST_ERROR = 300
+# Why a meter that answers again may not start a unit yet; what it says of the room is seen.
+_SILENT_BEFORE = frozenset(
+    {
+        None,
+        ReasonCode.SENSOR_STALE_NO_NEW_START,
+        ReasonCode.SENSOR_STALE_CONSERVATIVE,
+        ReasonCode.SENSOR_STALE_OFF,
+    }
+)
 
 
 class RoomHealth(NamedTuple):
@@ -872,7 +881,7 @@ def _is_made_to_move(state: ZoneState) -> bool:
 def _not_believed(zone: ZoneSettings, state: ZoneState) -> ReasonCode | None:
     """Return why the temperature that there is shows nothing of the room."""
     record = state.sensing
-    if record is not None and record.distrust is not None:
+    if record is not None and record.distrust not in _SILENT_BEFORE:
         return record.distrust
     if record is not None and record.doubt is ReasonCode.SENSOR_FROZEN:
         return record.doubt

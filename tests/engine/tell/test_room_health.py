@@ -217,6 +217,27 @@ async def test_a_cloud_that_fails_now_so_now_so_is_told_once(home):
     assert len(home.told.said) == 1
 
 
+@pytest.mark.parametrize("minutes", [20, 50, 100, 200])
+async def test_an_outage_has_a_beginning_and_an_end(home, minutes):
+    """That the meter, which answers again, had been silent for long is no news then."""
+    home.house.cloud.temperature = 19.0
+    for step in range(30):
+        home.house.cloud.temperature = round(19.0 + step / 15, 1)
+        await home.live(4)
+    assert home.house.state["assumed_aircon_power"] == "on"
+    home.house.cloud.broken["status"] = CloudTimeoutError("late")
+    await home.live(minutes)
+    home.house.cloud.broken.clear()
+    for step in range(20):
+        home.house.cloud.temperature = 21.0 + step % 3 / 10
+        await home.live(4)
+        room = await home.room()
+        assert room["status"] in ("kept", "recovering"), room
+    began, over = home.told.said
+    assert "gave no answer" in began[0]
+    assert over[0] == "default: over"
+
+
 WINDOWS = {
     "awake": {
         "time_windows": [{"days": list(range(7)), "start": "06:00", "end": "23:00"}]
