@@ -71,6 +71,16 @@ STATUSES: tuple[Status, ...] = (
     "unknown",
 )
 
+OF_THE_HOME = frozenset(
+    {
+        ReasonCode.CLOUD_UNREACHABLE,
+        ReasonCode.TOKEN_REFUSED,
+        ReasonCode.CLOCK_REFUSED,
+        ReasonCode.QUOTA_RESERVE,
+    }
+)
+"""What is the matter with all rooms of a home alike, so that one word is enough."""
+
 NOTHING = Keeping()
 
 # A room goes a little past the threshold before its unit is felt; one that goes past the
@@ -144,6 +154,12 @@ _SILENT_BEFORE = frozenset(
         ReasonCode.SENSOR_STALE_OFF,
     }
 )
+
+
+def is_told(state: ZoneState, kind: ReasonCode) -> bool:
+    """Tell whether a person was told of that in a zone, and not yet that it is over."""
+    keeping = state.keeping
+    return keeping is not None and any(each.kind is kind for each in keeping.told)
 
 
 class RoomHealth(NamedTuple):
@@ -831,9 +847,8 @@ def _blindness(
         ):
             return spent  # of a look between two at the meter as well
         # What was told of once stands: a cloud in trouble fails now so, now so.
-        told = any(each.kind is silent for each in keeping.told)
         both = problem in UNREACHED and silent in UNREACHED
-        return problem if both and not told else silent
+        return problem if both and not is_told(state, silent) else silent
     if state.last_temperature is None:
         # A look between two readings gives the last one, without its cause.
         again = problem is ReasonCode.NO_READING and keeping.blind_why is not None

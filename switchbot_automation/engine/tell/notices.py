@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.overlay import in_force
-from switchbot_automation.core.state.kept import news_of
+from switchbot_automation.core.state.kept import OF_THE_HOME, is_told, news_of
 from switchbot_automation.engine.tell.events import RoomNotice
 from switchbot_automation.explain.words import advice_words, notice_words
 from switchbot_automation.languages import chosen, measuring, speaking, spoken
@@ -46,7 +46,8 @@ class Notices:
     async def tell(self, now: datetime) -> None:
         """Tell what is new at `now`, and note it in the states, which are written next.
 
-        A notice that cannot be delivered is tried again after ten minutes.
+        A notice that cannot be delivered is tried again after ten minutes. What is the
+        matter with every room alike is told of the first one, and its end of the last.
         """
         settings, states = self._documents.life.settings, self._documents.states
         waits = self._not_before is not None and now < self._not_before
@@ -60,17 +61,21 @@ class Notices:
                     speaking(chosen(settings.language, spoken())),
                     measuring(settings.unit),
                 ):
-                    delivered = await self._deliver(news, now)
+                    others = (states[each] for each in zones if each != name)
+                    known = news.kind in OF_THE_HOME and any(
+                        is_told(each, news.kind) for each in others
+                    )
+                    delivered = await self._deliver(news, now, known=known)
                 if not delivered:
                     self._not_before = now + _AGAIN
                     return
             if state is not states[name]:
                 states[name] = state
 
-    async def _deliver(self, news: News, now: datetime) -> bool:
+    async def _deliver(self, news: News, now: datetime, *, known: bool) -> bool:
         settings = self._documents.life.settings
         zone = settings.zones[news.zone] if settings else None
-        if self._notifier is not None and zone is not None:
+        if self._notifier is not None and zone is not None and not known:
             title, text = notice_words(news, zone.timezone, now)
             try:
                 async with asyncio.timeout(_SECONDS):

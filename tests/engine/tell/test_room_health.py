@@ -450,3 +450,35 @@ async def test_a_window_that_is_forgotten_open_is_a_pause_and_no_comfort(home):
     assert [each.trouble for each in home.notices] == ["pause_too_long"]
     # No fan blows into it either.
     assert [word for word in cloud.words if "setAll" in word] == []
+
+
+@pytest.mark.parametrize("error", [CloudTimeoutError("late"), AuthError("no")])
+async def test_what_is_the_matter_with_all_rooms_is_told_once(house, error):
+    """A home of ten rooms need not hear ten times that the cloud is away."""
+    meters = {"attic": "M1", "bath": "M2", "cellar": "M3"}
+    units = {name: f"02-20260101000{n}-0{n}" for n, name in enumerate(meters)}
+    house.configure(
+        meter_device_id=None,
+        aircon_device_id=None,
+        zones={
+            name: {"meter_device_id": meters[name], "aircon_device_id": units[name]}
+            for name in meters
+        },
+    )
+    house.cloud.temperatures = dict.fromkeys(meters.values(), 21.0)
+    home = Watched(house)
+    await home.live(10)
+    house.cloud.broken["status"] = error
+    await home.live(60)
+    assert len(home.told.said) == 1
+    assert len(home.notices) == 3
+    home.restart()
+    # Two rooms are seen again, and the third is not yet.
+    house.cloud.broken = {"status M3": error}
+    await home.live(30)
+    assert len(home.told.said) == 1
+    house.cloud.broken.clear()
+    await home.live(30)
+    (_, over) = home.told.said
+    assert over[0].endswith(": over")
+    assert [each.ended for each in home.notices].count(True) == 3
