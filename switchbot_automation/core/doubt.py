@@ -584,8 +584,9 @@ def _stays_there(
         return False
     if kept.doubt is not None or state.power is not Power.OFF:
         return False
-    if not room.help.alone(now):
-        return False
+    changed = state.sensing.changed_at if state.sensing is not None else None
+    if changed is None or changed <= told or not room.help.alone(now):
+        return False  # a meter that stands still shows nothing
     past = room.over > 0.0 and not has_rested(state)
     waits = _TURNS_BACK if past else _TURNS_IN_BAND
     if _goes_by_itself(zone, state, room, now):

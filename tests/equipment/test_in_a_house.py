@@ -190,6 +190,6 @@ async def test_a_radiator_in_another_mode_is_told_the_one_in_which_it_takes_a_se
     for mode in (0, 3):
         device.change({"mode": mode})
         home.restart()
-        await home.live(7)
+        await home.live(4)
         assert device.state["mode"] == 1
     assert home.air > 19.5

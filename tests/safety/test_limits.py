@@ -66,7 +66,7 @@ async def test_a_room_is_kept_from_frost_whatever_else_is_said_of_it(flat, kind,
     report = await flat.tick(6.2, after=1900)
     assert flat.cloud.words[-1] == "turnOff"
     assert ReasonCode.FROST_FLOOR in codes(report)
-    assert len(flat.cloud.sent) <= 3
+    assert len([each for each in flat.cloud.words if each != "setMode 1"]) <= 3
 
 
 async def test_a_unit_locked_out_by_the_cold_heats_away_from_frost_in_one_go(flat):
@@ -227,7 +227,8 @@ async def test_what_was_started_unheard_against_frost_is_ended_all_the_same(flat
 
     flat.cloud.on_command = hear
     await flat.tick(4.9, after=1900)
-    assert heard == [flat.heats]
+    # A radiator may have heard of its mode, and then holds what it was told before.
+    assert heard == ["setMode 1" if kind == "thermostat" else flat.heats]
     flat.cloud.on_command = lambda _word: None
     await flat.tick(6.5, after=3700)
     assert flat.cloud.words[-1] == "turnOff"
