@@ -78,6 +78,8 @@ _INVALID = frozenset(
         ReasonCode.ALL_ZEROS,
     }
 )
+# A rest that was put forward, with the looks until somebody sees that it is over.
+_RESTS = timedelta(minutes=30)
 _STARTS = frozenset({Action.WINTER, Action.SUMMER, Action.DRY})
 # What a decision begins with that keeps a room.
 _ACTS = frozenset({ReasonCode.IN_WINDOW, ReasonCode.OPTIMUM_START})
@@ -411,7 +413,7 @@ def _before_window(
         return None
     opens, aim = ahead.opens, ahead.aim
     why = Reason(ReasonCode.OPTIMUM_START, {"opens": opens.isoformat()})
-    going = begun(zone, state, opens)
+    going = begun(zone, state, opens) or _rests_from_it(state, opens, now)
     if temperature is None:
         return _without_temperature(zone, seen.reading, why) if going else None
     since = counted_from(zone, seen.reading.made_at(now), now)
@@ -428,6 +430,17 @@ def _before_window(
         outside = _outside(zone, seen)
         return replace(outside, reasons=(*outside.reasons, why, rests))
     return _kept(zone, seen, aim, (why,), now, begin=planned.begin)
+
+
+def _rests_from_it(state: ZoneState, opens: datetime, now: datetime) -> bool:
+    """Tell whether a unit that brings a room up for that window rests from it just now.
+
+    Its air cools in these minutes and its walls do not: what was begun for them goes on.
+    """
+    stopped, learned = state.compressor_stopped_at, state.learned
+    if stopped is None or learned is None or state.compressor_running:
+        return False
+    return learned.warm_up.begun == opens and now - stopped <= _RESTS
 
 
 def _inside(

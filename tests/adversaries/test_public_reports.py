@@ -74,7 +74,9 @@ def test_the_table_has_a_row_for_each_report():
         f"| {each.sources} | {each.symptom} | {each.promise} |"
         for each in REPORTS.values()
     ]
-    _, _, told = TABLE.read_text().partition("| who | symptom | what the product does |\n")
+    _, _, told = TABLE.read_text().partition(
+        "| who | symptom | what the product does |\n"
+    )
     table = [line for line in told.splitlines() if line.startswith("|")]
     assert table[1:] == rows
 

@@ -147,3 +147,35 @@ async def test_it_lasts_ten_minutes_as_any_rest_of_one_that_never_stops(
     again = min(each.sent_at for each in home.sent if each.sent_at > stop.sent_at)
     rested = (again - stop.sent_at).total_seconds()
     assert max(600, min_off_seconds) <= rested <= max(600, min_off_seconds) + 300
+
+
+@pytest.mark.parametrize(
+    ("minutes", "action"), [(10, Action.WINTER), (25, Action.WINTER), (240, None)]
+)
+def test_what_was_begun_for_the_walls_goes_on_after_the_rest(minutes, action):
+    """Its air alone would take but minutes, and so it waited until shortly before."""
+    stopped = CLOSES
+    state = since(
+        stopped,
+        power=Power.OFF,
+        action=Action.OFF,
+        parameter=None,
+        compressor_started_at=stopped - timedelta(hours=5),
+        compressor_stopped_at=stopped,
+    )
+    found = decided(settings_of(), state, stopped + timedelta(minutes=minutes), 19.0)
+    assert found.action is action
+
+
+def test_who_was_never_brought_up_begins_no_sooner_for_having_stopped():
+    state = since(
+        CLOSES,
+        power=Power.OFF,
+        action=Action.OFF,
+        parameter=None,
+        compressor_started_at=CLOSES - timedelta(hours=5),
+        compressor_stopped_at=CLOSES,
+        learned=Learned(warm_up=WarmUp()),
+    )
+    found = decided(settings_of(), state, CLOSES + timedelta(minutes=10), 19.0)
+    assert found.action is None
