@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import os
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from switchbot_automation.cli.commands.live import sentence
+from switchbot_automation.cli.commands.live import OnlyRun, sentence
 from switchbot_automation.model import (
     Action,
     Command,
@@ -222,3 +223,17 @@ async def test_a_settings_file_with_a_typo_does_not_end_run(start, home, tmp_pat
     assert code == 0
     assert "settings.json" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="links are followed here")
+def test_a_link_in_the_place_of_its_lock_has_nothing_written_over(tmp_path):
+    """Somebody who may write into the directory put it there."""
+    other = tmp_path / "other.json"
+    other.write_text("{}")
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / ".run.lock").symlink_to(other)
+    only = OnlyRun(config)
+    assert not only.another()
+    only.close()
+    assert other.read_text() == "{}"

@@ -8,7 +8,7 @@ import os
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import click
@@ -273,6 +273,10 @@ async def _once(
         return await engine.run_once(trigger="once")
 
 
+# What is written into it would be written over the file that a link leads to.
+_NOT_ELSEWHERE: Final = getattr(os, "O_NOFOLLOW", 0)
+
+
 class OnlyRun:
     """Which of several `run` on one directory looks after the home: the first.
 
@@ -293,7 +297,7 @@ class OnlyRun:
         descriptor = None
         try:
             make_directory(str(self._path.parent))
-            flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS
+            flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS | _NOT_ELSEWHERE
             descriptor = os.open(self._path, flags, 0o600)
             lock(descriptor)
             os.ftruncate(descriptor, 0)
