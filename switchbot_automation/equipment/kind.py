@@ -45,8 +45,8 @@ class EquipmentKind(ABC):
     `options` are the keys of its entry beside `kind` and `device_id`; `presumes` are
     settings that a zone has which says nothing of them. `by_hand_seconds`: for how long it is
     left as a hand set it at the device, where the settings say nothing of that. `takes` is a command that every
-    device of the kind has. `first` is what a device is told before each setting, as the mode
-    in which it takes one; None: nothing.
+    device of the kind has. `first` is what one of SwitchBot's is told before each setting, as the
+    mode in which it takes one; None: nothing.
     """
 
     word: ClassVar[str]

@@ -194,8 +194,6 @@ class EquipmentContract:
         for action in self.kind.does:
             for wanted, power in ((action, Power.ON), (Action.OFF, Power.OFF)):
                 for _again in range(2):
-                    if self.kind.first is not None and wanted is not Action.OFF:
-                        await device.send(*self.kind.first)
                     await device.send(*self.told(wanted))
                     if self.tells:
                         shown = self.kind.shown(await device.read(), self.channel)

@@ -55,8 +55,23 @@ class TestAircon(SimulatedContract):
     tells = False  # it is infrared
 
 
+class SimulatedThermostat(Simulated):
+    """SwitchBot's own, which takes a setpoint in one of its modes alone."""
+
+    async def send(self, command, parameter):
+        if command == KINDS["thermostat"].takes:
+            await super().send(*KINDS["thermostat"].first)
+        await super().send(command, parameter)
+
+
 class TestThermostat(SimulatedContract):
     word = "thermostat"
+
+    @pytest.fixture
+    def device(self):
+        room = RoomSpec(aircon_id=DEVICE, equipment=self.word)
+        home = SimulatedHome(SimulatedClock(), rooms=[room])
+        return SimulatedThermostat(home, DEVICE)
 
 
 class TestHeater(SimulatedContract):

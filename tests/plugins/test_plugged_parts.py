@@ -115,6 +115,20 @@ async def test_a_zone_lives_on_a_plugins_sensor_and_actuator(stove_house, living
     assert stove_house.LOG[-1] == "turnOff default"
 
 
+async def test_a_thermostat_of_another_make_is_told_its_setpoint_alone(
+    stove_house, living
+):
+    """The mode that SwitchBot's takes it in is none of its commands."""
+    engine, store, *_ = living
+    unit = {"kind": "thermostat", "device_id": "plugin:stove"}
+    document = {key: ROOM[key] for key in ROOM if key != "aircon_device_id"}
+    store.set("settings", document | {"equipment": [unit]})
+    assert (await engine.run_once()).outcome == "winter_on"
+    sent = [each for each in stove_house.LOG if not each.startswith("made")]
+    assert len(sent) == 1
+    assert sent[0].startswith("setManualModeTemperature ")
+
+
 async def test_a_sensor_may_say_that_it_speaks_fahrenheit(stove_house, living):
     engine, store, *_ = living
     stove_house.ROOM |= {"temperature": 64.4, "scale": "Fahrenheit"}

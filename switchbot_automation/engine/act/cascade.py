@@ -38,7 +38,7 @@ from switchbot_automation.errors import (
     RateLimitedError,
     WebhookError,
 )
-from switchbot_automation.model import Action, RungResult
+from switchbot_automation.model import PLUGIN_PREFIX, Action, RungResult
 from switchbot_automation.outside.wording import error_words
 
 if TYPE_CHECKING:
@@ -308,7 +308,7 @@ class Actuator:
         if told == DEFAULT:
             return call(self._client.command, device_id, word)
         first = zone.kind.first
-        if first is not None:
+        if first is not None and not device_id.startswith(PLUGIN_PREFIX):
             return self._one_after_other(call, device_id, (first, (word, told)))
         return call(self._client.command, device_id, word, told)
 
