@@ -107,3 +107,9 @@ def test_nobody_is_woken_for_it():
 def test_what_is_asked_itself_is_asked_and_not_told():
     readable = {"aircon_device_id": "C0FFEE000001"}
     assert told_again("winter", COLD, stays(PAST["winter"], "winter"), **readable) == []
+
+
+def test_no_learned_key_is_pressed_on_a_hint():
+    """It may be one that turns on what is off, and the unit may well be off."""
+    keys = {"buttons": {"winter": "Warm", "off": "Power"}}
+    assert told_again("winter", COLD, stays(PAST["winter"], "winter"), **keys) == []
