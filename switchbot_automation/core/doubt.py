@@ -600,7 +600,7 @@ def _may_tell_off(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     """Tell whether a unit that was told OFF may be told so once more, on no more than a hint."""
     if not responds_seconds(zone, state.evidence or NONE):
         return False
-    if Action.OFF in zone.buttons:
+    if zone.buttons.get(Action.OFF):
         return False  # a learned key may turn on what is off
     if state.pending_repeat is not None:
         return False  # what was not told yet shows nothing
