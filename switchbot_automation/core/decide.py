@@ -78,8 +78,8 @@ _INVALID = frozenset(
         ReasonCode.ALL_ZEROS,
     }
 )
-# A rest that was put forward, with the looks until somebody sees that it is over.
-_RESTS = timedelta(minutes=30)
+# So long after a rest somebody has looked, and gone on with what it broke off.
+_RESUMED = timedelta(minutes=20)
 _STARTS = frozenset({Action.WINTER, Action.SUMMER, Action.DRY})
 # What a decision begins with that keeps a room.
 _ACTS = frozenset({ReasonCode.IN_WINDOW, ReasonCode.OPTIMUM_START})
@@ -433,14 +433,15 @@ def _before_window(
 
 
 def _rests_from_it(state: ZoneState, opens: datetime, now: datetime) -> bool:
-    """Tell whether a unit that brings a room up for that window rests from it just now.
+    """Tell whether a unit that brings a room up for that window had to rest from it just now.
 
     Its air cools in these minutes and its walls do not: what was begun for them goes on.
     """
-    stopped, learned = state.compressor_stopped_at, state.learned
-    if stopped is None or learned is None or state.compressor_running:
+    worn, learned = state.equipment, state.learned
+    rested = worn.rest_until if worn is not None else None
+    if rested is None or learned is None or state.compressor_running:
         return False
-    return learned.warm_up.begun == opens and now - stopped <= _RESTS
+    return learned.warm_up.begun == opens and now <= rested + _RESUMED
 
 
 def _inside(

@@ -9,6 +9,7 @@ from switchbot_automation.core.decide import decide
 from switchbot_automation.core.home import Snapshot, ZoneSnapshot
 from switchbot_automation.core.protect.safety import rest_before_window
 from switchbot_automation.core.state.meter import Reading
+from switchbot_automation.core.state.unit import rests_until
 from switchbot_automation.core.state.zone import Learned, ZoneState
 from switchbot_automation.explain.words import reason_words
 from switchbot_automation.model import Action, Power, ReasonCode
@@ -149,33 +150,33 @@ async def test_it_lasts_ten_minutes_as_any_rest_of_one_that_never_stops(
     assert max(600, min_off_seconds) <= rested <= max(600, min_off_seconds) + 300
 
 
+def rested(at, **changes):
+    """Return the state of a unit that was told to rest then, from what it had begun."""
+    return since(
+        at,
+        power=Power.OFF,
+        action=Action.OFF,
+        parameter=None,
+        compressor_started_at=at - timedelta(hours=5),
+        compressor_stopped_at=at,
+        **changes,
+    )
+
+
 @pytest.mark.parametrize(
     ("minutes", "action"), [(10, Action.WINTER), (25, Action.WINTER), (240, None)]
 )
 def test_what_was_begun_for_the_walls_goes_on_after_the_rest(minutes, action):
     """Its air alone would take but minutes, and so it waited until shortly before."""
-    stopped = CLOSES
-    state = since(
-        stopped,
-        power=Power.OFF,
-        action=Action.OFF,
-        parameter=None,
-        compressor_started_at=stopped - timedelta(hours=5),
-        compressor_stopped_at=stopped,
-    )
-    found = decided(settings_of(), state, stopped + timedelta(minutes=minutes), 19.0)
+    state = rests_until(rested(CLOSES), CLOSES + timedelta(minutes=10))
+    found = decided(settings_of(), state, CLOSES + timedelta(minutes=minutes), 19.0)
     assert found.action is action
 
 
-def test_who_was_never_brought_up_begins_no_sooner_for_having_stopped():
-    state = since(
-        CLOSES,
-        power=Power.OFF,
-        action=Action.OFF,
-        parameter=None,
-        compressor_started_at=CLOSES - timedelta(hours=5),
-        compressor_stopped_at=CLOSES,
-        learned=Learned(warm_up=WarmUp()),
-    )
+def test_one_that_stopped_since_it_was_done_begins_no_sooner():
+    found = decided(settings_of(), rested(CLOSES), CLOSES + timedelta(minutes=10), 19.0)
+    assert found.action is None
+    state = rests_until(rested(CLOSES), CLOSES + timedelta(minutes=10))
+    state = state._replace(learned=Learned(warm_up=WarmUp()))
     found = decided(settings_of(), state, CLOSES + timedelta(minutes=10), 19.0)
     assert found.action is None
