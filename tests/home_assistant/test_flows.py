@@ -56,7 +56,8 @@ async def test_an_account_and_a_room_make_a_running_entry(hass, begun, account, 
     assert entry.state is ConfigEntryState.LOADED
     assert cloud.token not in entry.unique_id
     settings = (await entry.runtime_data.engine.stored_settings()).data
-    assert settings["winter"] == {"min_temp": 20.0, "max_temp": 22.0, "target_temp": 25}
+    assert settings["winter"] == {"min_temp": 20.0, "max_temp": 22.0, "target_temp": 21}
+    assert settings["control"] == "auto"
     assert settings["timezone"] == hass.config.time_zone
     assert await hass.config_entries.async_unload(entry.entry_id)
 
