@@ -3,9 +3,10 @@
 SwitchBot API v1.1: `setManualModeTemperature` from 4 to 35 °C, `setMode`, `turnOff`; its
 status gives the mode (0 schedule, 1 manual, 2 off, 3 energy saving, 4 comfort, 5 quick
 heating) and the air at the radiator, but not the setpoint. So what it was told last is what
-is known of that. A setpoint is taken in manual mode alone, as its maker says in
-https://github.com/home-assistant/core/pull/153075: one that is off, or in its schedule, is
-told that mode first, each time, since a hand may have turned it since anybody looked.
+is known of that. A setpoint is taken in manual mode alone, as who brought it to Home
+Assistant says in https://github.com/home-assistant/core/pull/153075: one that is off, or in
+its schedule, is told that mode first, each time, since a hand may have turned it since
+anybody looked.
 """
 
 from __future__ import annotations

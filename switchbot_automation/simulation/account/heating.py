@@ -46,7 +46,7 @@ class ThermostatDevice(CatalogDevice):
         carry_out = super().prepare(command, parameter, command_type)
 
         def obey() -> Body | None:
-            # In another mode it is taken, and changes nothing.
+            # In another mode it is presumed to be taken, and to change nothing.
             manual = self.state["mode"] == _MANUAL
             if command == "setManualModeTemperature" and manual:
                 self._manual = max(_LOWEST, float(parameter))
