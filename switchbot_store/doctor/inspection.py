@@ -43,6 +43,7 @@ from switchbot_store.instants import (
     from_microseconds,
 )
 from switchbot_store.languages import reworded, worded
+from switchbot_store.languages import translated as _
 from switchbot_store.model import Document, Entry
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.schema.adoption import in_progress
@@ -86,7 +87,9 @@ SELECT
     pg_backend_pid(),
     current_setting('max_connections'),
     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
-    coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)::text
+    coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)::text,
+    coalesce(quote_ident(current_schema()), ''),
+    current_setting('search_path')
 """
 _HAS_TABLE: Final = b"SELECT to_regclass($1) IS NOT NULL"
 _HAS_COLUMN: Final = b"""
@@ -149,7 +152,8 @@ class DatabaseFacts:
     `connect_seconds` is how long connecting took, `latency_seconds` one statement.
     `read_only_by` is ``""`` where it accepts writes, else ``"standby"`` or where the setting
     is from, as `pg_settings` has it. `clock_ahead_seconds` is the server's clock less this host's. `through_pooler`:
-    something answers in the server's place. `missing` are the names of migrations not
+    something answers in the server's place. `schema` is where tables are made, ``""`` where
+    nothing of the `search_path` is there for this role. `missing` are the names of migrations not
     applied yet, `adoption` says how far that of a dashboard's table is, `newer` says
     that the schema is beyond this program, `unjudged` why it cannot be known how far it
     is. `revisions` has the revision and time of each
@@ -173,6 +177,8 @@ class DatabaseFacts:
     max_connections: int
     connections: int
     may_create: bool
+    schema: str
+    search_path: str
     schema_version: int
     missing: list[str] = field(default_factory=list)
     newer: str = ""
@@ -186,6 +192,23 @@ class DatabaseFacts:
     locked: AbstractSet[Kind] = frozenset()
     unlogged: list[str] = field(default_factory=list)
     interrupted: list[str] = field(default_factory=list)
+
+    @property
+    def never_up_to_date(self) -> str:
+        """Why whoever opens the database next cannot make what is missing, else ``""``."""
+        if not self.missing or self.may_create or self.read_only_by or self.adoption:
+            return ""
+        names = ", ".join(self.missing)
+        if self.schema:
+            return _(
+                "not applied: {names}, and this role may not create tables", names=names
+            )
+        return _(
+            "not applied: {names}, and none of the search path ({path}) is there and open"
+            " to this role",
+            names=names,
+            path=self.search_path or '""',
+        )
 
 
 class Inspection:
@@ -235,6 +258,8 @@ class Inspection:
                 max_connections=int(texts[6]),
                 connections=int(texts[7]),
                 may_create=texts[8] == "true",
+                schema=texts[9],
+                search_path=texts[10],
                 schema_version=version,
                 missing=missing,
                 newer=newer,

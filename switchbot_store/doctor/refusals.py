@@ -219,7 +219,8 @@ _REFUSALS: Final = (
         ),
     ),
     _refusal(
-        r"connection\ refused | no\ such\ file\ or\ directory",
+        # Not the server's own word of a file that it lacks.
+        r"failed:\ (connection\ refused | no\ such\ file\ or\ directory)",
         "network",
         later(
             "Nobody listens there: start PostgreSQL, or correct host and port. Inside"
@@ -244,11 +245,28 @@ _REFUSALS: Final = (
 )
 
 
-def diagnosis(message: str) -> SetupFinding:
-    """Return what a message says, with the first advice that fits."""
+_SERVER_ANSWERED: Final = re.compile(r"\b(FATAL|ERROR) ?:")
+_A_SETTING: Final = later(
+    "Correct the setting that the message is about: a parameter of the URL, a PG variable, a"
+    " line of the service file, or, on the server, what it asks of this user."
+)
+_ANSWERED: Final = later(
+    "The server is there and lets nobody in as it is: put right there what the message says,"
+    " or ask who runs it; its log says more."
+)
+
+
+def diagnosis(message: str, *, for_good: bool = False) -> SetupFinding:
+    """Return what a message says, with the first advice that fits.
+
+    `for_good`: waiting does not help, and what is there to say is not about a network.
+    """
     for refusal in _REFUSALS:
         if refusal.pattern.search(message):
             return SetupFinding(refusal.check, "problem", message, _(refusal.advice))
-    return SetupFinding(
-        "connection", "problem", message, _("Check that the database is reachable.")
-    )
+    advice = _("Check that the database is reachable.")
+    if for_good:
+        advice = _(_A_SETTING)
+    elif _SERVER_ANSWERED.search(message):
+        advice = _(_ANSWERED)
+    return SetupFinding("connection", "problem", message, advice)

@@ -8,7 +8,7 @@ from switchbot_store.doctor.clocks import history_clock
 from switchbot_store.doctor.findings import SetupFinding, not_restored
 from switchbot_store.doctor.inspection import DatabaseFacts, Inspection
 from switchbot_store.doctor.refusals import diagnosis
-from switchbot_store.errors import StoreError
+from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.failover.lineage import left_behind
 from switchbot_store.failover.mirror import read_identity, read_mirror
 from switchbot_store.files.store import JsonStore
@@ -39,7 +39,9 @@ def examine_postgres(
         mirrored = tuple(read_mirror(config.directory))
         facts = inspection.facts(mirrored, seconds=15)
     except StoreError as error:
-        yield diagnosis(error_words(error))
+        yield diagnosis(
+            error_words(error), for_good=isinstance(error, StoreConfigError)
+        )
         return
     yield SetupFinding(
         "connection",
@@ -184,15 +186,20 @@ def _schema(facts: DatabaseFacts) -> Iterator[SetupFinding]:
                 " goes on if nothing works on it any more."
             ),
         )
-    elif facts.missing and not facts.may_create:
+    elif facts.never_up_to_date:
         yield SetupFinding(
             "schema",
             "problem",
+            facts.never_up_to_date,
             _(
-                "not applied: {names}, and this role may not create tables",
-                names=", ".join(facts.missing),
+                "GRANT CREATE ON SCHEMA {schema} TO the role, or migrate as the owner.",
+                schema=facts.schema,
+            )
+            if facts.schema
+            else _(
+                "CREATE SCHEMA it, or name another by `schema` or `options` of the URL,"
+                " PGOPTIONS, or ALTER ROLE ... SET search_path."
             ),
-            _("GRANT CREATE ON SCHEMA public TO the role, or migrate as the owner."),
         )
     elif facts.missing:
         yield SetupFinding(

@@ -9,6 +9,7 @@ repeated, nor what could be a part of one.
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
@@ -117,16 +118,28 @@ def _is_whole(text: str) -> bool:
     return bool(re.fullmatch(r"\s*[+-]?\d{1,9}\s*", text, re.ASCII))
 
 
+def _are_addresses(text: str) -> bool:
+    """Tell whether each is a number, as libpq has to have it, or left to the name."""
+    try:
+        for each in filter(None, text.split(",")):
+            socket.getaddrinfo(each, None, flags=socket.AI_NUMERICHOST)
+    except OSError:
+        return False
+    return True
+
+
 def _one_of(*words: str) -> tuple[Callable[[str], bool], str]:
     return words.__contains__, ", ".join(words)
 
 
 _A_WHOLE: Final = (_is_whole, "a whole number")
+_PROTOCOLS: Final = _one_of("3.0", "3.2", "latest")
 _TLS_VERSIONS: Final = _one_of("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _WAYS: Final = ("password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none")
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 _CHECKED: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
     "port": (_are_ports, f"1 to {_LAST_PORT}, several with commas"),
+    "hostaddr": (_are_addresses, "numeric addresses; a name goes into host"),
     "connect_timeout": (_is_number, "a number of seconds"),
     "sslmode": _one_of(*SSL_MODES),
     "channel_binding": _one_of("disable", "prefer", "require"),
@@ -147,6 +160,8 @@ _CHECKED: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
     ),
     "ssl_min_protocol_version": _TLS_VERSIONS,
     "ssl_max_protocol_version": _TLS_VERSIONS,
+    "min_protocol_version": _PROTOCOLS,
+    "max_protocol_version": _PROTOCOLS,
     "keepalives": _A_WHOLE,
     "keepalives_idle": _A_WHOLE,
     "keepalives_interval": _A_WHOLE,

@@ -83,6 +83,8 @@ _TABLES: Final = {
     5: ("state_history_zones", "state_history_parts"),
 }
 _LOCK: Final = "SELECT pg_advisory_xact_lock(%s)"
+_MADE_IN: Final = "SELECT quote_ident(coalesce(current_schema(), 'public'))"
+_PATH: Final = "SELECT current_setting('search_path')"
 _NO_LIMIT: Final = "SET LOCAL statement_timeout = 0"
 # Only after our own lock: waiting for another starting process is fine, standing in
 # the way of a dashboard's readers and writers is not.
@@ -340,14 +342,27 @@ def _applied(
         except psycopg.errors.InsufficientPrivilege as error:
             wrong = looked_at(connection).described()
             because = f"; needed since {wrong}" if wrong else ""
+            (schema,) = _row(connection, _MADE_IN)
             raise MigrationError(
                 worded(
                     "{namespace}: this role may not bring the schema up to date: "
-                    "{message_primary}{because}. GRANT CREATE ON SCHEMA public TO "
+                    "{message_primary}{because}. GRANT CREATE ON SCHEMA {schema} TO "
                     "the role, or run `switchbot-store migrate` as the tables' owner",
                     namespace=namespace,
                     message_primary=error.diag.message_primary,
                     because=because,
+                    schema=schema,
+                )
+            ) from error
+        except psycopg.errors.InvalidSchemaName as error:
+            (path,) = _row(connection, _PATH)
+            raise MigrationError(
+                worded(
+                    "{namespace}: there is no schema to make tables in, since none of "
+                    "the search path ({path}) is there and open to this role: CREATE "
+                    "SCHEMA it, or correct `schema` or `options` of the URL",
+                    namespace=namespace,
+                    path=path or '""',
                 )
             ) from error
         except adoption.BUSY as error:

@@ -274,6 +274,105 @@ def test_the_hosters_words_have_their_advice(words, advice):
     assert advice in diagnosis(words).advice
 
 
+@pytest.mark.parametrize(
+    ("words", "for_good", "advice"),
+    [
+        (
+            'PostgreSQL refuses the connection: invalid min_protocol_version: "9"',
+            True,
+            "Correct the setting",
+        ),
+        ("server did not request an SSL certificate", True, "Correct the setting"),
+        (
+            (
+                'connection to server at "10.0.0.9", port 5432 failed: FATAL: could not access'
+                ' file "auto_explain": No such file or directory'
+            ),
+            False,
+            "The server is there",
+        ),
+        (
+            (
+                'connection to server at "::1", port 5432 failed: FATAL : le fichier « x »'
+                " n'existe pas"
+            ),
+            False,
+            "The server is there",
+        ),
+        (
+            (
+                'connection to server on socket "/run/x/.s.PGSQL.1" failed: No such file or'
+                " directory"
+            ),
+            False,
+            "Nobody listens",
+        ),
+        ("something about the way", False, "is reachable"),
+    ],
+)
+def test_words_that_nobody_knows_have_advice_by_where_they_are_from(
+    words, for_good, advice
+):
+    assert advice in diagnosis(words, for_good=for_good).advice
+
+
+def test_a_value_that_no_server_gets_to_see_is_no_matter_of_a_network(
+    invoke, postgres, environment
+):
+    url = psycopg.conninfo.make_conninfo(postgres, sslcertmode="require")
+    environment(POSTGRES_URL=url)
+    found = invoke("doctor", "--json", code=1).json
+    problems = [each for each in found["findings"] if each["level"] == "problem"]
+    assert [each["advice"].split(":")[0] for each in problems] == [
+        "Correct the setting that the message is about"
+    ]
+
+
+@pytest.fixture
+def lodger(postgres):
+    """A role as every new one of PostgreSQL 15 is: it may make no tables."""
+    name = f"lodger_{os.getpid()}"
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        admin.execute(f"CREATE ROLE {name} LOGIN")
+        yield psycopg.conninfo.make_conninfo(postgres, user=name), admin
+        admin.execute(f"DROP OWNED BY {name}")
+        admin.execute(f"DROP ROLE {name}")
+
+
+class TestWhereNoTableCanBeMade:
+    def test_no_program_starts_and_health_says_so(self, invoke, environment, lodger):
+        url, _ = lodger
+        environment(POSTGRES_URL=url)
+        invoke("set", "settings", "{}", code=1)
+        health = invoke("health", "--json", code=1).json
+        assert health["status"] == "error"
+        assert "may not create tables" in health["last_error"]
+
+    def test_the_advice_names_the_schema_and_holds(self, invoke, environment, lodger):
+        url, admin = lodger
+        role = psycopg.conninfo.conninfo_to_dict(url)["user"]
+        admin.execute("CREATE SCHEMA home")
+        admin.execute(f"GRANT USAGE ON SCHEMA home TO {role}")
+        url = psycopg.conninfo.make_conninfo(url, options="-c search_path=home")
+        environment(POSTGRES_URL=url)
+        assert "GRANT CREATE ON SCHEMA home" in invoke("doctor", "--json", code=1).out
+        assert "GRANT CREATE ON SCHEMA home" in invoke("migrate", code=1).err
+        admin.execute(f"GRANT CREATE ON SCHEMA home TO {role}")
+        invoke("migrate")
+        assert invoke("health", "--json").json["status"] == "ok"
+
+    def test_a_schema_that_is_not_there_is_named(self, invoke, environment, postgres):
+        url = psycopg.conninfo.make_conninfo(
+            postgres, options="-c search_path=elsewhere"
+        )
+        environment(POSTGRES_URL=url)
+        assert "(elsewhere)" in invoke("migrate", code=1).err
+        health = invoke("health", "--json", code=1).json
+        assert "(elsewhere)" in health["last_error"]
+        assert "CREATE SCHEMA it" in invoke("doctor", "--json", code=1).out
+
+
 class TestHome:
     def test_a_tilde_is_the_users_home(self, invoke, environment, tmp_path):
         environment(

@@ -86,6 +86,10 @@ PLAIN["sslmode"] = "require"
             {"sslkey": str(Path.home() / "my.key"), "sslrootcert": "./~ca"},
         ),
         (
+            f"postgresql://u:pw@{HOST}/db?hostaddr=fe80::1%25lo",
+            {"hostaddr": "fe80::1%lo"},
+        ),
+        (
             f"host={HOST} dbname=db user=u password=pw sslcert=~/my.crt",
             {"sslcert": str(Path.home() / "my.crt")},
         ),
@@ -122,6 +126,9 @@ def test_what_others_write_is_used(url, otherwise):
         ("tcp_user_timeout=1s", "tcp_user_timeout", "whole number"),
         ("replication=database", "replication", "ordinary connection"),
         ("hostaddr=10.0.0.1,10.0.0.2", "hostaddr", "as many"),
+        ("hostaddr=localhost", "hostaddr", "numeric"),
+        ("hostaddr=10.0.0.256", "hostaddr", "numeric"),
+        ("max_protocol_version=3.3", "max_protocol_version", "latest"),
         ("port=1,2,3", "port", "as many"),
         ("sslkey=~nobody-of-that-name/my.key", "sslkey", "whole path"),
     ],
