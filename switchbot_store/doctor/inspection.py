@@ -43,12 +43,12 @@ from switchbot_store.instants import (
     from_microseconds,
 )
 from switchbot_store.languages import reworded, worded
-from switchbot_store.languages import translated as _
 from switchbot_store.model import Document, Entry
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.schema.adoption import in_progress
 from switchbot_store.postgres.schema.migrations import (
     NewerSchemaError,
+    cannot_be_made,
     load_migrations,
     pending,
 )
@@ -86,10 +86,7 @@ SELECT
     (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
     pg_backend_pid(),
     current_setting('max_connections'),
-    (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
-    coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)::text,
-    coalesce(quote_ident(current_schema()), ''),
-    current_setting('search_path')
+    (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
 """
 _HAS_TABLE: Final = b"SELECT to_regclass($1) IS NOT NULL"
 _HAS_COLUMN: Final = b"""
@@ -119,6 +116,8 @@ ORDER BY 1
 """
 _IDENTITY: Final = b"SELECT data ->> 'id' FROM json_store WHERE kind = $1"
 _RESTORING: Final = b"SELECT kind, data::text FROM json_store WHERE kind LIKE $1"
+_ROWS_SINCE: Final = 2
+"""The first version with a history; documents of a dashboard are brought to ours before."""
 _DOCUMENTS: Final = """
 COPY (SELECT kind, data::text, CASE WHEN isfinite(updated_at)
     THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
@@ -152,8 +151,7 @@ class DatabaseFacts:
     `connect_seconds` is how long connecting took, `latency_seconds` one statement.
     `read_only_by` is ``""`` where it accepts writes, else ``"standby"`` or where the setting
     is from, as `pg_settings` has it. `clock_ahead_seconds` is the server's clock less this host's. `through_pooler`:
-    something answers in the server's place. `schema` is where tables are made, ``""`` where
-    nothing of the `search_path` is there for this role. `missing` are the names of migrations not
+    something answers in the server's place. `missing` are the names of migrations not
     applied yet, `adoption` says how far that of a dashboard's table is, `newer` says
     that the schema is beyond this program, `unjudged` why it cannot be known how far it
     is. `revisions` has the revision and time of each
@@ -176,11 +174,9 @@ class DatabaseFacts:
     through_pooler: bool
     max_connections: int
     connections: int
-    may_create: bool
-    schema: str
-    search_path: str
     schema_version: int
     missing: list[str] = field(default_factory=list)
+    unmakeable: str = ""
     newer: str = ""
     unjudged: str = ""
     adoption: str = ""
@@ -192,23 +188,6 @@ class DatabaseFacts:
     locked: AbstractSet[Kind] = frozenset()
     unlogged: list[str] = field(default_factory=list)
     interrupted: list[str] = field(default_factory=list)
-
-    @property
-    def never_up_to_date(self) -> str:
-        """Why whoever opens the database next cannot make what is missing, else ``""``."""
-        if not self.missing or self.may_create or self.read_only_by or self.adoption:
-            return ""
-        names = ", ".join(self.missing)
-        if self.schema:
-            return _(
-                "not applied: {names}, and this role may not create tables", names=names
-            )
-        return _(
-            "not applied: {names}, and none of the search path ({path}) is there and open"
-            " to this role",
-            names=names,
-            path=self.search_path or '""',
-        )
 
 
 class Inspection:
@@ -244,6 +223,7 @@ class Inspection:
             missing = list(names)
             latency = _latency(connection)
             texts = [(value or b"").decode() for value in row]
+            tried = missing and not (texts[3] or newer or unjudged)
             middle = asked_at + timedelta(seconds=(answered - connected) / 2)
             return DatabaseFacts(
                 server_version=texts[0],
@@ -257,11 +237,11 @@ class Inspection:
                 through_pooler=connection.info.backend_pid != int(texts[5]),
                 max_connections=int(texts[6]),
                 connections=int(texts[7]),
-                may_create=texts[8] == "true",
-                schema=texts[9],
-                search_path=texts[10],
                 schema_version=version,
                 missing=missing,
+                unmakeable=unread.or_else("", "documents", cannot_be_made)
+                if tried
+                else "",
                 newer=newer,
                 unjudged=unjudged,
                 adoption=unread.or_else("", "history", in_progress),
@@ -272,7 +252,11 @@ class Inspection:
                 identity=unread.or_else("", "documents", _identity),
                 refused=[]
                 if newer or unjudged
-                else refused(connection, lacking=bool(missing), never_made=not version),
+                else refused(
+                    connection,
+                    lacking=bool(missing),
+                    never_made=version < _ROWS_SINCE,
+                ),
                 unread=unread.found,
                 locked=unread.locked,
                 unlogged=_unlogged(connection),

@@ -244,29 +244,23 @@ _REFUSALS: Final = (
     ),
 )
 
-
 _SERVER_ANSWERED: Final = re.compile(r"\b(FATAL|ERROR) ?:")
-_A_SETTING: Final = later(
-    "Correct the setting that the message is about: a parameter of the URL, a PG variable, a"
-    " line of the service file, or, on the server, what it asks of this user."
-)
+_UNREACHABLE: Final = later("Check that the database is reachable.")
 _ANSWERED: Final = later(
     "The server is there and lets nobody in as it is: put right there what the message says,"
     " or ask who runs it; its log says more."
 )
 
 
-def diagnosis(message: str, *, for_good: bool = False) -> SetupFinding:
-    """Return what a message says, with the first advice that fits.
+def diagnosis(message: str, otherwise: str | None = None) -> SetupFinding:
+    """Return what a message says, with the first advice that fits, else `otherwise`.
 
-    `for_good`: waiting does not help, and what is there to say is not about a network.
+    Without that, what is to be done about a connection.
     """
     for refusal in _REFUSALS:
         if refusal.pattern.search(message):
             return SetupFinding(refusal.check, "problem", message, _(refusal.advice))
-    advice = _("Check that the database is reachable.")
-    if for_good:
-        advice = _(_A_SETTING)
-    elif _SERVER_ANSWERED.search(message):
-        advice = _(_ANSWERED)
-    return SetupFinding("connection", "problem", message, advice)
+    advice = otherwise or (
+        _ANSWERED if _SERVER_ANSWERED.search(message) else _UNREACHABLE
+    )
+    return SetupFinding("connection", "problem", message, _(advice))

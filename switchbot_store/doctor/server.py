@@ -39,9 +39,8 @@ def examine_postgres(
         mirrored = tuple(read_mirror(config.directory))
         facts = inspection.facts(mirrored, seconds=15)
     except StoreError as error:
-        yield diagnosis(
-            error_words(error), for_good=isinstance(error, StoreConfigError)
-        )
+        for_good = isinstance(error, StoreConfigError)
+        yield diagnosis(error_words(error), _A_SETTING if for_good else None)
         return
     yield SetupFinding(
         "connection",
@@ -60,7 +59,7 @@ def examine_postgres(
     for why in dict.fromkeys(
         why for kind, why in facts.unread.items() if kind not in facts.locked
     ):
-        yield diagnosis(f"PostgreSQL: {why}")
+        yield diagnosis(f"PostgreSQL: {why}", _REFUSAL_ADVICE["others"])
     for why in dict.fromkeys(facts.unread[kind] for kind in facts.locked):
         yield SetupFinding("connection", "warning", why, _(_REFUSAL_ADVICE["waits"]))
     yield from map(not_restored, facts.interrupted)
@@ -186,19 +185,18 @@ def _schema(facts: DatabaseFacts) -> Iterator[SetupFinding]:
                 " goes on if nothing works on it any more."
             ),
         )
-    elif facts.never_up_to_date:
+    elif facts.unmakeable:
         yield SetupFinding(
             "schema",
             "problem",
-            facts.never_up_to_date,
             _(
-                "GRANT CREATE ON SCHEMA {schema} TO the role, or migrate as the owner.",
-                schema=facts.schema,
-            )
-            if facts.schema
-            else _(
-                "CREATE SCHEMA it, or name another by `schema` or `options` of the URL,"
-                " PGOPTIONS, or ALTER ROLE ... SET search_path."
+                "not applied, and cannot be: {names}: {why}",
+                names=", ".join(facts.missing),
+                why=facts.unmakeable,
+            ),
+            _(
+                "Do as it says, as the tables' owner; or rename the table that is in the"
+                " way: then it is made anew, and its rows are brought back by hand."
             ),
         )
     elif facts.missing:
@@ -234,6 +232,10 @@ def _writable(facts: DatabaseFacts) -> Iterator[SetupFinding]:
         )
 
 
+_A_SETTING: Final = later(
+    "Correct the setting that the message is about: a parameter of the URL, a PG variable, a"
+    " line of the service file, or, on the server, what it asks of this user."
+)
 _STANDBY: Final = "standby"
 _READ_ONLY_OTHERWISE: Final = later(
     "Somebody made sessions read-only, as providers do while a disk is full: ask why first,"

@@ -13,7 +13,8 @@ else is an outage.
 The server may refuse in any language: libpq keeps only its text, which follows the
 server's ``lc_messages``. libpq's trace of the conversation has the SQLSTATE; see
 https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQTRACE. Before 18
-libpq traced nothing until it was connected: there only the words that are known tell.
+libpq traced nothing until it was connected: there only the words that are known tell,
+and whether the server lets in who leaves out the `options`.
 """
 
 from __future__ import annotations
@@ -250,6 +251,28 @@ class _Attempt:
         return _Failure(self._parameters, text.strip(), _is_listening(self.pgconn))
 
 
+def _lets_in_without_options(parameters: dict[str, Any]) -> bool:
+    """Tell whether a server that refuses these takes all but their `options`.
+
+    For who has no code of its refusal: it is what they ask of the session then.
+    """
+    if not _value(parameters, "options", "PGOPTIONS"):
+        return False
+    expires_at = time.monotonic() + _REFUSAL_SECONDS
+    attempt = _Attempt({**parameters, "options": ""}, expires_at)
+    try:
+        _lead_on(attempt, expires_at)
+        return attempt.connected
+    finally:
+        attempt.pgconn.finish()
+
+
+def _lead_on(attempt: _Attempt, expires_at: float) -> None:
+    while attempt.go_on() is None and not attempt.connected:
+        if not _ready([attempt], expires_at - time.monotonic()):
+            break
+
+
 def _name(parameters: dict[str, Any]) -> tuple[str, str]:
     place = parameters.get("hostaddr") or parameters.get("host") or ""
     return str(place), str(parameters.get("port") or "")
@@ -317,7 +340,9 @@ def _is_refused(failure: _Failure) -> bool:
     conninfo = make_conninfo("", **failure.parameters)
     if ":  " in failure.text:  # the server's own words, in every language
         state = refusal_state(conninfo, _REFUSAL_SECONDS)
-        return state is not None and not is_passing_state(state)
+        if state is None:
+            return _lets_in_without_options(failure.parameters)
+        return not is_passing_state(state)
     return failure.listening or dry_run.refuses(failure.parameters)
 
 
@@ -343,9 +368,7 @@ def refusal_state(conninfo: str, timeout_seconds: float) -> str | None:
         attempt = _Attempt(conninfo_to_dict(conninfo), expires_at)
         try:
             attempt.pgconn.trace(trace)
-            while attempt.go_on() is None and not attempt.connected:
-                if not _ready([attempt], expires_at - time.monotonic()):
-                    break
+            _lead_on(attempt, expires_at)
             attempt.pgconn.untrace()
         finally:
             attempt.pgconn.finish()

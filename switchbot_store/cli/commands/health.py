@@ -163,9 +163,7 @@ def _postgres(config: StoreConfig) -> Health:
         # A refused password is no outage: a host that starts now gets no store.
         refused = isinstance(error, StoreConfigError)
         return replace(found, status="error") if refused else found
-    problems += [
-        why for why in (facts.newer, facts.unjudged, facts.never_up_to_date) if why
-    ]
+    problems += [why for why in (facts.newer, facts.unjudged, facts.unmakeable) if why]
     if facts.read_only_by:
         problems.append(_("the server accepts no writes"))
     # Not for good: a lock ends, and whoever opens the database next brings it up to date.

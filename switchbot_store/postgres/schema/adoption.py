@@ -37,6 +37,7 @@ from psycopg.rows import tuple_row
 
 from switchbot_store.errors import MigrationError, StoreClosedError, StoreError
 from switchbot_store.languages import worded
+from switchbot_store.postgres.errors import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,6 +99,12 @@ BUSY: Final = (
 """What another session's work makes of ours, and a moment later does not."""
 _CANNOT_BE: Final = (psycopg.DataError, psycopg.IntegrityError)
 _CANNOT_BE_MADE: Final = (*_CANNOT_BE, psycopg.ProgrammingError)
+_NEVER: Final = (*_CANNOT_BE_MADE, psycopg.NotSupportedError)
+"""What a step meets again however often it is tried: a value, a type, a trigger of others."""
+_OF_THIS_ROLE: Final = (
+    psycopg.errors.UndefinedTable,  # it has ended, here or elsewhere
+    psycopg.errors.InsufficientPrivilege,  # who began it goes on
+)
 
 _STOPPED: Final = worded(
     "the adoption of state_history was stopped; it goes on from there"
@@ -303,6 +310,14 @@ FROM pg_locks l JOIN pg_stat_activity s USING (pid)
 WHERE l.relation = to_regclass('state_history') AND l.granted
     AND l.pid <> pg_backend_pid()
 """
+_SMALL: Final = f"""
+SELECT coalesce(sum(pg_total_relation_size(relid)), 0) < {1 << 22}
+FROM pg_partition_tree('state_history')
+"""
+_MAY_CHANGE: Final = """
+SELECT pg_has_role(relowner, 'USAGE') FROM pg_class
+WHERE oid = to_regclass('state_history')
+"""
 _SESSION: Final = f"""
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = 0;
@@ -373,6 +388,32 @@ def state(connection: Connection) -> State | None:
     """Tell how `state_history` stands, None if there is none."""
     row = _row(connection, _STATE)
     return None if row is None else State(bool(row[0]), bool(row[1]))
+
+
+def look(connection: Connection) -> None:
+    """See whether the table that is there could be adopted; nothing is changed.
+
+    Raises MigrationError naming what stands in the way.
+    """
+    found = state(connection)
+    if found is None or found.right or not found.stepwise:
+        return
+    if not _value(connection, _MAY_CHANGE):
+        raise MigrationError(
+            worded(
+                "state_history is another role's: run `switchbot-store migrate` as its"
+                " owner"
+            )
+        )
+    _planned(connection)
+
+
+def is_quick(connection: Connection) -> bool:
+    """Tell whether there is no table to adopt, or one that takes a moment in one go."""
+    found = state(connection)
+    if found is None:
+        return True
+    return not found.stepwise and bool(_value(connection, _SMALL))
 
 
 def in_progress(connection: Connection) -> str:
@@ -468,7 +509,12 @@ class Adoption:
         }
         try:
             steps[step](connection, plan)
-        except _CANNOT_BE as error:
+        except _OF_THIS_ROLE:
+            raise
+        except _NEVER as error:
+            if step == "after":  # there is nothing left to go back to
+                raise
+            # What fills the columns beside would go on failing in the dashboard's writes.
             self._undo(plan, error)
 
     def _seen(self, connection: Connection) -> tuple[int, int]:
@@ -623,7 +669,7 @@ class Adoption:
         raise MigrationError(
             worded(
                 "a row of state_history does not fit: {cause}; nothing was adopted",
-                cause=cause,
+                cause=words_of(cause),
             )
         ) from cause
 
@@ -732,6 +778,7 @@ def _planned(connection: Connection) -> tuple[_Plan, list[str]]:
             text = sql.Literal(comment).as_string(connection)
             plan.finishing.append(f'COMMENT ON COLUMN state_history."{name}" IS {text}')
         alter.append(f"ADD COLUMN {_BESIDE}{name} {kind}")
+    _look_at_what_becomes_of_values(connection, plan)
     _look_at_what_rests_on_it(connection, plan, changing, going)
     alter.append(
         "ADD CONSTRAINT state_history_adopting CHECK"
@@ -739,6 +786,32 @@ def _planned(connection: Connection) -> tuple[_Plan, list[str]]:
         " NOT VALID"
     )
     return plan, [f"ALTER TABLE state_history {', '.join(alter)}", *_trigger(plan)]
+
+
+def _look_at_what_becomes_of_values(connection: Connection, plan: _Plan) -> None:
+    """See that there is a way from the types that are there to the others.
+
+    Every write of the dashboard goes that way from the beginning on.
+    """
+    for name, was in plan.was.items():
+        made = [plan.value(name)]
+        if name == "timestamp":
+            made.append(f"now()::{was}")
+        try:
+            with connection.transaction():
+                _run(connection, f"SELECT {', '.join(made)} FROM state_history LIMIT 0")
+        except psycopg.ProgrammingError as error:
+            raise MigrationError(
+                worded(
+                    "state_history cannot be adopted: its column {name} is {was}, of "
+                    "which nothing makes {kind} ({error}). Rename the column or the "
+                    "table, then it is made anew; nothing was changed",
+                    name=name,
+                    was=was,
+                    kind=plan.beside[name],
+                    error=words_of(error),
+                )
+            ) from error
 
 
 def _declared(name: str, kind: str, default: str | None) -> str:

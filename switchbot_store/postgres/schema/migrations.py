@@ -37,7 +37,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from switchbot_store.errors import MigrationError, StoreUnavailableError
-from switchbot_store.languages import worded
+from switchbot_store.languages import reworded, worded
 from switchbot_store.postgres.connecting import connected
 from switchbot_store.postgres.errors import is_broken_connection, words_of
 from switchbot_store.postgres.location import (
@@ -85,6 +85,11 @@ _TABLES: Final = {
 _LOCK: Final = "SELECT pg_advisory_xact_lock(%s)"
 _MADE_IN: Final = "SELECT quote_ident(coalesce(current_schema(), 'public'))"
 _PATH: Final = "SELECT current_setting('search_path')"
+_NO_TABLES: Final = """
+SELECT relname, relkind::text FROM pg_class WHERE relkind NOT IN ('r', 'p')
+    AND oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)
+"""
+_TRIED_LIMIT: Final = "SET LOCAL statement_timeout = '2s'"
 _NO_LIMIT: Final = "SET LOCAL statement_timeout = 0"
 # Only after our own lock: waiting for another starting process is fine, standing in
 # the way of a dashboard's readers and writers is not.
@@ -153,6 +158,36 @@ def migrate_documents(connection: psycopg.Connection[Any]) -> None:
             _applied(connection, migrations, OWN_NAMESPACE)
         elif missing[0].version <= _DOCUMENTS:
             _applied(connection, migrations, OWN_NAMESPACE, through=_DOCUMENTS)
+
+
+def cannot_be_made(connection: psycopg.Connection[Any]) -> str:
+    """Return why a store that opens would not get what it lacks, ``""`` if it would.
+
+    That is done as it would do it, and taken back; of a history that takes its time
+    nothing but whether it may be begun. Somebody's lock says nothing. Raises
+    psycopg.Error where the connection is lost.
+    """
+    migrations = load_migrations()
+    try:
+        with _errors(OWN_NAMESPACE), _reasons(connection, OWN_NAMESPACE):
+            _check_they_are_tables(connection, None)
+            through = None if adoption.is_quick(connection) else _DOCUMENTS
+            with connection.transaction(force_rollback=True):
+                connection.execute(_NO_LONG_WAIT.encode())
+                _apply(
+                    connection,
+                    migrations,
+                    OWN_NAMESPACE,
+                    through,
+                    frozenset(),
+                    limit=_TRIED_LIMIT,
+                )
+            adoption.look(connection)
+    except MigrationError as error:
+        cause = error.__cause__
+        busy = isinstance(cause, (*adoption.BUSY, psycopg.errors.QueryCanceled))
+        return "" if busy else reworded(error)
+    return ""
 
 
 def migrate_history(connection: psycopg.Connection[Any]) -> None:
@@ -338,33 +373,8 @@ def _applied(
     pause = _PAUSE_SECONDS
     while True:
         try:
-            return _apply(connection, migrations, namespace, through, again)
-        except psycopg.errors.InsufficientPrivilege as error:
-            wrong = looked_at(connection).described()
-            because = f"; needed since {wrong}" if wrong else ""
-            (schema,) = _row(connection, _MADE_IN)
-            raise MigrationError(
-                worded(
-                    "{namespace}: this role may not bring the schema up to date: "
-                    "{message_primary}{because}. GRANT CREATE ON SCHEMA {schema} TO "
-                    "the role, or run `switchbot-store migrate` as the tables' owner",
-                    namespace=namespace,
-                    message_primary=error.diag.message_primary,
-                    because=because,
-                    schema=schema,
-                )
-            ) from error
-        except psycopg.errors.InvalidSchemaName as error:
-            (path,) = _row(connection, _PATH)
-            raise MigrationError(
-                worded(
-                    "{namespace}: there is no schema to make tables in, since none of "
-                    "the search path ({path}) is there and open to this role: CREATE "
-                    "SCHEMA it, or correct `schema` or `options` of the URL",
-                    namespace=namespace,
-                    path=path or '""',
-                )
-            ) from error
+            with _reasons(connection, namespace):
+                return _apply(connection, migrations, namespace, through, again)
         except adoption.BUSY as error:
             if time.monotonic() >= gives_up_at:
                 raise adoption.BusyTableError(
@@ -379,21 +389,58 @@ def _applied(
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
+@contextmanager
+def _reasons(connection: psycopg.Connection[Any], namespace: str) -> Iterator[None]:
+    """Raise MigrationError where a role or a search path lets no table be made."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        wrong = looked_at(connection).described()
+        because = f"; needed since {wrong}" if wrong else ""
+        (schema,) = _row(connection, _MADE_IN)
+        raise MigrationError(
+            worded(
+                "{namespace}: this role may not bring the schema up to date: "
+                "{message_primary}{because}. GRANT CREATE ON SCHEMA {schema} TO "
+                "the role, or run `switchbot-store migrate` as the tables' owner",
+                namespace=namespace,
+                message_primary=error.diag.message_primary,
+                because=because,
+                schema=schema,
+            )
+        ) from error
+    except psycopg.errors.InvalidSchemaName as error:
+        (path,) = _row(connection, _PATH)
+        raise MigrationError(
+            worded(
+                "{namespace}: there is no schema to make tables in, since none of "
+                "the search path ({path}) is there and open to this role: CREATE "
+                "SCHEMA it, or correct `schema` or `options` of the URL",
+                namespace=namespace,
+                path=path or '""',
+            )
+        ) from error
+
+
 def _apply(
     connection: psycopg.Connection[Any],
     migrations: list[Migration],
     namespace: str,
     through: int | None,
     again: AbstractSet[int],
+    *,
+    limit: str = _NO_LIMIT,
 ) -> list[int]:
     applied = []
     with connection.transaction():
+        connection.execute(limit.encode())
         _take_lock(connection)
-        connection.execute(_NO_LIMIT)
         connection.execute(_NO_LONG_WAIT.encode())
         make_version_table(connection)
         # Asked again: another process may have been faster.
         version, shape = _found(connection, namespace)
+        if namespace == OWN_NAMESPACE:
+            _check_they_are_tables(connection, through)
         wrong = shape.described(_tables(version))
         if wrong:
             _LOGGER.warning("tables are not as they were made: %s", wrong)
@@ -449,6 +496,23 @@ def _check(connection: psycopg.Connection[Any], through: int | None) -> None:
                 "{wrong}; rename it, then it is made anew, and bring its rows "
                 "back by hand",
                 wrong=wrong,
+            )
+        )
+
+
+def _check_they_are_tables(
+    connection: psycopg.Connection[Any], through: int | None
+) -> None:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        others = cursor.execute(_NO_TABLES, (_tables(through),)).fetchall()
+    for name, kind in others:
+        raise MigrationError(
+            worded(
+                "{name} is no table but something else that somebody made (relkind {kind}: "
+                "a view, a foreign table); rename it, then it is made anew, and bring its "
+                "rows back by hand",
+                name=name,
+                kind=kind,
             )
         )
 

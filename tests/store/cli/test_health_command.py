@@ -121,7 +121,9 @@ def test_a_column_that_the_history_lost_says_nothing_of_documents(invoke, postgr
     assert invoke("health", "--json").json["status"] == "ok"
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute("ALTER TABLE state_history DROP timestamp CASCADE")
-    assert stores(invoke("health", "--json").json)["settings"]["revision"]
+    health = invoke("health", "--json", code=1).json
+    assert stores(health)["settings"]["revision"]
+    assert "no column `timestamp`" in health["last_error"]  # which none makes anew
 
 
 @pytest.mark.parametrize("lost", ["data", "kind"])

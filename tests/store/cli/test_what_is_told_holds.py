@@ -275,20 +275,20 @@ def test_the_hosters_words_have_their_advice(words, advice):
 
 
 @pytest.mark.parametrize(
-    ("words", "for_good", "advice"),
+    ("words", "otherwise", "advice"),
     [
         (
             'PostgreSQL refuses the connection: invalid min_protocol_version: "9"',
-            True,
-            "Correct the setting",
+            "Correct it.",
+            "Correct it",
         ),
-        ("server did not request an SSL certificate", True, "Correct the setting"),
+        ("server did not request an SSL certificate", "Correct it.", "Correct it"),
         (
             (
                 'connection to server at "10.0.0.9", port 5432 failed: FATAL: could not access'
                 ' file "auto_explain": No such file or directory'
             ),
-            False,
+            None,
             "The server is there",
         ),
         (
@@ -296,7 +296,7 @@ def test_the_hosters_words_have_their_advice(words, advice):
                 'connection to server at "::1", port 5432 failed: FATAL : le fichier « x »'
                 " n'existe pas"
             ),
-            False,
+            None,
             "The server is there",
         ),
         (
@@ -304,16 +304,16 @@ def test_the_hosters_words_have_their_advice(words, advice):
                 'connection to server on socket "/run/x/.s.PGSQL.1" failed: No such file or'
                 " directory"
             ),
-            False,
+            "Correct it.",
             "Nobody listens",
         ),
-        ("something about the way", False, "is reachable"),
+        ("something about the way", None, "is reachable"),
     ],
 )
 def test_words_that_nobody_knows_have_advice_by_where_they_are_from(
-    words, for_good, advice
+    words, otherwise, advice
 ):
-    assert advice in diagnosis(words, for_good=for_good).advice
+    assert advice in diagnosis(words, otherwise).advice
 
 
 def test_a_value_that_no_server_gets_to_see_is_no_matter_of_a_network(
@@ -347,7 +347,7 @@ class TestWhereNoTableCanBeMade:
         invoke("set", "settings", "{}", code=1)
         health = invoke("health", "--json", code=1).json
         assert health["status"] == "error"
-        assert "may not create tables" in health["last_error"]
+        assert "GRANT CREATE ON SCHEMA public" in health["last_error"]
 
     def test_the_advice_names_the_schema_and_holds(self, invoke, environment, lodger):
         url, admin = lodger
@@ -371,6 +371,74 @@ class TestWhereNoTableCanBeMade:
         health = invoke("health", "--json", code=1).json
         assert "(elsewhere)" in health["last_error"]
         assert "CREATE SCHEMA it" in invoke("doctor", "--json", code=1).out
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        (
+            "CREATE VIEW json_store AS SELECT 'settings' AS kind",
+            "json_store is no table",
+        ),
+        ("CREATE TYPE json_store AS (kind text)", "json_store is no table"),
+        (
+            (
+                "CREATE TABLE json_store (kind text, data jsonb);"
+                "INSERT INTO json_store VALUES ('settings', '{}'), ('settings', '{}')"
+            ),
+            "is duplicated",
+        ),
+        (
+            (
+                "CREATE TABLE json_store (kind text PRIMARY KEY, data jsonb, revision int);"
+                "INSERT INTO json_store VALUES ('settings', '{}', 7)"
+            ),
+            "uuid",
+        ),
+        ("CREATE VIEW state_history AS SELECT now() AS timestamp", "is no table"),
+        ("CREATE SEQUENCE state_history_hourly", "is no table"),
+        (
+            (
+                "CREATE TABLE state_history (timestamp timestamptz, raw real,"
+                " temperature real GENERATED ALWAYS AS (raw) STORED)"
+            ),
+            "generated column",
+        ),
+        (
+            "CREATE TABLE state_history (timestamp timestamptz, temperature real[])",
+            "cannot be adopted",
+        ),
+        (
+            "CREATE TABLE device_readings (id int, value real)",
+            'column "timestamp" does not exist',
+        ),
+    ],
+)
+def test_a_table_in_the_way_is_named_before_a_program_meets_it(
+    invoke, postgres, statement, named
+):
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(statement)
+        there = "SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        before = connection.execute(there).fetchall()
+        health = invoke("health", "--json", code=1).json
+        assert health["status"] == "error"
+        assert named in health["last_error"]
+        assert "cannot be" in invoke("doctor", "--json", code=1).out
+        assert connection.execute(there).fetchall() == before
+    assert named in invoke("migrate", "--no-backup", code=1).err
+
+
+def test_a_dashboards_history_that_waits_for_its_migration_is_no_fault(
+    invoke, dashboard
+):
+    invoke("set", "settings", "{}")  # which brings documents up to date alone
+    health = invoke("health", "--json").json
+    assert (health["status"], health["last_error"]) == ("ok", None)
+    assert "0002_state_history" in health["missing_migrations"]
+    found = invoke("doctor", "--json", code=1).json["findings"]
+    problems = {each["check"] for each in found if each["level"] == "problem"}
+    assert problems == {"durability"}  # that of a server for tests
 
 
 class TestHome:

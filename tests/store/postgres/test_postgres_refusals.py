@@ -17,7 +17,7 @@ from switchbot_store import (
     StoreConfigError,
     StoreUnavailableError,
 )
-from switchbot_store.postgres import dry_run
+from switchbot_store.postgres import connecting, dry_run
 from switchbot_store.postgres.errors import is_for_good
 
 LONG_SECONDS = 20.0
@@ -144,6 +144,8 @@ NEVER_SENT = {
     "root certificate": "sslmode=verify-full sslrootcert=/nope/ca.pem",
     "system roots": "sslmode=require sslrootcert=system",
 }
+if pq.version() < 170000:
+    del NEVER_SENT["sslnegotiation"]  # it has none
 REFUSED = {
     "an option of the server": "options='-c nosuchsetting=1'",
     "a value of such an option": "options='-c statement_timeout=soon'",
@@ -171,6 +173,25 @@ class TestWhereItArose:
         with pytest.raises(StoreConfigError) as caught:
             open_it()
         assert caught.value.variable
+
+    @pytest.mark.parametrize(
+        "options", ["nosuchsetting=1", "statement_timeout=soon", "role=nobody_at_all"]
+    )
+    def test_what_is_asked_of_a_session_is_one_for_who_hears_no_code(
+        self, database_url, monkeypatch, options
+    ):
+        monkeypatch.setattr(connecting, "_TRACES_CONNECTING", 10**9)
+        url = psycopg.conninfo.make_conninfo(database_url, options=f"-c {options}")
+        with pytest.raises(StoreConfigError):
+            PostgresStore(url).open()
+
+    def test_a_state_that_passes_is_none_though_something_is_asked_of_a_session(
+        self, refusing, monkeypatch
+    ):
+        monkeypatch.setattr(connecting, "_TRACES_CONNECTING", 10**9)
+        url = refusing("57P03", "in parole sconosciute")
+        with pytest.raises((StoreUnavailableError, SlowConnectionError)):
+            PostgresStore(f"{url}?options=-c%20a.b%3D1").open()
 
     @pytest.mark.parametrize("name", NEVER_SENT)
     def test_also_where_no_server_is(self, closed_port, name):

@@ -25,7 +25,11 @@ from switchbot_store import (
 )
 from switchbot_store.postgres.schema import adoption
 from switchbot_store.postgres.schema.adoption import Adoption
-from switchbot_store.postgres.schema.migrations import load_migrations, migrate
+from switchbot_store.postgres.schema.migrations import (
+    cannot_be_made,
+    load_migrations,
+    migrate,
+)
 from switchbot_store.testing import PostgresServer
 from tests.cases import slow_after
 
@@ -555,6 +559,81 @@ def test_a_value_that_does_not_fit_is_named_and_the_table_is_as_it_was(
     )
     migrate(database_url)
     assert dashboard.value("SELECT count(*) FROM state_history") == 102
+
+
+def check_untouched(dashboard, insert):
+    """See that nothing of ours is left on the table, and that its dashboard writes."""
+    assert dashboard.value("SELECT to_regclass('state_history_adoption')") is None
+    ours = """
+        SELECT count(*) FROM pg_trigger
+        WHERE tgrelid = 'state_history'::regclass AND tgname LIKE '%adopting%'
+        """
+    assert dashboard.value(ours) == 0
+    before = dashboard.value("SELECT count(*) FROM state_history")
+    dashboard.connection.execute(insert)
+    assert dashboard.value("SELECT count(*) FROM state_history") == before + 1
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "value"),
+    [
+        ("timestamp", "bigint", "1767000000000"),
+        ("timestamp", "time", "'12:00'"),
+        ("temperature", "numeric(4,1)[]", "ARRAY[20.5, 21.0]"),
+        ("temperature", "boolean", "true"),
+        ("humidity", "interval", "'1 s'"),
+        ("metadata", "integer", "7"),
+        ("error_count", "inet", "'127.0.0.1'"),
+    ],
+)
+def test_a_type_that_leads_nowhere_is_named_before_anything_is_begun(
+    dashboard, database_url, column, kind, value
+):
+    columns = {"timestamp": "timestamptz DEFAULT now()", "temperature": "real"}
+    columns |= {column: kind}
+    insert = f"INSERT INTO state_history ({column}) VALUES ({value})"
+    declared = ", ".join(f"{name} {each}" for name, each in columns.items())
+    dashboard.connection.execute(f"CREATE TABLE state_history ({declared}); {insert}")
+    for _ in range(2):
+        with pytest.raises(MigrationError, match=f"column {column} is .*nothing was"):
+            migrate(database_url)
+        check_untouched(dashboard, insert)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        assert f"column {column}" in cannot_be_made(connection)
+
+
+def test_a_trigger_of_the_dashboard_that_lets_no_row_be_changed_ends_it(
+    dashboard, database_url
+):
+    dashboard.fill(100)
+    dashboard.connection.execute(
+        """
+        CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'history is append-only'; END $$;
+        CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON state_history
+            FOR EACH ROW EXECUTE FUNCTION keep()
+        """
+    )
+    with pytest.raises(MigrationError, match="append-only; nothing was adopted"):
+        migrate(database_url)
+    check_untouched(dashboard, INSERT)
+    dashboard.connection.execute("DROP TRIGGER keep ON state_history")
+    assert migrate(database_url) == ALL[1:]
+    dashboard.connection.execute("DELETE FROM state_history WHERE id > 100")
+    check_adopted(database_url, dashboard, rows=100)
+
+
+def test_an_adoption_that_a_column_stops_in_the_middle_lets_the_dashboard_write(
+    dashboard, database_url
+):
+    dashboard.fill(5000)
+    with contextlib.suppress(InterruptionError):
+        migrate(database_url, progress=interrupt_at("rows", after=1))
+    age_the_claim(dashboard)
+    dashboard.connection.execute("ALTER TABLE state_history DROP COLUMN humidity")
+    with pytest.raises(MigrationError, match="nothing was adopted"):
+        migrate(database_url)
+    check_untouched(dashboard, "INSERT INTO state_history (temperature) VALUES (20.5)")
 
 
 def test_what_lay_on_the_columns_is_made_anew(dashboard, database_url):
