@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 _TEMPORARY_SUFFIX: Final = ".tmp"
 # A pipe in a file's place is not waited for, until somebody writes into it.
-_READING: Final = os.O_RDONLY | OPEN_FLAGS | getattr(os, "O_NONBLOCK", 0)
+_AT_ONCE: Final[int] = OPEN_FLAGS | getattr(os, "O_NONBLOCK", 0)
+_READING: Final = os.O_RDONLY | _AT_ONCE
 _TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 _NEW_FILE_MODE: Final = 0o600
 """Settings hold webhook addresses, which are secrets."""
@@ -64,6 +65,23 @@ def wrapped_os_errors(action: str) -> Iterator[None]:
         ) from error
 
 
+def check_is_file(status: os.stat_result, path: str) -> None:
+    """Raise OSError for what is read or written without end: a pipe, a device, a socket."""
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise OSError(errno.EINVAL, "this is a pipe or a device and no file", path)
+
+
+def opened_file(path: str, flags: int) -> int:
+    """Open a file that is there, waiting for nobody. Raises OSError, as `check_is_file`."""
+    descriptor = os.open(path, flags | _AT_ONCE)
+    try:
+        check_is_file(os.fstat(descriptor), path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def read_content(path: str, expected: int | None = None) -> Content | None:
     """Return what the file holds, None if there is no such file. Raises OSError.
 
@@ -75,8 +93,7 @@ def read_content(path: str, expected: int | None = None) -> Content | None:
         return None
     try:
         status = os.fstat(descriptor)
-        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-            raise OSError(errno.EINVAL, "this is a pipe or a device and no file", path)
+        check_is_file(status, path)
         # One byte more than the size says, and once more: the file may be growing.
         data = os.read(descriptor, status.st_size + 1)
         if len(data) == expected == status.st_size:

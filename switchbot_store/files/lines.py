@@ -23,6 +23,7 @@ from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.files.durable import (
     directory_of,
     make_directory,
+    opened_file,
     read_content,
     replace,
     sync_directory,
@@ -30,14 +31,13 @@ from switchbot_store.files.durable import (
     write_durably,
     write_temporary,
 )
-from switchbot_store.files.portable import OPEN_FLAGS
 from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _LOGGER = logging.getLogger(__name__)
-_FLAGS: Final = os.O_RDWR | os.O_APPEND | OPEN_FLAGS
+_FLAGS: Final = os.O_RDWR | os.O_APPEND
 _PREFIX_LENGTH: Final = 9
 _BUFFER_BYTES: Final = 256 * 1024
 
@@ -108,7 +108,7 @@ class LineFile:
             write_durably(self.path, b"")
         kept_aside = self._damaged
         self._keep_evidence()
-        self._descriptor = os.open(self.path, _FLAGS)
+        self._descriptor = opened_file(self.path, _FLAGS)
         if good_until < self.size:
             if not kept_aside:
                 _LOGGER.warning(
@@ -160,7 +160,7 @@ class LineFile:
             self.size = size
             self._close_descriptor()
             self._make_name_durable()
-            self._descriptor = os.open(self.path, _FLAGS)
+            self._descriptor = opened_file(self.path, _FLAGS)
 
     def clear(self, *, durable: bool = True) -> None:
         """Remove every line; durably, if so asked."""
@@ -198,7 +198,7 @@ class LineFile:
         if self._descriptor is None:
             if not self._wanted:
                 raise OSError(f"{self.path} is not open")
-            self._descriptor = os.open(self.path, _FLAGS)
+            self._descriptor = opened_file(self.path, _FLAGS)
         return self._descriptor
 
     def _close_descriptor(self) -> None:
@@ -253,10 +253,10 @@ def _read(path: str, take: Callable[[bytes], object]) -> _Read | None:
     position = good_until = total = 0
     bad = damaged = False
     try:
-        file = Path(path).open("rb", buffering=_BUFFER_BYTES)  # noqa: SIM115 - below
+        descriptor = opened_file(path, os.O_RDONLY)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    with file:
+    with os.fdopen(descriptor, "rb", buffering=_BUFFER_BYTES) as file:
         for line in file:
             position += len(line)
             payload = line[_PREFIX_LENGTH:-1]

@@ -241,6 +241,7 @@ class SqliteFile:
             return refusal
         name = f"file:{quote(str(self.path.absolute()))}?mode=rw"
         try:
+            self._check_is_file()
             with contextlib.closing(
                 sqlite3.connect(
                     name, timeout=_BUSY_SECONDS, isolation_level=None, uri=True
@@ -467,6 +468,7 @@ class SqliteFile:
         self.refusal = None
         if self._in_memory:
             return self._connected(str(self.path))
+        self._check_is_file()
         if self._looking:
             return self._reading(FileNotFoundError(f"there is no {self.path}"))
         try:
@@ -485,6 +487,15 @@ class SqliteFile:
             self._set_aside(error, found)
             self._made()
         return self._connected(str(self.path))
+
+    def _check_is_file(self) -> None:
+        """Raise StoreUnavailableError for a pipe: SQLite would wait for its writer."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return  # who opens it says why
+        with durable.wrapped_os_errors(f"cannot open {self.path}"):
+            durable.check_is_file(status, str(self.path))
 
     @property
     def is_absent(self) -> bool:

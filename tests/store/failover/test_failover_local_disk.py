@@ -790,3 +790,36 @@ class TestRealDisks:
         assert again.status().behind is False
         look(again)
         assert not is_behind(directory)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes by name here")
+@pytest.mark.parametrize("made", ["pipe", "device"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".journal/journal.jsonl",
+        ".journal/conflicts.jsonl",
+        ".mirror/recent.jsonl",
+        ".mirror/a.json",
+        ".mirror/primary",
+    ],
+)
+def test_what_is_no_file_is_not_waited_for_and_holds_up_nothing(
+    make_here, flaky, tmp_path, name, made
+):
+    store = make_here(tmp_path)
+    store.set("a", {"n": 1})
+    store.close()
+    shutil.rmtree(tmp_path / ".journal")
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    if made == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    store = make_here(tmp_path)
+    store.set("a", {"n": 2})
+    assert store.get("a") == {"n": 2}
+    assert flaky.get("a") == {"n": 2}
+    assert "pipe or a device" in store.status().local_error

@@ -180,6 +180,22 @@ class TestDamage:
         assert len(again.latest(1)) == 1
         again.close()
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+    @pytest.mark.parametrize("looking", [False, True])
+    @pytest.mark.parametrize("made", ["pipe", "device"])
+    def test_what_is_no_file_is_an_error_and_is_not_waited_for(
+        self, tmp_path, made, looking
+    ):
+        path = tmp_path / "history.sqlite3"
+        if made == "pipe":
+            os.mkfifo(path)
+        else:
+            path.symlink_to("/dev/zero")
+        history = SqliteHistory(path, looking=looking)
+        with pytest.raises(StoreUnavailableError, match="pipe or a device"):
+            history.open()
+        assert "pipe or a device" in history.write_refusal()
+
     def test_a_malformed_file_is_an_error_with_the_way_out(self, tmp_path):
         path = tmp_path / "history.sqlite3"
         path.write_bytes(b"no database at all" * 1000)
