@@ -175,11 +175,14 @@ def words_of(error: psycopg.Error) -> str:
 def is_mistake(error: psycopg.Error) -> bool:
     """Tell whether a statement is wrong whatever the server holds, so never an outage.
 
-    Either psycopg refused to send it, or the server could not make sense of its text.
+    Either psycopg refused to send it, or the server could not make sense of its text: not
+    of that of a function of others, of which it says where it was called.
     """
     if not isinstance(error, psycopg.ProgrammingError):
         return False
-    return error.sqlstate is None or error.sqlstate in _MISTAKES
+    if error.sqlstate is None:
+        return True
+    return error.sqlstate in _MISTAKES and not error.diag.context
 
 
 def translated(error: psycopg.Error, *, expired: bool = False) -> StoreError:

@@ -34,6 +34,7 @@ from switchbot_store.postgres import statements
 from switchbot_store.postgres.connections import Answer, Connection, Connections
 from switchbot_store.postgres.replay import replayed
 from switchbot_store.postgres.schema.migrations import migrate_documents
+from switchbot_store.postgres.trial import VALUE_REFUSED, documents_refused
 from switchbot_store.postgres.unchecked import as_it_lies, readable, shown
 from switchbot_store.postgres.wire import Row, ServerClock, fetch
 
@@ -393,8 +394,18 @@ class PostgresStore(StoreInterface):
     def _call(
         self, work: Callable[[Connection, float], list[Row]]
     ) -> Answer[list[Row]]:
+        def judged(connection: Connection, expires_at: float) -> list[Row]:
+            try:
+                return work(connection, expires_at)
+            except VALUE_REFUSED:
+                refusal = documents_refused(connection)
+                if refusal is None:
+                    raise
+            # Not in the server's words, which may have some of the document.
+            raise StoreUnavailableError(worded("PostgreSQL: {text}", text=str(refusal)))
+
         try:
-            return self._connections.call_until(work)
+            return self._connections.call_until(judged)
         except StoreError as error:
             self._last_error = reworded(error)
             raise

@@ -174,14 +174,42 @@ def refused(
     ]
 
 
+VALUE_REFUSED: Final = (
+    psycopg.DataError,
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,  # also a trigger that calls itself
+    psycopg.errors.TooManyArguments,
+    psycopg.errors.TooManyColumns,
+)
+"""What a value is refused by, or what a trigger or a check of others makes of any."""
+
+
+def documents_refused(connection: Connection) -> Refusal | None:
+    """Return what keeps any document from being written, None if nothing does.
+
+    Tells a table that takes none from a document that it does not take, without a word of
+    that. Raises psycopg.Error where the connection is lost.
+    """
+    what = _("documents cannot be written")
+    return next(_tried(connection, what, _documents, _DOCUMENT), None)
+
+
 def rows_refused(connection: Connection) -> Refusal | None:
     """Return what keeps any row of a history from being written, None if nothing does.
 
-    Tells a table that takes none from a row that it does not take. Raises psycopg.Error
-    where the connection is lost.
+    Otherwise as `documents_refused`.
     """
     what = _("rows of history cannot be written")
     return next(_tried(connection, what, _rows, _OF_ROWS), None)
+
+
+def readings_refused(connection: Connection) -> Refusal | None:
+    """Return what keeps any reading of a device from being written, None if nothing does.
+
+    Otherwise as `documents_refused`.
+    """
+    what = _("readings of devices cannot be written")
+    return next(_tried(connection, what, _tables(_READINGS), _READINGS), None)
 
 
 def _tried(

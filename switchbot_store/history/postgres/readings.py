@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString
 import orjson
 from psycopg.rows import tuple_row
 
+from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.history.model import HistoryRow, hour_of, in_utc
 from switchbot_store.history.postgres.place import PostgresPlace
 from switchbot_store.history.readings.model import (
@@ -17,6 +18,8 @@ from switchbot_store.history.readings.model import (
     ReadingBackend,
     ReadingKey,
 )
+from switchbot_store.languages import worded
+from switchbot_store.postgres.trial import VALUE_REFUSED, readings_refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,9 +144,19 @@ class PostgresReadings(PostgresPlace, ReadingBackend):
         if not readings:
             return 0
         values = {"readings": _document(readings)}
-        return self._connections.call(
-            lambda connection: connection.execute(_INSERT, values).rowcount
-        ).value
+
+        def insert(connection: Connection) -> int:
+            try:
+                return connection.execute(_INSERT, values).rowcount
+            except VALUE_REFUSED as error:
+                # One that is refused alone is given up; all of them wait.
+                if (refusal := readings_refused(connection)) is None:
+                    raise
+                raise StoreUnavailableError(
+                    worded("PostgreSQL: {text}", text=str(refusal))
+                ) from error
+
+        return self._connections.call(insert).value
 
     def rows(
         self,

@@ -51,7 +51,7 @@ from switchbot_store.instants import LATEST
 from switchbot_store.languages import worded
 from switchbot_store.postgres.errors import words_of
 from switchbot_store.postgres.statements import beginning
-from switchbot_store.postgres.trial import rows_refused
+from switchbot_store.postgres.trial import VALUE_REFUSED, rows_refused
 from switchbot_store.postgres.unchecked import (
     AS_THEY_LIE,
     AS_UTF_8,
@@ -84,8 +84,12 @@ _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
 _INSERT_LATE: Final = sql.INSERT_LATE.encode()
 _DEFAULTS: Final = {"error_count": 0, "last_temperature_stale": False}
 _OURS: Final = frozenset(sql.READ_COLUMNS)
-_REFUSED: Final = (psycopg.IntegrityError, psycopg.errors.RaiseException)
-"""A constraint or trigger that somebody added says no: this row's fault."""
+_REFUSED: Final = (
+    psycopg.IntegrityError,
+    psycopg.errors.RaiseException,
+    *VALUE_REFUSED,
+)
+"""A constraint or trigger that somebody added says no: this row's fault, or any's."""
 
 
 class PostgresHistory(PostgresPlace, HistoryBackend):

@@ -22,6 +22,12 @@ from switchbot_store import (
 from switchbot_store.cli.commands.health import examine
 from switchbot_store.config import StoreConfig
 from switchbot_store.doctor import examine as diagnosed
+from switchbot_store.history.postgres.readings import PostgresReadings
+from switchbot_store.history.readings import (
+    DeviceHistory,
+    DeviceReading,
+    SqliteReadings,
+)
 from switchbot_store.postgres.schema.migrations import migrate
 
 SECRET = "hunter2-of-the-webhook"
@@ -69,6 +75,24 @@ def at_commit(table):
     )
 
 
+DIVIDES = "PERFORM 1 / 0;"
+CASTS = "PERFORM 'n/a'::int;"
+TOO_MUCH = "RAISE 'too much' USING ERRCODE = 'program_limit_exceeded';"
+AMBIGUOUS = "RAISE 'which' USING ERRCODE = 'ambiguous_column';"
+BROKEN = "EXECUTE 'SELEC 1';"
+WRONG = {
+    "a value it cannot read": CASTS,
+    "a division": DIVIDES,
+    "a limit": TOO_MUCH,
+    "calling itself": "RAISE 'deep' USING ERRCODE = 'statement_too_complex';",
+    "a name of two": AMBIGUOUS,
+    "a statement that is none": BROKEN,
+}
+"""What a trigger of others may be wrong in, which is no fault of what was written."""
+REFUSING |= {
+    what: trigger("INSERT OR UPDATE", "json_store", body)
+    for what, body in WRONG.items()
+}
 REFUSING["a check when it ends"] = at_commit("json_store")
 HISTORY_REFUSING = {
     "a check when it ends": at_commit("state_history"),
@@ -83,6 +107,7 @@ HISTORY_REFUSING = {
     "nothing": trigger("INSERT", "state_history", "RETURN NULL;"),
     "an error": trigger("INSERT", "state_history", "RAISE 'not today';"),
     "a column": "ALTER TABLE state_history ADD tenant int NOT NULL",
+    **{what: trigger("INSERT", "state_history", each) for what, each in WRONG.items()},
     "policies": ROW_SECURITY.format("state_history"),
     "a policy for writing": ROW_SECURITY.format("state_history")
     + "; CREATE POLICY w ON state_history FOR INSERT WITH CHECK (true)",
@@ -226,6 +251,25 @@ def test_what_keeps_rows_from_being_written_is_named_and_loses_none(
     looked = examine(config)
     assert looked.status == "error"
     assert "rows of history cannot be written" in looked.last_error
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_keeps_readings_from_being_written_loses_none(
+    owned, beside, tmp_path, what
+):
+    beside.execute(trigger("INSERT", "device_readings", WRONG[what]))
+    readings = DeviceHistory(
+        PostgresReadings(owned),
+        spill=SqliteReadings(tmp_path / "readings.sqlite"),
+        now=lambda: AT,
+    )
+    readings.record(DeviceReading(AT, "C1", "CO2", 725.0))
+    readings.flush()
+    assert readings.status().dropped == 0
+    beside.execute("DROP FUNCTION theirs CASCADE")
+    readings.flush()
+    assert [row.value for row in readings.backend.latest()] == [725.0]
+    readings.close()
 
 
 def test_a_row_alone_is_set_aside_and_holds_up_no_other(owned, beside, tmp_path):
