@@ -183,7 +183,7 @@ class SqliteReadings(ReadingBackend):
         """Add readings in one transaction; see `ReadingBackend.write`."""
         if not readings:
             return 0
-        with self._file.transaction() as connection:
+        with self._file.adding(self.write_refusal) as connection:
             added = connection.executemany(
                 _INSERT, [_columns(each) for each in readings]
             ).rowcount

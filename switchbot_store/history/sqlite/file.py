@@ -230,6 +230,22 @@ class SqliteFile:
             connection.close()
         raise StoreUnavailableError(str(self.refusal)) from error
 
+    @contextlib.contextmanager
+    def adding(self, refusal: Callable[[], str | None]) -> Iterator[sqlite3.Connection]:
+        """Give the connection as `transaction` does, for rows.
+
+        A table that takes none is no fault of theirs: where `refusal` knows why, which is
+        the `write_refusal` of the owner, StoreDataError becomes StoreUnavailableError.
+        """
+        try:
+            with self.transaction() as connection:
+                yield connection
+        except StoreDataError as error:
+            why = refusal()
+            if why is None:
+                raise
+            raise StoreUnavailableError(why) from error
+
     def write_refusal(self, trial: Callable[[sqlite3.Connection], None]) -> str | None:
         """Return why no row can be written now, None if one can be; nothing is.
 

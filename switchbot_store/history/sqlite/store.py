@@ -145,7 +145,7 @@ class SqliteHistory(HistoryBackend):
         if not samples:
             return 0
         rows = [_to_columns(sample) for sample in samples]
-        with self._file.transaction() as connection:
+        with self._file.adding(self.write_refusal) as connection:
             # A clock that was ahead may have closed hours that are still to come.
             row = connection.execute(sql.THROUGH).fetchone()
             over = in_utc(now) if row is None else max(now, from_micros(row[0]))

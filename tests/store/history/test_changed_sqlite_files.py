@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from switchbot_store import (
+    DeviceHistory,
     DeviceReading,
     HistorySample,
     HistoryService,
@@ -93,6 +94,55 @@ def test_a_row_that_a_trigger_leaves_out_waits(path, tmp_path):
     changed(path, "DROP TRIGGER theirs")
     with HistoryService(SqliteHistory(path), spill=spill) as history:
         assert [row.temperature for row in history.latest(9)] == [20.0, 1.0, 2.0]
+
+
+REFUSING = {
+    way: f"CREATE TRIGGER theirs BEFORE INSERT ON {{}} BEGIN SELECT RAISE({way}, 'no'); END"
+    for way in ("ABORT", "FAIL", "ROLLBACK")
+}
+
+
+@pytest.mark.parametrize("way", REFUSING)
+def test_a_table_that_takes_no_row_lets_all_wait(path, tmp_path, way):
+    changed(path, REFUSING[way].format("state_history"))
+    spill = tmp_path / "spill.sqlite3"
+    with HistoryService(SqliteHistory(path), spill=spill) as history:
+        for n in (1, 2):
+            history.record(HistorySample(AT + timedelta(hours=n), temperature=n))
+        history.flush()
+        assert (history.status().spilled, history.status().quarantined) == (2, 0)
+        changed(path, "DROP TRIGGER theirs")
+        history.flush()
+        assert [row.temperature for row in history.latest(9)] == [20.0, 1.0, 2.0]
+
+
+def test_one_row_that_a_trigger_refuses_holds_up_no_other(path, tmp_path):
+    only = "BEFORE INSERT ON state_history WHEN new.temperature < 0"
+    changed(path, f"CREATE TRIGGER t {only} BEGIN SELECT RAISE(ABORT, 'no'); END")
+    with HistoryService(SqliteHistory(path), spill=tmp_path / "s.sqlite3") as history:
+        for n in (1, -1, 2):
+            at = AT + timedelta(hours=n + 2)
+            history.record(HistorySample(at, temperature=n))
+        history.flush()
+        assert history.status().quarantined == 1
+        assert [row.temperature for row in history.latest(9)] == [20.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("way", REFUSING)
+def test_a_table_that_takes_no_reading_gives_none_up(tmp_path, way):
+    place = SqliteReadings(tmp_path / "device_readings.sqlite3")
+    place.write([DeviceReading(AT, "C1", "CO2", 725.0)])
+    changed(place.path, REFUSING[way].format("device_readings"))
+    readings = DeviceHistory(
+        place, spill=SqliteReadings(tmp_path / "spill.sqlite3"), now=lambda: AT
+    )
+    readings.record(DeviceReading(AT, "C2", "CO2", 730.0))
+    readings.flush()
+    changed(place.path, "DROP TRIGGER theirs")
+    readings.flush()
+    assert [row.value for row in place.latest()] == [725.0, 730.0]
+    assert readings.status().dropped == 0
+    readings.close()
 
 
 IGNORE = "CREATE TRIGGER theirs BEFORE {} ON {} BEGIN SELECT RAISE(IGNORE); END"
