@@ -12,7 +12,6 @@ one, and the system identifier too.
 
 from __future__ import annotations
 
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 from weakref import WeakKeyDictionary
@@ -20,6 +19,7 @@ from weakref import WeakKeyDictionary
 from switchbot_store.codec import checked_text
 from switchbot_store.errors import StoreConflictError, StoreDataError
 from switchbot_store.languages import worded
+from switchbot_store.processes.locks import ProcessLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ class Lease:
         self._store = store
         self._document = document
         self._revision = revision
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._lost = False
 
     def __repr__(self) -> str:
@@ -139,7 +139,7 @@ class _Watches:
     """What one store object has seen of the leases of others."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._seen: dict[str, _Watched] = {}
 
     def is_over(self, name: str, revision: str, ttl: float, now: float) -> bool:
@@ -158,7 +158,7 @@ class _Watches:
 
 
 _WATCHES: Final[WeakKeyDictionary[LeaseBacking, _Watches]] = WeakKeyDictionary()
-_WATCHES_LOCK: Final = threading.Lock()
+_WATCHES_LOCK: Final = ProcessLock()
 
 
 def check_lease(name: str, ttl_seconds: float) -> None:

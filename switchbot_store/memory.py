@@ -5,7 +5,6 @@ What stores with all their keys in memory share stands here too: the keys in ord
 
 from __future__ import annotations
 
-import threading
 import time
 from bisect import bisect_left
 from dataclasses import fields
@@ -28,6 +27,7 @@ from switchbot_store.errors import StoreClosedError, StoreConflictError
 from switchbot_store.interface import StoreInterface
 from switchbot_store.languages import worded
 from switchbot_store.model import Document, Entry, StoreStatus
+from switchbot_store.processes.locks import ProcessLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -50,7 +50,7 @@ class SortedKeys:
 
     def __init__(self, keys: Iterable[str] = ()) -> None:
         self._keys = sorted(set(keys))
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
 
     def add(self, key: str) -> None:
         """Have this key too."""
@@ -182,7 +182,7 @@ class MemoryStore(StoreInterface):
     ) -> None:
         self.monotonic = monotonic
         self._now = now
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._documents: dict[str, _Stored] = {}
         self._keys = SortedKeys()
         self._writes = 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from switchbot_store.errors import StoreError
 from switchbot_store.history.model import CLOSING_SECONDS, hour_of
 from switchbot_store.history.present import Present, leap_of, present
+from switchbot_store.processes.locks import ProcessLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ class Upkeep:
         self._now = now
         self._monotonic = monotonic
         self._interrupted = interrupted
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._done_through = self._closed_hour()
         self._owed = False
         self._behind = False

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -20,6 +19,7 @@ from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.history.model import HistoryStatus, hour_of
 from switchbot_store.history.present import RELEASED
 from switchbot_store.languages import reworded
+from switchbot_store.processes.locks import ProcessLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -214,7 +214,7 @@ class WriterHealth:
     ) -> None:
         self._now = now
         self._monotonic = monotonic
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._status = HistoryStatus(backend)
         self.retry_at: float | None = None
         """When to try again, on the monotonic clock; None while all is well."""

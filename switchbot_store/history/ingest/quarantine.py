@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -18,6 +17,7 @@ from switchbot_store.files.portable import OPEN_FLAGS
 from switchbot_store.history.ingest.codec import as_dict, load
 from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.languages import worded
+from switchbot_store.processes.locks import ProcessLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,7 +44,7 @@ class Quarantine:
         self.path: Path | None = (
             None if path is None else checked_path(path, "quarantine")
         )
-        self._changing = threading.Lock()
+        self._changing = ProcessLock()
         self.unwritten: deque[bytes] = deque(maxlen=_MAX_UNWRITTEN)
         """Lines that the disk did not take."""
 

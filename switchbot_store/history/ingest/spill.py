@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.errors import StoreUnavailableError
@@ -15,6 +14,7 @@ from switchbot_store.files.places import (
 from switchbot_store.history.ingest import codec
 from switchbot_store.history.sqlite.file import SqliteFile
 from switchbot_store.languages import worded
+from switchbot_store.processes.locks import ProcessLock
 
 if TYPE_CHECKING:
     import os
@@ -69,7 +69,7 @@ class HistorySpill:
     ) -> None:
         self._file = SqliteFile(path, _SCHEMA, 1, renewable=True)
         self._max_bytes = max_bytes
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._known = False
         self._counted = 0
         """Which opening of the file the counts are of."""

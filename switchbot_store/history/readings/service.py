@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from copy import copy
 from dataclasses import replace
@@ -30,6 +29,7 @@ from switchbot_store.history.readings.model import (
 from switchbot_store.homes import checked_home
 from switchbot_store.instants import EARLIEST, LATEST
 from switchbot_store.languages import reworded, worded
+from switchbot_store.processes.locks import ProcessLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -68,8 +68,8 @@ class _Shared:
     """What views of several homes have in common."""
 
     def __init__(self, max_buffered: int) -> None:
-        self.lock = threading.Lock()
-        self.flushing = threading.Lock()
+        self.lock = ProcessLock()
+        self.flushing = ProcessLock()
         self.max_buffered = max_buffered
         self.buffer: list[DeviceReading] = []
         self.last = LastSaid(_UNCHANGED)

@@ -1,0 +1,1 @@
+"""What a process has to itself, and what a forked child begins anew."""
