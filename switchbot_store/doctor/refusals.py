@@ -61,7 +61,26 @@ _REFUSALS: Final = (
         ),
     ),
     _refusal(
-        r"max\ client(s)?\ (connections\ )?reached | EMAXCONN | MaxClientsInSession",
+        r"statement\ pooling\ mode",
+        "pooler",
+        later(
+            "The pooler gives each statement another session, so that nothing can be done"
+            " together: set its pool_mode to transaction or session, for this database"
+            " alone if need be."
+        ),
+    ),
+    _refusal(
+        r"server\ closed\ the\ connection\ unexpectedly",
+        "connections",
+        later(
+            "The server, or a pooler before it, hung up: its log says why. A pooler does so"
+            " where a client waited too long for a free session (query_wait_timeout): raise"
+            " its pool size, or end who holds them."
+        ),
+    ),
+    _refusal(
+        r"""max\ client(s)?\ (connections\ )?reached | EMAXCONN | MaxClientsInSession
+        | no\ more\ connections\ allowed""",
         "connections",
         later(
             "The pooler's places are taken: use its transaction mode (Supabase: port 6543),"
@@ -239,7 +258,8 @@ _REFUSALS: Final = (
         r"time(d)?\ ?out | did\ not\ answer\ in\ time | no\ connection\ to\ PostgreSQL\ in\ time",
         "network",
         later(
-            "Nothing answers: a firewall, a wrong address, or a server that sleeps deeply."
+            "Nothing answers: a firewall, a wrong address, a server that sleeps deeply, or"
+            " a pooler that waits for its server."
         ),
     ),
 )

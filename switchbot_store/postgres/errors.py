@@ -101,6 +101,8 @@ _REFUSED: Final = re.compile(
     | Tenant\ or\ user\ not\ found | [Ee]ndpoint\ ID\ is\ not\ specified""",
     re.VERBOSE,
 )
+# Of PgBouncer, by the code of a broken connection: no other connection does better.
+_NEVER_POOLED: Final = re.compile(r"not allowed in statement pooling mode")
 _STARTING: Final = re.compile(r"the database system is (starting up|not yet accepting)")
 _PASSING: Final = re.compile(
     r"""too\ many\ (clients|connections) | remaining\ connection\ slots
@@ -208,7 +210,7 @@ def translated(error: psycopg.Error, *, expired: bool = False) -> StoreError:
         return SlowConnectionError(
             worded("PostgreSQL did not answer in time: {text}", text=text)
         )
-    if not state and _REFUSED.search(text):
+    if _NEVER_POOLED.search(text) or (not state and _REFUSED.search(text)):
         return StoreConfigError(
             worded("PostgreSQL refuses the connection: {text}", text=text),
             variable="POSTGRES_URL",

@@ -36,10 +36,14 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from switchbot_store.errors import MigrationError, StoreUnavailableError
+from switchbot_store.errors import MigrationError
 from switchbot_store.languages import reworded, worded
 from switchbot_store.postgres.connecting import connected
-from switchbot_store.postgres.errors import is_broken_connection, words_of
+from switchbot_store.postgres.errors import (
+    is_broken_connection,
+    translated,
+    words_of,
+)
 from switchbot_store.postgres.location import (
     POOL_CONNECT_SECONDS,
     connection_options,
@@ -552,9 +556,7 @@ def _errors(namespace: str) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         if is_broken_connection(error):
-            raise StoreUnavailableError(
-                worded("PostgreSQL: {error}", error=words_of(error))
-            ) from error
+            raise translated(error) from error
         raise MigrationError(
             worded("{namespace}: {error}", namespace=namespace, error=words_of(error))
         ) from error

@@ -252,6 +252,23 @@ def test_the_doctor_says_that_a_pooler_answers(environment):
 
 
 @pytest.mark.usefixtures("bouncer")  # or skipped
+def test_a_pooler_of_single_statements_is_a_setting_to_correct(
+    postgres_server, database_url, environment, tmp_path
+):
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with PgBouncer(postgres_server, "statement") as single:
+        url = single.url(name)
+        with pytest.raises(StoreConfigError, match="statement pooling mode"):
+            PostgresStore(url).open()
+        store = FailoverStore(PostgresStore(url), tmp_path / "config")
+        with pytest.raises(StoreConfigError):  # no journal for ever
+            store.open()
+        environment.setenv("POSTGRES_URL", url)
+        advice = [each.advice for each in examine() if each.check == "pooler"]
+        assert any("pool_mode" in each for each in advice)
+
+
+@pytest.mark.usefixtures("bouncer")  # or skipped
 def test_a_pooler_that_is_led_to_a_promoted_standby_is_followed(tmp_path):
     with (
         PostgresServer() as primary,
