@@ -43,12 +43,11 @@ from switchbot_store.errors import (
 )
 from switchbot_store.files.durable import (
     directory_of,
+    new_beside,
     replace,
     sync_directory,
-    temporary_name,
     wrapped_os_errors,
 )
-from switchbot_store.files.portable import OPEN_FLAGS
 from switchbot_store.history.frozen import frozen_hour
 from switchbot_store.history.ingest import codec
 from switchbot_store.history.ingest.samples import normalised
@@ -155,11 +154,9 @@ class BackupWriter:
         return Counts(**self._counts)
 
     def __enter__(self) -> Self:
-        self._temporary = temporary_name(self.path)
         with wrapped_os_errors(f"cannot write {self.path}"):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS
-            # Settings hold webhook addresses, which are secrets.
-            descriptor = os.open(self._temporary, flags, 0o600)
+            # Settings hold webhook addresses, which are secrets: it is its owner's alone.
+            self._temporary, descriptor = new_beside(self.path)
             self._file = os.fdopen(descriptor, "wb")
             self._lines = gzip.GzipFile(
                 filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=self._file

@@ -39,6 +39,7 @@ _LOCK_FILE_MODE: Final = 0o644
 _PIECE_BYTES: Final = 1024 * 1024
 _NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
 _READ_ONLY: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
+_ABANDONED_SECONDS: Final = 60.0
 _LOCK_POLL_SECONDS: Final = 0.002
 
 
@@ -125,6 +126,45 @@ def temporary_name(path: str) -> str:
     directory, name = os.path.split(path)
     unique = f".{name[:100]}.{os.urandom(8).hex()}{_TEMPORARY_SUFFIX}"
     return f"{directory}/{unique}" if directory else unique
+
+
+def new_beside(path: str) -> tuple[str, int]:
+    """Make a file that will replace `path`; return its name, and it open for writing.
+
+    What processes that were killed at the same left behind goes before: each is as large
+    as what they wrote, and one is left by every night's backup that is cut off. Raises
+    OSError.
+    """
+    _remove_abandoned(path)
+    temporary = temporary_name(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS
+    descriptor = os.open(temporary, flags, _NEW_FILE_MODE)
+    with suppress(OSError):  # a file system without locks: then what is left stays
+        lock(descriptor)
+    return temporary, descriptor
+
+
+def _remove_abandoned(path: str) -> None:
+    directory, name = os.path.split(path)
+    begins = f".{name[:100]}."
+    with suppress(OSError):
+        for each in os.listdir(directory or os.curdir):
+            if each.startswith(begins) and _TEMPORARY.fullmatch(each):
+                _discard_abandoned(os.path.join(directory, each))
+
+
+def _discard_abandoned(path: str) -> None:
+    """Remove a file whose writer is gone: the system let its lock go."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDWR | _AT_ONCE)
+        try:
+            lock(descriptor)
+            # Whoever makes one has it locked a moment later.
+            is_old = time.time() - os.fstat(descriptor).st_mtime > _ABANDONED_SECONDS
+        finally:
+            os.close(descriptor)
+        if is_old:
+            os.unlink(path)
 
 
 def remove_leftovers(directory: str | os.PathLike[str]) -> None:

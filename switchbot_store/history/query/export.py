@@ -15,8 +15,7 @@ import orjson
 
 from switchbot_store.arguments import no_setting
 from switchbot_store.errors import HistoryError, StoreConfigError
-from switchbot_store.files.durable import sync_directory, temporary_name
-from switchbot_store.files.portable import OPEN_FLAGS
+from switchbot_store.files.durable import new_beside, sync_directory
 from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ _SUFFIXES: Final = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
-_FILE_MODE: Final = 0o600
 _RUN: Final = (
     "=",
     "+",
@@ -136,10 +134,10 @@ def _opened(target: Target) -> Iterator[IO[bytes]]:
         return
     # A name of its own, never one that is there: two may export at once, and somebody
     # else may write in the directory.
-    partial = Path(temporary_name(str(path)))
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS
+    name, descriptor = new_beside(str(path))
+    partial = Path(name)
     try:
-        with os.fdopen(os.open(partial, flags, _FILE_MODE), "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -567,3 +567,27 @@ def at_a_terminal(*arguments, answer, when):
     _, status = os.waitpid(pid, 0)
     os.close(terminal)
     return os.waitstatus_to_exitcode(status), shown.decode(errors="replace")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked here")
+def test_what_killed_backups_left_goes_with_the_next(tmp_path):
+    place = tmp_path / "home.backup"
+
+    def left():
+        return sorted(each.name for each in tmp_path.iterdir())
+
+    others = [tmp_path / ".home.backup.other.tmp", tmp_path / ".x.0123456789abcdef.tmp"]
+    for other in others:
+        other.write_text("somebody else's")
+    pid = os.fork()
+    if pid == 0:
+        BackupWriter(place, source="killed").__enter__()
+        os._exit(9)
+    os.waitpid(pid, 0)
+    with BackupWriter(place, source="under way"):
+        for each in tmp_path.iterdir():
+            os.utime(each, (0, 0))  # as of long ago
+        assert len(left()) == 4  # just left, it could be of one that begins
+        with BackupWriter(place, source="the next"):
+            assert len(left()) == 4  # that of the killed one is gone, this one is there
+    assert left() == sorted([place.name, *(each.name for each in others)])
