@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.rules.definition.triggers import among, beyond, number_of
-from switchbot_automation.schedule.sun import SUNRISE, SUNSET, sun_event
+from switchbot_automation.schedule.sun import SUNSET, sun_event
 from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
@@ -244,10 +244,9 @@ class SunCondition:
 
         late = self.after is None or now >= at(self.after)
         early = self.before is None or now < at(self.before)
-        if self.after is not None and self.before is not None:
+        if self.after and self.before and self.after[0] == SUNSET != self.before[0]:
             # No part of one day lies behind its sunset and before its sunrise.
-            if (self.after[0], self.before[0]) == (SUNSET, SUNRISE):
-                return late or early
+            return late or early
         return late and early
 
 
