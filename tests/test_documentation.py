@@ -6,8 +6,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# Those of the folder `docs` are followed where the site is built.
-PAGES = ("ARCHITECTURE.md", "CONTRIBUTING.md", "README.md")
+# Those of the folder `docs` are followed again where the site is built, whose own pages are
+# nowhere for who reads them in the repository.
+PAGES = (
+    *("ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"),
+    *sorted(
+        path.relative_to(ROOT).as_posix()
+        for part in ("docs", "examples", "tests")
+        for path in (ROOT / part).rglob("*.md")
+        if "dist" not in path.parts
+    ),
+)
 PARTS = (
     "switchbot_automation",
     "switchbot_store",
@@ -18,7 +27,7 @@ PARTS = (
 )
 _QUOTED = re.compile(r"`([\w./-]+)`")
 _PATH = re.compile(r"[\w./-]+/[\w.-]*|[\w-]+\.(?:py|md|json|toml|sql)")
-_LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+_LINK = re.compile(r"\]\((([^)#:\s]*)(?:#([^)\s:]*))?)\)")
 _MADE_UP = {"NNNN_what_it_does.sql"}
 
 
@@ -58,11 +67,33 @@ def test_every_path_that_a_page_names_exists(page):
     assert missing == set()
 
 
+def without_blocks(page):
+    return re.sub(r"(?ms)^```.*?^```", "", page.read_text("utf-8"))
+
+
+def headings(page):
+    """Return what a link may name of a page behind its `#`, as it is made of headings."""
+    return {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"(?m)^#+ +(.+?) *$", without_blocks(page))
+    }
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_into_the_repository_leads_somewhere(page):
-    links = _LINK.findall((ROOT / page).read_text(encoding="utf-8"))
-    assert links
-    assert {link for link in links if not (ROOT / link).exists()} == set()
+    here = ROOT / page
+    for link, path, heading in _LINK.findall(without_blocks(here)):
+        there = here.parent / path if path else here
+        assert there.exists(), link
+        assert not heading or heading in headings(there), link
+
+
+def test_links_are_found():
+    assert _LINK.findall("[a](b.md#c) ![d](e.png) [f](#g) [h](https://i.example)") == [
+        ("b.md#c", "b.md", "c"),
+        ("e.png", "e.png", ""),
+        ("#g", "", "g"),
+    ]
 
 
 def test_every_room_of_both_packages_is_told_of():

@@ -361,6 +361,32 @@ async def test_an_account_that_is_added_again_has_what_was_chosen(
     assert await hass.config_entries.async_unload(made.entry_id)
 
 
+@pytest.mark.parametrize("how", ["go_on", "room"])
+async def test_an_account_is_known_before_its_first_start_is_through(
+    hass, left, cloud, how
+):
+    form = await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_USER}
+    )
+    made = await go_on(hass, form, left)
+    if how == "room":
+        made = await go_on(hass, made, {"next_step_id": how})
+    with cloud.faults.inject(Fault.SERVER_ERROR):
+        made = await go_on(
+            hass, made, {"next_step_id": how} if how == "go_on" else ROOM
+        )
+        await hass.async_block_till_done()
+    assert made["result"].state is ConfigEntryState.SETUP_RETRY
+    cloud.token, cloud.secret = "cd" * 48, "d" * 32
+    again = await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_USER}
+    )
+    new = {"token": cloud.token, "secret": cloud.secret}
+    ended = await go_on(hass, again, left | new)
+    assert ended["reason"] == "already_configured"
+    await hass.config_entries.async_unload(made["result"].entry_id)
+
+
 async def test_what_others_left_is_not_offered(hass, own_directory, account, begun):
     """Neither another account's rooms, nor a file that nobody can read."""
     for name, text in (

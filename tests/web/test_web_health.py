@@ -283,11 +283,19 @@ async def test_alerts_and_dashboard_ask_for_figures_that_there_are(home, http):
     )
     assert len(asked) > 8
     assert asked <= there
-    # And for labels that they have.
-    labels = {}
-    for name, inside in re.findall(r"^(\w+)\{(.*)\}", told, re.MULTILINE):
-        labels.setdefault(name, set()).update(re.findall(r'(\w+)="', inside))
-    by = re.findall(r"(switchbot_automation_\w+)\{([^}]*)\}", queries)
+    # And for labels that they have, with values that they take.
+    labels = {
+        (name, *label)
+        for name, inside in re.findall(r"^(\w+)\{(.*)\}", told, re.MULTILINE)
+        for label in re.findall(r'(\w+)="([^"]*)"', inside)
+    }
+    by = {
+        (name, label, value)
+        for name, inside in re.findall(
+            r"(switchbot_automation_\w+)\{([^}]*)\}", queries.replace('\\"', '"')
+        )
+        for label, values in re.findall(r'(\w+)\s*=~?\s*"([^"]*)"', inside)
+        for value in values.split("|")
+    }
     assert by
-    for name, inside in by:
-        assert set(re.findall(r"(\w+)\s*[=!]", inside)) <= labels[name], name
+    assert by <= labels

@@ -26,7 +26,7 @@ from switchbot_automation.rules.definition.actions import DeviceCommand
 from switchbot_automation.rules.definition.catalogue import nobody_told
 from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.context import Home
-from switchbot_automation.rules.definition.model import LATEST, every_step
+from switchbot_automation.rules.definition.model import LATEST, WaitStep, every_step
 from switchbot_automation.rules.running.account_check import never_to_be
 from switchbot_automation.rules.running.budget import Budget, Echo, for_rules
 from switchbot_automation.rules.running.carry import Carrier, LostRaceError
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.model import CloudApi
     from switchbot_automation.rules.definition.context import DeviceEvent
-    from switchbot_automation.rules.definition.model import Rule
+    from switchbot_automation.rules.definition.model import Rule, Trigger
     from switchbot_automation.rules.running.evaluate import Firing
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
@@ -68,6 +68,9 @@ _LOGGER = logging.getLogger(__name__)
 
 _MOST_EVENTS: Final = 200
 _SOONEST: Final = timedelta(seconds=1)
+
+_READ: Final = ("temperature", "humidity")
+"""What of a zone its meters say."""
 
 _TOLD_FOR: Final = timedelta(days=1)
 """For how long a rule that failed makes the health `degraded`, if it does not run again."""
@@ -116,6 +119,7 @@ class Rules:
         )
         self._events: deque[WebhookEvent] = deque(maxlen=_MOST_EVENTS)
         self._names: tuple[object, frozenset[str]] = (None, frozenset())
+        self._asked: tuple[object, frozenset[str]] = (None, frozenset())
         self._read: tuple[object, Memory] = (None, Memory())
         self._looked_at: datetime | None = None
         self._notifiers = notifier
@@ -127,6 +131,8 @@ class Rules:
         if settings is None or not settings.rules:
             return False
         if not self._devices.concerns(event, self._device_names(settings)):
+            if event.device_id in self._zone_meters(settings):
+                return True  # what it says is the room's at the next tick
             if self._budget.commanded(event.device_id):
                 self._devices.take(event, frozenset())  # what it is like by now
             else:
@@ -459,6 +465,21 @@ class Rules:
             self._names = (settings.rules, _devices_of(settings.rules))
         return self._names[1]
 
+    def _zone_meters(self, settings: Settings) -> frozenset[str]:
+        """Return the meters of the zones whose readings a trigger or a wait looks at."""
+        if self._asked[0] is not settings:
+            zones = {
+                subject.zone
+                for rule in settings.rules
+                if rule.enabled
+                for trigger in _triggers_of(rule)
+                for subject in trigger.subjects
+                if subject.attribute in _READ
+            }
+            meters = (settings.zones[each].meters for each in zones - {""})
+            self._asked = (settings, frozenset(it for each in meters for it in each))
+        return self._asked[1]
+
     def _mattering(self, settings: Settings | None) -> frozenset[str]:
         """Return the devices that rules or zones name."""
         if settings is None:
@@ -546,6 +567,14 @@ def _commanded(rules: Iterable[Rule]) -> frozenset[str]:
 def _aside(settings: Settings) -> set[str]:
     """Return the ids of the rules that cannot be read here."""
     return {each.name for each in settings.set_aside if each.path.startswith("rules")}
+
+
+def _triggers_of(rule: Rule) -> Iterator[Trigger]:
+    """Yield what a rule is triggered by, and what its waits wait for."""
+    yield from rule.triggers
+    for step in every_step(rule.steps):
+        if isinstance(step.block, WaitStep):
+            yield from step.block.triggers
 
 
 def _devices_of(rules: Iterable[Rule]) -> frozenset[str]:

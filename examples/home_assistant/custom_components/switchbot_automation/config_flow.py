@@ -37,6 +37,7 @@ from .account import DEFAULT_BASE_URL, connect, devices_in, devices_of
 from .const import (
     CONF_AIRCON,
     CONF_BASE_URL,
+    CONF_DEVICES,
     CONF_HIGH,
     CONF_LOW,
     CONF_METER,
@@ -103,7 +104,8 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
     def __init__(self) -> None:
         self._account: dict[str, Any] = {}
         self._found = DeviceList((), ())
-        self._former: str | None = None
+        self._former = ""
+        self._former_devices: set[str] = set()
 
     @staticmethod
     @callback
@@ -126,8 +128,9 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
             if not errors:
                 self._abort_if_account_configured()
                 self._account = user_input
-                self._former = await self.hass.async_add_executor_job(self._left)
-                if self._former is not None:
+                left = await self.hass.async_add_executor_job(self._left)
+                if left is not None:
+                    self._former, self._former_devices = left
                     return await self.async_step_former()
                 return await self.async_step_room()
         return self.async_show_form(
@@ -149,23 +152,28 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
         await self.async_set_unique_id(self._former)
         self._abort_if_unique_id_configured()
         self._abort_if_account_configured()
-        return self.async_create_entry(title="SwitchBot", data=self._account)
+        # Or it would be nobody's account until its first start is through.
+        devices = sorted(self._former_devices)
+        return self.async_create_entry(
+            title="SwitchBot", data={**self._account, CONF_DEVICES: devices}
+        )
 
-    def _left(self) -> str | None:
+    def _left(self) -> tuple[str, set[str]] | None:
         """Return under which name the account's rooms lie since an entry was removed.
 
-        Reads files. The last one that was written, where there are several.
+        And their devices. Reads files. The last one that was written, where there are
+        several.
         """
         taken = {each.unique_id for each in self._async_current_entries()}
         listed = self._listed()
-        found = []
+        found: list[tuple[float, str, set[str]]] = []
         homes = directory_of(self.hass, self.unique_id).parent
         for path in homes.glob("*/settings.json"):
             with suppress(OSError, ValueError):
                 ours = devices_in(json.loads(path.read_text("utf-8")))
                 if path.parent.name not in taken and not ours.isdisjoint(listed):
-                    found.append((path.stat().st_mtime, path.parent.name))
-        return max(found)[1] if found else None
+                    found.append((path.stat().st_mtime, path.parent.name, ours))
+        return max(found, key=lambda each: each[:2])[1:] if found else None
 
     def _unused(self, name: str) -> str:
         """Return a name under which nothing lies yet. Reads files."""
