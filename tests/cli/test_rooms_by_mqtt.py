@@ -7,6 +7,8 @@ import aiomqtt
 import pytest
 
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
+from tests.mqtt.conftest import demand_mosquitto
+from tests.mqtt.mosquitto import Mosquitto
 from tests.mqtt.plain_amqtt import PlainAmqtt
 
 
@@ -36,27 +38,85 @@ async def home(tmp_path, broker_port):
         }
 
 
+class Hub:
+    """Somebody else's client of the broker, who waits for what is said of the house."""
+
+    def __init__(self, client):
+        self.client = client
+
+    async def __aenter__(self):
+        await self.client.__aenter__()
+        await self.client.subscribe("my-house/#", 1)
+        self.said = aiter(self.client.messages)
+        return self
+
+    async def __aexit__(self, *exc):
+        return await self.client.__aexit__(*exc)
+
+    async def status(self, wanted):
+        await self._until("my-house/status", lambda said: said == wanted)
+
+    async def command(self, mode):
+        """Set a mode, and wait until it is that of the room."""
+        await self.client.publish("my-house/default/set/mode", mode, qos=1)
+        state = "my-house/default/state"
+        await self._until(state, lambda said: json.loads(said)["mode"] == mode)
+
+    async def _until(self, topic, condition):
+        async for message in self.said:
+            if str(message.topic) == topic and condition(message.payload):
+                return
+
+
 async def test_rooms_are_shown_commanded_and_taken_leave_of(start, home, broker_port):
     running = await start("run", env=home)
-    async with asyncio.timeout(60), aiomqtt.Client("127.0.0.1", broker_port) as hub:
-        await hub.subscribe("my-house/#", 1)
-        said = aiter(hub.messages)
-
-        async def until(topic, condition):
-            async for message in said:
-                if str(message.topic) == topic and condition(message.payload):
-                    return
-
-        await until("my-house/status", lambda said: said == b"online")
-        await hub.publish("my-house/default/set/mode", "off", qos=1)
-        state = "my-house/default/state"
-        await until(state, lambda said: json.loads(said)["mode"] == "off")
+    client = aiomqtt.Client("127.0.0.1", broker_port)
+    async with asyncio.timeout(60), Hub(client) as hub:
+        await hub.status(b"online")
+        await hub.command("off")
         running.process.terminate()
-        await until("my-house/status", lambda said: said == b"offline")
+        await hub.status(b"offline")
     code, _, err = await running.ended()
     assert code == 0, err
     assert "Traceback" not in err
     assert "hushhush" not in err
+
+
+async def test_certificates_let_both_sides_in_also_once_the_broker_was_away(
+    start, home, tmp_path
+):
+    demand_mosquitto()
+    with Mosquitto(tls=True) as broker:
+        pair = broker.clients.issue("cloud")  # whom its rules let do anything
+        files = {
+            "SWITCHBOT_MQTT_CA": broker.authority.certificate,
+            "SWITCHBOT_MQTT_CERTIFICATE": pair.certificate,
+            "SWITCHBOT_MQTT_KEY": pair.key,
+        }
+        env = home | {"SWITCHBOT_MQTT_URL": f"mqtts://127.0.0.1:{broker.port}"}
+        for name, text in files.items():
+            path = tmp_path / f"{name}.pem"
+            path.write_text(text)
+            env[name] = str(path)
+        without = {k: v for k, v in env.items() if k not in list(files)[1:]}
+        doctor = await start("doctor", "--json", env=without)
+        _, out, _ = await doctor.ended()
+        (found,) = [x for x in json.loads(out)["findings"] if x["check"] == "mqtt"]
+        assert (found["level"], "TLS" in found["message"]) == ("problem", True), found
+        running = await start("run", env=env)
+        async with asyncio.timeout(60):
+            async with Hub(broker.client("a-hub", user="cloud")) as hub:
+                await hub.status(b"online")
+                await hub.command("off")
+                await hub.command("heat")
+            broker.stop()
+            broker.start()
+            async with Hub(broker.client("a-hub", user="cloud")) as hub:
+                await hub.status(b"online")
+                await hub.command("off")
+        code, _, err = await running.end()
+    assert code == 0, err
+    assert "Traceback" not in err
 
 
 async def test_doctor_looks_whether_the_broker_lets_us_in(start, home):

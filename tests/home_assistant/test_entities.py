@@ -160,6 +160,24 @@ async def test_what_the_settings_cannot_be_is_refused_and_changes_nothing(hass, 
     assert hass.states.get(ROOM).state == "heat"
 
 
+async def test_a_season_without_temperatures_is_no_mode(hass, home):
+    """Or whoever set up a room to be heated is offered to cool it, which is refused."""
+    both = dict((await home.engine.stored_settings()).data)
+
+    async def modes(document):
+        await home.engine.apply_settings(document)
+        await home.engine.run_once(trigger="settings")
+        home.show()
+        return hass.states.get(ROOM).attributes["hvac_modes"]
+
+    one = {key: value for key, value in both.items() if key != "summer"}
+    assert await modes(one) == ["off", "heat"]
+    assert await modes(both) == ["off", "heat", "cool", "heat_cool"]
+    # A room that nobody looks after has the mode that it would be looked after in.
+    off = {key: value for key, value in both.items() if key not in {"summer", "winter"}}
+    assert await modes(off | {"automation_enabled": False}) == ["off", "heat"]
+
+
 async def test_the_season_is_the_mode(hass, home):
     await call(hass, "climate", "set_hvac_mode", hvac_mode="cool")
     assert hass.states.get(ROOM).state == "cool"

@@ -66,7 +66,6 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
     _attr_precision = PRECISION_TENTHS
     _attr_target_temperature_step = 0.5
     _attr_native_temperature_unit = UnitOfTemperature.CELSIUS
-    _attr_hvac_modes = [HVACMode.OFF, *_SEASONS]
     _attr_min_temp = LOWEST
     _attr_max_temp = HIGHEST
     _attr_supported_features = (
@@ -79,6 +78,16 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
 
     def __init__(self, home: Home, zone: str) -> None:
         super().__init__(home, zone, "room")
+
+    @property
+    def hvac_modes(self) -> list[HVACMode]:
+        """Those that the settings have temperatures for, and the one that they say."""
+        known = set(self.coordinator.data.seasons.get(self.zone, ()))
+        if known >= {"winter", "summer"}:
+            known.add("auto")
+        known.add(self.shown.get("mode", ""))
+        possible = [mode for mode, season in _SEASONS.items() if season in known]
+        return [HVACMode.OFF, *possible]
 
     @property
     def hvac_mode(self) -> HVACMode:

@@ -59,6 +59,8 @@ class Picture:
     """What the entities show."""
 
     zones: dict[str, dict[str, Any]]
+    seasons: dict[str, tuple[str, ...]]
+    """Of each zone those that it has temperatures for."""
     next_wakeup: datetime
     quota_remaining: int
     quota_used: int
@@ -289,13 +291,20 @@ class Home(DataUpdateCoordinator[Picture]):
     def _picture(self) -> Picture:
         with as_spoken_here(self.hass):
             overview = self.engine.overview()
+        zones = {zone["name"]: zone for zone in overview["zones"]}
         quota = self.account.client.quota
         return Picture(
-            zones={zone["name"]: zone for zone in overview["zones"]},
+            zones=zones,
+            seasons={name: self._seasons(name) for name in zones},
             next_wakeup=self.engine.next_wakeup,
             quota_remaining=quota.remaining,
             quota_used=quota.used,
         )
+
+    def _seasons(self, name: str) -> tuple[str, ...]:
+        zone = self.engine.zone_in_force(name)
+        found = {"winter": zone.winter, "summer": zone.summer}
+        return tuple(season for season, profile in found.items() if profile)
 
     # --- what entities ask for ------------------------------------------------------
 
