@@ -989,7 +989,8 @@ class AutomationEngine:
         history cannot be asked.
         """
         self._lifetime.check()
-        told, now = (self._report, self._last_tick), at or self._clock.now()
+        told = (self._report, self._last_tick)
+        now = self._clock.now() if at is None else at
         return await self._explainer.answer(
             self._documents.life.settings, zone, now, told
         )
