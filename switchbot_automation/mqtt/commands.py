@@ -118,8 +118,8 @@ async def _temperature(engine: AutomationEngine, zone: str, text: str) -> None:
         # A slip, or another scale: as far as a band goes is not what was meant.
         ends = worded(
             "{low} to {high} {symbol}",
-            low=f"{COLDEST:g}",
-            high=f"{WARMEST:g}",
+            low=format(COLDEST, "g"),
+            high=format(WARMEST, "g"),
             symbol="°C",
         )
         raise ValueError(worded("expected {ends}, got {value}", ends=ends, value=text))
