@@ -223,6 +223,18 @@ def test_home_assistants_shapes_are_read(parts):
             "rules[0]: the sun needs latitude and longitude",
         ),
         ({"conditions": {"condition": "template"}}, "'template' is not had here"),
+        (
+            {"triggers": {"trigger": "light.turned_on"}},
+            "'light.turned_on' is not had here: use state",
+        ),
+        (
+            {"conditions": {"condition": "climate.is_heating"}},
+            "'climate.is_heating' is not had here: use state",
+        ),
+        (
+            {"conditions": {"condition": "sun.is_set"}},
+            "'sun.is_set' is not had here: use sun with after: sunset",
+        ),
         ({"conditions": ["{{ true }}"]}, "there are no templates"),
         (
             {

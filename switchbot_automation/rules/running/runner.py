@@ -68,6 +68,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _MOST_EVENTS: Final = 200
 _SOONEST: Final = timedelta(seconds=1)
+# What a clock is put right by in passing makes nothing last noticeably longer.
+_DRIFT: Final = timedelta(seconds=2)
 
 _READ: Final = ("temperature", "humidity")
 """What of a zone its meters say."""
@@ -122,6 +124,7 @@ class Rules:
         self._asked: tuple[object, frozenset[str]] = (None, frozenset())
         self._read: tuple[object, Memory] = (None, Memory())
         self._looked_at: datetime | None = None
+        self._told: tuple[datetime, float] | None = None
         self._notifiers = notifier
         self._checked: tuple[object, object, tuple[str, ...]] = (None, None, ())
 
@@ -153,7 +156,12 @@ class Rules:
         if not settings.rules and not owes:
             self._events.clear()
             return RulesDone(ticks, None)
-        memory = before.only(settings.rules, now, aside=_aside(settings))
+        by = self._clock_set_back()
+        memory = before
+        if by:
+            memory = before.set_back(by)
+            self._budget.set_back(by)
+        memory = memory.only(settings.rules, now, aside=_aside(settings))
         known = {rule.id for rule in settings.rules} | _aside(settings)
         self._budget.only(known)
         carrier = Carrier(self._services, settings, partial(self._seen, settings))
@@ -171,6 +179,18 @@ class Rules:
             # Rooms are looked at before rules, and this is not to wait for a meter's turn.
             next_at = self._clock.now()
         return RulesDone(with_commands(ticks, carrier.commands)[0], next_at)
+
+    def _clock_set_back(self) -> timedelta:
+        """Return how far the clock was set back since this was last asked, or nothing.
+
+        Forward is no leap to go by: a machine that slept counts no seconds for it.
+        """
+        now, passed = self._clock.now(), self._clock.monotonic()
+        before, self._told = self._told, (now, passed)
+        if before is None:
+            return timedelta(0)
+        by = timedelta(seconds=passed - before[1]) - (now - before[0])
+        return by if by > _DRIFT else timedelta(0)
 
     def _wishes(self, settings: Settings) -> list[tuple[object, ...]]:
         """Return what rules may wish of each room, which lies over its settings."""
