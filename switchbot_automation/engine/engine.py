@@ -1287,8 +1287,10 @@ class Turns:
         """Refuse who would wait for the end of what waits for their own."""
         if self.taken and self in _turns_had.get() and is_waited_for():
             raise _WaitsForItselfError(
-                "the engine is at work and waits for this very call; start a task for"
-                " what it shall do next, and do not await that here"
+                worded(
+                    "the engine is at work and waits for this very call; start a task "
+                    "for what it shall do next, and do not await that here"
+                )
             )
 
     def open(self) -> None:
