@@ -99,7 +99,9 @@ class StoreStatus:
     `behind` says that the local copy may be older than what the primary took, since the
     disk refused that before the process before this one ended; `unproven`, that it may be
     so for all that is known, since that process was killed, and the primary was not seen
-    since. Nothing is refused because of the latter.
+    since. Nothing is refused because of the latter. `unread` says of what of the local copy
+    is damaged, or cannot be looked into, while the primary is away: documents in it are
+    unknown until then, and reading one raises StoreUnavailableError.
 
     >>> from switchbot_store import MemoryStore
     >>> status = MemoryStore().status()
@@ -119,6 +121,7 @@ class StoreStatus:
     local_error: str | None = None
     behind: bool = False
     unproven: bool = False
+    unread: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -148,5 +151,11 @@ class StoreStatus:
                 " not seen since: had the disk turned read-only before that, the local"
                 " copy is older than what the database took. What is changed meanwhile"
                 " is kept beside it, and listed by `switchbot-store conflicts`."
+            )
+        if self.unread:
+            found.append(
+                f"Of the local copy this cannot be read: {'; '.join(self.unread)}. What was"
+                " in it is unknown, and not taken for empty, until the database answers;"
+                " what is saved meanwhile is kept."
             )
         return tuple(found)

@@ -1,14 +1,36 @@
-"""Whose cancellation it is: this task's, or one inside what it waited for."""
+"""Whose cancellation it is, this task's or one of what it waited for; and who waits."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
 
 _T = TypeVar("_T")
+
+# The task that waits for somebody else's code. A task which that code starts has it too,
+# and is another one: nobody says that it is waited for.
+_waiting: ContextVar[asyncio.Task[Any] | None] = ContextVar("_waiting", default=None)
+
+
+@contextmanager
+def waiting_for_others() -> Iterator[None]:
+    """Note for as long as it lasts that this task waits for somebody else's code."""
+    token = _waiting.set(asyncio.current_task())
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+
+
+def is_waited_for() -> bool:
+    """Tell whether this is somebody else's code that one of ours waits for."""
+    task = _waiting.get()
+    return task is not None and task is asyncio.current_task()
 
 
 def is_cancelled() -> bool:
@@ -25,7 +47,8 @@ async def unless_broken_off(call: Awaitable[_T]) -> _T:
     the call raises, and TimeoutError for such an end.
     """
     try:
-        return await call
+        with waiting_for_others():
+            return await call
     except asyncio.CancelledError as error:
         raise broken_off(error) from error
 

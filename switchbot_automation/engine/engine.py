@@ -7,6 +7,7 @@ import logging
 import math
 import os
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -33,6 +34,7 @@ from switchbot_automation.engine.act.wishes import (
     wish_for_person,
 )
 from switchbot_automation.engine.assembly import assemble
+from switchbot_automation.engine.cancellation import is_waited_for
 from switchbot_automation.engine.configure import what_if
 from switchbot_automation.engine.documents.documents import Documents
 from switchbot_automation.engine.documents.keys import claim, keys_of
@@ -79,7 +81,6 @@ if TYPE_CHECKING:
         Iterator,
         Mapping,
     )
-    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
     from types import TracebackType
 
@@ -252,7 +253,7 @@ class AutomationEngine:
         try:
             async with asyncio.timeout(_LAST_TURN_SECONDS), self._turns.take():
                 pass
-        except TimeoutError:
+        except (TimeoutError, _WaitsForItselfError):
             _LOGGER.warning("closed while a tick or a command was still under way")
         self._parts.leadership.end()
 
@@ -988,7 +989,8 @@ class AutomationEngine:
         history cannot be asked.
         """
         self._lifetime.check()
-        told, now = (self._report, self._last_tick), at or self._clock.now()
+        told = (self._report, self._last_tick)
+        now = self._clock.now() if at is None else at
         return await self._explainer.answer(
             self._documents.life.settings, zone, now, told
         )
@@ -1239,6 +1241,13 @@ class Lifetime:
         return ends
 
 
+class _WaitsForItselfError(RuntimeError):
+    """Who has the turn waits for this call, which asks for the turn."""
+
+
+_turns_had: ContextVar[tuple[Turns, ...]] = ContextVar("_turns_had", default=())
+
+
 class Turns:
     """One after the other, in the order they came.
 
@@ -1257,9 +1266,30 @@ class Turns:
         """Whether somebody is at work."""
         return self._lock.locked()
 
-    def take(self) -> AbstractAsyncContextManager[None]:
-        """Wait for the turn, and have it."""
-        return self._lock
+    @asynccontextmanager
+    async def take(self) -> AsyncIterator[None]:
+        """Wait for the turn, and have it. Raises RuntimeError where that never comes."""
+        self._refuse_itself()
+        async with self._lock:
+            with self._had():
+                yield
+
+    @contextmanager
+    def _had(self) -> Iterator[None]:
+        before = _turns_had.get()
+        _turns_had.set((*before, self))
+        try:
+            yield
+        finally:
+            _turns_had.set(before)
+
+    def _refuse_itself(self) -> None:
+        """Refuse who would wait for the end of what waits for their own."""
+        if self.taken and self in _turns_had.get() and is_waited_for():
+            raise _WaitsForItselfError(
+                "the engine is at work and waits for this very call; start a task for"
+                " what it shall do next, and do not await that here"
+            )
 
     def open(self) -> None:
         """Let in who may overtake, until `close`."""
@@ -1281,9 +1311,11 @@ class Turns:
         Yields whether it is in a tick's midst: what is done there is the tick's to store.
         """
         while not self._open.is_set():
+            self._refuse_itself()
             if await self._first():
                 try:
-                    yield False
+                    with self._had():
+                        yield False
                 finally:
                     self._lock.release()
                 return

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.engine.act.boosts import moved
 from switchbot_automation.languages import worded
+from switchbot_automation.model import COLDEST, WARMEST
 from switchbot_automation.mqtt.discovery import SEASONS
 
 if TYPE_CHECKING:
@@ -112,9 +113,18 @@ async def _change_season(engine: AutomationEngine, zone: str, season: str) -> No
 
 async def _temperature(engine: AutomationEngine, zone: str, text: str) -> None:
     """Move the band, as wide as it is, around another middle."""
-    wanted = _wanted(engine, zone)
+    wanted, middle = _wanted(engine, zone), number(text)
+    if not COLDEST <= middle <= WARMEST:
+        # A slip, or another scale: as far as a band goes is not what was meant.
+        ends = worded(
+            "{low} to {high} {symbol}",
+            low=format(COLDEST, "g"),
+            high=format(WARMEST, "g"),
+            symbol="°C",
+        )
+        raise ValueError(worded("expected {ends}, got {value}", ends=ends, value=text))
     band = wanted["low"], wanted["high"]
-    await engine.set_temperature(zone, *moved(band, number(text) - sum(band) / 2))
+    await engine.set_temperature(zone, *moved(band, middle - sum(band) / 2))
 
 
 async def _boost(

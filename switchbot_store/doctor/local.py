@@ -21,6 +21,7 @@ from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.factory import FILE_NAME, SPILL_NAME
 from switchbot_store.failover.conflicts import read_conflicts
 from switchbot_store.failover.journal import read_pending
+from switchbot_store.failover.local import unread_of
 from switchbot_store.failover.mirror import BEHIND, is_behind, read_mirror
 from switchbot_store.files.places import is_there, nearest_existing, write_refusal
 from switchbot_store.files.store import JsonStore
@@ -213,6 +214,16 @@ def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
                 names=", ".join(evidence[:5]),
             ),
             _("Look what they hold, then remove them; suspect the disk or an editor."),
+        )
+    for each in unread_of(config.directory) if config.backend == "postgres" else ():
+        yield SetupFinding(
+            "journal",
+            "warning",
+            _("the local copy cannot be read: {why}", why=error_words(each)),
+            _(
+                "Check the disk, and move away what is in the place of a folder. Until"
+                " the database answers, what was in it is unknown; then it is made anew."
+            ),
         )
     try:
         conflicts = len(read_conflicts(config.directory))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from switchbot_store.doctor.clocks import history_clock
@@ -35,8 +36,10 @@ def examine_postgres(
     parameters = parameters_of(config.conninfo)
     yield from _location(parameters, environ, config)
     inspection = Inspection(config.conninfo, pooler=config.pooler)
-    try:
+    mirrored: tuple[str, ...] = ()
+    with suppress(StoreError):  # told of where this host's files are looked at
         mirrored = tuple(read_mirror(config.directory))
+    try:
         facts = inspection.facts(mirrored, seconds=15)
     except StoreError as error:
         for_good = isinstance(error, StoreConfigError)
@@ -343,9 +346,13 @@ def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[SetupFindi
     """Look for documents that this host has and the database should have."""
     if "documents" in facts.unread:
         return  # nobody knows what it has
-    missing = left_behind(
-        config.directory, there=facts.revisions, identity=facts.identity
-    )
+    try:
+        missing = left_behind(
+            config.directory, there=facts.revisions, identity=facts.identity
+        )
+        seen_before = read_identity(config.directory)
+    except StoreError:
+        return  # told of where this host's files are looked at
     if missing:
         yield SetupFinding(
             "documents",
@@ -361,7 +368,7 @@ def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[SetupFindi
                 " POSTGRES_URL to the database that has them."
             ),
         )
-    elif not facts.identity and not read_identity(config.directory):
+    elif not facts.identity and not seen_before:
         files = JsonStore(config.directory, paths=config.paths).keys()
         if files:
             yield SetupFinding(

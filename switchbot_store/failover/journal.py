@@ -30,6 +30,7 @@ import orjson
 from switchbot_store.codec import encode_of_others
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.failover.primary import Signature, next_life, stored_form
+from switchbot_store.failover.unread import LOST_LINES, check_folder, note_gap
 from switchbot_store.files.durable import (
     directory_of,
     make_directory,
@@ -79,7 +80,11 @@ class Journal:
         self._live = _Live()
         self._lock_descriptor: int | None = None
         self._lock_path = str(directory / DIRECTORY / _LOCK)
-        self._file = LineFile(str(directory / DIRECTORY / FILE))
+        self._file = LineFile(
+            str(directory / DIRECTORY / FILE), lambda: note_gap(directory)
+        )
+        self.gap: str = ""
+        """Why acknowledged writes may be missing in `pending`, ``""`` where none is."""
         self.signature: Signature | None = None
         """What this process signs its revisions with; None until a disk could note it."""
         self.outdated: bool = False
@@ -125,6 +130,7 @@ class Journal:
                 pending: dict[str, PendingWrite] = {}
                 lines = self._file.open(lambda line: _apply(pending, line))
                 self.pending = pending
+                self.gap = LOST_LINES if lines.damaged else ""
                 self._live = _Live(pending.values())
                 if lines.damaged or lines.total > len(pending):
                     self._try_to_compact()
@@ -380,12 +386,21 @@ def _opened_lock(path: str) -> int:
 
 
 def read_pending(directory: str | Path) -> dict[str, PendingWrite]:
-    """Return what a journal holds, without its lock: for looking on."""
+    """Return what a journal holds, without its lock: for looking on.
+
+    Raises StoreUnavailableError.
+    """
+    return look_at_journal(directory)[0]
+
+
+def look_at_journal(directory: str | Path) -> tuple[dict[str, PendingWrite], bool]:
+    """Return what `read_pending` does, and whether lines of it are damaged."""
     pending: dict[str, PendingWrite] = {}
-    take_lines(
-        str(Path(directory) / DIRECTORY / FILE), lambda line: _apply(pending, line)
-    )
-    return pending
+    place = Path(directory) / DIRECTORY
+    with wrapped_os_errors(f"cannot read {place}"):
+        check_folder(place)
+    damaged = take_lines(str(place / FILE), lambda line: _apply(pending, line))
+    return pending, damaged
 
 
 def _line_of(writes: Iterable[PendingWrite]) -> bytes:

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from switchbot_store.codec import encode, is_internal
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.failover.conflicts import ConflictLog
-from switchbot_store.failover.journal import DIRECTORY, Journal, read_pending
+from switchbot_store.failover.journal import DIRECTORY, Journal, look_at_journal
 from switchbot_store.failover.journal import FILE as JOURNAL_FILE
 from switchbot_store.failover.mirror import DIRECTORY as MIRROR
 from switchbot_store.failover.mirror import RECENT as RECENT_FILE
-from switchbot_store.failover.mirror import Mirror, Mirrored
+from switchbot_store.failover.mirror import Mirror, Mirrored, look_at_mirror
 from switchbot_store.failover.primary import new_revision
-from switchbot_store.files.places import write_refusal
+from switchbot_store.failover.unread import LOST_LINES, UnreadCopy
+from switchbot_store.files.places import nearest_existing, write_refusal
 from switchbot_store.files.store import JsonStore
 from switchbot_store.handover import PendingWrite
-from switchbot_store.languages import reworded
+from switchbot_store.languages import reworded, worded
 from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
-    from pathlib import Path
 
     from switchbot_store.model import DocumentProblem
 
@@ -65,6 +66,8 @@ class LocalCopy:
         self._elsewhere: dict[str, PendingWrite] = {}
         """What is pending in another process's journal, as read last."""
         self._looked_at: object = None
+        self._unseen: str = ""
+        """Why another process's journal cannot be read, ``""`` where it can."""
         self._brought: dict[str, PendingWrite] | None = None
         """What was pending in a directory whose place another took."""
         self._closed = False
@@ -85,7 +88,9 @@ class LocalCopy:
         """Say in a word whether an outage's writes could be acknowledged here."""
         if self.owner and not self.held:
             return "waiting"
-        return "held" if self.held and self.trouble is None else "broken"
+        if self.held and (self.trouble is None or not self.mirror.held):
+            return "held"
+        return "broken"
 
     def open(self) -> None:
         """Take the directory and read it; look on where it cannot be had now."""
@@ -98,34 +103,46 @@ class LocalCopy:
         Raises StoreUnavailableError where a file is in the place of a directory.
         """
         with self.journal.lock:
-            if (held := self.held) or self._closed:
-                return held
-            try:
-                self.owner = self.journal.open()
-                if self.owner:
-                    self.trouble = (
-                        f"{self.owner} has the journal of {self.directory}, which"
-                        " belongs to one process at a time"
-                    )
-                    return False
-                self.conflicts.open()
-                self.mirror.open()
-                if self._brought is not None:
-                    self.journal.restore(self._brought)
-                    self._brought = None
-            except StoreUnavailableError as error:
-                self.owner = ""
-                self.mirror.unkept = True
-                self.conflicts.close()
-                self.journal.close()
-                if isinstance(error.__cause__, NotADirectoryError):
-                    raise  # a mistake, and no fault of the disk
-                self.failed(reworded(error))
+            if self._closed or (self.held and self.mirror.held):
+                return self.held
+            if not self.held and not self._take_journal():
                 return False
-            self.trouble = None
-            self._elsewhere = {}
+            try:
+                self.mirror.open(self.journal.gap)
+            except StoreUnavailableError as error:
+                # What the primary says cannot be kept; what an outage brings can be.
+                self._see_mirror()
+                self.mirror.unkept = True
+                self.failed(reworded(error))
+            else:
+                self.trouble = None
+            self._elsewhere, self._unseen = {}, ""
             self.journal.sign()
             return True
+
+    def _take_journal(self) -> bool:
+        try:
+            self.owner = self.journal.open()
+            if self.owner:
+                self.trouble = (
+                    f"{self.owner} has the journal of {self.directory}, which"
+                    " belongs to one process at a time"
+                )
+                return False
+            self.conflicts.open()
+            if self._brought is not None:
+                self.journal.restore(self._brought)
+                self._brought = None
+        except StoreUnavailableError as error:
+            self.owner = ""
+            self.mirror.unkept = True
+            self.conflicts.close()
+            self.journal.close()
+            if not nearest_existing(self.directory).is_dir():
+                raise  # a mistake, and no fault of the disk
+            self.failed(reworded(error))
+            return False
+        return True
 
     def failed(self, trouble: str) -> None:
         """Note that the disk did not take something that can wait; told once."""
@@ -139,6 +156,8 @@ class LocalCopy:
     def mend(self) -> bool:
         """Look whether the directory can be had and written by now."""
         if not self._take_anew() or not self.take() or not self.can_write():
+            return False
+        if not self.mirror.held:
             return False
         if self.trouble is not None:
             _LOGGER.warning("%s can be written again", self.directory)
@@ -192,13 +211,42 @@ class LocalCopy:
         if changed == self._looked_at:
             return
         try:
-            self._elsewhere = read_pending(self.directory)
+            self._elsewhere, damaged = look_at_journal(self.directory)
+            self._unseen = LOST_LINES if damaged else ""
+        except StoreUnavailableError as error:
+            self._unseen = reworded(error)
+            if not self.owner:
+                self.failed(self._unseen)
+        if self._see_mirror() and not self._unseen:
+            self._looked_at = changed
+
+    def _see_mirror(self) -> bool:
+        """See what the mirror's files hold, without having them."""
+        try:
             self.mirror.look()
         except StoreUnavailableError as error:
             if not self.owner:
                 self.failed(reworded(error))
-            return
-        self._looked_at = changed
+            return False
+        return True
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What of the local copy cannot be read, in words."""
+        found = (*self.mirror.unread.words, self._unseen)
+        return tuple(dict.fromkeys(each for each in found if each))
+
+    @property
+    def may_be_old(self) -> bool:
+        """Whether documents may be older here than what was acknowledged."""
+        return bool(self.mirror.behind or self.mirror.unread.gap or self._unseen)
+
+    def may_have(self, key: str) -> bool:
+        """Tell whether there is a document, or may be one that cannot be read."""
+        try:
+            return bool(self.entry(key, stale=True).revision)
+        except StoreUnavailableError:
+            return True
 
     def _plain_keys(self) -> list[str]:
         try:
@@ -243,6 +291,7 @@ class LocalCopy:
         if mirrored is not None:
             foreign = mirrored.origin != self.mirror.identity
             return mirrored.entry(key, stale=stale or foreign)
+        self.mirror.unread.check(key, self._unseen)
         if self.mirror.empty:
             return replace(self._plain.get_entry(key), stale=stale)
         return Entry({}, "", None, stale)
@@ -265,6 +314,14 @@ class LocalCopy:
         found = set(place.keys_with(prefix))
         for key, write in writes.items():
             (found.discard if write.encoded is None else found.add)(key)
+        if not found and (gap := self.mirror.unread.gap or self._unseen):
+            raise StoreUnavailableError(
+                worded(
+                    "which documents there are is unknown: the primary is away, and of "
+                    "the local copy this cannot be read: {why}",
+                    why=gap,
+                )
+            )
         return sorted(found)
 
     def _writes_with(self, prefix: str) -> dict[str, PendingWrite]:
@@ -357,6 +414,19 @@ class LocalCopy:
             count=before.count + 1 if before else 1,
             mark="" if encoded is not None else new_revision(self.journal.signature),
         )
+
+
+def unread_of(directory: str | Path) -> tuple[str, ...]:
+    """Say what of a directory's local copy is damaged, or cannot be looked into."""
+    place = Path(directory)
+    unread = UnreadCopy()
+    try:
+        look_at_mirror(place, unread)
+        if look_at_journal(place)[1]:
+            unread.gap = unread.gap or LOST_LINES
+    except StoreUnavailableError as error:
+        return (*unread.words, reworded(error))
+    return unread.words
 
 
 def _status(path: Path) -> os.stat_result | None:

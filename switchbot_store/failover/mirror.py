@@ -18,12 +18,19 @@ A disk that turned read-only lets no mark be removed. So the mark also says whet
 process that had the files let them go in order. Where it did not, only a note in memory
 (`switchbot_store.failover.witness`) tells a kill from such a disk; without one the copy is
 *unproven* until all that the primary holds was seen.
+
+A file that is damaged, by its checksum too, is a document that is unknown and none that was
+never set (`switchbot_store.failover.unread`), until the primary was asked.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
+import zlib
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -32,6 +39,14 @@ import orjson
 from switchbot_store.codec import decode, encode_of_others, is_internal
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.failover import witness
+from switchbot_store.failover.unread import (
+    LOST_LINES,
+    UnreadCopy,
+    check_folder,
+    forget_gap,
+    has_gap,
+    note_gap,
+)
 from switchbot_store.files.durable import (
     make_directory,
     read_content,
@@ -42,15 +57,15 @@ from switchbot_store.files.durable import (
     write_durably,
     write_temporary,
 )
-from switchbot_store.files.lines import LineFile, read_lines
-from switchbot_store.files.names import stem_of
+from switchbot_store.files.lines import LineFile, take_lines
+from switchbot_store.files.names import key_of, stem_of
 from switchbot_store.instants import stored_instant
+from switchbot_store.languages import reworded, worded
 from switchbot_store.memory import SortedKeys
 from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import datetime
 
 _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".mirror"
@@ -66,6 +81,9 @@ BEHIND: Final = (
     " program that starts without the database goes on from an older one"
 )
 _RECENT_BYTES: Final = 4 * 1024 * 1024
+_SUM: Final = b'{"crc":"%08x",'
+_SUM_LENGTH: Final = len(_SUM % 0)
+_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 class Mirrored(NamedTuple):
@@ -103,7 +121,13 @@ class Mirror:
         self._had_files = False
         self._gone: dict[str, bytes] = {}
         self._place = directory / DIRECTORY
-        self._recent = LineFile(str(self._place / RECENT))
+        self._recent = LineFile(str(self._place / RECENT), lambda: note_gap(directory))
+        self.unread: UnreadCopy = UnreadCopy()
+        """What the files hold, or held, and nobody can read."""
+        self._forgets = False
+        """What was unread is known by now: the files are to follow."""
+        self._spoiled: set[str] = set()
+        """Keys whose file is damaged."""
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._documents: dict[str, Mirrored] = {}
@@ -132,28 +156,40 @@ class Mirror:
     def dirty(self) -> bool:
         """Whether `write_behind` has something to do."""
         unmarked = self._held and self._missing_until and not self.behind
-        return bool(self._dirty or unmarked)
+        return bool(self._dirty or unmarked or (self._held and self._forgets))
+
+    @property
+    def held(self) -> bool:
+        """Whether the files are open, and follow."""
+        return self._held
 
     @property
     def empty(self) -> bool:
         """Whether the primary was never seen to hold anything."""
-        return not self._documents
+        return not (self._documents or self.unread)
 
-    def open(self) -> None:
-        """Read every file. One that is damaged counts as missing: it is a copy.
+    def open(self, gap: str = "") -> None:
+        """Read every file; what cannot be read is `unread`, for the `gap` too.
 
         Only for who holds the journal's lock. What it had open before is known better
         than files at the same place. Raises StoreUnavailableError.
         """
-        in_files = _read_files(self._place)
+        unread = UnreadCopy()
+        unread.gap = gap or (LOST_LINES if has_gap(self._place.parent) else "")
+        in_files = _read_files(self._place, unread)
         documents = dict(in_files)
         identity = read_identity(self._place.parent)
-        for line in self._recent.open().payloads:
+        behind = is_behind(self._place.parent)
+        lines = self._recent.open()
+        if lines.damaged:
+            unread.gap = unread.gap or LOST_LINES
+        for line in lines.payloads:
             _apply(documents, line)
         with self._lock:
             numbers = (each.number for each in documents.values())
             self._number = max(self._number, max(numbers, default=0))
-            if not self._had_files:
+            knows = self._had_files
+            if not knows:
                 self._have(self._with_seen(documents))
             self._had_files = True
             for key, document in self._documents.items():
@@ -165,10 +201,15 @@ class Mirror:
                 for key in in_files.keys() | self._documents.keys()
                 if in_files.get(key) != self._documents.get(key)
             }
+            self._spoiled = set(unread.documents)
+            if knows:
+                self._dirty |= self._spoiled
+                self._forgets = True
+            else:
+                self._have_unread(unread)
             self._gone.clear()
             self._held = True
             self.unkept = False
-            behind = is_behind(self._place.parent)
             self.behind = behind and not self._saw_all
             self._missing_until = max(1, self._number) if behind else 0
         if not behind:
@@ -191,13 +232,26 @@ class Mirror:
 
         What was seen here since is kept where it is newer. Raises StoreUnavailableError.
         """
-        documents = read_mirror(self._place.parent)
+        unread = UnreadCopy()
+        try:
+            documents = look_at_mirror(self._place.parent, unread)
+        except StoreUnavailableError as error:
+            if not (self._held or self._saw_all):
+                self.unread.gap = reworded(error)
+            raise
         if not self._saw_all:
             self.behind = is_behind(self._place.parent)
         self.identity = self.identity or read_identity(self._place.parent)
         with self._lock:
             if not self._held:
                 self._have(self._with_seen(documents))
+                self._have_unread(unread)
+
+    def _have_unread(self, unread: UnreadCopy) -> None:
+        """Know what cannot be read, but for what is known all the same."""
+        for key in self._documents.keys() & unread.documents.keys():
+            del unread.documents[key]
+        self.unread = unread
 
     def _have(self, documents: dict[str, Mirrored]) -> None:
         self._documents, self._keys = documents, SortedKeys(documents)
@@ -248,11 +302,13 @@ class Mirror:
 
     def keys(self) -> list[str]:
         """Return all keys."""
-        return list(self._documents)
+        return [*self._documents, *self.unread.documents]
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys that begin so."""
-        return self._keys.beginning(prefix)
+        unread = [each for each in self.unread.documents if each.startswith(prefix)]
+        found = self._keys.beginning(prefix)
+        return sorted({*found, *unread}) if unread else found
 
     def put_many(self, documents: Mapping[str, Mirrored | None]) -> None:
         """Keep what the primary has now, several at one moment; None for nothing."""
@@ -356,6 +412,11 @@ class Mirror:
         self._saw_all = True
         self._proven_since = self._proven_since or self.unproven
         self.behind = self.unproven = False
+        with self._lock:
+            self._forgets = self._forgets or bool(self.unread)
+            self.unread.clear()
+            if self._held:
+                self._dirty |= self._spoiled
 
     def make_durable(self) -> None:
         """Let what was put so far survive a power cut. Raises StoreUnavailableError."""
@@ -389,16 +450,7 @@ class Mirror:
         for key, document in documents.items():
             known = self._documents.get(key)
             if document is None:
-                if known is None:
-                    continue
-                if not self._held:
-                    self._gone[key] = known.encoded
-                self._number += 1
-                del self._documents[key]
-                self._keys.discard(key)
-                self._seen(key, None)
-                lines.append(orjson.dumps({"key": key, "number": self._number}))
-                self._dirty.add(key)
+                lines += self._drop(key, known)
                 continue
             seen_in = document.origin or self.identity
             if known is None or (*document[:3], seen_in) != (*known[:3], known.origin):
@@ -406,6 +458,7 @@ class Mirror:
                 number = self._number if self._held else 0
                 document = document._replace(number=number, origin=seen_in)  # noqa: PLW2901 - the same, numbered
                 self._documents[key] = document
+                self.unread.documents.pop(key, None)
                 if known is None:
                     self._keys.add(key)
                 self._seen(key, seen_in)
@@ -425,6 +478,21 @@ class Mirror:
             self._on_fault(f"the mirror falls behind: {error}")
             self._fall_behind()
 
+    def _drop(self, key: str, known: Mirrored | None) -> list[bytes]:
+        """Forget a document; return the line that says so."""
+        if self.unread.documents.pop(key, None):
+            self._dirty.add(key)
+        if known is None:
+            return []
+        if not self._held:
+            self._gone[key] = known.encoded
+        self._number += 1
+        del self._documents[key]
+        self._keys.discard(key)
+        self._seen(key, None)
+        self._dirty.add(key)
+        return [orjson.dumps({"key": key, "number": self._number})]
+
     def _fall_behind(self) -> None:
         """Let whoever starts on these files know that they lack something."""
         self._missing_until = max(1, self._number)
@@ -441,11 +509,16 @@ class Mirror:
     def _catch_up(self, number: int) -> None:
         """Take the mark back if the files lack nothing, as of `number`. Raises OSError."""
         with self._lock:
+            if not self._held:
+                return  # nothing was written
             if self._missing_until <= max(1, number) and not self.behind:
                 if self._missing_until or self._proven_since:
                     self._mark_open()
                 self._missing_until = 0
                 self._proven_since = False
+            if self._forgets and not self.unread.gap:
+                forget_gap(self._place.parent)
+                self._forgets = False
 
     def _mark(self) -> tuple[bool, str]:
         """Return whether the files are in use, and the name of the note of that."""
@@ -495,11 +568,32 @@ class Mirror:
     def _write(self, documents: Mapping[str, Mirrored | None]) -> None:
         for key, document in documents.items():
             path = self._place / f"{stem_of(key)}{_SUFFIX}"
-            if document is None:
+            if document is None and key in self._spoiled:
+                self._set_aside(path)
+            elif document is None:
                 path.unlink(missing_ok=True)
             else:
-                replace(write_temporary(str(path), _content(key, document)), str(path))
+                self._make_way(path)
+                replace(write_temporary(str(path), _summed(key, document)), str(path))
+            self._spoiled.discard(key)
         sync_directory(str(self._place))
+
+    def _make_way(self, path: Path) -> None:
+        """Let a file be put where a folder is by mistake. Raises OSError."""
+        if path.is_dir():
+            self._set_aside(path)
+
+    def _set_aside(self, path: Path) -> None:
+        """Keep what cannot be read and has no successor. Raises OSError."""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        evidence = f"{path}.corrupt-{stamp}"
+        with suppress(FileNotFoundError):
+            path.rename(evidence)
+            _LOGGER.error(
+                "%s cannot be read and has no successor; it is kept as %s",
+                path,
+                evidence,
+            )
 
 
 def _is_newer(one: Mirrored, other: Mirrored) -> bool:
@@ -532,23 +626,74 @@ def read_identity(directory: str | Path) -> str:
 def read_mirror(directory: str | Path) -> dict[str, Mirrored]:
     """Return what the mirror of a directory holds; also for looking on.
 
-    Raises StoreUnavailableError.
+    What cannot be read is left out. Raises StoreUnavailableError.
     """
-    place = Path(directory) / DIRECTORY
-    documents = _read_files(place)
-    for line in read_lines(str(place / RECENT)):
+    return look_at_mirror(Path(directory), UnreadCopy())
+
+
+def look_at_mirror(directory: Path, unread: UnreadCopy) -> dict[str, Mirrored]:
+    """Return what `read_mirror` does, and have `unread` say what is not in it."""
+    place = directory / DIRECTORY
+    if has_gap(directory):
+        unread.gap = LOST_LINES
+    documents = _read_files(place, unread)
+    lines: list[bytes] = []
+    if take_lines(str(place / RECENT), lines.append):
+        unread.gap = unread.gap or LOST_LINES
+    for line in lines:
         _apply(documents, line)
+    for key in documents.keys() & unread.documents.keys():
+        del unread.documents[key]
     return documents
 
 
-def _read_files(place: Path) -> dict[str, Mirrored]:
+def _read_files(place: Path, unread: UnreadCopy) -> dict[str, Mirrored]:
     documents: dict[str, Mirrored] = {}
     with wrapped_os_errors(f"cannot read the mirror {place}"):
+        check_folder(place)
         for path in place.glob(f"*{_SUFFIX}"):
-            content = read_content(str(path))
-            if content is not None and not _apply(documents, content.data):
-                _LOGGER.warning("%s is damaged and left out", path)
+            why = _take_file(documents, path)
+            if not why:
+                continue
+            _LOGGER.warning("%s, and what is in it unknown", why)
+            key = key_of(path.name.removesuffix(_SUFFIX))
+            if key is None:
+                unread.gap = why
+            else:
+                unread.documents[key] = why
     return documents
+
+
+def _take_file(documents: dict[str, Mirrored], path: Path) -> str:
+    """Take a file in; why that cannot be, ``""`` where it can. Raises OSError."""
+    try:
+        content = read_content(str(path))
+    except OSError as error:
+        if error.errno in _EXHAUSTED:
+            raise
+        return worded("cannot read {path}: {error}", path=path, error=error)
+    if content is None:
+        return ""
+    found: dict[str, Mirrored] = {}
+    if not (_is_whole(content.data) and _apply(found, content.data)):
+        return worded("{path} is damaged", path=path)
+    if any(stem_of(key) != path.name.removesuffix(_SUFFIX) for key in found):
+        return worded(
+            "{path} is damaged", path=path
+        )  # the disk put another in its place
+    documents.update(found)
+    return ""
+
+
+def _is_whole(data: bytes) -> bool:
+    """Tell whether a file is as it was written; of earlier releases that is not known."""
+    head, rest = data[:_SUM_LENGTH], data[_SUM_LENGTH:]
+    return not head.startswith(_SUM[:8]) or head == _SUM % zlib.crc32(rest)
+
+
+def _summed(key: str, document: Mirrored) -> bytes:
+    rest = _content(key, document)[1:]
+    return _SUM % zlib.crc32(rest) + rest
 
 
 def _apply(documents: dict[str, Mirrored], content: bytes) -> bool:

@@ -283,6 +283,7 @@ class FailoverStore(StoreInterface):
             local_error=local.trouble,
             behind=local.mirror.behind,
             unproven=local.mirror.unproven and not keeper.healthy,
+            unread=() if keeper.healthy else local.unread,
         )
 
     def conflicts(self) -> list[Conflict]:

@@ -199,7 +199,7 @@ class Writer:
                         self._keeper.lineage.leaving.discard(key)
                 with self._local.journal.lock:
                     if self._may_journal(error, plain=True):
-                        existed = bool(self._local.entry(key, stale=True).revision)
+                        existed = self._local.may_have(key)
                         if existed or error or not self._keeper.seen_primary:
                             self._record({key: None}, {key: ""}, error)
                         return existed
@@ -214,6 +214,14 @@ class Writer:
                     "not compared: the primary is away, and the local copy may be "
                     "older than what it took, since the disk refused that before the "
                     "last process ended"
+                )
+            )
+        if self._local.may_be_old:
+            raise StoreUnavailableError(
+                worded(
+                    "not compared: the primary is away, and of the local copy this "
+                    "cannot be read: {why}",
+                    why="; ".join(self._local.unread),
                 )
             )
 

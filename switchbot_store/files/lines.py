@@ -60,11 +60,13 @@ class LineFile:
     """Appends lines durably. Not thread-safe: its user holds a lock.
 
     Operating-system errors leave as StoreUnavailableError; then nothing was written,
-    as far as the disk allows to tell.
+    as far as the disk allows to tell. `on_damage` is called, and may raise OSError, before
+    damaged lines leave the file.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, on_damage: Callable[[], None] | None = None) -> None:
         self.path = path
+        self._on_damage = on_damage
         self.size: int = 0
         self._descriptor: int | None = None
         self._wanted = False
@@ -215,6 +217,8 @@ class LineFile:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         evidence = f"{self.path}.corrupt-{stamp}"
         write_durably(evidence, data)
+        if self._on_damage is not None:
+            self._on_damage()
         self._damaged = False
         _LOGGER.error(
             "%s is damaged; its good lines are used and all of it is kept as %s",
@@ -230,10 +234,14 @@ def read_lines(path: str) -> list[bytes]:
     return payloads
 
 
-def take_lines(path: str, take: Callable[[bytes], object]) -> None:
-    """Hand on the good lines of a file that another process may be writing."""
+def take_lines(path: str, take: Callable[[bytes], object]) -> bool:
+    """Hand on the good lines of a file that another process may be writing.
+
+    Tells whether others of it are damaged.
+    """
     with wrapped_os_errors(f"cannot read {path}"):
-        _read(path, take)
+        found = _read(path, take)
+        return found is not None and found.damaged
 
 
 class _Read(NamedTuple):

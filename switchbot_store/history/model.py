@@ -414,6 +414,14 @@ class HistoryBackend(ABC):
         """Return what the clock of the place says, None where it is this host's."""
         return None
 
+    def came_before(self, span: timedelta) -> datetime:  # noqa: ARG002 - for who knows it
+        """Return the earliest stamp of what was recorded within the last `span`.
+
+        Of time in which rows came, by their order and not by any clock. The derived form
+        knows nothing of that order, and lets clocks and newest rows decide.
+        """
+        return LATEST
+
     @abstractmethod
     def roll_up(self, *, now: datetime) -> int:
         """Bring some hours of the rollup up to date; return how many were.

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from switchbot_store.history.model import HOUR, in_utc
 
 if TYPE_CHECKING:
-    from switchbot_store.history.model import HistoryBackend
+    from collections.abc import Sequence
 
 RELEASED: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """No clock that is right stands before this."""
@@ -27,6 +27,25 @@ _PROOF: Final = timedelta(days=7)
 _LONGEST_LEAP: Final = timedelta(days=30)
 _CLOSED: Final = 2 * HOUR
 """A reading holds for an hour at most: this long after a row its hours are settled."""
+
+
+class _Stamped(Protocol):
+    @property
+    def timestamp(self) -> datetime:
+        """When it was, aware UTC."""
+
+
+class Witness(Protocol):
+    """What rows say of the time: a `HistoryBackend`, or whoever has others."""
+
+    def clock(self) -> datetime | None:
+        """Return what the clock of the place says, None where it is this host's."""
+
+    def newest(self, *, before: datetime) -> datetime | None:
+        """Return the timestamp of the newest row before then, None without."""
+
+    def rows(self, start: datetime, end: datetime, *, limit: int) -> Sequence[_Stamped]:
+        """Return the first rows of a range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +72,7 @@ def leap_of(retention: timedelta | None) -> timedelta:
 
 
 def present(
-    backend: HistoryBackend, now: datetime, *, leap: timedelta = _LONGEST_LEAP
+    backend: Witness, now: datetime, *, leap: timedelta = _LONGEST_LEAP
 ) -> Present:
     """Weigh the host's clock `now` against the database's and the newest rows.
 
@@ -88,7 +107,7 @@ def present(
     )
 
 
-def _witnessed(backend: HistoryBackend, newest: datetime, leap: timedelta) -> datetime:
+def _witnessed(backend: Witness, newest: datetime, leap: timedelta) -> datetime:
     """Return the newest row that no silence beyond `leap` makes doubtful."""
     while True:
         since = newest - _PROOF

@@ -32,7 +32,8 @@ class Upkeep:
     """Brings the rollup up to date and deletes what is older than `retention`.
 
     What is old is counted from the newest rows, and only while the clocks agree: see
-    `switchbot_store.history.present`. By itself it deletes no more a day than a
+    `switchbot_store.history.present`. Where the place has no clock, by the order too in
+    which rows came (`HistoryBackend.came_before`). By itself it deletes no more a day than a
     `leap_of` the recorded time, so that whatever is wrong is wrong slowly.
 
     `clock_doubt` says why the host's clock was not believed, the last time it was
@@ -159,7 +160,10 @@ class Upkeep:
         deleted = 0
         if self._retention is None or found.rows_until is None:
             return deleted
-        before = found.rows_until - self._retention
+        before = min(
+            found.rows_until - self._retention,
+            self._backend.came_before(self._retention),
+        )
         if at_most is not None:
             before = min(before, at_most)
         while not interrupted():

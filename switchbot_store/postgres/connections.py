@@ -83,6 +83,13 @@ _PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 1.0
 _COLLISION_PAUSE_SECONDS: Final = 0.02
 
+_READ_ONLY: Final = "25006"
+_READ_ONLY_BY: Final = """
+SELECT 1 FROM pg_catalog.pg_settings
+WHERE name = 'default_transaction_read_only' AND setting = 'on' AND source = 'client'
+    AND NOT pg_catalog.pg_is_in_recovery()
+"""
+
 _LEFT_TO_PARENT: Final[list[object]] = []
 """Pools that a fork copied: closing them here would end the parent's sessions."""
 
@@ -215,6 +222,10 @@ class Connections:
                     try:
                         return Answer(_run(work, connection, expires_at), repeated)
                     except psycopg.Error as error:
+                        if error.sqlstate == _READ_ONLY:
+                            left = max(0.001, expires_at - time.monotonic())
+                            with _in_time(connection, left):
+                                _check_wish(error, connection)
                         broken = is_broken_connection(error, connection)
                         self._judge(error, connection, broken=broken)
                         raise
@@ -274,7 +285,14 @@ class Connections:
         try:
             left = max(0.001, expires_at - time.monotonic())
             with connection, _in_time(connection, left):
-                yield connection
+                try:
+                    yield connection
+                except psycopg.Error as error:
+                    _check_wish(error, connection)
+                    raise
+                except StoreUnavailableError as error:
+                    _check_wish(error.__cause__, connection)
+                    raise
         except psycopg.Error as error:
             late = time.monotonic() >= expires_at
             broken = is_broken_connection(error, connection)
@@ -503,6 +521,29 @@ def _in_time(connection: Connection, seconds: float) -> Iterator[None]:
         if not (guard.expired and isinstance(cause, psycopg.Error)):
             raise
         raise translated(cause, expired=True) from cause
+
+
+def _check_wish(error: BaseException | None, connection: Connection) -> None:
+    """Raise StoreConfigError where a write was refused as these settings ask for it.
+
+    A server that turned read-only may take writes again, or another host does; what the
+    connection string itself says stays so.
+    """
+    if not isinstance(error, psycopg.Error) or error.sqlstate != _READ_ONLY:
+        return
+    try:
+        found = connection.execute(_READ_ONLY_BY).fetchone()
+    except psycopg.Error:
+        return  # then it is as it looks: the server's
+    if found:
+        raise StoreConfigError(
+            worded(
+                "these settings ask for sessions that only read: take "
+                "default_transaction_read_only out of the URL's options, PGOPTIONS or "
+                "the service file"
+            ),
+            variable="POSTGRES_URL",
+        ) from error
 
 
 def _run(

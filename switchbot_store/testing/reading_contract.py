@@ -224,6 +224,7 @@ class ReadingContract:
         service = DeviceHistory(place, retention_days=1, now=lambda: _at(60 * 30))
         for minute in range(0, 240, 10):
             service.record(_said(minute, 400 + minute))
+        service.record(_said(60 * 30, 1, attribute="power"))  # days count back from it
         service.flush()
         ends = (START, _at(240), "C1", "CO2")
         before = service.query(*ends, bucket="hour")

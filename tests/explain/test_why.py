@@ -149,6 +149,13 @@ async def test_an_unknown_zone_is_named(room):
         await room.engine.explain("attic")
 
 
+@pytest.mark.parametrize("at", [0, 0.0, "", [], "yesterday", b"x"])
+async def test_what_is_no_instant_is_not_taken_for_now(room, at):
+    await room.tick(21.0)
+    with pytest.raises(ValueError, match="expected a datetime"):
+        await room.engine.explain(at=at)
+
+
 async def test_an_instant_without_a_timezone_is_refused(room):
     await room.tick(21.0)
     with pytest.raises(ValueError, match="timezone"):

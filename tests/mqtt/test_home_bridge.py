@@ -332,6 +332,9 @@ async def test_a_boost_that_comes_twice_counts_once(bridge, hub, engine, running
     [
         ("temperature", "warm"),
         ("temperature", "nan"),
+        ("temperature", "72"),
+        ("temperature", "0"),
+        ("temperature", "1e308"),
         ("low", "inf"),
         ("mode", "dry"),
         ("preset", "party"),

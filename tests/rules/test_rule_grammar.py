@@ -222,18 +222,19 @@ def test_home_assistants_shapes_are_read(parts):
             actions({"if": {"condition": "sun", "after": "sunset"}, "then": TELL}),
             "rules[0]: the sun needs latitude and longitude",
         ),
-        (
-            {
-                "settings": PARIS,
-                "conditions": {
-                    "condition": "sun",
-                    "after": "sunset",
-                    "before": "sunrise",
-                },
-            },
-            "use an `or` of two",
-        ),
         ({"conditions": {"condition": "template"}}, "'template' is not had here"),
+        (
+            {"triggers": {"trigger": "light.turned_on"}},
+            "'light.turned_on' is not had here: use state",
+        ),
+        (
+            {"conditions": {"condition": "climate.is_heating"}},
+            "'climate.is_heating' is not had here: use state",
+        ),
+        (
+            {"conditions": {"condition": "sun.is_set"}},
+            "'sun.is_set' is not had here: use sun with after: sunset",
+        ),
         ({"conditions": ["{{ true }}"]}, "there are no templates"),
         (
             {
@@ -439,6 +440,21 @@ def test_a_sunset_that_was_missed_by_long_is_not_made_up_for(home):
         (21, {"after": "sunset", "after_offset": "-01:00:00"}, True),
         (2, {"before": "sunrise"}, True),
         (2, {"after": "sunset"}, False),
+        # Both: the night, on either side of midnight, as Home Assistant has it.
+        (2, {"after": "sunset", "before": "sunrise"}, True),
+        (12, {"after": "sunset", "before": "sunrise"}, False),
+        (23, {"after": "sunset", "before": "sunrise"}, True),
+        (21, {"after": "sunset", "before": "sunrise"}, False),
+        (
+            21,
+            {"after": "sunset", "after_offset": "-01:00:00", "before": "sunrise"},
+            True,
+        ),
+        (
+            6,
+            {"after": "sunset", "before": "sunrise", "before_offset": "01:00:00"},
+            True,
+        ),
     ],
 )
 def test_the_sun_as_a_condition_is_that_of_the_day(home, hour, parts, holds):
@@ -448,3 +464,14 @@ def test_the_sun_as_a_condition_is_that_of_the_day(home, hour, parts, holds):
     here = home(tz="Europe/Paris", settings=PARIS)
     now = datetime(2026, 6, 21, hour, tzinfo=ZoneInfo("Europe/Paris"))
     assert read.holds(here, now) is holds
+
+
+@pytest.mark.parametrize(("month", "holds"), [(6, False), (12, True)])
+def test_the_night_of_the_far_north_lasts_for_months_or_is_none(home, month, holds):
+    night = {"condition": "sun", "after": "sunset", "before": "sunrise"}
+    rule = {"id": "it", "triggers": STATE, "conditions": night, "actions": [TELL]}
+    (read,) = parse_settings({**TROMSOE, "rules": [rule]}).rules[0].conditions
+    here = home(tz="Europe/Oslo", settings=TROMSOE)
+    start = datetime(2026, month, 15, tzinfo=ZoneInfo("Europe/Oslo"))
+    for hour in range(24):
+        assert read.holds(here, start + timedelta(hours=hour)) is holds

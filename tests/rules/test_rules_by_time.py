@@ -165,3 +165,24 @@ async def test_a_clock_set_back_costs_no_day(house, kind, restart):
         house.restarted()
     await house.live(86400)
     assert len(house.told.messages) == told + 1
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_rule_of_a_room_hears_its_meter_at_once(house, waits):
+    """A spike between two readings is seen, as that of a device a rule names."""
+    hot = {"trigger": "numeric_state", "zone": "default", "above": 25}
+    actions = [TELL]
+    triggers: object = hot
+    if waits:
+        triggers = {"trigger": "time", "at": "12:01"}
+        actions = [{"wait_for_trigger": hot, "timeout": {"hours": 1}}, TELL]
+    house.rules(rule(*actions, triggers=triggers), poll_interval_seconds=600)
+    await house.tick()
+    await house.live(90)
+    for warm in (26, 21):
+        await house.push(
+            "C271111EC0AB", "WoMeter", temperature=warm, humidity=50, scale="CELSIUS"
+        )
+        await house.live(20)
+    assert len(house.told.messages) == 1
+    assert house.engine.next_wakeup > house.clock.now()

@@ -259,6 +259,25 @@ async def test_a_clock_set_back_hangs_no_delay(house, restart):
     assert house.cloud.sent == ["turnOn", "turnOff"]
 
 
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("back", [1800, 86400])
+async def test_a_clock_set_back_makes_no_delay_longer(house, back, cut):
+    """Nor what is still owed of a run that an edit ended."""
+    await opened(house)
+    began = house.clock.monotonic()
+    await house.live(4000)
+    if cut:
+        house.rules(*CUTS["deleted"])
+        await house.tick()
+    house.clock.jump(-back)
+    await house.tick()
+    times = []
+    house.cloud.on_send = lambda: times.append(house.clock.monotonic() - began)
+    await house.live(3600)
+    assert house.cloud.sent == ["turnOn", "turnOff"]
+    assert 6700 <= times[0] <= 7210
+
+
 @settings(
     max_examples=drawn(5, many=15),
     deadline=None,

@@ -266,6 +266,26 @@ async def test_another_on_makes_it_no_longer(heated):
     assert "turnOff" in heated.cloud.sent
 
 
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("back", [1800, 5400, 3 * 3600, 40 * 86400])
+async def test_a_clock_that_is_set_back_makes_it_no_longer(heated, back, restart):
+    """Also where it shows an instant at which the heater was on already."""
+    heated.rules(limited())
+    await cooled(heated)
+    began = heated.clock.monotonic()
+    offs = []
+    heated.cloud.on_send = lambda: offs.append(heated.clock.monotonic() - began)
+    await heated.live(6000)
+    heated.clock.jump(-back)
+    await heated.tick()
+    if restart:
+        heated.restarted()
+        await heated.tick()
+    await heated.live(1500)
+    assert heated.cloud.sent == ["turnOn", "turnOff"]
+    assert 7100 <= offs[0] <= 7300
+
+
 async def test_an_off_ends_it_and_the_next_on_begins_anew(heated):
     heated.rules(limited(), OFF)
     await cooled(heated)

@@ -59,6 +59,9 @@ _COMES_BACK = 0.05
 _PROBE_SECONDS = 3600.0
 # A unit whose room is this much colder than its setpoint would settle it gives all it has.
 FULL_ERROR = 1.2
+# Asked for less than this beyond what its room has, a unit may rest: its own sensor hangs in
+# the air that it makes, and reads up to so much further on.
+_SURELY_ASKED = 3.0
 # How much is asked for at once before it is seen whether the room follows.
 _TRIED_STEPS = 2.0
 _NEAR_EDGE, _FAR_EDGE, _OVERRUN = 0.05, 0.2, 0.3
@@ -502,7 +505,17 @@ def is_full(steering: Steering, present: float, offset: float, level: float) -> 
 
     That it was found out lately, and that there is a way yet to where it would settle.
     """
-    return steering.full_seconds > 0.0 and present - offset - level >= FULL_ERROR
+    found = steering.full_seconds > 0.0 and is_surely_asked(present, level)
+    return found and present - offset - level >= FULL_ERROR
+
+
+def is_surely_asked(present: float, level: float) -> bool:
+    """Tell whether a unit works at this setpoint whatever its own sensor reads.
+
+    A setpoint nearer to what the room has may be met there, and the unit at rest: a room
+    that does not follow says nothing of how much it has to give.
+    """
+    return present - level >= _SURELY_ASKED
 
 
 def _asked_enough(aim: Aim, steering: Steering, present: float, level: float) -> bool:

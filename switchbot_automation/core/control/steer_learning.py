@@ -20,6 +20,7 @@ from switchbot_automation.core.control.steer import (
     is_full,
     is_let_rest,
     is_needed,
+    is_surely_asked,
     is_to_rest,
     offset_of_a_step_less,
     overruns,
@@ -128,6 +129,9 @@ def _try_capacity(
         # It may as well not have heard it, which costs one beep to find out.
         steering = steering.with_offset(trial.offset, heating=aim.heating)
         return replace(steering, trial=replace(trial, seconds=0.0, again=True))
+    if not is_surely_asked(present, level):
+        # It may rest by its own sensor: more has to be asked for before that tells.
+        return replace(steering, trial=replace(settled, offset=trial.offset))
     steering = steering.with_offset(trial.offset, heating=aim.heating)
     settled = replace(settled, offset=trial.offset)
     return replace(steering, trial=settled, full_seconds=_FULL_SECONDS)

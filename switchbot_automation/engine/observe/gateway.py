@@ -34,7 +34,7 @@ from switchbot_automation.core.state.said import (
     said_by_status,
 )
 from switchbot_automation.core.state.zone import Way
-from switchbot_automation.engine.cancellation import broken_off
+from switchbot_automation.engine.cancellation import broken_off, waiting_for_others
 from switchbot_automation.errors import (
     BadParameterError,
     CloudError,
@@ -438,7 +438,8 @@ class Observer:
         counts = self._counts and to_cloud
         day = self._quota.attempt() if counts else None
         try:
-            answer = await function(*args)
+            with waiting_for_others():
+                answer = await function(*args)
         except QuotaExhaustedError:
             if counts:
                 self._quota.exhausted(day=day)

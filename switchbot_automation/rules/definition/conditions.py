@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.rules.definition.triggers import among, beyond, number_of
-from switchbot_automation.schedule.sun import sun_event
+from switchbot_automation.schedule.sun import SUNSET, sun_event
 from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class SunCondition:
     """It is after, or before, the sun rises or sets on this day of the home's clock.
 
     Each is the event with an offset. Both given: both have to be. As in Home Assistant,
-    "after sunset" ends at midnight.
+    "after sunset" ends at midnight, and with "before sunrise" it is the whole night.
     """
 
     after: tuple[str, timedelta] | None
@@ -242,9 +242,12 @@ class SunCondition:
             where = (place.latitude or 0.0, place.longitude or 0.0)
             return sun_event(event, day, home.timezone, *where) + offset
 
-        return (self.after is None or now >= at(self.after)) and (
-            self.before is None or now < at(self.before)
-        )
+        late = self.after is None or now >= at(self.after)
+        early = self.before is None or now < at(self.before)
+        if self.after and self.before and self.after[0] == SUNSET != self.before[0]:
+            # No part of one day lies behind its sunset and before its sunrise.
+            return late or early
+        return late and early
 
 
 @dataclass(frozen=True, slots=True)

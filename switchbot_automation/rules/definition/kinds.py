@@ -118,6 +118,7 @@ def _state_trigger(read: dict[str, Any]) -> triggers.StateTrigger:
         **_lasting(read),
         not_before=read.get("not_from", ()),
         not_after=read.get("not_to", ()),
+        leaves="from" in read and "to" not in read,
         unchecked=read.get("unchecked", False),
     )
 
@@ -163,14 +164,6 @@ def _sun_condition(read: dict[str, Any]) -> conditions.SunCondition:
     found = conditions.SunCondition(_edge(read, "after"), _edge(read, "before"))
     if found.after is None and found.before is None:
         raise vol.Invalid(worded("needs after or before: sunrise or sunset"))
-    if found.after and found.before and found.after[0] == SUNSET != found.before[0]:
-        raise vol.Invalid(
-            worded(
-                "is never before sunrise and after sunset of one day; use an "
-                "`or` of two"
-            ),
-            path=["before"],
-        )
     return found
 
 

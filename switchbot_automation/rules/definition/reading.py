@@ -59,14 +59,18 @@ _TRIGGERS_INSTEAD = Instead(
         "persistent_notification": "there are none",
     },
     {"platform": "write `trigger`, its newer name in Home Assistant", **_KEYS},
+    dotted="use state, numeric_state, sun or webhook, with the `device` or `zone` itself",
 )
 _CONDITIONS_INSTEAD = Instead(
     {
         "template": _TEMPLATE,
         "device": "use state or numeric_state with the device's name",
         "zone": "use state with a motion or presence sensor",
+        "sun.is_up": "use sun with after: sunrise and before: sunset",
+        "sun.is_set": "use sun with after: sunset and before: sunrise",
     },
     _KEYS,
+    dotted="use state, numeric_state, time or sun, with the `device` or `zone` itself",
 )
 _LOGIC: Final = ("and", "or", "not")
 

@@ -88,8 +88,10 @@ def _unknown(memory: Mapping[str, Any], now: datetime) -> Look:
 class StateTrigger:
     """Fires when a value becomes another one, and stays it `lasting`.
 
-    `not_before` and `not_after` are values it must not have been, or become. `unchecked`,
-    here and below: the catalogue may not know of it.
+    `not_before` and `not_after` are values it must not have been, or become. `leaves`: it
+    is asked only what the value was, so that `lasting` counts, as in Home Assistant, for
+    as long as it is not that again, whatever it becomes meanwhile. `unchecked`, here and
+    below: the catalogue may not know of it.
     """
 
     subject: Subject
@@ -99,6 +101,7 @@ class StateTrigger:
     not_before: tuple[Any, ...] = ()
     not_after: tuple[Any, ...] = ()
     unchecked: bool = False
+    leaves: bool = False
 
     def _meant(self, last: Any, value: Any) -> bool:
         return (
@@ -122,10 +125,12 @@ class StateTrigger:
             return Look({"last": value})
         last = memory["last"]
         if not same(value, last):
-            memory = {"last": value}
-            if not self._meant(last, value):
-                return Look(memory)
-            memory = {"last": value, "from": last, "since": now.isoformat()}
+            if self._meant(last, value):
+                memory = {"last": value, "from": last, "since": now.isoformat()}
+            elif self.leaves and "since" in memory and not same(value, memory["from"]):
+                memory = {**memory, "last": value}
+            else:
+                return Look({"last": value})
         if "since" not in memory:
             return Look(memory)
         held = _hold(memory, self.lasting, now)

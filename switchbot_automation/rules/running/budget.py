@@ -261,10 +261,25 @@ class Budget:
                 rules = {rule for _at, rule in place.answers}
                 self._stop(rules, "they set each other off", now)
 
-    def sent_since(self, target: str, since: datetime) -> bool:
-        """Tell whether a rule commanded it after that instant."""
+    def sent_since(self, target: str, since: datetime, now: datetime) -> bool:
+        """Tell whether a rule commanded it after that instant.
+
+        What was sent later than `now` was sent before the clock was set back.
+        """
         chains = self._targets.get(target, _Target()).chains
-        return any(at > since for _chain, at in chains.values())
+        return any(since < at <= now for _chain, at in chains.values())
+
+    def set_back(self, by: timedelta) -> None:
+        """Go on with a clock that was set back so far: what was sent is as old as it was."""
+        for place in self._targets.values():
+            place.chains = {
+                command: (chain, at - by)
+                for command, (chain, at) in place.chains.items()
+            }
+            place.sent = {
+                command: (parameter, at - by)
+                for command, (parameter, at) in place.sent.items()
+            }
 
     def commanded(self, target: str) -> bool:
         """Tell whether a rule commanded it since this process began."""

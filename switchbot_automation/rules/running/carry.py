@@ -231,7 +231,7 @@ class Carrier:
             target = f"zone:{each.target}"
             if each.kind == "device":
                 target = self._services.devices.id_of(each.target)
-            if self._services.budget.sent_since(target, each.since):
+            if self._services.budget.sent_since(target, each.since, now):
                 continue  # a rule said something else of it since
             why = {"why": each.why} if each.why else {}
             run = RuleRun(each.run, now, {"trigger": "ending", **why})

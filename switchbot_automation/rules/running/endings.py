@@ -64,6 +64,15 @@ class Ending:
             self, since=now, at=self.at - ahead, first_at=self.first_at - ahead
         )
 
+    def set_back(self, by: timedelta) -> Ending:
+        """Return it on a clock that was set back so far: it is due when it was."""
+        return replace(
+            self,
+            since=self.since - by,
+            at=self.at - by,
+            first_at=self.first_at - by,
+        )
+
     def to_document(self) -> dict[str, Any]:
         """Return it as JSON."""
         return {

@@ -85,6 +85,15 @@ class Guard:
         until = self.until - ahead if self.until else None
         return replace(self, since=now, until=until, lost_at=lost_at)
 
+    def set_back(self, by: timedelta) -> Guard:
+        """Return it on a clock that was set back so far: it lasts as long as before."""
+        return replace(
+            self,
+            since=self.since - by,
+            until=self.until - by if self.until else None,
+            lost_at=self.lost_at - by if self.lost_at else None,
+        )
+
     @property
     def devices(self) -> frozenset[str]:
         """The devices whose values it has to be told, all the time."""

@@ -23,7 +23,7 @@ from switchbot_automation.rules.running.run import RuleRun, moved
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from switchbot_automation.rules.definition.model import Rule
 
@@ -185,6 +185,19 @@ class Memory:
         if (rules, endings, guards) == (self.rules, self.endings, self.guards):
             return self
         return replace(self, rules=rules, endings=endings, guards=guards)
+
+    def set_back(self, by: timedelta) -> Memory:
+        """Return it on a clock that was set back so far: what lasts, lasts no longer."""
+        rules = {
+            rule_id: replace(each, runs=tuple(run.set_back(by) for run in each.runs))
+            for rule_id, each in self.rules.items()
+        }
+        return replace(
+            self,
+            rules=rules,
+            endings=tuple(each.set_back(by) for each in self.endings),
+            guards=tuple(each.set_back(by) for each in self.guards),
+        )
 
     def cut(self, rule_id: str, run: RuleRun, outcome: str, now: datetime) -> Memory:
         """Return it with a run that is over before its end; its OFFs are still owed."""

@@ -118,6 +118,12 @@ class RuleRun:
         lasts = max(timedelta(0), run.due_at - run.waits_from)
         return replace(run, due_at=now + lasts, waits_from=now)
 
+    def set_back(self, by: timedelta) -> RuleRun:
+        """Return it on a clock that was set back so far: a delay is over when it was."""
+        if self.due_at is None or self.waits_from is None:
+            return self
+        return replace(self, due_at=self.due_at - by, waits_from=self.waits_from - by)
+
     def saying(self, said: Mapping[str, Any]) -> RuleRun:
         """Return it with one more thing for its trace, which keeps the last ones."""
         done = (*self.done, said)

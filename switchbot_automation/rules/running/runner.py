@@ -26,7 +26,7 @@ from switchbot_automation.rules.definition.actions import DeviceCommand
 from switchbot_automation.rules.definition.catalogue import nobody_told
 from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.context import Home
-from switchbot_automation.rules.definition.model import LATEST, every_step
+from switchbot_automation.rules.definition.model import LATEST, WaitStep, every_step
 from switchbot_automation.rules.running.account_check import never_to_be
 from switchbot_automation.rules.running.budget import Budget, Echo, for_rules
 from switchbot_automation.rules.running.carry import Carrier, LostRaceError
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.model import CloudApi
     from switchbot_automation.rules.definition.context import DeviceEvent
-    from switchbot_automation.rules.definition.model import Rule
+    from switchbot_automation.rules.definition.model import Rule, Trigger
     from switchbot_automation.rules.running.evaluate import Firing
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
@@ -68,6 +68,11 @@ _LOGGER = logging.getLogger(__name__)
 
 _MOST_EVENTS: Final = 200
 _SOONEST: Final = timedelta(seconds=1)
+# What a clock is put right by in passing makes nothing last noticeably longer.
+_DRIFT: Final = timedelta(seconds=2)
+
+_READ: Final = ("temperature", "humidity")
+"""What of a zone its meters say."""
 
 _TOLD_FOR: Final = timedelta(days=1)
 """For how long a rule that failed makes the health `degraded`, if it does not run again."""
@@ -116,8 +121,10 @@ class Rules:
         )
         self._events: deque[WebhookEvent] = deque(maxlen=_MOST_EVENTS)
         self._names: tuple[object, frozenset[str]] = (None, frozenset())
+        self._asked: tuple[object, frozenset[str]] = (None, frozenset())
         self._read: tuple[object, Memory] = (None, Memory())
         self._looked_at: datetime | None = None
+        self._told: tuple[datetime, float] | None = None
         self._notifiers = notifier
         self._checked: tuple[object, object, tuple[str, ...]] = (None, None, ())
 
@@ -127,6 +134,8 @@ class Rules:
         if settings is None or not settings.rules:
             return False
         if not self._devices.concerns(event, self._device_names(settings)):
+            if event.device_id in self._zone_meters(settings):
+                return True  # what it says is the room's at the next tick
             if self._budget.commanded(event.device_id):
                 self._devices.take(event, frozenset())  # what it is like by now
             else:
@@ -147,7 +156,12 @@ class Rules:
         if not settings.rules and not owes:
             self._events.clear()
             return RulesDone(ticks, None)
-        memory = before.only(settings.rules, now, aside=_aside(settings))
+        by = self._clock_set_back()
+        memory = before
+        if by:
+            memory = before.set_back(by)
+            self._budget.set_back(by)
+        memory = memory.only(settings.rules, now, aside=_aside(settings))
         known = {rule.id for rule in settings.rules} | _aside(settings)
         self._budget.only(known)
         carrier = Carrier(self._services, settings, partial(self._seen, settings))
@@ -165,6 +179,18 @@ class Rules:
             # Rooms are looked at before rules, and this is not to wait for a meter's turn.
             next_at = self._clock.now()
         return RulesDone(with_commands(ticks, carrier.commands)[0], next_at)
+
+    def _clock_set_back(self) -> timedelta:
+        """Return how far the clock was set back since this was last asked, or nothing.
+
+        Forward is no leap to go by: a machine that slept counts no seconds for it.
+        """
+        now, passed = self._clock.now(), self._clock.monotonic()
+        before, self._told = self._told, (now, passed)
+        if before is None:
+            return timedelta(0)
+        by = timedelta(seconds=passed - before[1]) - (now - before[0])
+        return by if by > _DRIFT else timedelta(0)
 
     def _wishes(self, settings: Settings) -> list[tuple[object, ...]]:
         """Return what rules may wish of each room, which lies over its settings."""
@@ -459,6 +485,21 @@ class Rules:
             self._names = (settings.rules, _devices_of(settings.rules))
         return self._names[1]
 
+    def _zone_meters(self, settings: Settings) -> frozenset[str]:
+        """Return the meters of the zones whose readings a trigger or a wait looks at."""
+        if self._asked[0] is not settings:
+            zones = {
+                subject.zone
+                for rule in settings.rules
+                if rule.enabled
+                for trigger in _triggers_of(rule)
+                for subject in trigger.subjects
+                if subject.attribute in _READ
+            }
+            meters = (settings.zones[each].meters for each in zones - {""})
+            self._asked = (settings, frozenset(it for each in meters for it in each))
+        return self._asked[1]
+
     def _mattering(self, settings: Settings | None) -> frozenset[str]:
         """Return the devices that rules or zones name."""
         if settings is None:
@@ -546,6 +587,14 @@ def _commanded(rules: Iterable[Rule]) -> frozenset[str]:
 def _aside(settings: Settings) -> set[str]:
     """Return the ids of the rules that cannot be read here."""
     return {each.name for each in settings.set_aside if each.path.startswith("rules")}
+
+
+def _triggers_of(rule: Rule) -> Iterator[Trigger]:
+    """Yield what a rule is triggered by, and what its waits wait for."""
+    yield from rule.triggers
+    for step in every_step(rule.steps):
+        if isinstance(step.block, WaitStep):
+            yield from step.block.triggers
 
 
 def _devices_of(rules: Iterable[Rule]) -> frozenset[str]:

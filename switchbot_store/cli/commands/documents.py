@@ -34,7 +34,8 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.failover.journal import read_pending
-from switchbot_store.failover.mirror import read_mirror
+from switchbot_store.failover.mirror import look_at_mirror
+from switchbot_store.failover.unread import UnreadCopy
 from switchbot_store.files.formats import ENDINGS
 from switchbot_store.files.store import JsonStore
 from switchbot_store.homes import prefix_of
@@ -245,10 +246,11 @@ def _local_copy(config: StoreConfig, key: str) -> Entry | None:
     pending = read_pending(directory).get(key)
     if pending is not None:
         return pending.entry(stale=True)
-    mirror = read_mirror(directory)
+    unread = UnreadCopy()
+    mirror = look_at_mirror(config.directory, unread)
     if key in mirror:
         return mirror[key].entry(key, stale=True)
-    if mirror or not config.directory.is_dir():
+    if mirror or unread or not config.directory.is_dir():
         return None
     with JsonStore(config.directory, paths=config.paths) as store:
         entry = store.get_entry(key)

@@ -39,6 +39,7 @@ from switchbot_store.factory import (
 )
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.lineage import left_behind
+from switchbot_store.failover.local import unread_of
 from switchbot_store.failover.mirror import BEHIND, is_behind, read_mirror
 from switchbot_store.files.places import is_there, write_refusal
 from switchbot_store.files.store import JsonStore
@@ -139,9 +140,10 @@ def _postgres(config: StoreConfig) -> Health:
     spilled, behind, problems = 0, False, []
     # What ails this host's disk holds up nothing that the database takes.
     local = _disk_refusals(config)
+    with suppress(StoreError):  # told of below
+        mirrored = read_mirror(str(config.directory))
     try:
         pending = read_pending(str(config.directory))
-        mirrored = read_mirror(str(config.directory))
         spilled = opening.spilled_rows(config)
         behind = is_behind(config.directory)
     except StoreError as error:
@@ -149,6 +151,7 @@ def _postgres(config: StoreConfig) -> Health:
     refuses = bool(local)
     if behind:
         local.append(BEHIND)  # and takes writes all the same
+    local += _unread(config)
     waiting = {key: write.count for key, write in pending.items()}
     try:
         facts = inspection.facts((*_NAMES, *(mirrored.keys() - set(_NAMES))))
@@ -180,7 +183,7 @@ def _postgres(config: StoreConfig) -> Health:
         if (kind == "documents" or not facts.missing) and kind not in facts.locked
     ]
     missing: dict[str, Entry] = {}
-    if mirrored and "documents" not in unread:
+    if mirrored and "documents" not in unread and not refuses:
         missing = left_behind(
             str(config.directory), there=facts.revisions, identity=facts.identity
         )
@@ -277,6 +280,14 @@ def _away(
     return Health(
         "degraded" if keeps_going else "error", where, stores, rows, last_error=error
     )
+
+
+def _unread(config: StoreConfig) -> list[str]:
+    """Say what of the local copy is damaged, or cannot be looked into."""
+    return [
+        _("the local copy cannot be read: {why}", why=error_words(each))
+        for each in unread_of(config.directory)
+    ]
 
 
 def _needs_disk(config: StoreConfig) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from switchbot_store.errors import StoreConfigError, StoreDataError, StoreError
 from switchbot_store.history.model import HOUR, HistoryResult, HistoryRow, hour_of
+from switchbot_store.history.present import leap_of, present
 from switchbot_store.history.query.buckets import (
     check_shape,
     checked_range,
@@ -81,6 +82,35 @@ class _Shared:
         self.disk_told = False
         self.flushed_at: float | None = None
         self.cleaned_at: float | None = None
+
+
+class _Witness:
+    """What readings say of the time."""
+
+    def __init__(self, backend: ReadingBackend) -> None:
+        self._backend = backend
+
+    def clock(self) -> datetime | None:
+        """Return None: what the place's says is not asked."""
+        return None
+
+    def rows(self, start: datetime, end: datetime, *, limit: int) -> list[HistoryRow]:
+        """Return the first readings of a range."""
+        return self._backend.rows(start, end, limit=limit)
+
+    def newest(self, *, before: datetime) -> datetime | None:
+        """Return the time of the newest reading before then, None without."""
+        width = HOUR
+        oldest = self._backend.rows(EARLIEST, before, limit=1)
+        if not oldest:
+            return None
+        while True:
+            start = max(oldest[0].timestamp, before - width)
+            found = self._backend.rows(start, before)
+            if found:
+                newest: datetime = found[-1].timestamp
+                return newest
+            width *= 4
 
 
 class DeviceHistory:
@@ -470,7 +500,8 @@ class DeviceHistory:
     def cleanup(self) -> int:
         """Delete readings older than the retention, and keep their hours; return how many.
 
-        Also done about once a day by `flush`, then at most a month of them.
+        Days count back from the newest readings, and nothing goes by a clock that is a long
+        way ahead of them (`switchbot_store.history.present`). Also done about once a day by `flush`, then at most a month of them.
         """
         return self._purge(None)
 
@@ -518,7 +549,11 @@ class DeviceHistory:
     def _purge(self, at_most: datetime | None) -> int:
         if self._retention is None:
             return 0
-        before = self._now() - self._retention
+        leap = leap_of(self._retention)
+        until = present(_Witness(self.backend), self._now(), leap=leap).rows_until
+        if until is None:
+            return 0
+        before = until - self._retention
         if at_most is not None:
             before = min(before, at_most)
         deleted = 0

@@ -390,7 +390,7 @@ class SqliteFile:
     def _check_of_one_piece(self, writer: sqlite3.Connection) -> None:
         """Raise sqlite3.DatabaseError where file and log are not of each other."""
         # One from before there were marks may be this: its log brings the mark.
-        if self._mark_by("immutable=1") not in (0, self._mark, _mark_of(writer)):
+        if self._mark_alone() not in (0, self._mark, _mark_of(writer)):
             raise _damage("another file was copied over it")
         with contextlib.closing(sqlite3.connect(self.path)) as connection:
             _check(
@@ -399,6 +399,17 @@ class SqliteFile:
             lacking = _lacking(connection, self._schema)
             if lacking:
                 raise _damage(lacking)
+
+    def _mark_alone(self) -> int:
+        """Return the mark of the file without its log, 0 where it has none by itself."""
+        try:
+            return self._mark_by("immutable=1")
+        except sqlite3.DatabaseError as error:
+            if _code_of(error) not in _DAMAGED:
+                raise
+            # Somebody reads, so that only a part of the log could be moved in: what is
+            # there makes a whole only with the rest of it.
+            return 0
 
     def _mark_by(self, how: str) -> int:
         """Return the mark that a connection reads which moves no log in."""

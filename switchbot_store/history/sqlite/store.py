@@ -25,6 +25,7 @@ from switchbot_store.history.model import (
     keys_of,
     late_hours,
 )
+from switchbot_store.history.sqlite import arrivals
 from switchbot_store.history.sqlite import statements as sql
 from switchbot_store.history.sqlite.file import SqliteFile
 from switchbot_store.history.sqlite.raw_buckets import Cut, raw_buckets
@@ -77,7 +78,8 @@ class SqliteHistory(HistoryBackend):
     name = "sqlite"
 
     def __init__(self, path: str | os.PathLike[str], *, looking: bool = False) -> None:
-        self._file = SqliteFile(path, sql.SCHEMA, sql.SCHEMA_VERSION, looking=looking)
+        schema = sql.SCHEMA + arrivals.SCHEMA
+        self._file = SqliteFile(path, schema, sql.SCHEMA_VERSION, looking=looking)
         self._step_size = StepSize()
 
     @property
@@ -157,6 +159,9 @@ class SqliteHistory(HistoryBackend):
             if late and added:
                 marks = [(zone, to_micros(hour)) for zone, hour in sorted(late)]
                 connection.executemany(sql.MARK_LATE, marks)
+            if added:
+                stamps = (to_micros(sample.timestamp) for sample in samples)
+                arrivals.note(connection, stamps, to_micros(in_utc(now)))
         return added
 
     def _check_there(
@@ -304,7 +309,15 @@ class SqliteHistory(HistoryBackend):
             )
             # `rowcount` knows nothing of a statement that begins with WITH.
             (gone,) = connection.execute("SELECT changes()").fetchone()
+            if gone:
+                arrivals.forget(connection, edge)
             return int(gone)
+
+    def came_before(self, span: timedelta) -> datetime:
+        """Return before when nothing came lately; see `HistoryBackend.came_before`."""
+        with self._file.reading() as connection:
+            micros = arrivals.edge(connection, span // _MICROSECOND)
+        return LATEST if micros is None else from_micros(micros)
 
     def move(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from statistics import median
 
 import pytest
 from hypothesis import example, given
@@ -634,6 +635,66 @@ def test_two_steps_are_asked_for_before_it_is_seen_whether_the_room_follows():
     )
     watching = Steering(heating=2.0, trial=Trial(23.0, 19.0, 2.0, seconds=1200.0))
     assert steer(WINTER, watching, cold).setpoint == 25.0
+
+
+def kept_by_a_unit_that_cycles(aim, believed, *, bias, hours=16.0):
+    """Return the share of the last four hours that a room is out of its band.
+
+    Its unit works until its own sensor, `bias` beside the meter, is past its setpoint, and
+    rests until the room has come back to it; `believed` is the offset that was learned
+    before. Everything in effort degrees, with a load of a kelvin an hour.
+    """
+    steering = Steering().with_offset(believed, heating=aim.heating)
+    # It was told long ago what would settle the room now, if that were true.
+    air, told_at, works = aim.near + 0.9, -120.0, False
+    setpoint: float | None = math.ceil(aim.near + aim.inside + believed)
+    readings, out = [], []
+    for minute in range(int(60 * hours)):
+        here = air + bias
+        if setpoint is None or here >= setpoint + 0.8:
+            works = False
+        elif here < setpoint:
+            works = True
+        air += (2.5 * works - 1.0) / 60.0
+        out.append(not aim.near - 0.2 <= air <= aim.far + 0.2)
+        if minute % 5:
+            continue
+        readings.append((minute, round(air, 1)))
+        told = [x for at, x in readings if at >= max(told_at, minute - 30.0)]
+        settled = len(told) > 2 and minute - told_at >= 10.0
+        seen = Situation(
+            aim.sign * air,
+            aim.sign * (told[-1] - told[0]) / (len(told) - 1) * 12 if settled else None,
+            running=setpoint is not None,
+            setpoint=None if setpoint is None else aim.sign * setpoint,
+            settled_seconds=60.0 * (minute - told_at),
+            least=aim.sign * min(told) if settled else None,
+            level=aim.sign * median(told) if settled else None,
+            most=aim.sign * max(told) if settled else None,
+        )
+        steering = learn(aim, steering, seen, 300.0)
+        advice = steer(aim, steering, seen)
+        wanted = None if advice.setpoint is None else aim.sign * advice.setpoint
+        if wanted != setpoint or advice.again:
+            setpoint, told_at = wanted, float(minute)
+    last = out[-240:]
+    return sum(last) / len(last)
+
+
+@pytest.mark.parametrize("heating", [True, False])
+@pytest.mark.parametrize("believed", [-4.0, -3.0, -1.5, 0.0, 2.0, 4.0])
+@pytest.mark.parametrize("bias", [-1.5, 0.0, 2.0])
+def test_a_unit_that_rests_by_its_own_sensor_is_not_taken_for_spent(
+    heating, believed, bias
+):
+    """One left its room over its band all afternoon: what it would settle was believed.
+
+    Its setpoint was met by its own sensor, so that the room followed no change of it; it
+    counted as a unit that gives all it has, and was asked for no more.
+    """
+    low, high = (20.0, 23.0) if heating else (24.0, 27.0)
+    aim = Aim(heating=heating, low=low, high=high, asked=high)
+    assert kept_by_a_unit_that_cycles(aim, believed, bias=bias) <= 0.1
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.errors import CloudServerError, CloudTimeoutError
 from switchbot_automation.model import DeviceStatus
-from switchbot_store import ThreadedStore
+from switchbot_store import MemoryStore, ThreadedStore
 
 SHOWN = "a mistake in the code that makes calls for the engine"
 
@@ -174,3 +174,72 @@ async def test_who_ends_a_tick_ends_it(house):
         ticking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await ticking
+
+
+REENTRANT = {
+    "run_once": lambda house: house.engine.run_once(),
+    "act": lambda house: house.engine.act("default", "on"),
+    "apply_settings": lambda house: house.engine.apply_settings(
+        house.store.get("settings")
+    ),
+}
+
+
+@pytest.mark.parametrize("asked", REENTRANT)
+@pytest.mark.parametrize("call", ["status", "command"])
+async def test_a_call_that_waits_for_the_engine_which_waits_for_it_is_refused_at_once(
+    house, call, asked
+):
+    """It was waited for until the call's time was over, a minute at every tick."""
+    house.cloud.temperature = 15.0
+    within = getattr(house.cloud, call)
+    refused = []
+
+    async def called(*arguments):
+        if not refused:
+            try:
+                await REENTRANT[asked](house)
+            except RuntimeError as error:
+                refused.append(str(error))
+                raise
+        return await within(*arguments)
+
+    setattr(house.cloud, call, called)
+    async with house.engine as engine, asyncio.timeout(20):
+        await engine.run_once()
+        house.clock.advance(600)
+        report = await engine.run_once()
+    assert report.decisions
+    assert "waits for this very call" in refused[0]
+
+
+async def test_what_a_call_starts_and_does_not_await_has_its_turn(house):
+    started = []
+    within = house.cloud.status
+
+    async def status(device_id):
+        if not started:
+            started.append(asyncio.ensure_future(house.engine.run_once()))
+            await asyncio.sleep(0)
+        return await within(device_id)
+
+    house.cloud.status = status
+    async with house.engine as engine, asyncio.timeout(20):
+        await engine.run_once()
+        assert (await started[0]).decisions
+
+
+async def test_a_second_engine_may_be_asked_within_a_call_of_the_first(house):
+    within, answers = house.cloud.status, []
+    other = AutomationEngine(house.cloud, MemoryStore(), clock=house.clock)
+
+    async def status(device_id):
+        if not answers:
+            answers.append(None)
+            answers[0] = await other.run_once()
+        return await within(device_id)
+
+    house.cloud.status = status
+    async with other, house.engine as engine, asyncio.timeout(20):
+        assert (await engine.run_once()).decisions
+    assert answers[0] is not None

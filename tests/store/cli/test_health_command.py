@@ -1,11 +1,14 @@
 """`health`: what scripts and people are told, and that nothing is changed by it."""
 
+import os
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 from switchbot_store import (
+    FailoverStore,
     HistorySample,
     PostgresStore,
     SqliteHistory,
@@ -219,3 +222,54 @@ def test_what_the_server_refuses_is_no_outage(
     assert health["status"] == "error"
     assert health["last_error"]
     assert "left" not in str(health)
+
+
+def _damaged_copy(home):
+    (home / ".mirror" / "settings.json").write_bytes(b"\0" * 50)
+
+
+def _damaged_journal(home):
+    path = home / ".journal" / "journal.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"waiting", b"WAITING", 1))
+
+
+def _no_mirror(home):
+    shutil.rmtree(home / ".mirror")
+    (home / ".mirror").write_text("in the way")
+
+
+def _no_journal(home):
+    shutil.rmtree(home / ".journal")
+    os.mkfifo(home / ".journal")
+
+
+@pytest.mark.parametrize(
+    ("harm", "status", "words"),
+    [
+        (_damaged_copy, "degraded", "settings.json is damaged"),
+        (_damaged_journal, "degraded", "lines were damaged"),
+        (_no_mirror, "degraded", ".mirror"),
+        (_no_journal, "error", ".journal"),
+    ],
+)
+def test_what_of_the_local_copy_cannot_be_read_is_told(
+    invoke, postgres, environment, tmp_path, harm, status, words
+):
+    home = tmp_path / "config"
+    with FailoverStore(PostgresStore(postgres), home) as store:
+        store.set("settings", {"n": 1})
+        store.set("state", {"n": 1})
+    with FailoverStore(PostgresStore(AWAY), home) as store:
+        store.set_many({"waiting": {"n": 1}, "state": {"n": 2}})
+    harm(home)
+    environment(POSTGRES_URL=AWAY)
+    found = invoke("health", "--json", code=1 if status == "error" else 0).json
+    assert (found["status"], words in found["last_error"]) == (status, True)
+    assert words in invoke("doctor", "--json", code=1).out
+    # The database answers, and has all of it made anew.
+    environment(POSTGRES_URL=postgres)
+    assert words in invoke("health", "--json").json["last_error"]
+    if harm in {_damaged_copy, _damaged_journal}:
+        with get_store() as store:
+            assert store.get("settings") == {"n": 1}
+        assert invoke("health", "--json").json["last_error"] is None

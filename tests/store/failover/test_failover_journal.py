@@ -206,14 +206,6 @@ class TestMirror:
         with FailoverStore(flaky, place) as again:
             assert again.get("c") == {"n": 1}
 
-    def test_a_damaged_copy_is_left_out(self, host, flaky, tmp_path):
-        host().set_many({"a": {"n": 1}, "b": {"n": 1}})
-        host().open().close()
-        (tmp_path / ".mirror" / "a.json").write_bytes(b"\0" * 50)
-        flaky.away = True
-        store = host()
-        assert (store.get("a"), store.get("b")) == ({}, {"n": 1})
-
     def test_the_plain_files_are_read_while_it_is_empty(self, host, flaky, tmp_path):
         elsewhere = tmp_path / "etc" / "state.json"
         with JsonStore(tmp_path, paths={"state": elsewhere}) as plain:

@@ -800,7 +800,6 @@ class TestRealDisks:
         ".journal/journal.jsonl",
         ".journal/conflicts.jsonl",
         ".mirror/recent.jsonl",
-        ".mirror/a.json",
         ".mirror/primary",
     ],
 )

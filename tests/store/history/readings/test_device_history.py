@@ -2,6 +2,7 @@
 
 import struct
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from click.testing import CliRunner
@@ -200,18 +201,38 @@ def test_what_no_place_can_keep_is_refused_by_name(place, clock, reading, path):
 
 def test_retention_deletes_a_month_a_day_by_itself(place, clock):
     with history(place, clock, retention_days=30) as readings:
-        readings.record(DeviceReading(START - timedelta(days=200), "C1", "CO2", 1))
-        readings.record(DeviceReading(START - timedelta(days=150), "C1", "CO2", 2))
-        readings.record(DeviceReading(START - timedelta(days=1), "C1", "CO2", 3))
+        for days in range(100, 0, -1):
+            readings.record(
+                DeviceReading(START - timedelta(days=days), "C1", "CO2", days)
+            )
         readings.flush()
-        for left in ([1, 2, 3], [2, 3], [3], [3]):
-            assert [row.value for row in place.rows(EARLIEST, LATEST)] == left
+        oldest = []
+        for _ in range(5):
+            oldest.append(place.rows(EARLIEST, LATEST, limit=1)[0].value)
             clock.advance(days=1)
-            readings.record(DeviceReading(clock.now(), "C2", "CO2", 9))
+            readings.record(DeviceReading(clock.now(), "C1", "CO2", 0))
             readings.flush()
-            place.delete_device("C2")
+        assert (oldest[0], oldest[-2:]) == (100, [27, 26])
+        assert all(one - other <= 31 for one, other in pairwise(oldest))
         hours = place.hours(EARLIEST, LATEST, device_id="C1", attribute="CO2")
-        assert [row.value for row in hours] == [1, 2]
+        assert len(hours) == 100 - 25
+
+
+def test_a_clock_that_is_years_ahead_deletes_no_reading(place, clock):
+    with history(place, clock, retention_days=20) as readings:
+        for hours in range(30 * 24, 0, -1):
+            at = clock.now() - timedelta(hours=hours)
+            readings.record(DeviceReading(at, "C1", "CO2", hours))
+        readings.flush()
+        clock.advance(days=3650)
+        for _ in range(5 * 24):
+            readings.record(DeviceReading(clock.now(), "C1", "CO2", 1))
+            clock.advance(hours=1)
+            readings.flush()
+        readings.cleanup()
+        left = place.rows(EARLIEST, START)
+        # By the newest of before, those that were too old already may go.
+        assert len(left) >= 20 * 24
 
 
 def test_homes_see_and_lose_their_own_devices(place, clock):
