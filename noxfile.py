@@ -377,6 +377,15 @@ def home_assistant_newest(session: nox.Session) -> None:
     session.run("python", "tests/home_assistant/inside_newest.py", *session.posargs)
 
 
+@nox.session(python=interpreter("3.13"))
+def home_assistant_schemas(session: nox.Session) -> None:
+    """Read settings, rules and plug-ins by what stands for voluptuous in Home Assistant."""
+    install(session, "test", extras="all,mcp")
+    session.install("probatio==0.13.0")  # that of the newest
+    places = ("tests/settings", "tests/rules", "tests/plugins")
+    run_tests(session, "-p", "tests.probatio_for_voluptuous", *places)
+
+
 @nox.session(venv_backend="none")
 def home_assistant_release(session: nox.Session) -> None:
     """Make the component's layout for HACS and its zip, into dist/home_assistant.
