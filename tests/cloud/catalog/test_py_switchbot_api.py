@@ -21,7 +21,7 @@ from switchbot_api import (
     commands,
 )
 
-from switchbot_automation.cloud.catalog.catalog import find
+from switchbot_automation.cloud.catalog.catalog import device_types, find
 from switchbot_automation.cloud.catalog.schema import Integer, Number
 from switchbot_automation.simulation import FakeSwitchBotCloud, Fault
 from switchbot_automation.simulation.home import AIRCON_ID, METER_ID
@@ -158,6 +158,26 @@ async def test_a_command_shows_in_the_status(api, cloud):
         while not cloud.home.room.house.aircon.settings.power:
             await api.get_status(ID)
     assert cloud.home.room.house.aircon.settings.setpoint == 25.0
+
+
+LOCKS = [
+    product.device_type
+    for product in device_types()
+    if any(field.name == "lockState" for field in product.status)
+]
+
+
+@pytest.mark.parametrize("device_type", LOCKS)
+async def test_a_lock_says_what_its_clients_know(api, cloud, device_type):
+    """Its states are the library's own, which Home Assistant and others compare with."""
+    cloud.home.add_device(device_type, ID)
+    cloud.account.command_delay_seconds = 0
+    for command, state in (
+        (commands.LockCommands.LOCK, "locked"),
+        (commands.LockCommands.UNLOCK, "unlocked"),
+    ):
+        await api.send_command(ID, command)
+        assert (await api.get_status(ID))["lockState"] == state
 
 
 async def test_a_passcode_is_made_listed_and_read(api, cloud):
