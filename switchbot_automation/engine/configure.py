@@ -18,7 +18,7 @@ from switchbot_automation.core.state.meter import remembered
 from switchbot_automation.core.step import judged_anew
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.languages import reworded, worded
-from switchbot_automation.outside.bounds import MOST_LEVELS, is_too_deep
+from switchbot_automation.outside.aside import aside
 from switchbot_automation.settings.change import Change, differences
 from switchbot_automation.settings.checks import rule_word_errors, unheard_notices
 from switchbot_automation.settings.read import parse_settings, refused_anew
@@ -104,24 +104,20 @@ class Configurator:
         With a `revision`, only in place of the document of that revision. What is stored
         already, applied again, ends what buttons said of the automation.
         """
-        self._try_out(self._entering(document), now)
+        await self._try_out(document, now)
         after = dict(document)
         before = await self._documents.replace_settings(after, revision)
         self._replaced = (before, after)
         if before == after:
             # Nothing else can be meant by it than that they are to count again.
             self._documents.forget_switches()
-        return SettingsChange(
-            differences(before, after),
-            dry_run=False,
-            secrets=_secrets_that_differ(before, after),
-        )
+        return await aside(after, _change, before, after, dry_run=False)
 
     async def rehearse(
         self, document: Mapping[str, Any], now: datetime, revision: str | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check only; return the stored document and this one."""
-        self._try_out(self._entering(document), now)
+        await self._try_out(document, now)
         stored = await self._documents.stored_settings(revision)
         return stored.data, dict(document)
 
@@ -130,13 +126,6 @@ class Configurator:
 
         What is set aside already may stay as it stands.
         """
-        if is_too_deep(document):
-            raise SettingsError(
-                worded(
-                    "more than {most_levels} levels in one another",
-                    most_levels=MOST_LEVELS,
-                )
-            )
         settings = self._documents.life.settings
         if settings is not None and settings.set_aside:
             settings = self._documents.life.readable(document)
@@ -162,8 +151,13 @@ class Configurator:
             if new[index]:
                 yield error
 
-    def _try_out(self, settings: Settings, now: datetime) -> None:
-        """Let the pure core decide with them about what is known."""
+    async def _try_out(self, document: Mapping[str, Any], now: datetime) -> None:
+        """Let the pure core decide with new settings about what is known.
+
+        Raises SettingsError.
+        """
+        written = dict(document)
+        settings = await aside(written, self._entering, written)
         states = {name: self._documents.states[name] for name in settings.zones}
         seen = Snapshot(
             {
@@ -172,7 +166,7 @@ class Configurator:
             }
         )
         try:
-            judged_anew(seen, settings, now)
+            await aside(written, judged_anew, seen, settings, now)
         except Exception as error:
             raise SettingsError(
                 worded(
@@ -206,11 +200,7 @@ async def what_if(
     now: datetime,
 ) -> SettingsChange:
     """Return a dry run: the changes, and what they would have meant lately."""
-    change = SettingsChange(
-        differences(before, after),
-        dry_run=True,
-        secrets=_secrets_that_differ(before, after),
-    )
+    change = await aside([before, after], _change, before, after, dry_run=True)
     if history is None:
         return change
     # Loaded for who asks; a running engine has no use for it.
@@ -223,6 +213,16 @@ async def what_if(
     except (BacktestError, AutomationError) as error:
         return replace(change, no_summary=reworded(error))
     return replace(change, summary=report)
+
+
+def _change(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, dry_run: bool
+) -> SettingsChange:
+    return SettingsChange(
+        differences(before, after),
+        dry_run=dry_run,
+        secrets=_secrets_that_differ(before, after),
+    )
 
 
 def _secrets_that_differ(

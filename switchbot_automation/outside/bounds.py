@@ -1,4 +1,4 @@
-"""How much whoever is not trusted with more may send: how often, and how deep. Pure.
+"""How much whoever is not trusted with more may send: how often, how much, how deep. Pure.
 
 What reads a document goes down the stack with every level of it, and Python ends a stack
 by raising anywhere. So depth is asked first, without going down.
@@ -108,3 +108,27 @@ def is_too_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
             return False
         layer, ways = below, ways_below
     return True
+
+
+MOST_VALUES: Final = 50_000
+"""Of a document: more than a thousand rooms have, each with windows of its own."""
+
+
+def is_too_large(value: Any, most: int = MOST_VALUES) -> bool:
+    """Tell whether a JSON value has more than `most` values in it, on all levels.
+
+    What stands in several places counts in each; it looks no further than `most`.
+
+    >>> is_too_large({"zones": {"office": [1]}}), is_too_large([[1, 2], 3], most=3)
+    (False, True)
+    """
+    left, found = [value], 0
+    while left:
+        each = left.pop()
+        if not isinstance(each, dict | list | tuple):
+            continue
+        found += len(each)
+        if found > most:
+            return True
+        left.extend(each.values() if isinstance(each, dict) else each)
+    return False

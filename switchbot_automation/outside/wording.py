@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.languages import worded
 from switchbot_automation.outside.urls import (
@@ -16,7 +16,7 @@ from switchbot_automation.outside.urls import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 SHOWN_CHARACTERS: Final = 60
 """How much of a value a message shows."""
@@ -24,6 +24,7 @@ SHOWN_CHARACTERS: Final = 60
 _SLASHES_OF_A_TIMEZONE = 2
 
 
+_MOST_UNKNOWN: Final = 50
 _MOST_HINTS: Final = 50
 _LONGEST_WORD: Final = 200
 _left: ContextVar[list[int] | None] = ContextVar("hints_left", default=None)
@@ -68,6 +69,24 @@ def nearest(
     # than `halfLocked` for `lokced`, since few mistype the first letter.
     begins = [each for each in near if each[:1].lower() == typed[:1].lower()]
     return next(iter(begins or near), None)
+
+
+def too_many_unknown(given: Collection[Any], known: Collection[Any]) -> str | None:
+    """Return what is wrong with an object's keys where so many of them are unknown.
+
+    None where there are few: then each is told of. More are no slips, and cost as much
+    time as there are.
+    """
+    if len(given) <= _MOST_UNKNOWN:
+        return None
+    unknown = [key for key in given if key not in known]
+    if len(unknown) <= _MOST_UNKNOWN:
+        return None
+    return worded(
+        "{number} unknown settings, the first of them {first}",
+        number=len(unknown),
+        first=shown(str(unknown[0])),
+    )
 
 
 def shown(value: object) -> str:

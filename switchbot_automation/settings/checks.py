@@ -21,7 +21,7 @@ from switchbot_automation.settings.table import DEFAULTS
 from switchbot_automation.settings.table.zone import SEASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import time
 
     from switchbot_automation.model import PluginPart
@@ -54,11 +54,20 @@ def dotted(path: Iterable[str | int]) -> str:
     return text
 
 
-def key_of(path: str, known: Iterable[object]) -> str | None:
+_CUTS: Final = re.compile(r"[.\[]")
+
+
+def key_of(path: str, known: Collection[object]) -> str | None:
     """Return with which of the known keys a path begins that `dotted` wrote, None if none.
 
     The longest: a key may have dots.
     """
+    if "://" not in path:
+        # As it stands, then. There may be thousands of keys, and as many paths.
+        ends = [len(path), *(cut.start() for cut in reversed([*_CUTS.finditer(path)]))]
+        for end in ends:
+            if path[:end] in known:
+                return path[:end]
     begins = (
         str(key)
         for key in known

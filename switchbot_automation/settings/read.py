@@ -35,12 +35,19 @@ from switchbot_automation.languages import (
     worded,
 )
 from switchbot_automation.model import DEFAULT_ZONE, Action
+from switchbot_automation.outside.bounds import (
+    MOST_LEVELS,
+    MOST_VALUES,
+    is_too_deep,
+    is_too_large,
+)
 from switchbot_automation.outside.urls import named_secret
 from switchbot_automation.outside.wording import (
     SHOWN_CHARACTERS,
     few_hints,
     nearest,
     shown,
+    too_many_unknown,
 )
 from switchbot_automation.schedule.sun import SUNRISE, SUNSET, SunTime, available
 from switchbot_automation.schedule.windows import CurvePoint, Policy, TimeWindow
@@ -97,6 +104,13 @@ _UNKNOWN = worded("unknown setting")
 """What is said of a key that no setting has."""
 # So many are listed rather than the one that is a little like what was written.
 _FEW = 12
+# As many as the largest homes have. Every zone has each preset.
+_MOST_NAMED = {
+    Kind.ZONES: 2000,
+    Kind.GROUPS: 2000,
+    Kind.PRESETS: 100,
+    Kind.NOTIFIERS: 100,
+}
 
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
 # What a document says once, of the whole home.
@@ -553,6 +567,8 @@ def _by_action(
 ) -> Mapping[Action, str]:
     if not isinstance(value, Mapping):
         raise vol.Invalid(worded("expected an object, got {value}", value=shown(value)))
+    if (refused := too_many_unknown(value, set(Action))) is not None:
+        raise vol.Invalid(refused)
     given: dict[Action, str] = {}
     errors = []
     for key, each in value.items():
@@ -590,6 +606,15 @@ def _by_name(spec: SettingSpec, value: object) -> Mapping[str, object]:
                 "expected an {kind} by name, got {value}",
                 kind=spec.kind,
                 value=shown(value),
+            )
+        )
+    most = _MOST_NAMED[spec.kind]
+    if len(value) > most:
+        raise vol.Invalid(
+            worded(
+                "expected at most {most} names, got {number}",
+                most=most,
+                number=len(value),
             )
         )
     low, high = spec.bounds or (1, math.inf)
@@ -765,6 +790,9 @@ def _refuse_in_zone(_value: object) -> None:
 def _object(schema: vol.Schema, value: object) -> Any:
     if not isinstance(value, Mapping):
         raise vol.Invalid(worded("expected an object, got {value}", value=shown(value)))
+    refused = too_many_unknown(value, schema.schema)
+    if refused is not None:
+        raise vol.Invalid(refused)
     return schema(dict(value))
 
 
@@ -893,6 +921,9 @@ def load(
     The plug-ins' devices in `absent` may be named though `plugins` does not have them.
     A problem is told in the document's own degrees.
     """
+    problem = _beyond_bounds(document)
+    if problem is not None:
+        return None, [SettingsError(problem)]
     unit = unit_of(document)
     with measuring(unit), few_hints():
         if unit == CELSIUS:
@@ -903,6 +934,18 @@ def load(
         return _load(in_celsius(document), document, absent)
 
 
+def _beyond_bounds(document: object) -> str | None:
+    """Return what would cost too much to be read, None where that can be done."""
+    values = [*document.values()] if isinstance(document, Mapping) else document
+    if is_too_deep(values, MOST_LEVELS - 1):
+        return worded(
+            "more than {most_levels} levels in one another", most_levels=MOST_LEVELS
+        )
+    if is_too_large(values):
+        return worded("more than {most_values} values", most_values=MOST_VALUES)
+    return None
+
+
 def _load(
     document: object, written: object, absent: frozenset[str]
 ) -> tuple[Settings | None, list[SettingsError]]:
@@ -910,6 +953,8 @@ def _load(
     top = _read_part(document, ())
     top.values.pop("zones", None)
     zones = _zones_of(document) or {DEFAULT_ZONE: {}}
+    if len(zones) > _MOST_NAMED[Kind.ZONES]:
+        return None, top.errors
     parts = {name: _read_part(zone, ("zones", name)) for name, zone in zones.items()}
     errors = [*top.errors]
     for part in parts.values():
@@ -996,7 +1041,8 @@ def _shadow(
         message = worded("must be of the same zones")
         return None, [SettingsError(message, path="shadow.zones")]
     return settings, [
-        SettingsError(error.words, path=f"shadow.{error.path}") for error in errors
+        SettingsError(error.words, path=f"shadow.{error.path}".rstrip("."))
+        for error in errors
     ]
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from switchbot_automation.settings.model import Settings
 
 _MOST_PASSES: Final = 20
+_MOST_PARTS: Final = 2000
+"""Where more cannot be read, it is another document rather than one of another version."""
 
 _OF_THEIR_OWN: Final = ("rules", "plugins", "notifiers")
 """Keys whose entries nothing else of the document hangs on."""
@@ -94,6 +96,8 @@ def salvage(document: Mapping[str, Any]) -> Salvaged | None:
         if settings is not None:
             aside = replace(settings, set_aside=tuple(told))
             return Salvaged(aside, tuple(parts))
+        if len(errors) > _MOST_PARTS:
+            return None
         out: dict[_Keys, SettingsError] = {}
         for error in errors:
             keys = _optional(error, left)

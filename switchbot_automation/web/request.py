@@ -32,7 +32,12 @@ from switchbot_automation.languages import (
     speaking,
     worded,
 )
-from switchbot_automation.outside.bounds import MOST_LEVELS, is_too_deep
+from switchbot_automation.outside.bounds import (
+    MOST_LEVELS,
+    MOST_VALUES,
+    is_too_deep,
+    is_too_large,
+)
 from switchbot_automation.outside.urls import shown_name
 from switchbot_automation.web.guard import Access, Entrance, RequestRefusedError, admit
 from switchbot_automation.web.shared import Shared
@@ -58,6 +63,8 @@ _LOGGER = logging.getLogger(__name__)
 
 BODY_BYTES: Final = 64 * 1024
 SETTINGS_BYTES: Final = 1024 * 1024
+# Read as JSON at once; a longer one would keep everybody else waiting.
+_AT_ONCE_BYTES: Final = 16 * 1024
 _TRIED_SECONDS: Final = 86400.0
 # Reasons come in the language, and all in the coding, that who asks takes.
 VARY: Final = "Accept-Language, Accept-Encoding"
@@ -395,7 +402,19 @@ async def read_json(request: web.Request, limit: int = BODY_BYTES) -> dict[str, 
             415, "not_json", worded("send Content-Type: application/json"), close=True
         )
     body = await read_body(request, limit)
+    if len(body) > _AT_ONCE_BYTES:
+        return await asyncio.to_thread(_json_of_names_once, body)
+    return _json_of_names_once(body)
+
+
+def _json_of_names_once(body: bytes) -> dict[str, Any]:
+    """Return a body in whose objects no name stands twice. Raises RequestRefusedError."""
     found = json_object(body)
+    if is_too_large(found):
+        message = worded(
+            "the body has more than {most_values} values", most_values=MOST_VALUES
+        )
+        raise RequestRefusedError(422, "too_many_values", message)
     twice = _name_twice(body)
     if twice is not None:
         message = worded(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import time
 
 import pytest
 
@@ -11,6 +12,7 @@ from switchbot_automation.settings import (
     parse_settings,
     settings_table,
 )
+from switchbot_automation.settings.salvage import salvage
 from switchbot_automation.settings.spec import Kind
 
 WINTER = {"min_temp": 19.0, "max_temp": 21.0, "target_temp": 22.0}
@@ -177,18 +179,91 @@ def test_however_many_keys_are_unknown_only_so_many_are_looked_for(monkeypatch):
         return find(*arguments)
 
     monkeypatch.setattr(difflib, "get_close_matches", counted)
-    many = {f"mode{number}": 1 for number in range(2000)}
+    many = {f"mode{number}": 1 for number in range(50)}
     rule = {"id": "r", "triggers": {"trigger": "time", "at": "07:00"}, "actions": []}
-    for document in (many, {"zones": {"a": many, "b": many}}, {"rules": [rule | many]}):
+    rules = [rule | many | {"id": f"r{number}"} for number in range(40)]
+    zones = {f"zone {number}": many for number in range(40)}
+    for document in (many, {"zones": zones}, {"rules": rules}):
         looked.clear()
         with pytest.raises(SettingsError) as caught:
             parse_settings(document)
         assert "did you mean" in str(caught.value)
         assert len(looked) <= 50
-    assert len(check_settings(many)) == 2000
+    assert len(check_settings({"zones": zones})) == 2000
     looked.clear()
     assert "did you mean" not in str(check_settings({"x" * 100_000: 1})[0])
     assert not looked
+
+
+MANY = {f"mode{number}": 1 for number in range(51)}
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        (MANY, ""),
+        ({"zones": {"a": {}, "b": MANY}}, "zones.b"),
+        ({"winter": MANY}, "winter"),
+        ({"webhooks": MANY}, "webhooks"),
+        ({"rules": [MANY]}, "rules[0]"),
+        ({"shadow": MANY}, "shadow"),
+    ],
+)
+def test_more_unknown_names_than_slips_are_one_problem(document, path):
+    error = problem(document)
+    assert error.path.startswith(path)
+    assert "51 unknown settings, the first of them 'mode0'" in str(error)
+    assert len(check_settings(document)) < 5
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("zones", {}),
+        ("groups", {}),
+        ("presets", {}),
+        ("notifiers", {}),
+        ("plugins", {}),
+    ],
+)
+def test_no_more_names_are_looked_at_than_the_largest_home_has(key, value):
+    (error,) = check_settings({key: {f"n{number}": value for number in range(2001)}})
+    assert error.path == key
+    assert "names, got 2001" in str(error)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"plugins": {"a": {"sensor": "b", "list": [0] * 50_000}}},
+        {"rules": [[0] * 300] * 200},
+        {"zones": {"a": {f"k{number}": [0] * 1000 for number in range(50)}}},
+    ],
+)
+def test_no_document_is_read_that_has_more_values_than_the_largest_home(document):
+    for each in (document, {"shadow": document}):
+        (error,) = check_settings(each)
+        assert "more than 50000 values" in str(error)
+        assert salvage(each) is None
+
+
+def test_no_document_is_read_that_would_end_the_stack():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    (error,) = check_settings({"plugins": {"a": deep}})
+    assert "more than 100 levels" in str(error)
+    while deep:
+        deep = deep.pop()
+
+
+def test_thousands_of_parts_that_cannot_be_read_are_set_aside_in_seconds():
+    """By the path of each the key was sought among all others."""
+    zones = {f"zone {number}": {"newer": 1} for number in range(1500)}
+    started = time.thread_time()
+    found = salvage({"zones": zones})
+    assert len(found.parts) == 1500
+    assert time.thread_time() - started < 5.0
 
 
 def test_an_unknown_timezone_is_refused_with_the_nearest_name():

@@ -48,6 +48,7 @@ from switchbot_automation.engine.documents.settings_life import (
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.languages import worded
 from switchbot_automation.model import DEFAULT_ZONE
+from switchbot_automation.outside.aside import aside
 from switchbot_automation.settings.read import check_settings
 from switchbot_automation.settings.scale import in_unit_of
 from switchbot_store import (
@@ -472,6 +473,8 @@ class Documents:
             self._take_past(entries.pop(self._past_key))
         stored = entries.pop(self.settings_key)
         self._by_hand = stored.file is not None
+        if stored.revision != self.life.revision:
+            await aside(stored.data, self.life.read_ahead, stored)
         changed = self.life.take(stored)
         if self.foreign is not None:
             return changed

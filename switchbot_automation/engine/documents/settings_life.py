@@ -46,6 +46,19 @@ class _InForce(NamedTuple):
     document: Mapping[str, Any]
 
 
+class _Ahead(NamedTuple):
+    """What was read of a document before it is taken."""
+
+    document: Mapping[str, Any]
+    found: Settings | SettingsError
+
+    def given(self) -> Settings:
+        """Return the settings. Raises SettingsError where they cannot be used."""
+        if isinstance(self.found, SettingsError):
+            raise self.found
+        return self.found
+
+
 class SettingsDevices(NamedTuple):
     """The devices that settings name.
 
@@ -112,6 +125,7 @@ class SettingsLife:
         self._past: list[dict[str, Any]] = []
         self._remembered: dict[str, Settings] = {}
         self._on_trial: _InForce | None = None
+        self._ahead: _Ahead | None = None
 
     # --- what comes in --------------------------------------------------------------
 
@@ -144,9 +158,11 @@ class SettingsLife:
                 )
             )
             return self._parsed is None and self._take_last_good()
-        document = entry.data
+        document, ahead = entry.data, self._ahead
+        self._ahead = None
         try:
-            settings = self.readable(document)
+            read = ahead is not None and ahead.document is document
+            settings = ahead.given() if ahead and read else self.readable(document)
         except SettingsError as error:
             _LOGGER.error("settings are not usable: %s", error)  # noqa: TRY400 - the message says where; a stack would not help
             self._refused = error
@@ -156,6 +172,20 @@ class SettingsLife:
         self._come_into_force(_InForce(settings, entry.revision, document))
         self._keep(entry.revision, document)
         return True
+
+    def read_ahead(self, entry: Entry) -> None:
+        """Read the stored document, where it is new, for `take` to have it at once.
+
+        In another thread, too, while nothing is taken.
+        """
+        if entry.revision == self.revision:
+            return
+        try:
+            settings = self.readable(entry.data)
+        except SettingsError as error:
+            self._ahead = _Ahead(entry.data, error)
+        else:
+            self._ahead = _Ahead(entry.data, settings)
 
     def readable(self, document: Mapping[str, Any]) -> Settings:
         """Return the settings of a document, without what stood in it while it was good.

@@ -22,6 +22,7 @@ _GROUPS = {
     "offset": "offsets",
     "series": "series",
 }
+_MOST_PARTS = 2000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 
@@ -30,6 +31,14 @@ def read_parts(value: object) -> Mapping[str, PluginPart]:
     if not isinstance(value, Mapping):
         raise vol.Invalid(
             worded("expected an object of plug-ins, got {value}", value=shown(value))
+        )
+    if len(value) > _MOST_PARTS:
+        raise vol.Invalid(
+            worded(
+                "expected at most {most} names, got {number}",
+                most=_MOST_PARTS,
+                number=len(value),
+            )
         )
     parts: dict[str, PluginPart] = {}
     errors: list[vol.Invalid] = []

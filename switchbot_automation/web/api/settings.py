@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.explain.brought import of_backtest, recorded_words
 from switchbot_automation.languages import error_words, reworded, translated, worded
+from switchbot_automation.outside.aside import aside
 from switchbot_automation.outside.bounds import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings import parse_settings, settings_table
 from switchbot_automation.settings.proposal import kept_by_auto, not_kept_by_auto
@@ -45,7 +46,8 @@ async def read(request: web.Request) -> web.Response:
                 most_levels=MOST_LEVELS,
             )
         )
-    return as_json(MASKS.masked(entry.data), headers={"ETag": _etag(entry.revision)})
+    shown = await aside(entry.data, MASKS.masked, entry.data)
+    return as_json(shown, headers={"ETag": _etag(entry.revision)})
 
 
 async def table(request: web.Request) -> web.Response:  # noqa: ARG001 - a handler's signature
@@ -80,14 +82,22 @@ async def replace(request: web.Request) -> web.Response:
         # What is masked can only be told from the document that was read.
         raise StoreConflictError("settings", entry.revision)
     try:
-        document = MASKS.restored(document, entry.data)
+        document = await aside(
+            [document, entry.data], MASKS.restored, document, entry.data
+        )
     except SecretMaskError as error:
         if error.conflict:
             raise RequestRefusedError(
                 409, "secret", reworded(error), path=error.path
             ) from error
         raise SettingsError(error.problem, path=error.path) from error
-    _refuse_more_hosts(document, entry.data, site.webhook_allowed_hosts)
+    await aside(
+        [document, entry.data],
+        _refuse_more_hosts,
+        document,
+        entry.data,
+        site.webhook_allowed_hosts,
+    )
     if not dry_run:
         change = await site.engine.apply_settings(
             document, revision=entry.revision if revision is None else revision

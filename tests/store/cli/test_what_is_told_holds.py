@@ -35,7 +35,7 @@ COMMANDS = [
     ("set", "settings", "{}"),
     ("health",),
     ("doctor",),
-    ("backup", "../backup.zip"),
+    ("backup", "backup.zip"),
     ("conflicts",),
     ("history", "status"),
     ("history", "export", "-"),
@@ -192,9 +192,10 @@ class TestAnotherUsersFiles:
     @pytest.mark.parametrize("backend", ["json", "postgres"])
     @pytest.mark.parametrize("mode", slow_after(1, [0o700, 0o755]))
     def test_every_command_ends_with_an_error_of_ours(
-        self, invoke, environment, home, command, backend, mode
+        self, invoke, environment, home, monkeypatch, command, backend, mode
     ):
         """`invoke` raises what is no way for a command to end."""
+        monkeypatch.chdir(home.parent)
         environment(STORE_BACKEND=backend, POSTGRES_URL=AWAY)
         home.chmod(mode)
         home.parent.chmod(0o755)
