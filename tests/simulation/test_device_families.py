@@ -129,7 +129,7 @@ async def test_a_two_channel_relay_switches_one_and_tells_of_one(home, clock, ev
 
 async def test_locks_speak_another_language_in_events(home, clock, events):
     fields = await do(home, clock, "Smart Lock", "unlock")
-    assert fields["lockState"] == "unlock"
+    assert fields["lockState"] == "unlocked"
     event = events(clock)[-1]
     assert (event["deviceType"], event["lockState"]) == ("WoLock", "UNLOCKED")
     assert event["doorState"] == "CLOSED"

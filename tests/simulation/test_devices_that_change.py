@@ -35,7 +35,7 @@ def events(home):
         ("Presence Sensor", {"Detected": True}, {"detectionState": "DETECTED"}),
         ("Water Detector", {"status": 1}, {"detectionState": 1}),
         ("Hub 3", {"moveDetected": True}, {"detectionState": "DETECTED"}),
-        ("Smart Lock", {"lockState": "unlock"}, {"lockState": "UNLOCKED"}),
+        ("Smart Lock", {"lockState": "unlocked"}, {"lockState": "UNLOCKED"}),
         ("Smart Lock", {"doorState": "open"}, {"doorState": "OPENED"}),
         ("Plug Mini (US)", {"power": "on"}, {"powerState": "ON"}),
         ("Plug Mini (EU)", {"overload": True}, {"overload": True}),

@@ -60,18 +60,6 @@ class OwningAccount(Protocol):
         ...
 
 
-# A status says it so, as clients that people use rely on; documentation says "lock".
-_LOCK_STATES = {"lock": "locked", "unlock": "unlocked"}
-
-
-def _as_read(fields: Body) -> Body:
-    """Return the fields as a status words them."""
-    state = fields.get("lockState")
-    if state in _LOCK_STATES:
-        return {**fields, "lockState": _LOCK_STATES[state]}
-    return fields
-
-
 class VirtualDevice(ABC):
     """One entry of the account's list.
 
@@ -117,7 +105,7 @@ class VirtualDevice(ABC):
             "deviceId": self.device_id,
             "deviceType": self.device_type,
             "hubDeviceId": self.hub_id,
-            **_as_read(self.fields()),
+            **self.fields(),
         }
 
     @abstractmethod
