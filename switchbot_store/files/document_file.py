@@ -342,29 +342,30 @@ class DocumentFile:
         sync_directory(directory_of(target))
         self.written(data)
 
-    def prepare(self, data: bytes) -> str:
-        """Write the next generation beside the file and return its name there.
+    def prepare(self, data: bytes, current: Content | None) -> str:
+        """Write what comes after `current` beside the file; return its name there.
 
         The directory still wants its fsync.
         """
-        target = self.place()
-        temporary = self._write_beside(target, data, read_content(target))
-        return os.path.basename(temporary)
+        return os.path.basename(self._write_beside(self.place(), data, current))
 
     def discard(self, name: str) -> None:
         """Remove a prepared generation."""
         os.unlink(os.path.join(self.directory(), name))
 
-    def install(self, name: str) -> None:
-        """Make a prepared generation current, unless that was done already.
+    def install(self, name: str, current: Content | None) -> None:
+        """Make a prepared generation current in place of the one that is.
 
         It stays prepared where the disk refuses: it may be one of several that count
         together, of which others are in their places. The directory still wants its fsync.
         """
         target = self.place()
-        temporary = os.path.join(directory_of(target), name)
-        if os.path.exists(temporary):
-            self._install(temporary, target, read_content(target))
+        self._install(os.path.join(directory_of(target), name), target, current)
+
+    def install_if_prepared(self, name: str) -> None:
+        """Do what another process began and may have done: `install`."""
+        if self.is_prepared(name):
+            self.install(name, read_content(self.place()))
 
     def is_prepared(self, name: str) -> bool:
         """Tell whether a prepared generation is there."""

@@ -202,7 +202,7 @@ class JsonStore(StoreInterface):
                 file, content = changed.popitem()
                 self._write(file, content, current[file])
             elif changed:
-                self._write_together(changed)
+                self._write_together(changed, current)
         return {file.key: revision_of(content) for file, content in contents.items()}
 
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
@@ -501,11 +501,15 @@ class JsonStore(StoreInterface):
         if file.key_path and not os.path.exists(file.key_path):
             write_durably(file.key_path, file.key.encode())
 
-    def _write_together(self, contents: Mapping[DocumentFile, bytes]) -> None:
+    def _write_together(
+        self,
+        contents: Mapping[DocumentFile, bytes],
+        current: Mapping[DocumentFile, Content | None],
+    ) -> None:
         names: dict[DocumentFile, str] = {}
 
         def prepare(file: DocumentFile) -> None:
-            names[file] = file.prepare(contents[file])
+            names[file] = file.prepare(contents[file], current[file])
 
         try:
             for file in contents:
@@ -520,7 +524,7 @@ class JsonStore(StoreInterface):
                 with suppress(OSError):
                     file.discard(name)
             raise
-        self._install(names)
+        self._install(names, lambda file: file.install(names[file], current[file]))
         _side_by_side(contents, lambda file: file.written(contents[file]))
 
     def _commit(
@@ -544,15 +548,17 @@ class JsonStore(StoreInterface):
         replace(listed, self._pending)
         sync_directory(self._lock_directory)
 
-    def _install(self, names: Mapping[DocumentFile, str]) -> None:
+    def _install(
+        self, files: Collection[DocumentFile], install: Callable[[DocumentFile], None]
+    ) -> None:
         """Put what is prepared in its place, each directory synced once, and no list.
 
         The list may come back after a power cut, over later writes. It then finds
         nothing to install.
         """
         # Taking the last name of what was previous can wait for the disk, as a sync does.
-        _side_by_side(names, lambda file: file.install(names[file]))
-        for directory in {file.directory() for file in names}:
+        _side_by_side(files, install)
+        for directory in {file.directory() for file in files}:
             sync_directory(directory)
         os.unlink(self._pending)
 
@@ -584,7 +590,7 @@ class JsonStore(StoreInterface):
             ]
             for file in self._uninstalled:
                 file.uninstalled = os.path.join(file.directory(), names[file])
-            self._install(names)
+            self._install(names, lambda file: file.install_if_prepared(names[file]))
             return
         # It was not committed, or long ago: installing it in part is neither.
         os.unlink(self._pending)

@@ -152,6 +152,30 @@ class TestFiles:
         after = {name: (directory / name).stat().st_ino for name in names(directory)}
         assert after == before
 
+    @pytest.mark.parametrize("count", [1, 2, 30])
+    def test_what_is_written_over_is_read_once(
+        self, store, directory, monkeypatch, count
+    ):
+        keys = [f"room {number}" for number in range(count)]
+        store.set_many({key: {"n": 1} for key in keys})
+        opened = []
+        really_open = os.open
+
+        def noting(path, flags, *more, **named):
+            if str(path).endswith(".json") and not flags & os.O_WRONLY:
+                opened.append(str(path))
+            return really_open(path, flags, *more, **named)
+
+        monkeypatch.setattr(os, "open", noting)
+        store.set_many({key: {"n": 2} for key in keys})
+        monkeypatch.undo()
+        assert len(opened) == len(set(opened)) == count
+        assert all(store.get(key) == {"n": 2} for key in keys)
+        assert all(
+            json.loads(each.read_bytes()) == {"n": 1}
+            for each in directory.glob("*.previous")
+        )
+
 
 class TestBadFiles:
     def test_the_generation_before_is_kept(self, store, directory):

@@ -79,7 +79,7 @@ def test_what_another_process_committed_and_did_not_finish_is_finished(
     store, tmp_path, monkeypatch
 ):
     with JsonStore(tmp_path) as other:
-        monkeypatch.setattr(other, "_install", lambda _names: None)
+        monkeypatch.setattr(other, "_install", lambda *_: None)
         other.set_many({"settings": {"n": 7}, "state": {"n": 8}})
     assert store.get("settings") == {"n": 7}
     assert store.get("state") == {"n": 8}
