@@ -106,8 +106,8 @@ _UNKNOWN = worded("unknown setting")
 _FEW = 12
 # As many as the largest homes have. Every zone has each preset.
 _MOST_NAMED = {
-    Kind.ZONES: 2000,
-    Kind.GROUPS: 2000,
+    Kind.ZONES: 5000,
+    Kind.GROUPS: 5000,
     Kind.PRESETS: 100,
     Kind.NOTIFIERS: 100,
 }

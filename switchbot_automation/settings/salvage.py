@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from switchbot_automation.settings.model import Settings
 
 _MOST_PASSES: Final = 20
-_MOST_PARTS: Final = 2000
+_MOST_PARTS: Final = 5000
 """Where more cannot be read, it is another document rather than one of another version."""
 
 _OF_THEIR_OWN: Final = ("rules", "plugins", "notifiers")

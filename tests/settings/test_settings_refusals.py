@@ -227,23 +227,23 @@ def test_more_unknown_names_than_slips_are_one_problem(document, path):
     ],
 )
 def test_no_more_names_are_looked_at_than_the_largest_home_has(key, value):
-    (error,) = check_settings({key: {f"n{number}": value for number in range(2001)}})
+    (error,) = check_settings({key: {f"n{number}": value for number in range(5001)}})
     assert error.path == key
-    assert "names, got 2001" in str(error)
+    assert "names, got 5001" in str(error)
 
 
 @pytest.mark.parametrize(
     "document",
     [
-        {"plugins": {"a": {"sensor": "b", "list": [0] * 50_000}}},
-        {"rules": [[0] * 300] * 200},
-        {"zones": {"a": {f"k{number}": [0] * 1000 for number in range(50)}}},
+        {"plugins": {"a": {"sensor": "b", "list": [0] * 250_000}}},
+        {"rules": [[0] * 300] * 900},
+        {"zones": {"a": {f"k{number}": [0] * 5000 for number in range(50)}}},
     ],
 )
 def test_no_document_is_read_that_has_more_values_than_the_largest_home(document):
     for each in (document, {"shadow": document}):
         (error,) = check_settings(each)
-        assert "more than 50000 values" in str(error)
+        assert "more than 250000 values" in str(error)
         assert salvage(each) is None
 
 

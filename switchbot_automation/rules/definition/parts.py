@@ -22,7 +22,7 @@ _GROUPS = {
     "offset": "offsets",
     "series": "series",
 }
-_MOST_PARTS = 2000
+_MOST_PARTS = 5000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 
