@@ -501,7 +501,8 @@ class DeviceHistory:
         """Delete readings older than the retention, and keep their hours; return how many.
 
         Days count back from the newest readings, and nothing goes by a clock that is a long
-        way ahead of them (`switchbot_store.history.present`). Also done about once a day by `flush`, then at most a month of them.
+        way ahead of them (`switchbot_store.history.present`). Also done about once a day by
+        `flush`, then at most a month of them.
         """
         return self._purge(None)
 
