@@ -10,6 +10,7 @@ variable is wrong; 130 Ctrl-C. With `--json` a mistake is one JSON object on std
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from switchbot_store.cli.full_output import end_if_full
@@ -23,6 +24,8 @@ def main() -> None:
 
     Never returns: it ends in SystemExit with one of the exit codes above.
     """
+    # What modules are made of stays: it is not searched until the command is there.
+    gc.disable()
     try:
         from switchbot_automation.cli.app import (  # noqa: PLC0415  # click is an extra
             application,

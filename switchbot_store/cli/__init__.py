@@ -10,6 +10,7 @@ object on stderr, with `error`, `message` and often `hint`.
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from switchbot_store.cli.full_output import end_if_full
@@ -23,6 +24,8 @@ def main() -> None:
 
     Never returns: it ends in SystemExit with one of the exit codes above.
     """
+    # What modules are made of stays: it is not searched until the command is there.
+    gc.disable()
     try:
         from switchbot_store.cli.app import (  # noqa: PLC0415  # click is an extra
             application,

@@ -6,6 +6,7 @@ told in the language of the terminal, and a program, which asked for `--json`, i
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -150,6 +151,9 @@ class CommandLine(click.Group):
         if entry is None:
             return None
         module = importlib.import_module(f"{self.package}.{entry.module}")
+        if not gc.isenabled():  # `main` of this process
+            gc.freeze()
+            gc.enable()
         name = cmd_name.replace("-", "_")
         # `import` and `set` are taken in Python.
         command = getattr(module, f"{name}_command", None) or getattr(module, name)

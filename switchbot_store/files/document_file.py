@@ -38,6 +38,7 @@ from switchbot_store.files.durable import (
     read_content,
     replace,
     sync_directory,
+    write_over,
     write_temporary,
 )
 from switchbot_store.files.formats import JSON, format_of
@@ -617,17 +618,23 @@ class DocumentFile:
             copy = None if new else read_content(self._good_path)
             if copy is None or copy.data != content.data:
                 # Without fsync: the file itself is durable, so it takes a power cut
-                # and a bad edit, with no look between them, to want this copy. The one
-                # before goes first: ext4 writes out what is renamed over a file.
-                temporary = write_temporary(
-                    self._good_path, content.data, like=content.status, durable=False
-                )
-                discard(self._good_path)
-                replace(temporary, self._good_path)
+                # and a bad edit, with no look between them, to want this copy.
+                self._copy(content)
             self._copied = True
         except OSError as error:
             _LOGGER.debug("no copy of %s is kept: %s", self.path, error)
             discard(self._good_path)
+
+    def _copy(self, content: Content) -> None:
+        """Write the copy into its file, or into a new one. Raises OSError."""
+        data, like = content
+        # What is cut off of JSON, or has another's end, is no document.
+        if self._format is JSON and write_over(self._good_path, data, like):
+            return
+        temporary = write_temporary(self._good_path, data, like=like, durable=False)
+        # The one before goes first: ext4 writes out what is renamed over a file.
+        discard(self._good_path)
+        replace(temporary, self._good_path)
 
     def _secure_copy(self) -> None:
         """Make the copy durable, once it is the only place of the last good."""

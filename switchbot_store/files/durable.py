@@ -37,6 +37,9 @@ _NEW_FILE_MODE: Final = 0o600
 """Settings hold webhook addresses, which are secrets."""
 _LOCK_FILE_MODE: Final = 0o644
 _PIECE_BYTES: Final = 1024 * 1024
+_PAGE_BYTES: Final = 4096
+"""What a write to a file has whole or not at all, also when its process is killed."""
+_AS_IT_STANDS: Final[int] = os.O_WRONLY | _AT_ONCE | getattr(os, "O_NOFOLLOW", 0)
 _NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
 _READ_ONLY: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
 _ABANDONED_SECONDS: Final = 60.0
@@ -216,6 +219,38 @@ def write_temporary(
         discard(temporary)
         raise
     return temporary
+
+
+def write_over(path: str, data: bytes, like: os.stat_result) -> bool:
+    """Write into a small file that is there, and say so; False leaves it as it is.
+
+    Nothing is synced, and a reader may see it half done: for a copy that a power cut may
+    cost and that is read under a lock. A new file in its place costs more than the write:
+    ext4 looks at all that were removed in the last minute before it makes one. A file that
+    has other names, as in a backup of links, or that is not as `like` is left alone, and so
+    is one longer than a page, which a killed process could leave half written. Raises OSError.
+    """
+    if len(data) > _PAGE_BYTES or not hasattr(os, "pwrite"):
+        return False
+    try:
+        descriptor = os.open(path, _AS_IT_STANDS)
+    except OSError:
+        return False
+    try:
+        status = os.fstat(descriptor)
+        if (
+            status.st_nlink != 1
+            or status.st_size > _PAGE_BYTES
+            or (status.st_mode, status.st_uid, status.st_gid)
+            != (like.st_mode, like.st_uid, like.st_gid)
+            or os.pwrite(descriptor, data, 0) != len(data)
+        ):
+            return False
+        if status.st_size > len(data):
+            os.ftruncate(descriptor, len(data))
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _gathered(parts: Iterable[bytes]) -> Iterator[bytes]:

@@ -84,7 +84,8 @@ _GOOD_SUFFIX: Final = ".good"
 _SETTINGS: Final = "settings"
 _MANY: Final = 24
 """From so many documents on, those written together are written side by side."""
-_SIDE_BY_SIDE: Final = 16
+_SIDE_BY_SIDE: Final = 64
+"""They wait for the disk's next commit, which takes as long for one as for all of them."""
 
 
 class JsonStore(StoreInterface):

@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,6 +49,55 @@ async def test_a_run_that_ends_with_its_first_tick_leaves_nothing_behind(engine)
         await engine.run_once()
     await asyncio.sleep(0)
     assert not gc.get_freeze_count()
+
+
+class _Circle:
+    itself: object
+
+
+async def test_garbage_of_the_beginning_is_found_after_the_first_tick(engine):
+    circle = _Circle()
+    circle.itself, gone = circle, weakref.ref(circle)
+    gc.disable()
+    del circle
+    gc.freeze()  # as the command line does once its modules are read
+    gc.enable()
+    async with what_stays_left_alone(engine):
+        await engine.run_once()
+        await asyncio.sleep(0)
+        assert gone() is None
+
+
+_BEGUN = """
+import atexit, gc, sys
+from {package}.cli import main
+
+def tell():
+    print(gc.isenabled(), gc.get_freeze_count(), gc.get_stats()[2]["collections"])
+
+atexit.register(tell)
+sys.argv[1:] = [{word!r}]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "word"),
+    [("switchbot_automation", "status"), ("switchbot_store", "health")],
+)
+def test_a_command_reads_its_modules_without_looking_through_them(
+    package, word, tmp_path
+):
+    ran = subprocess.run(
+        [sys.executable, "-c", _BEGUN.format(package=package, word=word)],
+        check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    enabled, left_alone, searched = ran.stdout.split()[-3:]
+    assert (enabled, searched) == ("True", "0")
+    assert int(left_alone) > 10_000
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone is told to")

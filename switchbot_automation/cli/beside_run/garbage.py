@@ -58,6 +58,7 @@ async def what_stays_left_alone(engine: AutomationEngine) -> AsyncIterator[None]
 
 def leave_alone() -> None:
     """Search for garbage in what comes from now on only, until this process ends."""
+    gc.unfreeze()  # what the command left alone when it began
     gc.collect()
     gc.freeze()
     _give_back()

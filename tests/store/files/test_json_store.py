@@ -249,6 +249,51 @@ class TestBadFiles:
         with JsonStore(directory) as other:
             assert other.get("settings") == {"n": 1}
 
+    def test_a_copy_is_written_into_the_file_that_is_there(self, store, directory):
+        copy = directory / ".settings.good"
+        store.set(
+            "settings", {"text": "a long one, so that its end would be left over"}
+        )
+        made = copy.stat().st_ino
+        for document in ({"n": 1}, {"n": 2, "text": "longer"}):
+            store.set("settings", document)
+            assert json.loads(copy.read_bytes()) == document
+        assert copy.stat().st_ino == made
+
+    def test_a_copy_that_has_another_name_is_replaced(self, store, directory):
+        copy = directory / ".settings.good"
+        store.set("settings", {"n": 1})
+        (directory / "backup").hardlink_to(copy)
+        store.set("settings", {"n": 2})
+        assert json.loads((directory / "backup").read_bytes()) == {"n": 1}
+        assert json.loads(copy.read_bytes()) == {"n": 2}
+
+    def test_a_copy_that_is_a_link_is_replaced(self, store, directory, tmp_path):
+        copy, elsewhere = directory / ".settings.good", tmp_path / "elsewhere"
+        elsewhere.write_bytes(b"somebody's")
+        elsewhere.chmod(0o600)
+        store.set("settings", {"n": 1})
+        copy.unlink()
+        copy.symlink_to(elsewhere)
+        store.set("settings", {"n": 2})
+        assert elsewhere.read_bytes() == b"somebody's"
+        assert json.loads(copy.read_bytes()) == {"n": 2}
+
+    def test_a_copy_is_for_those_that_may_read_the_document(self, store, directory):
+        store.set("settings", {"n": 1})
+        (directory / "settings.json").chmod(0o640)
+        store.set("settings", {"n": 2})
+        assert (directory / ".settings.good").stat().st_mode & 0o777 == 0o640
+
+    @pytest.mark.parametrize("pages", [(1, 3), (3, 1), (3, 3)])
+    def test_a_copy_of_several_pages_is_a_new_file(self, store, directory, pages):
+        copy = directory / ".settings.good"
+        store.set("settings", {"text": "x" * 4000 * pages[0]})
+        with copy.open("rb") as before:
+            store.set("settings", {"text": "y" * 4000 * pages[1]})
+            assert b"y" not in before.read()
+        assert b"x" * 9 not in copy.read_bytes()
+
     def test_a_damaged_file_is_not_written_over(self, store, directory):
         store.set("settings", {"n": 1})
         store.set("settings", {"n": 2})
