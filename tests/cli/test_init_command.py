@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
+import psutil
 import pytest
 
 from switchbot_automation import SwitchBotClient
@@ -216,6 +217,10 @@ async def test_ctrl_c_at_any_question_is_told_from_no_answer(
     async with asyncio.timeout(PATIENCE_SECONDS):
         while question not in told or not told.endswith(b": "):
             told += await running.process.stdout.read(1)
+        # What comes between the question and the read is seen after the read alone.
+        asker = psutil.Process(running.process.pid)
+        while asker.status() != psutil.STATUS_SLEEPING:  # noqa: ASYNC110  # no event tells
+            await asyncio.sleep(0)
     code, _, err = await running.end(signal.SIGINT)
     assert code == 130
     assert "Abort" not in err

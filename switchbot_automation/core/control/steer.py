@@ -542,13 +542,15 @@ def is_to_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
     off from where that would settle it than the unit's own rest allows is held by
     something else.
     """
+    x = aim.sign * seen.temperature
+    if _never_throttles(aim, seen, x):
+        return True
     if seen.setpoint is None or seen.settled_seconds < SETTLED_SECONDS:
         return False
-    x = aim.sign * seen.temperature
     # Where it would be wanted again at once it does not rest.
     if x <= aim.wake:
         return False
-    if _is_rest_proved(aim, steering, seen, x):
+    if _is_rest_proved(aim, steering, seen, x) or _works_past_its_least(aim, seen, x):
         return True
     if seen.spared and x - aim.far <= _FAR_OVER:
         return False
@@ -580,6 +582,33 @@ def _is_rest_proved(aim: Aim, steering: Steering, seen: Situation, x: float) -> 
         return False
     falls = aim.sign * (seen.slope or 0.0) < -_COMES_BACK
     return is_asked_nothing(aim, steering, seen) and not falls
+
+
+def _never_throttles(aim: Aim, seen: Situation, x: float) -> bool:
+    """Tell whether a room goes on over its band, and the unit should long be at rest.
+
+    By all that a sensor of its own may be off. One that measures another room works on,
+    and so does one speed alone: no step less changes anything, and to wait for it nothing.
+    """
+    if seen.setpoint is None or seen.settled_seconds < _SOONEST_SECONDS:
+        return False
+    rises = aim.sign * (seen.slope or 0.0) >= RECOVERS
+    past = x - aim.sign * seen.setpoint
+    return overruns(aim, x) and rises and past >= RESTS_PAST - OFFSET_BOUNDS[0]
+
+
+def _works_past_its_least(aim: Aim, seen: Situation, x: float) -> bool:
+    """Tell whether a room is held over its band by a unit that can be asked for no less.
+
+    One that does not throttle, as by a sensor of its own in the cold or with one speed
+    alone: only a stop takes back what it gives, also where a start is to be spared.
+    """
+    lowest = aim.sign * (LOWEST_SETPOINT if aim.heating else HIGHEST_SETPOINT)
+    if aim.sign * (seen.setpoint or 0.0) > lowest or not overruns(aim, x):
+        return False
+    level = x if seen.level is None else aim.sign * seen.level
+    falls = aim.sign * (seen.slope or 0.0) < -_COMES_BACK
+    return level >= aim.far + _OVERRUN and not falls
 
 
 def is_let_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:

@@ -305,6 +305,63 @@ def test_once_the_day_has_had_its_starts_less_is_asked_for_instead_of_stopping()
     assert steer(WINTER, Steering(heating=0.5), weaker).setpoint == 20.0
 
 
+# A unit that works on however little is asked: one speed alone, or its sensor elsewhere.
+UNTHROTTLED = {
+    True: (Aim(heating=True, low=18.0, high=20.0, asked=19.0), LOWEST_SETPOINT),
+    False: (Aim(heating=False, low=24.0, high=26.0, asked=25.0), HIGHEST_SETPOINT),
+}
+
+
+@pytest.mark.parametrize("heating", [True, False])
+def test_a_unit_that_can_be_asked_no_less_is_stopped_whatever_the_day_has_had(heating):
+    aim, least = UNTHROTTLED[heating]
+    stays = Situation(
+        20.4 if heating else 23.6,
+        0.1 if heating else -0.1,
+        running=True,
+        setpoint=least,
+        settled_seconds=1800.0,
+        level=20.4 if heating else 23.6,
+        spared=True,
+    )
+    believed = Steering(heating=-4.0, cooling=-4.0)
+    assert steer(aim, believed, stays).setpoint is None
+    # What could be told to rest is, and a room that comes back is left alone.
+    told = replace(stays, setpoint=least + aim.sign)
+    assert steer(aim, believed, told).setpoint is not None
+    falls = replace(stays, slope=-0.3 * aim.sign)
+    assert steer(aim, believed, falls).setpoint is not None
+    short = 20.2 if heating else 23.8
+    within = replace(stays, temperature=short, level=short)
+    assert steer(aim, believed, within).setpoint is not None
+
+
+@pytest.mark.parametrize("spared", [True, False])
+@pytest.mark.parametrize("heating", [True, False])
+def test_a_unit_that_never_throttles_is_not_waited_for(heating, spared):
+    aim = UNTHROTTLED[heating][0]
+    rises = Situation(
+        aim.sign * (aim.far + 0.1),
+        4.0 * aim.sign,
+        running=True,
+        setpoint=aim.sign * (aim.far - 6.0),
+        settled_seconds=600.0,
+        spared=spared,
+    )
+    heats = replace(rises, setpoint=max(LOWEST_SETPOINT, rises.setpoint))
+    if heating:  # no unit takes a setpoint so far below this band
+        aim = replace(aim, low=21.0, high=23.0)
+        heats = replace(rises, temperature=23.1, setpoint=17.0)
+    believed = Steering(heating=-2.0, cooling=-2.0)
+    assert steer(aim, believed, heats).setpoint is None
+    for at_rest in (
+        replace(heats, slope=0.2 * aim.sign),
+        replace(heats, settled_seconds=300.0),
+        replace(heats, setpoint=heats.setpoint + 2.0 * aim.sign),
+    ):
+        assert steer(aim, believed, at_rest).setpoint is not None
+
+
 @pytest.mark.parametrize("heating", [True, False])
 def test_a_room_held_over_its_band_is_asked_a_step_less(heating):
     """Whole degrees settle it at 21.3 or at 20.3; more than is needed is not enough."""

@@ -52,7 +52,7 @@ async def test_a_mistake_in_reading_is_an_unknown_reading(house, caplog, raised)
     house.configure()
     house.cloud = Mistaken(house.cloud, "status", raised)
     house.restarted()
-    await ticks(house, 4)
+    await ticks(house, 3)
     assert house.state["last_temperature"] is None
     assert raised.__name__ in house.state["last_error"]
     shown_once(caplog)
