@@ -1171,6 +1171,9 @@ def _trouble_since(
         return keeping.failed_since
     if kind in (ReasonCode.BELIEF_UNCERTAIN, ReasonCode.BELIEF_CONTRADICTED):
         return keeping.unsure_since
+    if kind is ReasonCode.DEVICE_UNRESPONSIVE and state.check is not None:
+        # Not since its room is kept by another unit, nor since it is out of its band.
+        return state.check.since
     evidence = state.evidence or NONE
     if kind is ReasonCode.PLUG_MISREADS and evidence.misread is not None:
         return evidence.misread.since

@@ -16,6 +16,7 @@ from switchbot_automation.core.state.evidence import (
 )
 from switchbot_automation.core.state.kept import news_of
 from switchbot_automation.core.state.zone import (
+    Check,
     Evidence,
     Excursion,
     Keeping,
@@ -189,3 +190,12 @@ def test_what_began_a_moment_ago_is_not_told_of_as_what_leaves_its_room_cold():
     assert news is None
     _state, news = news_of(ZONE, state, TOLD + 21 * MINUTE)
     assert news.kind is ReasonCode.UNIT_AT_CAPACITY
+
+
+def test_a_unit_that_shows_no_effect_does_so_since_it_was_told():
+    """It was told of as since the engine began, where another unit keeps the room."""
+    check = Check("c1", Action.WINTER, TOLD, TOLD, attempt=2, given_up=True)
+    began = Keeping(status="off", since=TOLD - timedelta(days=3))
+    state = cooling(TOLD)._replace(keeping=began, check=check)
+    _state, news = news_of(ZONE, state, TOLD + 21 * MINUTE)
+    assert (news.kind, news.since) == (ReasonCode.DEVICE_UNRESPONSIVE, TOLD)
