@@ -1406,8 +1406,9 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "it leaves the room out of its band: another target_temp or control: auto may help."
     ),
     ReasonCode.OUTDOOR_TOO_COLD: later(
-        "it is too cold outdoors for the unit, so nothing heats the room: give the zone a "
-        "further heater in its equipment, or another heat_pump_min_outdoor_celsius."
+        "it is too cold outdoors for the unit, and nothing else heats the room enough: give "
+        "the zone a further or stronger heater in its equipment, or another "
+        "heat_pump_min_outdoor_celsius."
     ),
     ReasonCode.OUTDOOR_UNKNOWN: later(
         "the meter outdoors says nothing, so nobody knows whether it is too cold for the "

@@ -138,13 +138,14 @@ _FAILS, _FAILS_FOR = 2, timedelta(minutes=10)
 _FAILED_LASTS, _SAID_NO_LASTS = timedelta(hours=3), timedelta(days=1)
 # An end that lasts is one.
 _WELL_FOR = timedelta(minutes=10)
-# Words for a room that its unit does not bring back: a defrost, an airing, one reading or a
-# boiler that is back turns the one into the other, which is told once it lasts.
+# Words for a room that its unit does not bring back: a defrost, an airing, one reading, a
+# boiler that is back or a warmer hour turns the one into the other, told once it lasts.
 _DOES_NOT_COME_BACK = frozenset(
     {
         ReasonCode.UNIT_AT_CAPACITY,
         ReasonCode.ROOM_DOES_NOT_FOLLOW,
         ReasonCode.BELIEF_CONTRADICTED,
+        ReasonCode.OUTDOOR_TOO_COLD,
     }
 )
 _TURNED_FOR = timedelta(minutes=20)
@@ -1170,6 +1171,9 @@ def _trouble_since(
         return keeping.failed_since
     if kind in (ReasonCode.BELIEF_UNCERTAIN, ReasonCode.BELIEF_CONTRADICTED):
         return keeping.unsure_since
+    if kind is ReasonCode.DEVICE_UNRESPONSIVE and state.check is not None:
+        # Not since its room is kept by another unit, nor since it is out of its band.
+        return state.check.since
     evidence = state.evidence or NONE
     if kind is ReasonCode.PLUG_MISREADS and evidence.misread is not None:
         return evidence.misread.since

@@ -16,6 +16,7 @@ from switchbot_automation.core.state.evidence import (
 )
 from switchbot_automation.core.state.kept import news_of
 from switchbot_automation.core.state.zone import (
+    Check,
     Evidence,
     Excursion,
     Keeping,
@@ -167,3 +168,34 @@ def test_a_boiler_that_is_back_is_not_told_of_as_one_more_trouble():
     # It is, where it lasts.
     _state, news = news_of(ZONE, state, TOLD + 21 * MINUTE)
     assert news.kind is ReasonCode.BELIEF_CONTRADICTED
+
+
+def test_what_began_a_moment_ago_is_not_told_of_as_what_leaves_its_room_cold():
+    """Each morning, once it was warm enough outdoors for the unit that began just then."""
+    lost = Keeping(
+        status="not_kept",
+        since=TOLD,
+        excursion=Excursion(
+            TOLD - timedelta(hours=4),
+            low=True,
+            furthest=3.0,
+            turned=17.0,
+            moved_at=TOLD,
+            lost=17.0,
+        ),
+        told=(Notice(ReasonCode.OUTDOOR_TOO_COLD, TOLD - timedelta(hours=3)),),
+    )
+    state = cooling(TOLD)._replace(keeping=lost)
+    state, news = news_of(ZONE, state, TOLD)
+    assert news is None
+    _state, news = news_of(ZONE, state, TOLD + 21 * MINUTE)
+    assert news.kind is ReasonCode.UNIT_AT_CAPACITY
+
+
+def test_a_unit_that_shows_no_effect_does_so_since_it_was_told():
+    """It was told of as since the engine began, where another unit keeps the room."""
+    check = Check("c1", Action.WINTER, TOLD, TOLD, attempt=2, given_up=True)
+    began = Keeping(status="off", since=TOLD - timedelta(days=3))
+    state = cooling(TOLD)._replace(keeping=began, check=check)
+    _state, news = news_of(ZONE, state, TOLD + 21 * MINUTE)
+    assert (news.kind, news.since) == (ReasonCode.DEVICE_UNRESPONSIVE, TOLD)
