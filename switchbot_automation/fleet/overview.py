@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.fleet.summary import LEFT
 from switchbot_automation.instants import stored_instant
-from switchbot_automation.languages import error_words, worded
-from switchbot_store.languages import packed, unpacked
+from switchbot_automation.languages import error_words, packed, unpacked, worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_store.languages import packed
+from switchbot_automation.languages import packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
