@@ -124,3 +124,20 @@ async def test_what_is_pressed_with_a_finger_is_as_large_as_one(
             await page.locator(f"#{dialog}").wait_for()
             assert await page.evaluate(TOO_SMALL) == [], dialog
             await page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_what_is_opened_is_accessible_and_no_button_is_cut_off(
+    pictured, open_page, locale
+):
+    cut_off = """() => [...document.querySelectorAll(".scrolls button, #upkeep button")]
+        .filter((each) => each.checkVisibility())
+        .filter((each) => each.getBoundingClientRect().right
+            > each.closest("section").getBoundingClientRect().right)
+        .map((each) => each.textContent)"""
+    async with pictured.serve() as url, open_page(url, locale=locale) as page:
+        await drawn(page)
+        await open_everything(page)
+        await page.locator("#upkeep-units button").first.wait_for()
+        assert await violations(page) == []
+        assert await page.evaluate(cut_off) == []
