@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from switchbot_store.languages import Worded, worded
+from switchbot_store.languages import Worded, joined, worded
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -126,36 +126,50 @@ class StoreStatus:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know and do, a sentence or two each."""
-        found = []
+        found: list[str] = []
         if self.left_over:
             found.append(
-                f"The database does not have {', '.join(self.left_over)} and is not the"
-                " one that had it: emptied, new, or another. The local copy is in force;"
-                " `switchbot-store conflicts restore` brings it back."
+                worded(
+                    "The database does not have {documents} and is not the one that had"
+                    " it: emptied, new, or another. The local copy is in force;"
+                    " `switchbot-store conflicts restore` brings it back.",
+                    documents=", ".join(self.left_over),
+                )
             )
         if self.journal == "broken" and self.local_error:
             found.append(
-                f"The local disk refuses: {self.local_error}. While the database is away"
-                " nothing can be saved."
+                worded(
+                    "The local disk refuses: {error}. While the database is away nothing"
+                    " can be saved.",
+                    error=self.local_error,
+                )
             )
         if self.behind:
             found.append(
-                "The local copy may be older than what the database took last: the disk"
-                " was full when the program ended. What is read from it may be out of"
-                " date, and nothing is changed that depends on it, until the database"
-                " answers."
+                worded(
+                    "The local copy may be older than what the database took last: the"
+                    " disk was full when the program ended. What is read from it may be"
+                    " out of date, and nothing is changed that depends on it, until the"
+                    " database answers."
+                )
             )
         if self.unproven:
             found.append(
-                "The program before this one did not end in order, and the database was"
-                " not seen since: had the disk turned read-only before that, the local"
-                " copy is older than what the database took. What is changed meanwhile"
-                " is kept beside it, and listed by `switchbot-store conflicts`."
+                worded(
+                    "The program before this one did not end in order, and the database"
+                    " was not seen since: had the disk turned read-only before that, the"
+                    " local copy is older than what the database took. What is changed"
+                    " meanwhile is kept beside it, and listed by `switchbot-store"
+                    " conflicts`."
+                )
             )
         if self.unread:
             found.append(
-                f"Of the local copy this cannot be read: {'; '.join(self.unread)}. What was"
-                " in it is unknown, and not taken for empty, until the database answers;"
-                " what is saved meanwhile is kept."
+                worded(
+                    "Of the local copy this cannot be read: {what}. What was in it is"
+                    " unknown, and not taken for empty, until the database answers; what"
+                    " is saved meanwhile is kept.",
+                    what=joined("; ", self.unread),
+                )
             )
         return tuple(found)

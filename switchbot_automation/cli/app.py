@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from switchbot_automation.cli.output import choose_home, home_option
+from switchbot_automation.cli.ways_out import way_out
 from switchbot_automation.errors import (
     AutomationError,
+    CloudError,
     SettingsError,
     UnknownZoneError,
 )
@@ -66,6 +68,12 @@ class _CommandLine(CommandLine):
         UnknownZoneError,
     )
     failed: ClassVar[tuple[type[Exception], ...]] = (AutomationError, StoreError)
+
+    def way_out(self, error: Exception) -> str:
+        # Of a command that may have come about nobody should be told to send it again.
+        if isinstance(error, CloudError) and not error.maybe_sent:
+            return way_out(error)
+        return ""
 
     def invoke(self, ctx: click.Context) -> Any:
         with measuring(_unit_wanted()):

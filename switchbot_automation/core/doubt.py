@@ -116,6 +116,7 @@ _TURNS_BACK, _TURNS_IN_BAND, _WEATHER_TURNS = timedelta(hours=2), timedelta(hour
 _WARM_AGAIN = timedelta(minutes=15)
 _RISES_KELVIN, _RISES_SECONDS = 0.3, 3600.0
 _RESTED = timedelta(minutes=45)
+_NEAR_FROST = 1.0
 # So far back goes a room whose unit rests, for half an hour: more than any defrost takes.
 _WENT_BACK_KELVIN, _WENT_BACK_SAMPLES = 0.3, 2
 # A unit that works on holds what it was set to, by a thermometer that is off by so much.
@@ -433,12 +434,29 @@ def _room_contradicts(
     if changed <= told or now - changed > response:
         return None  # a meter that stands still shows nothing, of the unit neither
     if state.compressor_running:
+        if _waits_for_its_boiler(zone, room, now):
+            return None
         if room.help.since is not None:
             return _joined_in_vain(zone, state, room, now, room.help.since)
         return _not_followed(zone, state, room, now, response)
     if state.power is not Power.OFF or kept.plug is Power.OFF:
         return None
     return Action.OFF if _runs_on(zone, state, room, told, now) else None
+
+
+def _waits_for_its_boiler(zone: ZoneSettings, room: _Room, now: datetime) -> bool:
+    """Tell whether a valve was left open for a night in which nobody wants its heat.
+
+    Its boiler rests at night as well; that the room cools then harms nobody, until it is
+    about to freeze.
+    """
+    if zone.kind.cost != "valve" or _in_window(zone, now):
+        return False
+    return room.temperature > zone.frost_floor_celsius + _NEAR_FROST
+
+
+def _in_window(zone: ZoneSettings, now: datetime) -> bool:
+    return in_window(zone.time_windows, now, zone.timezone) is not None
 
 
 def _runs_on(

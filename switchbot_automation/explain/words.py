@@ -1332,12 +1332,12 @@ _ADVICE: Mapping[ReasonCode, str] = {
     ),
     ReasonCode.DEVICE_UNRESPONSIVE: later(
         "the unit takes commands and shows no effect: see whether it has "
-        "power and whether the hub's infrared reaches it."
+        "power, or its boiler is on, and whether the hub's infrared reaches it."
     ),
     ReasonCode.BELIEF_CONTRADICTED: later(
         "plug, room or the unit's own status contradict that it does what "
         "it was told, also after it was told again: see whether it has "
-        "power and whether the hub's infrared reaches it."
+        "power, or its boiler is on, and whether the hub's infrared reaches it."
     ),
     ReasonCode.BELIEF_UNCERTAIN: later(
         "nobody knows whether the unit does as it was told: look at it, "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.fleet.summary import LEFT
 from switchbot_automation.instants import stored_instant
-from switchbot_automation.languages import worded
+from switchbot_automation.languages import error_words, packed, unpacked, worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +68,6 @@ def summary_of(home: str, document: dict[str, Any], now: datetime) -> HomeSummar
     rooms = document.get("not_kept")
     count = document.get("rooms")
     late = document.get("late_seconds")
-    problem = document.get("problem")
     units = document.get("units")
     return HomeSummary(
         home,
@@ -80,11 +79,21 @@ def summary_of(home: str, document: dict[str, Any], now: datetime) -> HomeSummar
         tuple(each for each in rooms if isinstance(each, dict))
         if isinstance(rooms, list)
         else (),
-        problem if isinstance(problem, str) else None,
+        _problem_of(document.get("problem")),
         tuple(each for each in units if isinstance(each, str))
         if isinstance(units, list)
         else (),
     )
+
+
+def _problem_of(stored: Any) -> str | None:
+    """Return what a visit said is wrong, in words that a person's language can tell."""
+    try:
+        problem = unpacked(stored)
+        error_words(problem)
+    except (ValueError, TypeError, LookupError, AttributeError, OSError, ImportError):
+        return None
+    return problem
 
 
 def summaries(store: StoreInterface, now: datetime) -> Iterator[HomeSummary]:
@@ -113,7 +122,7 @@ def summaries(store: StoreInterface, now: datetime) -> Iterator[HomeSummary]:
             since = entry.updated_at
             if entry.revision and (since is None or now - since > _LATE):
                 home = key.removeprefix("homes/").removesuffix(settings)
-                problem = str(worded("no worker has come to an end with it yet"))
+                problem = packed(worded("no worker has come to an end with it yet"))
                 yield summary_of(home, {"problem": problem}, now)
 
 

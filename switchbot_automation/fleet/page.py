@@ -19,7 +19,13 @@ from aiohttp import web
 from switchbot_automation.explain.words import STATUS_WORDS, moment, reason_words
 from switchbot_automation.fleet.overview import KINDS, NOT_KEPT, SHARED, WRONG, survey
 from switchbot_automation.instants import stored_instant
-from switchbot_automation.languages import later_in, speaking, translated_in, worded
+from switchbot_automation.languages import (
+    error_words,
+    later_in,
+    speaking,
+    translated_in,
+    worded,
+)
 from switchbot_automation.languages import translated as _
 from switchbot_automation.web import page as one_home
 from switchbot_automation.web.credentials import Sessions, credentials_of
@@ -275,7 +281,7 @@ def _row(home: HomeSummary) -> str:
         for unit, other in home.shared
     )
     if home.problem:
-        why.insert(0, home.problem[:_PROBLEM_CHARACTERS])
+        why.insert(0, error_words(home.problem)[:_PROBLEM_CHARACTERS])
     cells = (_title(home.what), _moment(home.since or None), "; ".join(why))
     return (
         f'<tr class="{home.what}"><th scope="row">{_text(home.home)}</th>'

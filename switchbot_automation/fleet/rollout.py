@@ -12,7 +12,7 @@ from zlib import crc32
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.spread import backtest_homes
-from switchbot_automation.languages import worded
+from switchbot_automation.languages import reworded, worded
 from switchbot_automation.settings.read import parse_settings
 from switchbot_store import HomeStore, StoreConflictError, StoreDataError
 
@@ -62,12 +62,17 @@ def worse(report: Document) -> str:
     before, after = report["current"], report["candidate"]
     allowed = before["degree_minutes"] * _WORSE_SHARE + _WORSE_DEGREE_MINUTES
     if after["degree_minutes"] > allowed:
-        return (
-            f"{after['degree_minutes']:g} degree-minutes, before"
-            f" {before['degree_minutes']:g}"
+        return worded(
+            "{now:g} degree-minutes, before {before:g}",
+            now=after["degree_minutes"],
+            before=before["degree_minutes"],
         )
     if after["starts"] > before["starts"] * _WORSE_SHARE + _WORSE_STARTS:
-        return f"{after['starts']} starts, before {before['starts']}"
+        return worded(
+            "{now} starts, before {before}",
+            now=after["starts"],
+            before=before["starts"],
+        )
     return ""
 
 
@@ -102,7 +107,7 @@ def roll_out(
         told = backtest_homes(spread, asked, *span, changes=changes) if asked else []
         for found in told:
             report = found.get("report")
-            why = worse(report) if report else str(found["problem"])
+            why = worse(report) if report else found["problem"]
             if why:
                 reasons[found["home"]] = why
     for home in homes:
@@ -112,7 +117,7 @@ def roll_out(
         try:
             yield _applied(HomeStore(store, home), rollout, changes, dry_run=dry_run)
         except (SettingsError, StoreDataError) as error:
-            yield Rolled(home, "failed", str(error))
+            yield Rolled(home, "failed", reworded(error))
 
 
 def roll_back(
@@ -128,7 +133,7 @@ def roll_back(
         try:
             found = _put_back(HomeStore(store, home), rollout)
         except (SettingsError, StoreDataError) as error:
-            yield Rolled(home, "failed", str(error))
+            yield Rolled(home, "failed", reworded(error))
             continue
         if found is not None:
             yield found
@@ -162,7 +167,7 @@ def _put_back(view: HomeStore, rollout: str) -> Rolled | None:
             )
         except StoreConflictError:
             continue  # somebody changed the settings meanwhile
-        why = f"changed since: {', '.join(kept)}" if kept else ""
+        why = worded("changed since: {names}", names=", ".join(kept)) if kept else ""
         return Rolled(view.home, "back", why)
 
 
@@ -186,8 +191,8 @@ def _restore(document: Document, name: str, before: Document) -> None:
 def _had(home: str, record: Document, changes: Document) -> Rolled:
     """Return what is said of a home that has the rollout: begun before, and broken off."""
     if record.get("changes") == changes:
-        return Rolled(home, "left", "it has it already")
-    return Rolled(home, "failed", "it has other changes under this name")
+        return Rolled(home, "left", worded("it has it already"))
+    return Rolled(home, "failed", worded("it has other changes under this name"))
 
 
 def _applied(
@@ -197,13 +202,13 @@ def _applied(
         entries = view.get_many(["settings", ROLLOUTS])
         settings, done = entries["settings"].data, entries[ROLLOUTS].data
         if not settings:
-            return Rolled(view.home, "failed", "it has no settings")
+            return Rolled(view.home, "failed", worded("it has no settings"))
         if rollout in done:
             return _had(view.home, done[rollout], changes)
         changed: dict[str, Any] = {**settings, **changes}
         parse_settings(changed)
         if dry_run:
-            return Rolled(view.home, "applied", "not written")
+            return Rolled(view.home, "applied", worded("not written"))
         record = {
             _ORDER: 1 + max((each.get(_ORDER, 0) for each in done.values()), default=0),
             "changes": changes,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.backtest import backtest
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.fleet.shared_store import for_a_fleet
-from switchbot_automation.languages import worded
+from switchbot_automation.languages import reworded, worded
 from switchbot_automation.simulation import simulate
 from switchbot_store import (
     HistoryError,
@@ -191,7 +191,7 @@ def backtest_home(asked: Document) -> Document:
         try:
             current = HomeStore(whole, home).get("settings")
             if not current:
-                return {"home": home, "problem": "it has no settings"}
+                return {"home": home, "problem": worded("it has no settings")}
             candidate = asked.get("candidate") or {**current, **asked["changes"]}
             report = backtest(
                 history.of_home(home),
@@ -201,7 +201,7 @@ def backtest_home(asked: Document) -> Document:
                 datetime.fromisoformat(asked["end"]),
             )
         except (AutomationError, StoreDataError, HistoryError) as error:
-            return {"home": home, "problem": str(error)}
+            return {"home": home, "problem": reworded(error)}
     return {"home": home, "report": report.to_dict()}
 
 

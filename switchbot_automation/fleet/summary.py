@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.languages import packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,6 +45,7 @@ def left_behind(
         for name, zone in health["zones"].items()
         if zone["room"]["status"] in _TROUBLE or zone["room"]["advice"]
     ]
+    problem = health["settings_error"] or next(iter(health["document_problems"]), None)
     return {
         "at": encode_instant(at),
         "next_wakeup": encode_instant(report.next_wakeup),
@@ -53,8 +55,7 @@ def left_behind(
         "rooms": len(health["zones"]),
         "not_kept": rooms[:_TOLD],
         "units": sorted(units)[:_UNITS],
-        "problem": health["settings_error"]
-        or next(iter(health["document_problems"]), None),
+        "problem": None if problem is None else packed(problem),
         "memory": dict(memory),
     }
 

@@ -24,10 +24,12 @@ from switchbot_store.languages import (
     later,
     number_words,
     of_environment,
+    packed,
     reworded,
     speak,
     speaking,
     spoken,
+    unpacked,
     worded_in,
 )
 
@@ -57,6 +59,7 @@ __all__ = [
     "measuring",
     "number_words",
     "of_environment",
+    "packed",
     "page_catalogue",
     "reworded",
     "speak",
@@ -67,6 +70,7 @@ __all__ = [
     "translated",
     "translated_in",
     "unit_of",
+    "unpacked",
     "worded",
 ]
 

@@ -363,6 +363,8 @@ def warnings(
             for each in for_nothing(zone, settings)
             if unknown.isdisjoint(each.of)
         ]
+        if "time_windows" not in unknown:
+            found += _never_in_its_hours(document, zone)
         found += _hidden_windows(document, zone)
         found += _needs_events(document, zone)
         found += _too_narrow_for_a_price(document, zone, settings.unit)
@@ -548,6 +550,21 @@ def _reach(season: str, profile: Profile, unit: str) -> str | None:
             band=band,
         )
     return None
+
+
+def _never_in_its_hours(
+    document: Mapping[str, Any], zone: ZoneSettings
+) -> Iterator[SettingsError]:
+    """Say that a room without hours is kept by nobody, as a dashboard has it, too."""
+    if zone.time_windows or not (zone.automation_enabled and zone.ways):
+        return
+    yield SettingsError(
+        worded(
+            "without one the room is kept only while a person wishes it, and from "
+            "frost: from 00:00 to 00:00 is the whole day"
+        ),
+        path=dotted(_place_of(document, zone.name, "time_windows")),
+    )
 
 
 def _hidden_windows(

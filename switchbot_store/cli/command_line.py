@@ -94,6 +94,11 @@ class CommandLine(click.Group):
                 if isinstance(error, click.ClickException):
                     self._tell(error, told_as_json)
                     sys.exit(error.exit_code)
+                # At a question click ends with the same whether it was Ctrl-C or the end
+                # of what is typed; what it came of stays with it.
+                if isinstance(error.__context__, KeyboardInterrupt):
+                    _tell_of_interrupt(told_as_json)
+                    sys.exit(INTERRUPTED)
                 _tell_of_abort(told_as_json)
                 sys.exit(FAILURE)
             if not standalone_mode:
@@ -131,6 +136,10 @@ class CommandLine(click.Group):
             if told != message:
                 return told
         return message
+
+    def way_out(self, error: Exception) -> str:  # noqa: ARG002  # for who has one
+        """Return what a person can do about an error of the library; empty for none."""
+        return ""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the words of the commands, in the order of `--help`."""
@@ -184,15 +193,15 @@ class CommandLine(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            if ctx.meta[_FOR_A_PROGRAM]:
-                tell_program("Interrupted", "interrupted")
-            else:
-                echo(err=True)  # closes the terminal's ^C
+            _tell_of_interrupt(ctx.meta[_FOR_A_PROGRAM])
             ctx.exit(INTERRUPTED)
         except self.misused as error:
             raise Misuse(_words(error)) from error
         except self.failed as error:
             _LOGGER.debug("the command failed", exc_info=True)
+            way_out = self.way_out(error)
+            if way_out:
+                raise HintedError(_words(error), way_out) from error
             raise click.ClickException(_words(error)) from error
         except OSError as error:
             if error.filename is None:
@@ -248,6 +257,13 @@ def _write_all_there_is(told_as_json: bool) -> None:
             stream.reconfigure(encoding="utf-8")
         elif stream.errors == "strict":
             stream.reconfigure(errors="replace")
+
+
+def _tell_of_interrupt(told_as_json: bool) -> None:
+    if told_as_json:
+        tell_program("Interrupted", "interrupted")
+    else:
+        echo(err=True)  # closes the terminal's ^C
 
 
 def _tell_of_abort(told_as_json: bool) -> None:

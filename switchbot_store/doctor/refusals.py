@@ -174,7 +174,25 @@ _REFUSALS: Final = (
         ),
     ),
     _refusal(
-        r"certificate\ verify\ failed | root\ certificate | server\ certificate\ for",
+        r"certificate\ (has\ expired|is\ not\ yet\ valid) | CRL\ (has\ expired|is\ not)",
+        "tls",
+        later(
+            "By this host's clock the time of the server's certificate is over, or has not"
+            " come: set the clock right, or have the certificate renewed by who runs the"
+            " server. Until then it is an outage, and there is nothing to set."
+        ),
+    ),
+    _refusal(
+        r"server\ certificate\ for",
+        "tls",
+        later(
+            "The server's certificate is for another name: connect by a name that it has,"
+            " with hostaddr in the URL where that leads elsewhere. POSTGRES_SSL_MODE=verify-ca"
+            " with the authority's file in POSTGRES_SSL_ROOT_CERT compares no names."
+        ),
+    ),
+    _refusal(
+        r"certificate\ verify\ failed | root\ certificate",
         "tls",
         later(
             "The server's certificate is not the one expected: set POSTGRES_SSL_ROOT_CERT"

@@ -533,7 +533,9 @@ class _Values:
             key = self.of(name, level + 1) if name.id == "scalar" else None
             mark = name.start_mark
             if type(key) is int and str(value.tag) == f"{_YAML}null" and own:
-                words = slip_at(mark.buffer.split("\n")[mark.line], mark.column + 1)
+                # Lines of YAML end in more ways than one, so they are not counted anew.
+                line = mark.buffer[mark.pointer - mark.column :]
+                words = slip_at(line, mark.column + 1)
                 if words:
                     raise _slip(name, words)
             if type(key) is str and name.style is None and _unseen(key):

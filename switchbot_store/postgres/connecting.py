@@ -8,7 +8,8 @@ ends at one deadline.
 Why there is none is told by where it arose. What libpq refuses although a server would
 take everything (`dry_run`), what it refuses while the server still listens, and what the
 server refuses, unless that is a state which passes, is a setting to correct. Everything
-else is an outage.
+else is an outage, and so is a certificate that is not believed for its dates alone
+(`certificates`).
 
 The server may refuse in any language: libpq keeps only its text, which follows the
 server's ``lc_messages``. libpq's trace of the conversation has the SQLSTATE; see
@@ -46,6 +47,7 @@ from switchbot_store.errors import (
 from switchbot_store.frames import without_frames
 from switchbot_store.languages import joined, reworded, worded
 from switchbot_store.postgres import dry_run
+from switchbot_store.postgres.certificates import unbelieved
 from switchbot_store.postgres.errors import (
     is_for_good,
     is_passing_state,
@@ -67,6 +69,7 @@ _NEXT_ADDRESS_SECONDS: Final = 1.0
 _REFUSAL_SECONDS: Final = 1.0
 _TAKES_NO_OPTIONS: Final[set[str]] = set()
 """Poolers that refused a search path at the start of a connection."""
+_NOT_VERIFIED: Final = "certificate verify failed"
 _OF_PSYCOPG: Final = frozenset({"autocommit", "prepare_threshold"})
 
 
@@ -169,11 +172,16 @@ class _NotConnectedError(Exception):
 
 
 class _Failure(NamedTuple):
-    """How the attempt at one address ended; `listening`: the server had not hung up."""
+    """How the attempt at one address ended.
+
+    `listening`: the server had not hung up. `by_date`: its certificate is not believed by
+    this host's clock, and for nothing else.
+    """
 
     parameters: dict[str, Any]
     text: str
     listening: bool
+    by_date: bool = False
 
 
 _SILENT: Final[set[tuple[str, str]]] = set()
@@ -315,6 +323,7 @@ def _is_listening(pgconn: pq.abc.PGconn) -> bool:
 
 def _meaning_of(failures: Sequence[_Failure]) -> _NotConnectedError:
     """Return what to raise; a setting only if each of the addresses says so."""
+    failures = [_explained(each) for each in failures]
     text = " ".join("; ".join(dict.fromkeys(each.text for each in failures)).split())
     if any(is_starting(each.text) for each in failures):
         return _NotConnectedError(
@@ -333,7 +342,20 @@ def _meaning_of(failures: Sequence[_Failure]) -> _NotConnectedError:
     )
 
 
+def _explained(failure: _Failure) -> _Failure:
+    """Say why a certificate is not believed, where libpq does not."""
+    if not failure.text.endswith(_NOT_VERIFIED):
+        return failure
+    found = unbelieved(failure.parameters, _REFUSAL_SECONDS)
+    if found is None:
+        return failure
+    text = f"{failure.text} ({found.reason})"
+    return failure._replace(text=text, by_date=found.by_date)
+
+
 def _is_refused(failure: _Failure) -> bool:
+    if failure.by_date:
+        return False
     known = is_for_good(failure.text)
     if known is not None:
         return known

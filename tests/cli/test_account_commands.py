@@ -61,12 +61,24 @@ async def test_a_refused_account_fails_and_is_not_shown(start, cloud):
     assert cloud.token not in out + err
 
 
+@pytest.mark.parametrize("command", [("init", "--yes"), ("devices",), ("scenes",)])
+async def test_whoever_is_refused_is_told_the_way_out(start, cloud, command):
+    env = account(cloud) | {"SWITCHBOT_SECRET": "wrong"}
+    code, _, err = await (await start(*command, env=env)).ended()
+    assert code == 1
+    assert "copy token and secret from the app once more" in err
+    code, _, err = await (await start(*command, "--json", env=env)).ended()
+    assert code == 1
+    assert json.loads(err)["hint"].startswith("copy token and secret")
+
+
 async def test_a_cloud_that_is_away_is_a_failure_in_words(start, cloud):
     env = account(cloud)
     await cloud.stop()
     code, _, err = await (await start("devices", env=env)).ended()
     assert code == 1
     assert err.startswith("Error: ")
+    assert "reaches the internet" in err
     assert "Traceback" not in err
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import stat
 import sys
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from switchbot_automation.simulation import (
 from switchbot_automation.simulation.faults import Call
 from switchbot_automation.simulation.home import RoomSpec
 from switchbot_store import JsonStore
+from tests.cli.conftest import PATIENCE_SECONDS
 from tests.cli.test_odd_accounts import NO_HUB, Account, listed, served
 
 ROOMS = (
@@ -199,6 +201,33 @@ async def test_a_wrong_token_is_asked_for_again(type_in, cloud):
     )
     assert code == 1
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("answers", range(6))
+async def test_ctrl_c_at_any_question_is_told_from_no_answer(
+    start, cloud, tmp_path, answers
+):
+    given = [cloud.token, cloud.secret, "y", "winter", "20-22"]
+    asked = ["Token", "Secret", "Keep these", "Season", "lowest", "From when"]
+    env = {"SWITCHBOT_BASE_URL": cloud.base_url}
+    running = await start("init", env=env, stdin=asyncio.subprocess.PIPE)
+    running.process.stdin.write("".join(f"{e}\n" for e in given[:answers]).encode())
+    told, question = b"", asked[answers].encode()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while question not in told or not told.endswith(b": "):
+            told += await running.process.stdout.read(1)
+    code, _, err = await running.end(signal.SIGINT)
+    assert code == 130
+    assert "Abort" not in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "config" / "settings.json").exists()
+
+
+async def test_an_end_of_what_is_typed_is_no_ctrl_c(type_in, cloud):
+    env = {"SWITCHBOT_BASE_URL": cloud.base_url}
+    code, _, err = await type_in("init", answers=[cloud.token], env=env)
+    assert code == 1
+    assert "Aborted" in err
 
 
 @pytest.mark.parametrize(

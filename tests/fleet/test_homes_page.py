@@ -3,14 +3,17 @@
 import re
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from html import escape
 
 import aiohttp
 import pytest
 
-from switchbot_automation.fleet.overview import survey
+from switchbot_automation.fleet.overview import fleet_overview, survey
 from switchbot_automation.fleet.page import serve_homes
 from switchbot_automation.fleet.summary import LEFT
+from switchbot_automation.languages import error_words, speaking, worded
 from switchbot_store import HomeStore, MemoryStore, ThreadedStore
+from switchbot_store.languages import packed
 
 NOW = datetime(2026, 1, 12, 12, 0, tzinfo=UTC)
 TOKEN = "a-token-of-the-tests-0123456789"
@@ -189,6 +192,27 @@ def test_what_is_kept_of_all_homes_is_bounded(store):
     }
     # The one with a room that is known to be cold goes before those of no instant.
     assert found.worst["degraded"][0].home == "cold"
+
+
+@pytest.mark.parametrize("stored", [7, [], ["x"], ["x", "no.such", "y", []], {"a": 1}])
+async def test_a_problem_that_nobody_wrote_costs_no_page(store, stored):
+    leave(store, "odd", "error", problem=stored)
+    async with opened(store) as (url, http):
+        page = await shown(http, url, **{"Accept-Language": "de"})
+    assert "odd" in homes_of(page)
+
+
+async def test_what_is_wrong_with_a_home_is_told_in_the_readers_language(store):
+    problem = worded("expected a number, got {value}", value=7)
+    leave(store, "typo", "error", problem=packed(problem))
+    worst = {each["home"]: each for each in fleet_overview(store, NOW)["worst"]}
+    assert worst["typo"]["problem"] == "expected a number, got 7"
+    async with opened(store) as (url, http):
+        for language in ("en", "fr", "ja", "de"):
+            with speaking(language):
+                words = error_words(problem)
+            page = await shown(http, url, **{"Accept-Language": language})
+            assert escape(words) in page, language
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from switchbot_automation.errors import (
 from switchbot_automation.fleet.accounts import AccountVisit
 from switchbot_automation.fleet.errands import checked_errand
 from switchbot_automation.fleet.summary import LEFT
+from switchbot_automation.languages import error_words, speaking
 from switchbot_store import HomeStore, StoreUnavailableError
+from switchbot_store.languages import unpacked
 
 TWO_ROOMS = {
     "zones": {
@@ -284,6 +286,18 @@ async def test_a_home_of_five_megabytes_of_state_is_visited_as_any_other(fleet):
     fleet.clock.advance(300)
     await fleet.visit("42")
     assert view.get(LEFT)["status"] == "ok"
+
+
+async def test_what_is_wrong_with_settings_is_left_in_every_language(fleet):
+    fleet.add("42", mode="wintry")
+    await fleet.visit("42")
+    problem = unpacked(HomeStore(fleet.store, "42").get(LEFT)["problem"])
+    told = {}
+    for language in ("en", "fr", "ja", "de"):
+        with speaking(language):
+            told[language] = error_words(problem)
+    assert "wintry" in told["en"]
+    assert len(set(told.values())) == len(told)
 
 
 async def test_two_homes_with_the_same_devices_count_the_calls_of_their_account_once(

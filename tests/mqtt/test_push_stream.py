@@ -9,7 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from switchbot_automation.cloud.events.events import RefusedWebhook, WebhookEvent
+from switchbot_automation.cloud.events.events import (
+    MAX_BODY_BYTES,
+    RefusedWebhook,
+    WebhookEvent,
+)
 from switchbot_automation.mqtt.push import read_message
 from switchbot_automation.simulation import Fault
 from switchbot_automation.simulation.faults import Call
@@ -337,6 +341,13 @@ async def test_rubbish_ends_nothing(own_broker, make_setup, running):
     assert isinstance(home.heard[-1], WebhookEvent)
     assert stream.report()["refused"] == len(rubbish) + 1
     assert stream.report()["state"] == "listening"
+
+
+def test_a_message_is_read_up_to_as_many_bytes_as_a_webhook_has():
+    empty = len(b'{"a":""}')
+    longest = b'{"a":"%s"}' % (b"x" * (MAX_BODY_BYTES - empty))
+    assert read_message(longest) == {"a": "x" * (MAX_BODY_BYTES - empty)}
+    assert read_message(longest + b" ") is None
 
 
 @pytest.mark.parametrize(

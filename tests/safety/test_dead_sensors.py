@@ -62,6 +62,40 @@ async def test_a_meter_dead_since_the_engine_started_counts_from_then(flat):
     assert flat.minutes_of("turnOff") == [60.0]
 
 
+@pytest.mark.parametrize(
+    "room",
+    [
+        {},
+        {
+            "aircon_device_id": "",
+            "equipment": [{"kind": "heater", "device_id": "B0E9FE000002"}],
+        },
+    ],
+    ids=["air conditioner", "heater on a plug"],
+)
+async def test_a_unit_that_nobody_ever_knew_of_goes_off_with_it(flat, room):
+    # It may have been left on, and its state with the disk that was lost.
+    flat.configure(**room)
+    flat.reads(None)
+    await flat.tick()
+    await flat.live(2 * 3600)
+    assert flat.minutes_of("turnOff") == [60.0]
+    assert len(flat.cloud.words) == 1
+
+
+async def test_a_unit_that_nobody_ever_knew_of_is_left_alone_outside_its_hours(flat):
+    week = list(range(7))
+    flat.configure(
+        time_windows=[{"days": week, "start": "15:00", "end": "18:00"}],
+    )
+    flat.reads(None)
+    await flat.tick()
+    await flat.live(2 * 3600)
+    assert flat.cloud.words == []
+    await flat.live(2 * 3600)
+    assert flat.minutes_of("turnOff") == [180.0]
+
+
 async def test_a_restart_does_not_start_the_ladder_anew(flat):
     await heating(flat)
     flat.reads(None)

@@ -178,6 +178,22 @@ def test_a_vacation_over_midnight_is_hidden_by_the_morning_after():
     assert paths(found(document).warnings) == ["time_windows[1]"]
 
 
+def test_a_room_without_hours_is_told_of():
+    document = BASE | {"time_windows": []}
+    assert paths(found(document).warnings) == ["time_windows"]
+    of_zones = BASE | {"time_windows": [MORNING], "zones": {"den": document}}
+    assert paths(found(of_zones).warnings) == ["zones.den.time_windows"]
+    assert found(document | {"automation_enabled": False}).warnings == []
+    only_measured = {"automation_enabled": True, "meter_device_id": "METER"}
+    assert found(only_measured | {"winter": BASE["winter"]}).warnings == []
+
+
+def test_hours_that_cannot_be_read_are_not_missing():
+    document = BASE | {"time_windows": [MORNING | {"start": "six"}]}
+    assert found(document).warnings == []
+    assert paths(found(document).errors) == ["time_windows[0].start"]
+
+
 def test_every_problem_is_named_in_one_run():
     document = BASE | {
         "mode": "autumn",

@@ -217,19 +217,21 @@ def test_more_unknown_names_than_slips_are_one_problem(document, path):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
+    ("key", "most"),
     [
-        ("zones", {}),
-        ("groups", {}),
-        ("presets", {}),
-        ("notifiers", {}),
-        ("plugins", {}),
+        ("zones", 5000),
+        ("groups", 5000),
+        ("presets", 100),
+        ("notifiers", 100),
+        ("plugins", 5000),
     ],
 )
-def test_no_more_names_are_looked_at_than_the_largest_home_has(key, value):
-    (error,) = check_settings({key: {f"n{number}": value for number in range(5001)}})
+def test_no_more_names_are_looked_at_than_the_largest_home_has(key, most):
+    named = {f"n{number}": {} for number in range(most)}
+    assert "names, got" not in str(check_settings({key: named}))
+    (error,) = check_settings({key: named | {"one more": {}}})
     assert error.path == key
-    assert "names, got 5001" in str(error)
+    assert f"at most {most} names, got {most + 1}" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +266,11 @@ def test_thousands_of_parts_that_cannot_be_read_are_set_aside_in_seconds():
     found = salvage({"zones": zones})
     assert len(found.parts) == 1500
     assert time.thread_time() - started < 5.0
+
+
+def test_what_has_more_wrong_in_it_than_a_home_has_parts_is_not_set_aside():
+    zones = {f"zone {number}": {"newer": 1, "newest": 1} for number in range(2501)}
+    assert salvage({"zones": zones}) is None
 
 
 def test_an_unknown_timezone_is_refused_with_the_nearest_name():

@@ -136,6 +136,44 @@ async def test_a_signature_in_upper_case_is_accepted_and_a_wrong_one_not(call):
     assert (await call.get("/v1.1/devices", headers))[0] == 401
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "payload"),
+    [
+        ("GET", "/devices", None),
+        ("GET", "/devices/", None),
+        ("GET", f"/devices/{METER_ID}/status", None),
+        ("POST", f"/devices/{AIRCON_ID}/commands", HEAT),
+        ("GET", "/scenes", None),
+        ("POST", "/scenes/{winter}/execute", None),
+        ("POST", "/webhook/queryWebhook", {"action": "queryUrl"}),
+    ],
+)
+async def test_the_older_version_asks_for_the_token_alone_and_says_the_same(
+    call, cloud, method, path, payload
+):
+    (winter,) = [
+        each for each in cloud.account.scenes.values() if each.name == "Winter"
+    ]
+    path = path.format(winter=winter.scene_id)
+    bare = {"Authorization": cloud.token}
+
+    async def said(version, headers):
+        async with call.session.request(
+            method, cloud.base_url + version + path, headers=headers, json=payload
+        ) as response:
+            return response.status, await response.json()
+
+    status, body = await said("/v1.0", bare)
+    assert status == 200
+    assert cloud.account.used_today == 1
+    assert await said("/v1.1", call.headers()) == (status, body)
+    refused = (401, {"message": "Unauthorized"})
+    assert await said("/v1.1", bare) == refused
+    assert await said("/v1.0", bare | {"Authorization": "another"}) == refused
+    assert await said("/v1.0", {}) == refused
+    assert cloud.account.used_today == 2
+
+
 async def test_an_empty_nonce_is_fine_if_it_is_sent(call):
     assert (await call.get("/v1.1/devices", call.headers(nonce="")))[0] == 200
 
@@ -165,7 +203,7 @@ async def test_the_time_must_be_in_milliseconds(call, stamp):
 
 
 async def test_an_unknown_path_is_the_gateway_s_403(call):
-    for path in ("/v1.1/", "/v1.0/devices", "/v1.1/devices/X/dance"):
+    for path in ("/v1.1/", "/v1.2/devices", "/v1.1/devices/X/dance"):
         status, body, _ = await call.get(path)
         assert status == 403
         assert set(body) == {"message"}

@@ -51,6 +51,36 @@ async def test_the_keyboard_is_where_it_was_once_a_change_is_undone(home, open_p
         assert await page.evaluate(focused) == "open-settings"
 
 
+SWITCHES = {
+    "en": ["yes", "no"],
+    "fr": ["oui", "non"],
+    "ja": ["はい", "いいえ"],
+    "de": ["ja", "nein"],
+}
+
+
+@pytest.mark.parametrize("locale", SWITCHES)
+async def test_yes_and_no_are_words_of_the_reader(home, open_page, locale):
+    async with home.serve() as url, open_page(url, locale=locale) as page:
+        await drawn(page)
+        await page.locator("#open-settings").click()
+        await page.locator("#settings-search").fill("turn_off_outside_windows")
+        form = page.locator("form.setting").first
+        assert await form.locator("option").all_inner_texts() == SWITCHES[locale]
+        facts = await page.locator(".facts-of-setting").first.inner_text()
+        assert "true" not in facts
+        assert "false" not in facts
+        await form.locator("select").select_option("false")
+        await form.locator("button").click()
+        await page.locator("#review-save:enabled").wait_for()
+        changed = await page.locator("#review-changes td").all_inner_texts()
+        assert changed[-1] == SWITCHES[locale][1]
+        await page.locator("#review-save").click()
+        await page.locator("#review").wait_for(state="hidden")
+    room = home.store.get("settings")["zones"]["living room"]
+    assert room["turn_off_outside_windows"] is False
+
+
 async def test_what_is_said_has_the_width_of_a_phone(home, open_page):
     async with home.serve() as url, open_page(url, PHONE) as page:
         await drawn(page)

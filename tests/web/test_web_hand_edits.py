@@ -70,6 +70,20 @@ async def test_a_file_that_may_not_be_read_any_more_is_told_and_the_last_good_st
         assert (await get(f"{url}api/zones"))["store_problems"] == []
 
 
+async def test_the_page_names_a_state_in_its_own_language(filed, tmp_path, get):
+    mistype(tmp_path / "config" / "state.json")
+    await filed.engine.run_once()
+    told = {}
+    async with filed.serve() as url:
+        for language in ("en", "fr", "ja", "de"):
+            headers = {"Accept-Language": language}
+            home = await get(f"{url}api/zones", headers=headers)
+            (told[language],) = home["document_problems"]
+    assert told["en"] == (await filed.engine.health())["document_problems"][0]
+    assert len(set(told.values())) == len(told)
+    assert "Zeile" in told["de"]
+
+
 async def test_strict_checks_call_it_unhealthy(filed, tmp_path, get):
     mistype(tmp_path / "config" / "settings.json")
     await filed.engine.run_once()

@@ -85,6 +85,22 @@ async def test_a_huge_document_is_refused_and_nobody_waits(looked, http, documen
     assert times[-1] < MOST_SECONDS, times[-5:]
 
 
+async def test_a_body_of_too_many_values_is_looked_at_no_further(looked, http):
+    """Whatever stands in it: secrets are sought and names compared in no more than that."""
+    document = {"rules": [0] * 249_999}
+    headers = {"If-Match": "*", "Content-Type": "application/json"}
+    told = []
+    async with looked.serve() as url:
+        for each in (document, document | {"rule": 0}):
+            body = orjson.dumps(each)
+            async with http.put(
+                f"{url}api/settings", data=body, headers=headers
+            ) as answer:
+                assert answer.status == 422
+                told.append((await answer.json())["error"])
+    assert told == ["settings", "too_many_values"]
+
+
 async def test_nobody_waits_for_a_thousand_rooms_that_are_taken(looked, http, get):
     room = {**ROOM, "winter": {"min_temp": 19}, "time_windows": [WINDOW, WINDOW]}
     async with looked.serve() as url:

@@ -31,7 +31,7 @@ from switchbot_automation.explain.brought import of_backtest, recorded_words
 from switchbot_automation.explain.words import day_words
 from switchbot_automation.fleet.shared_store import for_a_fleet
 from switchbot_automation.instants import parse_instant
-from switchbot_automation.languages import measure, number_words
+from switchbot_automation.languages import error_words, measure, number_words
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.proposal import kept_by_auto
 from switchbot_automation.settings.read import parse_settings
@@ -214,7 +214,7 @@ def _backtest_homes(
         ],
     )
     for each in problems:
-        echo(f"{each['home']}: {each['problem']}", err=True)
+        echo(f"{each['home']}: {error_words(each['problem'])}", err=True)
 
 
 def _current(path: Path | None, stack: ExitStack) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from switchbot_automation.cli.output import (
     print_table,
 )
 from switchbot_automation.cli.targets import CUT_OFF, NOTHING_LISTED, is_cut_off
+from switchbot_automation.cli.ways_out import way_out
 from switchbot_automation.engine.act.outside import secret_of
 from switchbot_automation.errors import (
-    AuthError,
     BrokerError,
     ClockSkewError,
     CloudError,
@@ -127,22 +127,8 @@ async def _account() -> list[SetupFinding]:
 
 
 def _refusal(error: CloudError) -> SetupFinding:
-    if isinstance(error, ClockSkewError):
-        advice = _(
-            "set this machine's clock (timedatectl set-ntp true), then look again"
-        )
-        return SetupFinding("clock", "problem", error_words(error), advice)
-    if isinstance(error, AuthError):
-        advice = _(
-            "copy token and secret from the app once more: it shows new ones when asked to"
-        )
-    elif error.http_status is not None:
-        advice = _("the cloud is reached and could not do it now; try again later")
-    else:
-        advice = _(
-            "look whether this machine reaches the internet, then try again later"
-        )
-    return SetupFinding("account", "problem", error_words(error), advice)
+    about = "clock" if isinstance(error, ClockSkewError) else "account"
+    return SetupFinding(about, "problem", error_words(error), way_out(error))
 
 
 async def _of_account(

@@ -550,7 +550,7 @@ def _tell_of(found: Iterable[Rolled], *, as_json: bool) -> int:
         if as_json:
             print_json(each._asdict())
         else:
-            echo(f"{each.home}\t{each.what}\t{each.why}")
+            echo(f"{each.home}\t{each.what}\t{error_words(each.why)}")
     if failed:
         raise click.ClickException(
             _("{failed} of {homes} homes failed", failed=failed, homes=count)

@@ -40,7 +40,7 @@ from switchbot_automation.core.forecast import (
     sun_between,
     sunnier_ahead,
 )
-from switchbot_automation.core.state.evidence import has_followed
+from switchbot_automation.core.state.evidence import has_followed, is_content
 from switchbot_automation.core.state.zone import (
     KEPT_STARTS,
     AirconSetting,
@@ -51,6 +51,7 @@ from switchbot_automation.model import Action, Power, Reason, ReasonCode
 
 if TYPE_CHECKING:
     from switchbot_automation.core.control.room_model import TwoNodes
+    from switchbot_automation.core.control.steer import Steering
     from switchbot_automation.core.control.warm_up import WeatherChange
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import Profile, ZoneSettings
@@ -247,7 +248,9 @@ def after_observation(
         learned = replace(
             learned,
             # It is judged by the band it is steered for.
-            steering=learn(toward or aim, learned.steering, seen, elapsed),
+            steering=_holding_back(
+                learn(toward or aim, learned.steering, seen, elapsed), state, now
+            ),
             warm_up=learned.warm_up.watched(watch),
         )
         run = _run(zone, learned, state, seen, now)
@@ -257,6 +260,16 @@ def after_observation(
             )
             learned = replace(learned, softening=softening)
     return with_learned(state, learned)
+
+
+def _holding_back(steering: Steering, state: ZoneState, now: datetime) -> Steering:
+    """Return what was learned of a unit that has more to give, and says so.
+
+    A room that does not follow it then shows nothing: more has to be asked for.
+    """
+    if not is_content(state, now):
+        return steering
+    return replace(steering, full_seconds=0.0, trial=None)
 
 
 def helps_lately(state: ZoneState, now: datetime) -> bool:
@@ -311,7 +324,7 @@ def _gave(
     if zone.proportions:
         return max(0.0, on)
     told = _setpoint(state) if _running_since(zone, state) is not None else None
-    if told is None:
+    if told is None or is_content(state, end):
         return None
     ahead = aim.sign * (told - (state.last_temperature or told))
     offset, effort = aim.offset(learned.steering), aim.sign * told

@@ -1,7 +1,8 @@
 """What must not happen whatever the rule says. Pure: state, settings and now.
 
 A zone climbs a ladder while its thermometer gives nothing: as it was (hold), no new
-start, the unit set to a saving temperature (conservative), off. A value that stands still
+start, the unit set to a saving temperature (conservative), off. A unit of which nobody
+knows anything, since the thermometer gave nothing from the first, goes off with it. A value that stands still
 for hours while the unit runs is believed no more: an inverter may well hold a room that
 still, so before the unit goes off its setpoint is moved a little, which a meter that is
 alive has to show. Of a unit that rests it is said, and nothing more: there is nothing to
@@ -121,11 +122,9 @@ def assess(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | None
         capped = _capped(zone, state, now)
         if capped is not None:
             return capped
-        if record is not None and zone.meter_device_id:
-            stale = _stale(zone, state, record, now)
-            found = _graver(stale, _frozen(zone, state, record, now))
-            if found is not None:
-                return found
+    unseen = _unseen(zone, state, record, now, running=running)
+    if unseen is not None:
+        return unseen
     rest = state.equipment.rest_until if state.equipment else None
     if not running and rest is not None and now < rest:
         why = Reason(ReasonCode.MAX_CONTINUOUS_ON, {"until": rest.isoformat()})
@@ -194,6 +193,37 @@ def may_run(state: ZoneState) -> bool:
     return state.uncertain or (on and state.compressor_running)
 
 
+def _unseen(
+    zone: ZoneSettings,
+    state: ZoneState,
+    record: SensorRecord | None,
+    now: datetime,
+    *,
+    running: bool,
+) -> Safety | None:
+    """Return what is asked of a unit that runs, or may, while its room is not seen."""
+    if record is None or not zone.meter_device_id:
+        return None
+    if running:
+        stale = _stale(zone, state, record, now)
+        return _graver(stale, _frozen(zone, state, record, now))
+    stale = (
+        _stale(zone, state, record, now) if _nobody_knows(zone, state, now) else None
+    )
+    return stale if stale is not None and stale.stop else None
+
+
+def _nobody_knows(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Return whether a unit in its hours may have been on since before anybody looked.
+
+    As one that heats when the engine is set up, or after its state was lost, beside a
+    meter that never answered. Outside of its hours it may be somebody's.
+    """
+    if state.power is not Power.UNKNOWN:
+        return False
+    return in_window(zone.time_windows, now, zone.timezone) is not None
+
+
 def after_assessment(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneState:
     """Return the state with what has to outlive this instant.
 
@@ -225,20 +255,24 @@ def after_stop(decided: ZoneDecision, state: ZoneState, now: datetime) -> ZoneSt
 def next_stage(zone: ZoneSettings, state: ZoneState, now: datetime) -> datetime | None:
     """Return the next instant after `now` at which safety may say something else."""
     found, equipment, running = None, state.equipment, may_run(state)
-    if not running and (equipment is None or equipment.rest_until is None):
+    unknown = not running and _nobody_knows(zone, state, now)
+    if not (running or unknown or (equipment and equipment.rest_until)):
         return None
-    for at in _instants(zone, state, running=running):
+    for at in _instants(zone, state, running=running, unknown=unknown):
         if at > now and (found is None or at < found):
             found = at
     return found
 
 
 def _instants(
-    zone: ZoneSettings, state: ZoneState, *, running: bool
+    zone: ZoneSettings, state: ZoneState, *, running: bool, unknown: bool
 ) -> Iterator[datetime]:
     equipment = state.equipment
     if equipment is not None and equipment.rest_until is not None:
         yield equipment.rest_until
+    given_up = given_up_at(zone, state) if unknown else None
+    if given_up is not None:
+        yield given_up
     if not running:
         return
     started = runs_since(state) if zone.max_continuous_on_seconds else None

@@ -59,6 +59,8 @@ _UNDONE, _UNDONE_WITHIN = 4, timedelta(minutes=210)
 _DEFIED = 3
 # A radiator cools within this, and is warm by so much; the sun and pipes do that as well.
 _COOLS, _WARM_KELVIN, _WARM_FOR = timedelta(minutes=45), 1.0, timedelta(minutes=30)
+# What measures this much less than it was set still holds back, for so long at least.
+_THERE_KELVIN, _THERE_LASTS = 0.2, timedelta(minutes=45)
 # By day it is more often the sun, which moves on; nor does any boiler heat in such air.
 SUNNY_HOURS = range(8, 20)
 """In these the sun, and what it left in the walls, may warm a room."""
@@ -213,10 +215,12 @@ def beside_radiator(state: ZoneState, celsius: float | None, at: datetime) -> Zo
         return state
     if state.power is not Power.OFF:
         hot = state.compressor_running and celsius - room >= _WARM_KELVIN
-        if not hot and kept.warmth is None:
+        content_at = at if _is_there(state, celsius) else None
+        if not hot and kept.warmth is None and content_at is kept.content_at is None:
             return state
         hot_at = at if hot else kept.hot_at
-        return state._replace(evidence=kept._replace(warmth=None, hot_at=hot_at))
+        kept = kept._replace(warmth=None, hot_at=hot_at, content_at=content_at)
+        return state._replace(evidence=kept)
     stopped = state.compressor_stopped_at or state.last_action_at
     known = kept.warmth
     if known is not None and at - known.seen_at > _WARM_LASTS:
@@ -235,6 +239,24 @@ def beside_radiator(state: ZoneState, celsius: float | None, at: datetime) -> Zo
         return _with_warmth(state, Warmth(at, kelvin, at, first))
     most = max(kelvin, known.kelvin)
     return _with_warmth(state, known._replace(kelvin=most, seen_at=at))
+
+
+def _is_there(state: ZoneState, celsius: float) -> bool:
+    """Tell whether what runs is by its own thermometer as warm as it was set."""
+    asked = state.setting.temperature if state.setting is not None else None
+    runs = state.compressor_running and not state.uncertain
+    return runs and asked is not None and celsius >= asked - _THERE_KELVIN
+
+
+def is_content(state: ZoneState, now: datetime) -> bool:
+    """Tell whether a unit that runs holds back, since it is warm enough where it measures.
+
+    The sun on it, or the pipe below it, may close a valve before its room is warm.
+    """
+    at, told = (state.evidence or NONE).content_at, state.last_action_at
+    if at is None or not state.compressor_running or now - at > _THERE_LASTS:
+        return False
+    return told is None or at > told
 
 
 def _with_warmth(state: ZoneState, warmth: Warmth | None) -> ZoneState:

@@ -138,10 +138,14 @@ _FAILS, _FAILS_FOR = 2, timedelta(minutes=10)
 _FAILED_LASTS, _SAID_NO_LASTS = timedelta(hours=3), timedelta(days=1)
 # An end that lasts is one.
 _WELL_FOR = timedelta(minutes=10)
-# Two words for a room that its unit does not bring back: a defrost, an airing or one reading
-# turns the one into the other, which is told once it lasts.
+# Words for a room that its unit does not bring back: a defrost, an airing, one reading or a
+# boiler that is back turns the one into the other, which is told once it lasts.
 _DOES_NOT_COME_BACK = frozenset(
-    {ReasonCode.UNIT_AT_CAPACITY, ReasonCode.ROOM_DOES_NOT_FOLLOW}
+    {
+        ReasonCode.UNIT_AT_CAPACITY,
+        ReasonCode.ROOM_DOES_NOT_FOLLOW,
+        ReasonCode.BELIEF_CONTRADICTED,
+    }
 )
 _TURNED_FOR = timedelta(minutes=20)
 _LONGEST_ERROR = 300

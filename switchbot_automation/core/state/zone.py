@@ -194,7 +194,8 @@ class Evidence(NamedTuple):
     its radiator is warm although it is to be closed, and was told so once more at
     `warm_told_at`; `usual` is by how many kelvin that was found to be nothing, at `usual_at`.
     `misread`: whether its plug's watts are to be believed, by what the room does.
-    `hot_at`: when its radiator was last seen to be warm while it was to be.
+    `hot_at`: when its radiator was last seen to be warm while it was to be. `content_at`:
+    when its own thermometer was last seen to be as far as it was set, None where it was not.
     `rested_at`: when the room was last seen to go back while the unit was told to rest, and
     `held` the setpoint that it worked at before, degrees Celsius, None where nobody knows.
     """
@@ -233,6 +234,7 @@ class Evidence(NamedTuple):
     usual_at: datetime | None = None
     misread: Misread | None = None
     hot_at: datetime | None = None
+    content_at: datetime | None = None
     rested_at: datetime | None = None
     held: float | None = None
 
@@ -395,6 +397,7 @@ _EVIDENCE_INSTANTS = _Instants(
     "defied_at",
     "warm_told_at",
     "hot_at",
+    "content_at",
     "rested_at",
 )
 _KEPT_REPAIRS = 12

@@ -46,7 +46,7 @@ from switchbot_automation.engine.documents.settings_life import (
     with_zone_keys,
 )
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.languages import worded
+from switchbot_automation.languages import joined, reworded, worded
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.outside.aside import aside
 from switchbot_automation.settings.read import check_settings
@@ -1095,7 +1095,7 @@ class KeptBeside:
                 if self._beside.pop(key, None) is not None:
                     self.mended.add(key)
                 continue
-            self.problems[key] = str(entry.problem)
+            self.problems[key] = entry.problem.words
             if key != self._settings_key:
                 self._beside[key] = entry.revision
                 unreadable.append(key)
@@ -1183,8 +1183,11 @@ class KeptBeside:
 
     def _name(self, key: str, problems: Sequence[StoreDataError]) -> None:
         """Name what of a document could not be written again, and was left out."""
-        told = "; ".join(map(str, problems[:_NAMED]))
-        self.problems[key] = f"{key} holds what no store takes, left out: {told}"
+        self.problems[key] = worded(
+            "{key} holds what no store takes, left out: {what}",
+            key=key,
+            what=joined("; ", map(reworded, problems[:_NAMED])),
+        )
 
     async def _read(self, keys: list[str]) -> dict[str, Entry]:
         try:

@@ -16,6 +16,7 @@ from switchbot_automation.core.state.refusals import READ, is_for_good, told
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.engine.act.cascade import all_refused
 from switchbot_automation.explain.words import advice_words, reason_words
+from switchbot_automation.languages import reworded
 from switchbot_store.zone_rules import differs_from, zone_rules
 
 if TYPE_CHECKING:
@@ -323,4 +324,4 @@ def _unpriced(zone: Mapping[str, Any]) -> bool:
 
 
 def _text(error: Exception | None) -> str | None:
-    return None if error is None else str(error)
+    return None if error is None else reworded(error)

@@ -92,18 +92,18 @@ def overview(
         "settings_error": (
             error_words(documents.life.error) if documents.life.error else None
         ),
-        "document_problems": list(documents.problems.values()),
+        "document_problems": [error_words(e) for e in documents.problems.values()],
         "store_problems": _store_problems(documents, store),
         "zones": zones,
     }
 
 
 def _store_problems(documents: Documents, store: StoreStatus) -> list[str]:
-    problems = list(store.warnings)
+    problems = [error_words(each) for each in store.warnings]
     if not problems and documents.store_error is not None:
         words = _(
             "The store does not answer: {error}. What was last known is used.",
-            error=documents.store_error,
+            error=error_words(documents.store_error),
         )
         problems.append(words)
     return problems

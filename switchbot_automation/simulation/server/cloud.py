@@ -1,8 +1,9 @@
 """The SwitchBot cloud on loopback: a real HTTP server before a simulated home.
 
-It checks the four headers and the signature, counts the quota and speaks the real
-cloud's dialects: envelopes with a `statusCode`, gateway answers with only a `message`,
-and everything that `Faults` can inject.
+It checks the four headers and the signature (of v1.0, which older clients use, the
+token alone), counts the quota and speaks the real cloud's dialects: envelopes with a
+`statusCode`, gateway answers with only a `message`, and everything that `Faults` can
+inject.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 DEFAULT_TOKEN = "c0ffee00" * 12
+_UNSIGNED = "/v1.0"
 _MILLISECOND_DIGITS = 13
 _LARGEST_BODY = 1 << 20
 
@@ -133,16 +135,22 @@ class FakeSwitchBotCloud:
         if self._runner is not None:
             return
         app = web.Application(middlewares=[self._serve], client_max_size=_LARGEST_BODY)
+        for version in (_UNSIGNED, "/v1.1"):
+            app.add_routes(
+                [
+                    # Clients in the field write the list's path with a slash, too.
+                    web.get(version + "/devices{slash:/?}", self._devices),
+                    web.get(version + "/devices/{id}/status", self._status),
+                    web.post(version + "/devices/{id}/commands", self._command),
+                    web.get(version + "/scenes", self._scenes),
+                    web.post(version + "/scenes/{id}/execute", self._run_scene),
+                    web.post(version + "/webhook/{action}", self._webhook),
+                ]
+            )
         app.add_routes(
             [
-                web.get("/v1.1/devices", self._devices),
-                web.get("/v1.1/devices/{id}/status", self._status),
-                web.post("/v1.1/devices/{id}/commands", self._command),
                 web.get("/v1.1/devices/{id}/diary", self._diary),
                 web.get("/v1.1/mindclip/{path:.+}", self._mindclip),
-                web.get("/v1.1/scenes", self._scenes),
-                web.post("/v1.1/scenes/{id}/execute", self._run_scene),
-                web.post("/v1.1/webhook/{action}", self._webhook),
                 web.post("/v1.1/iot/credential", self._iot_credential),
             ]
         )
@@ -252,15 +260,18 @@ class FakeSwitchBotCloud:
             raise
 
     def _check_headers(self, request: web.Request) -> None:
+        refusal = RefusedError("Unauthorized", http_status=401)
+        if not _same(request.headers.get("Authorization", ""), self.token):
+            raise refusal
+        if request.path.startswith(f"{_UNSIGNED}/"):
+            return
         # These three names are matched as they were written.
         raw = {
             name: value.decode("utf-8", "replace")
             for name, value in request.raw_headers
             if name in {b"t", b"sign", b"nonce"}
         }
-        refusal = RefusedError("Unauthorized", http_status=401)
-        token = request.headers.get("Authorization", "")
-        if len(raw) < len(("t", "sign", "nonce")) or not _same(token, self.token):
+        if len(raw) < len(("t", "sign", "nonce")):
             raise refusal
         stamp = raw[b"t"]
         if len(stamp) != _MILLISECOND_DIGITS or not stamp.isdecimal():

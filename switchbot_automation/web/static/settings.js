@@ -5,8 +5,12 @@ import { partOf, say } from "./said.js";
 import { number, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
+const YES_OR_NO = "true or false";
+const yesOrNo = (value) => (value ? _("yes") : _("no"));
+const isSwitch = (spec) => spec.type === YES_OR_NO;
 // With spaces, so that a line can end between two parts.
-const shown = (value) => (value === undefined || value === null ? _("not set") : JSON.stringify(value, null, 1).replaceAll(/\n */g, " "));
+const inJson = (value) => (value === undefined || value === null ? _("not set") : JSON.stringify(value, null, 1).replaceAll(/\n */g, " "));
+const shown = (value) => (typeof value === "boolean" ? yesOrNo(value) : inJson(value));
 
 // What is reviewed; an answer about one that was left says nothing of the next.
 let reviewed = null;
@@ -202,7 +206,7 @@ function entry(spec, part, zone) {
   const meaning = document.createElement("p");
   meaning.append(...withCode(spec.meaning));
   const set = isPlain(spec) ? valueOf(part, spec.name) : undefined;
-  const bounds = [[spec.type_text, spec.unit_text].filter(Boolean).join(", "), spec.range_text && `(${spec.range_text})`].filter(Boolean).join(" ");
+  const bounds = [[isSwitch(spec) ? _("yes or no") : spec.type_text, spec.unit_text].filter(Boolean).join(", "), spec.range_text && `(${spec.range_text})`].filter(Boolean).join(" ");
   const facts = Object.assign(document.createElement("p"), {
     className: "facts-of-setting",
     textContent: set === undefined
@@ -216,12 +220,12 @@ function entry(spec, part, zone) {
 
 function editor(spec, set, zone) {
   const form = Object.assign(document.createElement("form"), { className: "setting" });
-  const options = spec.type === "true or false" ? ["true", "false"] : spec.choices;
+  const options = isSwitch(spec) ? [true, false] : spec.choices;
   const value = set ?? spec.default;
   let input;
   if (options.length) {
     input = document.createElement("select");
-    input.append(...options.map((each) => new Option(each, each)));
+    input.append(...options.map((each) => new Option(isSwitch(spec) ? yesOrNo(each) : each, each)));
     input.value = String(value);
   } else {
     input = document.createElement("input");

@@ -319,6 +319,16 @@ def test_it_does_not_matter_which_fields_lie_beside_the_context(fields, outside)
     assert dict(apart.context) == dict(together.context)
 
 
+def test_a_context_of_more_levels_than_any_document_has_is_no_event(listening):
+    """Up to a thousand the reader of JSON takes; what asks a document goes down them."""
+    deep = 0
+    for _ in range(98):
+        deep = [deep]
+    assert listening.hears(payload(temperature=21.5, more=deep)) is not None
+    body = payload(temperature=21.6, more=[[deep]])
+    assert listening.refusal(body) is WebhookRefusal.NOT_AN_EVENT
+
+
 def test_fields_beside_the_context_are_bounded_with_it(listening):
     body = payload() | {f"field{number}": number for number in range(300)}
     assert listening.refusal(body) is WebhookRefusal.NOT_AN_EVENT

@@ -3,6 +3,7 @@
 import errno
 import os
 
+from switchbot_automation.languages import speaking
 from switchbot_store import FailoverStore, MemoryStore, StoreUnavailableError
 
 
@@ -229,6 +230,9 @@ async def test_a_database_that_was_lost_is_told_with_the_one_command(house, tmp_
         (told,) = house.engine.overview()["store_problems"]
         assert "settings" in told
         assert "`switchbot-store conflicts restore`" in told
+        with speaking("de"):
+            (words,) = house.engine.overview()["store_problems"]
+            assert words.startswith("Die Datenbank hat ")
         health = await house.engine.health()
         assert health["status"] == "degraded"
         assert health["store"]["left_over"] == ["settings"]

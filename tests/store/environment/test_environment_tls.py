@@ -1,6 +1,7 @@
 """What the environment says of TLS, down to the certificate that is checked."""
 
 import contextlib
+import datetime as dt
 import os
 import pty
 import shutil
@@ -14,6 +15,7 @@ from switchbot_store import (
     PostgresStore,
     StoreConfig,
     StoreConfigError,
+    StoreUnavailableError,
     get_store,
 )
 from switchbot_store.doctor.inspection import Inspection
@@ -68,6 +70,40 @@ def authority(tmp_path_factory):
     return directory
 
 
+def _dated(directory, name, first_day, last_day):
+    """Make a certificate of the authority for localhost that counts between two days."""
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import (  # noqa: PLC0415 - where it is there
+        hashes,
+        serialization,
+    )
+
+    def read(what, reader, **options):
+        return reader((directory / what).read_bytes(), **options)
+
+    key = read("ca.key", serialization.load_pem_private_key, password=None)
+    issuer = read("ca.crt", x509.load_pem_x509_certificate).subject
+    request = read("localhost.csr", x509.load_pem_x509_csr)
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(request.subject)
+        .issuer_name(issuer)
+        .public_key(request.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + dt.timedelta(first_day))
+        .not_valid_after(now + dt.timedelta(last_day))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    (directory / f"{name}.crt").write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+    )
+    shutil.copy(directory / "localhost.key", directory / f"{name}.key")
+
+
 @pytest.fixture
 def encrypted_url(authority, database_url):
     """Give a URL at which TLS is spoken, with a certificate for the name asked for."""
@@ -109,21 +145,49 @@ class TestTls:
             assert store.status().degraded_since is None
 
     @pytest.mark.parametrize(
-        ("root", "name"), [("other-ca", "localhost"), ("ca", "elsewhere.example")]
+        ("root", "name", "told", "advice"),
+        [
+            ("other-ca", "localhost", "issuer", "its authority's file"),
+            ("ca", "elsewhere.example", "does not match", "a name that it has"),
+        ],
     )
     def test_another_authority_or_another_name_is_refused(
-        self, environment, authority, encrypted_url, root, name
+        self, environment, authority, encrypted_url, root, name, told, advice
     ):
         environment(
             STORE_BACKEND="postgres",
             POSTGRES_URL=encrypted_url(name),
             POSTGRES_SSL_ROOT_CERT=str(authority / f"{root}.crt"),
         )
-        with pytest.raises(StoreConfigError, match="certificate"):
+        with pytest.raises(StoreConfigError, match=f"certificate.*{told}"):
             get_store()
         (problem,) = [each for each in examine() if each.level == "problem"]
         assert problem.check == "tls"
+        assert advice in problem.advice
         assert "POSTGRES_SSL_ROOT_CERT" in problem.advice
+
+    @pytest.mark.parametrize(
+        ("days", "told"), [((-9, -1), "has expired"), ((1, 9), "is not yet valid")]
+    )
+    def test_one_whose_time_is_not_now_is_an_outage(
+        self, environment, authority, encrypted_url, days, told
+    ):
+        """It is renewed, or this host told the time: no setting helps."""
+        _dated(authority, "dated", *days)
+        environment(
+            STORE_BACKEND="postgres",
+            POSTGRES_URL=encrypted_url("dated"),
+            POSTGRES_SSL_ROOT_CERT=str(authority / "ca.crt"),
+        )
+        with get_store() as store:
+            store.set("settings", {"n": 1})
+            assert (store.get("settings"), store.status().pending) == ({"n": 1}, 1)
+            assert told in store.status().last_error
+        (problem,) = [each for each in examine() if each.level == "problem"]
+        assert problem.check == "tls"
+        assert "set the clock right" in problem.advice
+        with pytest.raises(StoreUnavailableError, match=told):
+            PostgresStore(StoreConfig.from_env().conninfo).open()
 
     def test_a_certificate_of_this_host_is_shown(
         self, environment, authority, encrypted_url

@@ -1,5 +1,6 @@
 """Settings that a person writes as JSON5 or YAML: what is read, refused and kept."""
 
+import contextlib
 import copy
 import json
 import logging
@@ -18,9 +19,11 @@ from switchbot_store import (
     StoreDataError,
     StoreUnavailableError,
 )
+from switchbot_store.codec import UnreadableError
 from switchbot_store.errors import StoreConflictError
 from switchbot_store.factory import get_store
 from switchbot_store.files import document_file
+from switchbot_store.files.formats import format_of
 from switchbot_store.files.hand_edits import twice_in
 from tests.cases import examples
 
@@ -655,3 +658,27 @@ def test_a_long_text_in_json_is_looked_through_in_the_memory_it_takes(letter):
     finally:
         tracemalloc.stop()
     assert most < 5 * len(data)
+
+
+BREAKS = ("\n", "\r", "\r\n", "\x85", "\u2028", "\u2029")
+# With a decimal comma in braces the rest of the number is a name without a value.
+COMMA = "{temperature: 21,5}"
+
+
+@pytest.mark.parametrize("ending", BREAKS[:3])
+def test_a_slip_is_found_however_lines_end(ending):
+    """Where no line ended in a line feed, the second one was sought among one."""
+    text = ending.join(("mode: winter", f"winter: {COMMA}", ""))
+    with pytest.raises(UnreadableError) as told:
+        format_of("a.yaml").read(text.encode(), key="settings")
+    assert "line 2 column 26: a number has a point in place of a comma" in str(
+        told.value
+    )
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "a.json5"])
+@given(st.lists(st.sampled_from([*BREAKS, *'a0:,.{}[]"#-&*!%? ', COMMA]), max_size=30))
+@examples(200, many=5000)
+def test_no_text_is_more_than_refused(name, parts):
+    with contextlib.suppress(UnreadableError):
+        format_of(name).read("".join(parts).encode(), key="settings")
