@@ -196,7 +196,9 @@ class Run:
             }
             for home in range(self.options.homes)
         }
-        (self.folder / "accounts.json").write_text(json.dumps(accounts))
+        secret = self.folder / "accounts.json"
+        secret.touch(0o600)
+        secret.write_text(json.dumps(accounts))
         with PostgresStore(url) as store:
             homes = list(accounts)
             for start in range(0, len(homes), 500):
