@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from switchbot_automation import AutomationEngine, backtest
 from switchbot_automation.backtest.dry_home import DryHome
 from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.errors import DeviceOfflineError
 from switchbot_automation.settings import parse_settings
 from switchbot_automation.simulation import SimulatedClock, default_settings
 from switchbot_automation.simulation.replay import RecordedCloud
@@ -96,13 +97,13 @@ def room(seed, hours=50):
 
 
 class SilentCloud(RecordedCloud):
-    """A recording's meter may be silent for a while."""
+    """A recording's meter may be silent for a while, and the cloud says so."""
 
     silent = False
 
     async def status(self, device_id):
         if self.silent:
-            raise TimeoutError("no reading")
+            raise DeviceOfflineError(device_id)
         return await super().status(device_id)
 
 
@@ -154,6 +155,7 @@ def _told(at, command):
     seed=0,
 )
 @example(document={"time_windows": WINDOWS[3], "half_degrees": True}, seed=3)
+@example(document={"time_windows": WINDOWS[0]}, seed=96)
 @given(document=documents, seed=st.integers(0, 10_000))
 @settings(max_examples=drawn(4, many=12))
 async def test_a_zone_is_commanded_alike(document, seed):
