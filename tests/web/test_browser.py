@@ -666,6 +666,33 @@ async def test_a_room_is_made_warmer_with_two_presses_and_one_call(pictured, ope
         assert pictured.engine.overview()["zones"][1]["wanted"] == before
 
 
+async def test_a_room_of_both_seasons_shows_what_it_keeps_in_this_one(
+    pictured, open_page
+):
+    settings = pictured.store.get("settings")
+    of_both = {"mode": "auto"} | {
+        season: {"min_temp": low, "max_temp": low + 2, "target_temp": low + 1}
+        for season, low in (("winter", 20), ("summer", 25))
+    }
+    settings["zones"]["office"] |= of_both
+    pictured.store.set("settings", settings)
+    await pictured.engine.run_once()
+    office = pictured.engine.overview()["zones"][1]
+    assert office["wanted"] == {"low": 20, "high": 27}
+    async with pictured.serve() as url, open_page(url) as page:
+        await drawn(page)
+        low = 20 if office["season"] == "winter" else 25
+        card = page.locator('[data-zone="office"]')
+        await card.locator(".wanted", has_text=f"{low} to {low + 2} °C").wait_for()
+        warmer = page.get_by_role("button", name="Warmer by half a degree, Office")
+        await warmer.click()
+        await warmer.click()
+        await card.locator(".wanted", has_text=f"{low + 1} to {low + 3} °C").wait_for()
+        await card.get_by_text(f"You want {low + 1} to {low + 3} °C").wait_for()
+        now = pictured.engine.overview()["zones"][1]
+        assert now["wanted"] == {"low": 21, "high": 28}
+
+
 async def test_a_band_is_set_by_its_handles_until_one_resumes(pictured, open_page):
     async with pictured.serve() as url, open_page(url) as page:
         await drawn(page)

@@ -21,7 +21,7 @@ export const bandWords = ({ low, high }) => _("{low} to {high} °C", { low: numb
 
 export function wishWords(zone) {
   const { wish, timezone } = zone;
-  const what = wish.preset ? _("preset {preset}", { preset: plain(wish.preset) }) : bandWords(zone.wanted ?? zone.band);
+  const what = wish.preset ? _("preset {preset}", { preset: plain(wish.preset) }) : bandWords(inSeason(zone, zone.wanted ?? zone.band));
   const until = wish.until.startsWith("9999-") ? _("you resume") : dayAndClock(wish.until, timezone);
   if (wish.rule) return _("Rule {rule} wants {what} until {until}.", { rule: wish.rule, what, until });
   return _("You want {what} until {until}.", { what, until });
@@ -66,6 +66,14 @@ function tell(place, text) {
   if (place.textContent !== text) place.textContent = text;
 }
 
+// What is kept now of a band that is wished. In a room that heats and cools, as the weather
+// has it, that begins where it is heated and ends where it is cooled: 21 to 27 says of neither.
+function inSeason(zone, band) {
+  if (zone.mode !== "auto" || !zone.band || !zone.wanted) return band;
+  const moved = band.low - zone.wanted.low;
+  return { low: zone.band.low + moved, high: zone.band.high + moved };
+}
+
 // Show the band of a room between its two buttons; what was pressed and not sent yet goes first.
 export function showDial(card, zone, { readOnly, send }) {
   const dial = card.querySelector(".dial");
@@ -74,7 +82,7 @@ export function showDial(card, zone, { readOnly, send }) {
   if (dial.hidden) return;
   dial.setAttribute("aria-label", _("Wanted in {room}", { room: title(zone) }));
   const wanted = dial.querySelector(".wanted");
-  tell(wanted, bandWords(band));
+  tell(wanted, bandWords(inSeason(zone, band)));
   wanted.classList.toggle("pending", pressed.has(zone.name));
   const will = card.querySelector(".will");
   tell(will, pressed.has(zone.name) ? willWords(zone, band) : "");
