@@ -128,6 +128,8 @@ _WEATHER_KELVIN, _WEATHER_PACE = 5.0, 1.4
 _WARM_HOURS = range(10, 20)
 # Only a plug saw it, and a cut in the mains looks the same: the room may not freeze.
 _LONGEST_HOLD = timedelta(hours=4)
+# What its unit held a room at is seen in so long, the latest of its work.
+_WORK_SEEN = timedelta(hours=1)
 _USELESS_KELVIN, _CLEAR_DAY = 1.0, 1.5
 # So far does a room go in the first minutes after an order that was heard.
 _SHOWN_KELVIN, _SHOWN_SAMPLES = 0.3, 2
@@ -547,9 +549,29 @@ def _rested(
         return state if known is None else after_rest(state, known.over())
     assert told is not None  # noqa: S101 - `rests`, for the type checker
     resting = (known or Resting()).after(
-        told.timestamp(), at.timestamp(), temperature, heating=edges.heating
+        told.timestamp(),
+        at.timestamp(),
+        temperature,
+        heating=edges.heating,
+        worked=_while_it_worked(state),
     )
     return after_rest(state, resting.looked(_of_late(kept, at)))
+
+
+def _while_it_worked(state: ZoneState) -> list[float]:
+    """Return where the room was in the last hour of its unit's work, where all of it was seen.
+
+    One that was still on its way there is not known to be held where it was.
+    """
+    started, stopped = state.compressor_started_at, state.compressor_stopped_at
+    if started is None or stopped is None or stopped - started < 2 * _WORK_SEEN:
+        return []
+    until = stopped.timestamp()
+    begin = until - _WORK_SEEN.total_seconds()
+    course = (state.evidence or NONE).course
+    if not course or course[0][0] > begin:
+        return []
+    return [one for at, one in course if begin <= at <= until]
 
 
 def _is_watched(zone: ZoneSettings) -> bool:

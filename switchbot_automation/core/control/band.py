@@ -60,6 +60,10 @@ _DAY_SECONDS = 86400.0
 _STARTS_A_DAY = 3
 _LATELY, _LATELY_READINGS = timedelta(minutes=31), 3
 _RESPONDS = timedelta(minutes=7)
+# Of a meter that reports seldom so many reports are what was seen lately.
+_REPORTS = 2
+# A room goes on since then as it did before, but not for ever.
+_GONE_ON = 0.6
 # An inverter whose room is this far from its setpoint gives all it has, in kelvin: a
 # kelvin more than its own sensor may read otherwise.
 _AT_FULL = 5.0
@@ -221,6 +225,11 @@ def after_observation(
     if temperature is None or state.last_temperature_stale:
         return state
     learned = state.learned or Learned()
+    reports = learned.reports.after(now.timestamp(), temperature)
+    learned = replace(learned, reports=reports)
+    if reports.repeats:
+        # Nobody measured anything since.
+        return with_learned(state, replace(learned, starts=_starts(learned, state)))
     before = learned.trend.last
     trend = learned.trend.with_reading(now, temperature)
     learned = replace(learned, trend=trend, starts=_starts(learned, state))
@@ -439,6 +448,11 @@ def advise(
     """Return what modulating asks for."""
     learned = state.learned or Learned()
     seen = _situation(zone, learned, state, temperature, now)
+    apart = learned.reports.apart
+    if apart and seen.slope is not None:
+        age = min(apart, now.timestamp() - learned.reports.first)
+        gone = max(-_GONE_ON, min(_GONE_ON, seen.slope * age / 3600.0))
+        seen = replace(seen, temperature=temperature + gone)
     # Who names `modulate` is served as ever.
     seen = replace(seen, hurries=zone.control == "auto")
     if zone.sun_forecast and aim.heating:
@@ -588,20 +602,27 @@ def _situation(
         running = unanswered not in (Action.OFF, Action.FAN)
     changed = last_change(state)
     since = (now - changed).total_seconds() if changed else math.inf
-    begin = now - _LATELY
+    begin, enough = now - _LATELY, _LATELY_READINGS
+    if learned.reports.apart:
+        # What a meter says that reports seldom is as old as its report.
+        said_at = learned.reports.first
+        if changed is not None:
+            since = max(0.0, said_at - changed.timestamp())
+        begin = now - timedelta(seconds=(_REPORTS + 0.5) * learned.reports.apart)
+        enough = _REPORTS
     if changed is not None:
         begin = max(begin, changed + _RESPONDS)
     lately = [one for at, one in learned.trend.readings if at >= begin]
     least, most = (min, max) if zone.mode == "winter" else (max, min)
-    enough = len(lately) >= _LATELY_READINGS
+    several = len(lately) >= enough
     return Situation(
         temperature=temperature,
         slope=learned.trend.slope(changed),
         running=running,
         setpoint=told_setpoint(state) if running else None,
         settled_seconds=since,
-        least=least(lately) if enough else None,
-        most=most(lately) if enough else None,
+        least=least(lately) if several else None,
+        most=most(lately) if several else None,
         level=median(lately) if lately else None,
         spared=sum(now.timestamp() - one < _DAY_SECONDS for one in learned.starts)
         >= _STARTS_A_DAY,
@@ -609,6 +630,7 @@ def _situation(
         unanswered=unanswered is not None,
         followed=has_followed(state),
         shows=zone.unit_readable,
+        apart_seconds=learned.reports.apart,
     )
 
 
@@ -617,9 +639,11 @@ def _stands_still(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     changed = state.sensing.changed_at if state.sensing else None
     if changed is None or not zone.sensor_frozen_seconds:
         return False
-    return (
-        now - changed
-    ).total_seconds() >= _SUSPECT_SHARE * zone.sensor_frozen_seconds
+    seconds = _SUSPECT_SHARE * zone.sensor_frozen_seconds
+    if state.learned is not None:
+        # One that reports seldom shows what it is asked the later.
+        seconds -= state.learned.reports.apart
+    return (now - changed).total_seconds() >= seconds
 
 
 def last_change(state: ZoneState) -> datetime | None:

@@ -32,6 +32,8 @@ _JUDGED_KELVIN, _IN_VAIN, _HEARD = 1.0, 0.25, 0.5
 # A night is a kelvin milder than the one or two before now and then, hardly two.
 _THIN_KELVIN = 2.0
 _LET_GO_KELVIN = 0.5
+# So much further than its unit held it is more than a unit's own cycle of rest and work.
+_LEFT_KELVIN = 1.0
 # So far back, and it goes back.
 _BACK_KELVIN = 0.3
 # So far a room goes on while its unit rests, and is more than a meter's step.
@@ -44,12 +46,14 @@ class Rest(NamedTuple):
 
     `told` is when the unit was told, `begun` the temperature once the air had settled, None
     before; `peak` where the room has gone on to since, None where it has not, and `back` that
-    it comes back from there; `held` what it was when OFF was told again. `should` is how many kelvin the room was to lose since at least. A part
-    of the day begins at `part_at`, at `part_from`; `lost` are the rates of parts that are
-    over, by part, which count once the rest is no question. `heard`: it is none. `tries`:
-    how often it was one since the room was seen to leave its band. `thin`: some of what it
-    was to lose was seen on few days yet. `stood_at`: since when the room has not gone back, which
-    is measured from the furthest that it was since, `stood`.
+    it comes back from there; `held` what it was when OFF was told again. `worked` is the least
+    that it was held at in the last hour of its unit's work, None where nobody saw that hour.
+    `should` is how many kelvin the room was to lose since at least. A part of the day begins at
+    `part_at`, at `part_from`; `lost` are the rates of parts that are over, by part, which count
+    once the rest is no question. `heard`: it is none. `tries`: how often it was one since the
+    room was seen to leave its band. `thin`: some of what it was to lose was seen on few days yet.
+    `stood_at`: since when the room has not gone back, which is measured from the furthest that
+    it was since, `stood`.
     """
 
     told: float
@@ -68,6 +72,7 @@ class Rest(NamedTuple):
     stood: float | None = None
     peak: float | None = None
     back: bool = False
+    worked: float | None = None
 
 
 class Resting(NamedTuple):
@@ -78,17 +83,30 @@ class Resting(NamedTuple):
     rest: Rest | None = None
 
     def after(
-        self, told: float, at: float, temperature: float, *, heating: bool
+        self,
+        told: float,
+        at: float,
+        temperature: float,
+        *,
+        heating: bool,
+        worked: Iterable[float] = (),
     ) -> Resting:
-        """Return it after a look at `at` at a unit that rests since it was `told` to."""
+        """Return it after a look at `at` at a unit that rests since it was `told` to.
+
+        `worked` is where the room was in the last hour of its unit's work.
+        """
         if heating is not self.heating:
-            return Resting(heating).after(told, at, temperature, heating=heating)
+            anew = Resting(heating)
+            return anew.after(told, at, temperature, heating=heating, worked=worked)
         rest = self.rest
         if rest is None or rest.told != told or at <= rest.at:
-            begins = Rest(told, at, temperature)
+            least = (min if heating else max)(worked, default=None)
+            begins = Rest(told, at, temperature, worked=least)
             if rest is None or rest.heard or not rest.tries:
                 return self.over()._replace(rest=begins)
-            again = begins._replace(lost=rest.lost, tries=rest.tries, held=temperature)
+            again = begins._replace(
+                lost=rest.lost, tries=rest.tries, held=temperature, worked=rest.worked
+            )
             return self._replace(rest=again)
         gap = at - rest.at > _LONGEST_GAP_SECONDS
         rest = self._stands(rest._replace(stood=None) if gap else rest, at, temperature)
@@ -163,6 +181,8 @@ class Resting(NamedTuple):
         if rest is None or rest.heard:
             return self
         temperatures = [*temperatures]
+        if self._left(temperatures):
+            return self._let_go(rest)
         gone = min(map(self.gone, temperatures), default=0.0)
         if rest.should < _JUDGED_KELVIN or gone < _HEARD * rest.should:
             # One that was held and goes as soon as OFF is told again shows it at once.
@@ -175,6 +195,17 @@ class Resting(NamedTuple):
             # The weather took it there, and takes it back: that is no rest of the unit's yet.
             back = rest._replace(peak=None, back=True, should=0.0)
             return self._replace(rest=back)
+        return self._let_go(rest)
+
+    def _left(self, temperatures: list[float]) -> bool:
+        """Tell whether the room is and stays beyond where its unit held it."""
+        rest = self.rest
+        if rest is None or rest.worked is None or rest.begun is None:
+            return False
+        away = [self.away(rest.worked, each) for each in temperatures]
+        return min(away, default=0.0) >= _LEFT_KELVIN
+
+    def _let_go(self, rest: Rest) -> Resting:
         # What was seen before OFF was told again is the fault's, not the room's.
         lost = () if rest.tries else rest.lost
         return _counted(self, rest._replace(heard=True, tries=0, held=None, lost=lost))
@@ -195,7 +226,9 @@ class Resting(NamedTuple):
         if rest is None:
             return self
         lost, tries = _parted(self, rest).lost, rest.tries + 1
-        fresh = Rest(rest.told, rest.at, rest.last, lost=lost, tries=tries)
+        fresh = Rest(
+            rest.told, rest.at, rest.last, lost=lost, tries=tries, worked=rest.worked
+        )
         return self._replace(rest=fresh)
 
     def given_up(self) -> Resting:
@@ -306,6 +339,7 @@ def _rest(value: Any) -> Rest | None:
         stood=number(value.get("stood"), -200.0, 200.0),
         peak=number(value.get("peak"), -200.0, 200.0),
         back=value.get("back") is True,
+        worked=number(value.get("worked"), -200.0, 200.0),
     )
 
 

@@ -254,6 +254,9 @@ class Situation:
     setpoint it runs. `sunlit`: how warm
     the room would get within the next hours by the sun that is forecast, in effort degrees,
     if its unit kept it where the usual setpoint settles it; None where nobody knows.
+    `apart_seconds` lie between two reports of a meter that reports seldom, 0.0 for others: then
+    `settled_seconds` are those until its last report, and `temperature` is where the room has
+    gone since.
     """
 
     temperature: float
@@ -271,6 +274,7 @@ class Situation:
     followed: bool = True
     shows: bool = False
     sunlit: float | None = None
+    apart_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ _CAUTION_STEP, _CAUTION_HOURS, _CALM_HOURS = 0.15, 24.0, 12.0
 _DIP_UNSEEN = 0.15
 # A room that the sun had held falls no faster, in kelvin an hour, once its meter follows.
 _FALLS_BACK, _METER_FOLLOWS_SECONDS = 2.0, 900.0
+# Over half an hour it falls less than in its first minutes.
+_FALLS_BACK_LATE = 0.8
 # A room follows a setpoint within this, by this share of it; and whether one that does
 # not would follow tomorrow is tried again.
 _FOLLOWS_SECONDS, _FOLLOWS, _FULL_SECONDS = 3000.0, 0.5, 72000.0
@@ -232,12 +234,11 @@ def _learn_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
     held = steering.held
     if held is None:
         return steering
-    if seen.settled_seconds > SHORT_REST_SECONDS:
+    if seen.settled_seconds > SHORT_REST_SECONDS + seen.apart_seconds:
         return replace(steering, held=None)
-    falls = (
-        seen.settled_seconds >= _METER_FOLLOWS_SECONDS
-        and -aim.sign * (seen.slope or 0.0) >= _FALLS_BACK
-    )
+    falls = seen.settled_seconds >= _METER_FOLLOWS_SECONDS and -aim.sign * (
+        seen.slope or 0.0
+    ) >= (_FALLS_BACK_LATE if seen.apart_seconds else _FALLS_BACK)
     # One that falls as fast may not have left a wide band yet.
     if not falls and not is_needed(aim, seen):
         return steering

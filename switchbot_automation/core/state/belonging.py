@@ -492,7 +492,7 @@ def _unpaired(
     if unit:
         kept = replace(kept, starts=learned.starts)
     if meters:
-        kept = replace(kept, trend=learned.trend)
+        kept = replace(kept, trend=learned.trend, reports=learned.reports)
     return state._replace(slope_bounds=None, learned=kept)
 
 

@@ -25,6 +25,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from switchbot_automation.core.control.overshoot import Softening
+from switchbot_automation.core.control.reports import NEVER_READ, Reports
 from switchbot_automation.core.control.resting import Resting
 from switchbot_automation.core.control.season import Season
 from switchbot_automation.core.control.slopes import SlopeBounds
@@ -1411,6 +1412,7 @@ class Learned:
     season: Season | None = None
     starts: tuple[float, ...] = ()
     """When the compressor was started lately, POSIX seconds, ascending."""
+    reports: Reports = NEVER_READ
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document."""
@@ -1421,6 +1423,7 @@ class Learned:
             "warm_up": self.warm_up.to_document(),
             "softening": self.softening.to_document(),
             "starts": list(self.starts),
+            "reports": self.reports.to_list(),
         }
 
     @classmethod
@@ -1435,6 +1438,7 @@ class Learned:
             Softening.from_document(_section(value, "softening")),
             Season.from_document(_section(value, "season")),
             _starts_of(value.get("starts")),
+            Reports.from_list(value.get("reports")),
         )
 
 

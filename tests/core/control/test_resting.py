@@ -11,14 +11,14 @@ STEP = 300.0
 TEN_PM = 22 * HOUR
 
 
-def rested(resting, told, hours, course, *, heating=True):
+def rested(resting, told, hours, course, *, heating=True, worked=()):
     """Return it after a rest since `told`; `course` gives the temperature after seconds."""
     lately = []
     for step in range(int(hours * HOUR / STEP) + 1):
         at = told + step * STEP
         temperature = course(step * STEP)
         lately = [*lately, temperature][-6:]
-        resting = resting.after(told, at, temperature, heating=heating)
+        resting = resting.after(told, at, temperature, heating=heating, worked=worked)
         resting = resting.looked(lately)
         if resting.in_vain(lately):
             return resting, step * STEP / HOUR
@@ -100,6 +100,48 @@ def test_where_the_sun_took_it_further_it_is_asked_once_it_is_back():
     assert alarm <= 12
 
 
+def cool_day(leaps):
+    """A cooled room that leaps so far once its unit rests, and then has a cool night and day."""
+
+    def course(seconds):
+        hours = seconds / HOUR
+        night = -0.25 * min(hours, 7.0) + 0.25 * min(max(0.0, hours - 7.0), 7.0)
+        return round(23.5 + leaps * min(1.0, 2.0 * hours) + night, 1)
+
+    return course
+
+
+def test_a_cool_day_is_no_question_where_the_room_left_what_its_unit_held_it_at():
+    """It rose for hours as it does without its cooler, and OFF was told again in the morning."""
+    cool = Resting(heating=False, known=((0.3, 4),) * 8)
+    told = 9 * DAY + 19 * HOUR
+    asked = rested(cool, told, 16, cool_day(1.9), heating=False)
+    assert asked[1] is not None
+    held = [23.4, 23.5, 23.6]
+    resting, alarm = rested(cool, told, 16, cool_day(1.9), heating=False, worked=held)
+    assert alarm is None
+    assert resting.rest.heard
+
+
+@given(st.booleans(), st.floats(0.0, 0.9), st.floats(0.1, 0.9), st.floats(0.05, 1.0))
+def test_one_that_is_held_about_where_it_was_is_in_question_all_the_same(
+    heating, leaps, swings, worked_for
+):
+    """A unit's own cycle takes a room about, by less than a kelvin."""
+    sign = 1.0 if heating else -1.0
+    known = Resting(heating=heating, known=((0.4, 4),) * 8)
+
+    def course(seconds):
+        back = seconds % (worked_for * 2 * HOUR) < worked_for * HOUR
+        return round(23.0 - sign * (swings if back else leaps) / 2, 1)
+
+    resting, alarm = rested(
+        known, 9 * DAY, 12, course, heating=heating, worked=[23.0, 23.0 + sign * 0.4]
+    )
+    assert alarm is not None
+    assert not resting.rest.heard
+
+
 def test_nothing_is_held_against_the_first_rest_of_all():
     _, alarm = rested(Resting(), 9 * DAY + TEN_PM, 8, cooling(0.0))
     assert alarm is None
@@ -171,7 +213,7 @@ def test_it_comes_back_from_its_document_as_it_was(steps, waits, heating):
     for number, (step, wait) in enumerate(zip(steps, waits, strict=False)):
         at, temperature = at + wait, temperature + step
         told = at if number % 20 == 0 else told
-        resting = resting.after(told, at, temperature, heating=heating)
+        resting = resting.after(told, at, temperature, heating=heating, worked=[20.0])
         resting = resting.looked([temperature])
     read = Resting.from_document(resting.to_document())
     assert read.rest == resting.rest

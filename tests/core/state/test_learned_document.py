@@ -18,7 +18,10 @@ json_values = st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(
-                ["readings", "steering", "warm_up", "softening", "starts", "version"]
+                [
+                    *("readings", "steering", "warm_up", "softening", "starts"),
+                    *("reports", "version"),
+                ]
             ),
             inner,
             max_size=4,
