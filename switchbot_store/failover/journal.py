@@ -40,7 +40,7 @@ from switchbot_store.files.durable import (
     write_durably,
 )
 from switchbot_store.files.lines import LineFile, take_lines
-from switchbot_store.files.portable import OPEN_FLAGS, lock, unlock
+from switchbot_store.files.portable import NO_LINK, OPEN_FLAGS, lock, unlock
 from switchbot_store.handover import PendingWrite
 from switchbot_store.instants import EARLIEST, stored_instant
 from switchbot_store.languages import reworded
@@ -378,11 +378,11 @@ class _Live:
 
 def _opened_lock(path: str) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | OPEN_FLAGS, 0o600)
+        return os.open(path, os.O_RDWR | os.O_CREAT | OPEN_FLAGS | NO_LINK, 0o600)
     except OSError as error:
         if error.errno != errno.EROFS:
             raise
-        return os.open(path, os.O_RDONLY | OPEN_FLAGS)
+        return os.open(path, os.O_RDONLY | OPEN_FLAGS | NO_LINK)
 
 
 def read_pending(directory: str | Path) -> dict[str, PendingWrite]:

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.errors import SlowConnectionError, StoreUnavailableError
-from switchbot_store.files.portable import OPEN_FLAGS, lock, unlock
+from switchbot_store.files.portable import NO_LINK, OPEN_FLAGS, lock, unlock
 from switchbot_store.instants import EARLIEST, from_microseconds
 from switchbot_store.languages import worded
 
@@ -39,7 +39,7 @@ _LOCK_FILE_MODE: Final = 0o644
 _PIECE_BYTES: Final = 1024 * 1024
 _PAGE_BYTES: Final = 4096
 """What a write to a file has whole or not at all, also when its process is killed."""
-_AS_IT_STANDS: Final[int] = os.O_WRONLY | _AT_ONCE | getattr(os, "O_NOFOLLOW", 0)
+_AS_IT_STANDS: Final[int] = os.O_WRONLY | _AT_ONCE | NO_LINK
 _NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
 _READ_ONLY: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
 _ABANDONED_SECONDS: Final = 60.0
@@ -391,7 +391,7 @@ class DirectoryLock:
         return self._threads
 
     def _opened(self, *, writing: bool, create: bool = True) -> int | None:
-        flags = os.O_RDWR | OPEN_FLAGS | (os.O_CREAT if create else 0)
+        flags = os.O_RDWR | OPEN_FLAGS | NO_LINK | (os.O_CREAT if create else 0)
         try:
             return os.open(self.path, flags, _LOCK_FILE_MODE)
         except (FileNotFoundError, NotADirectoryError):
@@ -403,7 +403,7 @@ class DirectoryLock:
             # Another user's lock file, or a read-only file system. What can be read
             # can be locked; where there is no lock file there is no writer.
             with suppress(OSError):
-                return os.open(self.path, _READING)
+                return os.open(self.path, _READING | NO_LINK)
             if writing:
                 raise
         return None

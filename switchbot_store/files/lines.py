@@ -31,13 +31,14 @@ from switchbot_store.files.durable import (
     write_durably,
     write_temporary,
 )
+from switchbot_store.files.portable import NO_LINK
 from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _LOGGER = logging.getLogger(__name__)
-_FLAGS: Final = os.O_RDWR | os.O_APPEND
+_FLAGS: Final = os.O_RDWR | os.O_APPEND | NO_LINK
 _PREFIX_LENGTH: Final = 9
 _BUFFER_BYTES: Final = 256 * 1024
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 OPEN_FLAGS: Final[int] = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 """For every `os.open`: no child inherits it, and Windows leaves the bytes as they are."""
 
+NO_LINK: Final[int] = getattr(os, "O_NOFOLLOW", 0)
+"""For what is made, or added to, where it is missing: a link that somebody else put in its
+place, in a directory that others may write, would have it done to another file."""
+
 # Windows keeps others from reading what is locked, so that a byte far behind all is.
 _FAR_BEHIND: Final = 2**30
 

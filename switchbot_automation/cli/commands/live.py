@@ -8,7 +8,7 @@ import os
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -59,7 +59,7 @@ from switchbot_store import (
     get_store,
 )
 from switchbot_store.files.durable import make_directory
-from switchbot_store.files.portable import OPEN_FLAGS, lock
+from switchbot_store.files.portable import NO_LINK, OPEN_FLAGS, lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -273,10 +273,6 @@ async def _once(
         return await engine.run_once(trigger="once")
 
 
-# What is written into it would be written over the file that a link leads to.
-_NOT_ELSEWHERE: Final = getattr(os, "O_NOFOLLOW", 0)
-
-
 class OnlyRun:
     """Which of several `run` on one directory looks after the home: the first.
 
@@ -297,7 +293,7 @@ class OnlyRun:
         descriptor = None
         try:
             make_directory(str(self._path.parent))
-            flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS | _NOT_ELSEWHERE
+            flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS | NO_LINK
             descriptor = os.open(self._path, flags, 0o600)
             lock(descriptor)
             os.ftruncate(descriptor, 0)

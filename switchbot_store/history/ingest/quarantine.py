@@ -13,7 +13,7 @@ import orjson
 from switchbot_store.arguments import checked_path
 from switchbot_store.errors import HistoryError, StoreDataError
 from switchbot_store.files.durable import make_directory, sync_directory
-from switchbot_store.files.portable import OPEN_FLAGS
+from switchbot_store.files.portable import NO_LINK, OPEN_FLAGS
 from switchbot_store.history.ingest.codec import as_dict, load
 from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.languages import worded
@@ -158,7 +158,7 @@ def _append(path: Path, lines: bytes, *, up_to: int | None = None) -> None:
 
     A full disk takes half a line: the next must not follow that, or both are lost.
     """
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | OPEN_FLAGS
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | OPEN_FLAGS | NO_LINK
     descriptor = os.open(path, flags, 0o600)
     try:
         size = os.fstat(descriptor).st_size
