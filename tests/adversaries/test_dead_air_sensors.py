@@ -129,6 +129,31 @@ async def test_nothing_works_on_by_a_sensor_that_died(kind, strike):
     await lived(kind, [(strike, True)])
 
 
+# What a dead one says that asks for no work; one of CO2 stays at 400 in fresh air.
+CONTENT = {"humidifier": 67, "dehumidifier": 15, "fan": 455, "purifier": 400}
+CONTENT_WITHIN = {"humidifier": 25, "dehumidifier": 25, "fan": 8, "purifier": 25}
+
+
+@pytest.mark.parametrize("kind", slow_after(2, ["humidifier", "fan", *sorted(PLACES)]))
+async def test_one_that_died_at_a_good_word_is_found_too(kind, monkeypatch):
+    """Nothing worked by it, and so nothing ever doubted it."""
+    home = Life(kind)
+    await home.works(2)
+    monkeypatch.setitem(STANDING, kind, CONTENT[kind])
+    home.strike = "stands"
+    await home.live(1)
+    assert not home.unit().on
+    assert (await home.zone())[1]["status"] == "kept"
+    await home.live(CONTENT_WITHIN[kind])
+    status, room = await home.zone()
+    assert (status, room["status"]) == ("degraded", "blind")
+    assert room["reasons"][0] == "sensor_frozen"
+    home.restart()
+    await home.live(2)
+    assert (await home.zone())[1]["status"] == "blind"
+    await home.works(1)
+
+
 @pytest.mark.slow
 async def test_nor_where_the_room_has_enough_soon_after():
     await lived("humidifier", [("stands", False)] * 4, seed=0)

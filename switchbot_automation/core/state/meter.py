@@ -18,6 +18,10 @@ things show that:
   at least. Then it counts as unknown until it says something else, and the unit rests. In a
   room that was merely calm the rest itself moves it, so that a mistake costs minutes. At the
   wet end of its scale it may stand three times as long: a wet cellar is above it for hours.
+
+What asks for no work is looked at as well, or a sensor that died at a good word would let a
+room go dry or stale for ever: once the thermometer beside it moved, humidity may stand for a
+day (six times as long), CO2 for six hours, at the ends of its scale for a day.
 """
 
 from __future__ import annotations
@@ -369,8 +373,10 @@ def _too_far(
 
 # --- the air's sensors ------------------------------------------------------------
 
-_SCALE_ENDS_PERCENT, _SCALE_ENDS_PPM = 99.0, 9999.0
+_SCALE_ENDS_PERCENT, _SCALE_ENDS_PPM, _FRESH_PPM = 99.0, 9999.0, 400.0
 _AT_THE_END = 3.0
+# How many times as long as beside a unit at work, see the head of this file.
+_PERCENT_RESTS, _PPM_RESTS = 6.0, 1.5
 _MOVES_AIR = frozenset({Action.DRY, Action.HUMIDIFY, Action.VENTILATE, Action.PURIFY})
 
 
@@ -391,13 +397,17 @@ def air_believed(
         return reading, record
     record = _with_air(record, before.sensing, reading, now)
     wets, airs = _worked_for(zone, before, reading, now)
-    if wets and percent is not None:
-        ends = percent >= _SCALE_ENDS_PERCENT
-        if _stood(zone, before, record.humidity_at, now, ends=ends):
+    if percent is not None:
+        ends, since = percent >= _SCALE_ENDS_PERCENT, record.humidity_at
+        stood = wets and _stood(zone, before, since, now, ends=ends)
+        keeps = zone.humidity is not None
+        if stood or (keeps and _rests(zone, record, since, now, _PERCENT_RESTS)):
             record = record._replace(humidity_dead=True)
-    if airs and co2 is not None:
-        ends = co2 >= _SCALE_ENDS_PPM
-        if _stood(zone, before, record.co2_at, now, ends=ends):
+    if co2 is not None:
+        ends, since = co2 >= _SCALE_ENDS_PPM, record.co2_at
+        stood = airs and _stood(zone, before, since, now, ends=ends)
+        times = _PERCENT_RESTS if ends or co2 <= _FRESH_PPM else _PPM_RESTS
+        if stood or (zone.air and _rests(zone, record, since, now, times)):
             record = record._replace(co2_dead=True)
     if record.humidity_dead:
         reading = reading._replace(humidity=None)
@@ -466,6 +476,24 @@ def _stood(
         return False
     stood = now - since >= timedelta(seconds=seconds)
     return stood and now - started >= timedelta(seconds=seconds / 2.0)
+
+
+def _rests(
+    zone: ZoneSettings,
+    record: SensorRecord,
+    since: datetime | None,
+    now: datetime,
+    times: float,
+) -> bool:
+    """Tell whether a value stands for longer than air does that nobody works on.
+
+    Something else of its meter has to have moved meanwhile: one that says nothing new at
+    all is judged by its temperature.
+    """
+    seconds, moved = zone.sensor_frozen_seconds * times, record.changed_at
+    if not seconds or since is None or moved is None or moved <= since:
+        return False
+    return now - since >= timedelta(seconds=seconds)
 
 
 # --- several meters in one room ---------------------------------------------------
