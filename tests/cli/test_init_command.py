@@ -9,7 +9,6 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
-import psutil
 import pytest
 
 from switchbot_automation import SwitchBotClient
@@ -217,11 +216,13 @@ async def test_ctrl_c_at_any_question_is_told_from_no_answer(
     async with asyncio.timeout(PATIENCE_SECONDS):
         while question not in told or not told.endswith(b": "):
             told += await running.process.stdout.read(1)
-        # What comes between the question and the read is seen after the read alone.
-        asker = psutil.Process(running.process.pid)
-        while asker.status() != psutil.STATUS_SLEEPING:  # noqa: ASYNC110  # no event tells
-            await asyncio.sleep(0)
-    code, _, err = await running.end(signal.SIGINT)
+    ended = asyncio.ensure_future(running.ended())
+    while not ended.done():
+        # What comes between the question and the read is seen after the read alone: a
+        # person presses once more.
+        running.process.send_signal(signal.SIGINT)
+        await asyncio.wait({ended}, timeout=5.0)
+    code, _, err = ended.result()
     assert code == 130
     assert "Abort" not in err
     assert "Traceback" not in err
