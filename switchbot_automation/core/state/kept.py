@@ -994,13 +994,17 @@ def _of_air(
     takes_none = zone.kind.own is Action.PURIFY and code is ReasonCode.CO2_ABOVE
     if takes_none or not facts.runs or state.uncertain:
         return out._replace(turned=value, moved_at=now, lost=None)
-    moved = _moved(out, value, beyond, now, step=_AIR_MOVES[code])
+    step = _AIR_MOVES[code]
+    moved = _moved(out._replace(lost=None), value, beyond, now, step=step)
+    if out.lost is not None:
+        # Somebody's shower, or a digit to and fro, is no way back: that is twice as far.
+        worst = min(out.lost, value) if low else max(out.lost, value)
+        found = abs(value - worst) >= 2.0 * step
+        return moved._replace(lost=None if found else worst)
     works = max(out.since, runs_since(state) or out.since)
     to_and_fro = now - works >= _AIR_LONG and beyond >= _AIR_LEFT * moved.furthest
-    if moved.moved_at is now and not to_and_fro:
-        return moved._replace(lost=None)
     stalls = to_and_fro or now - moved.moved_at >= _AIR_STALLS
-    if moved.lost is None and stalls and beyond > _air_slack(zone, code):
+    if stalls and beyond > _air_slack(zone, code):
         return moved._replace(lost=value)
     return moved
 

@@ -96,14 +96,27 @@ def test_air_that_is_as_it_is_wanted_is_kept(kind):
 def test_an_empty_tank_is_told_of_and_a_filled_one_ends_it(kind):
     _action, beside, within, step = KINDS[kind]
     sign = 1.0 if within > beside else -1.0
-    nearer = beside + sign * step
-    found = lived(kind, [beside] * 10 + [nearer] + [within])
+    nearer, coming = beside + sign * step, beside + 2.0 * sign * step
+    found = lived(kind, [beside] * 10 + [nearer, coming, within])
     assert [each.status for each in found[:9]] == ["recovering"] * 9
     assert found[9].status == "not_kept"
     assert found[9].advice is ReasonCode.AIR_DOES_NOT_FOLLOW
-    assert found[10].status == "recovering"
-    assert found[11].status == "kept"
-    assert found[11].advice is None
+    assert found[10].status == "not_kept"
+    assert found[11].status == "recovering"
+    assert found[12].status == "kept"
+    assert found[12].advice is None
+
+
+@pytest.mark.parametrize("drift", [0.0, -0.1])
+@pytest.mark.parametrize("kind", CHANGES)
+def test_an_empty_tank_is_told_of_once(kind, drift):
+    """A meter's digit to and fro, and a shower at times, ended it every other hour."""
+    _action, beside, within, step = KINDS[kind]
+    sign = step if within > beside else -step
+    stalls = [beside] * 9
+    swing = [beside + sign * (drift * n + (n % 9 == 5)) for n in range(72)]
+    found = lived(kind, stalls + swing)
+    assert {each.status for each in found[10:]} == {"not_kept"}
 
 
 @pytest.mark.parametrize("hours", [2, 24])
