@@ -6,7 +6,8 @@ know (151, 160), a value it does not take. What fails for a while (offline, too 
 a server error) is tried again soon, a quarter of an hour later at most, and as soon as
 something answers again; what nobody answered may have arrived, and is repeated less, but
 within minutes once a cloud that was silent for long answers anything. Which is which is
-said by the class of the error, in one table.
+said by the class of the error, in one table. A unit with several ways to it, as a button
+beside its command, is not tried more often for that: each of them waits the longer.
 
 Believed is that one *way*: what a command acts on, its rung and its kind of value. A
 belief ends with the first success, with other settings of its zone, when the account's
@@ -84,8 +85,15 @@ WAITS_UNANSWERED: Final = (
 )
 """The same where nobody answers: most of it may arrive, and then the unit beeps each time."""
 
-# What answers and falls silent by turns must not make it one command a tick.
-_SOONEST_AGAIN: Final = timedelta(minutes=6)
+# What answers and falls silent by turns must not make it one command a tick: after one that
+# fails by so many ways at once, twelve an hour in all.
+_SOONEST_AGAIN: Final = (
+    timedelta(minutes=6),
+    timedelta(minutes=16),
+    timedelta(minutes=30),
+)
+# For so long a way that failed counts as one of those that are tried together.
+_TOGETHER: Final = timedelta(hours=1)
 
 _REFUSED: Final = frozenset(
     {
@@ -306,13 +314,31 @@ def after_tries(
     settings: str = "",
 ) -> tuple[Refusal, ...]:
     """Return the refusals after some ways were tried; `settings`: see `fingerprint`."""
+    tried = tuple(tried)
+    failing = {
+        (each.way.device, each.way.rung)
+        for each in tried
+        if each.scope is Scope.A_WHILE
+    }
+    ways = len(failing | _failing(refusals, now)) or 1
     for each in tried:
         if each.taken:
             if refusals:
                 refusals = tuple(one for one in refusals if not _covers(one, each.way))
         elif each.scope is not None:
-            refusals = _with(refusals, each, each.scope, now, settings)
+            refusals = _with(
+                refusals, each, each.scope, now, settings=settings, ways=ways
+            )
     return refusals
+
+
+def _failing(refusals: Iterable[Refusal], now: datetime) -> set[tuple[str, str]]:
+    """Return the ways of commanding that fail for a while just now, by device and rung."""
+    return {
+        (each.way.device, each.way.rung)
+        for each in refusals
+        if not is_for_good(each) and each.way.rung != READ and now - each.at < _TOGETHER
+    }
 
 
 def _with(
@@ -320,7 +346,9 @@ def _with(
     tried: Tried,
     scope: Scope,
     now: datetime,
+    *,
     settings: str,
+    ways: int,
 ) -> tuple[Refusal, ...]:
     way, code = _refused_way(tried.way, scope)
     before = next((each for each in refusals if each.way == way), None)
@@ -335,6 +363,7 @@ def _with(
         # What is wanted otherwise since is not told again when it is wanted once more.
         refusals = tuple(each for each in refusals if not _otherwise(each, way))
     waits = _waits(code, maybe=maybe)
+    wait = waits[min(times, len(waits)) - 1] * (ways if scope is Scope.A_WHILE else 1)
     found = Refusal(
         way=way,
         code=code,
@@ -342,7 +371,7 @@ def _with(
         since=before.since if before else now,
         at=now,
         times=times,
-        next_at=now + waits[min(times, len(waits)) - 1],
+        next_at=now + wait,
         listed=before.listed if before else None,
         settings=settings,
         maybe=maybe,
@@ -361,6 +390,11 @@ def _waits(code: ReasonCode, *, maybe: bool) -> tuple[timedelta, ...]:
     if code is not ReasonCode.COMMANDS_FAIL:
         return WAITS
     return WAITS_UNANSWERED if maybe else WAITS_A_WHILE
+
+
+def _longest(refusal: Refusal, ways: int) -> timedelta:
+    longest = _waits(refusal.code, maybe=refusal.maybe)[-1]
+    return longest if is_for_good(refusal) else longest * ways
 
 
 def _refused_way(way: Way, scope: Scope) -> tuple[Way, ReasonCode]:
@@ -441,8 +475,9 @@ def still_believed(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneS
     if not state.refusals:
         return state
     settings, devices = fingerprint(zone), zone.devices
+    ways = len(_failing(state.refusals, now)) or 1
     kept = tuple(
-        each.not_later_than(now, _waits(each.code, maybe=each.maybe)[-1])
+        each.not_later_than(now, _longest(each, ways))
         for each in state.refusals
         if now - each.at < FORGOTTEN
         and (
@@ -490,12 +525,12 @@ def answering(
     What nobody answered only `after_silence`, when the whole cloud had answered nothing
     for long: while it answers all else, one more beep would be as vain as the last.
     """
+    ways = len(_failing(state.refusals, now)) or 1
+    soonest = _SOONEST_AGAIN[min(ways, len(_SOONEST_AGAIN)) - 1]
     found = tuple(
         each
         if is_for_good(each) or (each.maybe and not after_silence)
-        else each._replace(
-            next_at=min(each.next_at, max(now, each.at + _SOONEST_AGAIN))
-        )
+        else each._replace(next_at=min(each.next_at, max(now, each.at + soonest)))
         for each in state.refusals
     )
     return state if found == state.refusals else state._replace(refusals=found)

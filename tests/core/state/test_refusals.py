@@ -140,6 +140,44 @@ def test_what_fails_for_a_while_is_tried_within_a_quarter_of_an_hour(
     assert found.since == NOW
 
 
+@given(
+    st.lists(
+        st.sampled_from(
+            [Way("B1", "button"), Way("S1", "scene"), Way("W1", "webhook")]
+        ),
+        unique=True,
+        max_size=2,
+    ),
+    st.integers(20, 300),
+    st.lists(st.booleans(), min_size=1, max_size=40),
+)
+def test_a_unit_with_several_ways_is_tried_in_vain_no_more_often(
+    beside, every, answers
+):
+    """Each look tries all that may be tried, as a home does whose hub is offline."""
+    state, at, failed, of_first = ZoneState(), NOW, [], []
+    turns = iter(answers * 2000)
+    while at < NOW + timedelta(hours=8):
+        if next(turns):
+            state = known.answering(state, at)
+        tried = [
+            Tried(way, taken=False, scope=Scope.A_WHILE, words="no")
+            for way in (OFF, *beside)
+            if known.refused(state.refusals, way, at) is None
+        ]
+        settings = known.fingerprint(ZONE)
+        state = known.learned(state, tried, at, settings=settings)
+        state = known.still_believed(state, ZONE, at)
+        failed += [at] * len(tried)
+        of_first += [at] * any(each.way == OFF for each in tried)
+        at += timedelta(seconds=every)
+    for first in failed:
+        within = [each for each in failed if first <= each < first + timedelta(hours=1)]
+        assert len(within) <= 12
+    longest = timedelta(minutes=15 * (1 + len(beside)), seconds=every)
+    assert max(after - before for before, after in pairwise(of_first)) <= longest
+
+
 @pytest.mark.parametrize("scope", FOR_GOOD)
 def test_what_is_refused_for_good_and_fails_meanwhile_stays_refused(scope):
     found = refuse(OFF, scope)
