@@ -329,14 +329,28 @@ WITH RECURSIVE implied AS MATERIALIZED (
     WHERE o.oprname = ANY (%(operators)s) AND n.nspname = ANY (%(schemas)s) AND {_OPERATOR}
 ), odd_casts AS MATERIALIZED (
     SELECT k.* FROM pg_cast k JOIN pg_proc p ON p.oid = k.castfunc WHERE {_PROC}
-), odd_classes (kind) AS MATERIALIZED (
-    SELECT m.amproclefttype FROM pg_amproc m JOIN pg_proc p ON p.oid = m.amproc WHERE {_PROC}
-    UNION SELECT m.amoplefttype FROM pg_amop m JOIN pg_operator o ON o.oid = m.amopopr
-    JOIN pg_proc p ON p.oid = o.oprcode WHERE {_PROC}
+), odd_classes (kind, family) AS MATERIALIZED (
+    SELECT m.amproclefttype, m.amprocfamily
+    FROM pg_amproc m JOIN pg_proc p ON p.oid = m.amproc WHERE {_PROC}
+    UNION SELECT m.amoplefttype, m.amopfamily FROM pg_amop m
+    JOIN pg_operator o ON o.oid = m.amopopr JOIN pg_proc p ON p.oid = o.oprcode WHERE {_PROC}
 ), tables (oid) AS (
     SELECT unnest(%(relations)s::bigint[]::oid[])
     UNION SELECT to_regclass(name)::oid FROM unnest(%(read)s::text[]) AS name
+), heirs (oid) AS (
+    SELECT oid FROM tables
+    UNION SELECT i.inhrelid FROM pg_inherits i JOIN heirs h ON i.inhparent = h.oid
+), held (oid) AS (
+    -- The catalogue holds values of any column in one column, as pg_stats does.
+    SELECT a.atttypid FROM pg_attribute a
+    WHERE a.atttypid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped
+    AND (%(json)s OR EXISTS (SELECT FROM pg_proc p WHERE p.oid < 16384
+        AND p.proname = ANY (%(called)s) AND 'anyarray'::regtype = ANY (p.proargtypes::oid[])))
+    AND EXISTS (SELECT FROM tables t JOIN pg_attribute s ON s.attrelid = t.oid
+        WHERE s.atttypid = 'anyarray'::regtype
+        AND (%(all_columns)s OR s.attname = ANY (%(columns)s)))
 ), first (oid) AS (
+    SELECT oid FROM held UNION
     SELECT unnest(%(types)s::bigint[]::oid[])
     UNION SELECT to_regtype(name)::oid FROM unnest(ARRAY[{_ALWAYS_THERE}] || %(written)s::text[])
         AS name
@@ -413,8 +427,19 @@ WHERE k.castsource = ANY (ARRAY(SELECT oid FROM known))
         OR %(text)s AND k.casttarget = 'text'::regtype
         OR k.casttarget = ANY (%(named)s::bigint[]::oid[]))
 UNION ALL
+-- One that is no type's own, and has operators of its own alone, is behind no other sign:
+-- only what is kept by it comes to it.
 SELECT 'operator class of ' || format_type(m.kind, NULL) FROM odd_classes m
-WHERE m.kind = ANY (ARRAY(SELECT oid FROM known))
+WHERE m.kind = ANY (ARRAY(SELECT oid FROM known)) AND (m.family < 16384
+    OR EXISTS (SELECT FROM pg_opclass c WHERE c.opcfamily = m.family AND (c.opcdefault
+        OR c.oid IN (SELECT unnest(i.indclass::oid[])
+            FROM pg_index i JOIN heirs h ON h.oid = i.indrelid)
+        OR c.oid IN (SELECT unnest(k.partclass::oid[])
+            FROM pg_partitioned_table k JOIN heirs h ON h.oid = k.partrelid)
+        OR c.oid IN (SELECT r.rngsubopc FROM pg_range r
+            WHERE r.rngtypid = ANY (ARRAY(SELECT oid FROM known)))))
+    OR EXISTS (SELECT FROM pg_amop s JOIN pg_operator o ON o.oid = s.amopopr
+        WHERE s.amopfamily = m.family AND NOT ({_OPERATOR})))
 LIMIT 1
 """  # noqa: S608 - made of constants
 
@@ -509,6 +534,8 @@ class _Read:
     written: set[tuple[str, str]] = field(default_factory=set)
     read: set[tuple[str, str]] = field(default_factory=set)
     types: set[int] = field(default_factory=set)
+    columns: set[str] = field(default_factory=set)
+    all_columns: bool = False
     makes_json: bool = False
 
     def take(self, parts: Parts) -> None:
@@ -517,6 +544,8 @@ class _Read:
         self.operators |= parts.operators
         self.written |= {each for each in parts.types if each[0] == "pg_catalog"}
         self.read |= {each for each in parts.relations if each[0] in {"", *_TRUSTED}}
+        self.columns |= parts.columns
+        self.all_columns |= parts.all_columns or parts.whole_rows
         self.makes_json |= (
             any("json" in name for name in parts.functions)
             or _MAKES_JSON.search(parts.text) is not None
@@ -533,6 +562,8 @@ class _Read:
             "text": bool(_MAKES_TEXT & (self.functions | self.operators)),
             "described": any(schema == "information_schema" for schema, _ in self.read),
             "types": [*self.types],
+            "columns": [*self.columns],
+            "all_columns": self.all_columns,
             "relations": [],
             "named": [],
             "functions": [],

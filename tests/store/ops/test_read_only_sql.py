@@ -71,6 +71,7 @@ REACHES = [
     "COPY t TO '/tmp/stolen'",
     "COPY t FROM PROGRAM 'id'",
     "COPY (SELECT 1) TO PROGRAM 'sh -c id'",
+    "COPY (SELECT evil()) TO STDOUT",
     "COPY t FROM '/etc/passwd'",
     "SELECT pg_read_file('/etc/passwd')",
     "SELECT pg_read_binary_file('/etc/passwd')",

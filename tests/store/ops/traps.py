@@ -137,6 +137,33 @@ STORED = (
     "CREATE INDEX ON t_spans_index (m) WHERE r @> 5.0::float8 OR n > 3",
     "ALTER TABLE t_spans_policy ENABLE ROW LEVEL SECURITY",
     "CREATE POLICY p ON t_spans_policy USING (r @> 5.0::float8)",
+    # Values of these columns stand in the catalogue as well, in columns of any type.
+    *(
+        statement
+        for name in ("t_often", "t_often_too")
+        for statement in (
+            f"CREATE TABLE {name} (n int, s shade, k tone)",
+            (
+                f"INSERT INTO {name} SELECT g, (ARRAY['red', 'blue'])[1 + g % 2]::shade,"
+                " (ARRAY['low', 'high'])[1 + g % 2]::tone FROM generate_series(1, 50) g"
+            ),
+            f"ALTER TABLE {name} ADD COLUMN later shade DEFAULT 'red'",
+        )
+    ),
+    "CREATE VIEW v_often AS SELECT to_json(most_common_vals) AS n FROM pg_stats",
+    # Row security of a parent is that of all its parts.
+    "CREATE TABLE t_parted (n int) PARTITION BY RANGE (n)",
+    "CREATE TABLE t_parted_one PARTITION OF t_parted FOR VALUES FROM (0) TO (10)",
+    "INSERT INTO t_parted VALUES (1)",
+    "ALTER TABLE t_parted ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY p ON t_parted USING (spring(n) > 0)",
+    "CREATE TABLE t_inherited (n int)",
+    "CREATE TABLE t_inheriting () INHERITS (t_inherited)",
+    "INSERT INTO t_inheriting VALUES (1)",
+    "ALTER TABLE t_inherited ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY p ON t_inherited USING (EXISTS (SELECT FROM v_operator WHERE n))",
+    "CREATE MATERIALIZED VIEW m_shade AS SELECT 'red'::shade AS s UNION ALL SELECT 'blue'",
+    "CREATE AGGREGATE most_sprung(int) (sfunc = int4larger, stype = int, finalfunc = spring)",
     # A trap that no question comes to: it calls nothing without a row.
     "CREATE TABLE fine_index (n int)",
     "CREATE INDEX ON fine_index (n) WHERE n === 'x'",
@@ -518,6 +545,70 @@ SPRINGING = (
     "SELECT n FROM information_schema.t_policy",
     "SELECT count(DISTINCT h) FROM information_schema.t_class",
     "SELECT pg_class.of_a_catalogue FROM pg_class",
+    "SELECT to_json(most_common_vals) FROM pg_stats",
+    "SELECT to_jsonb(s) FROM pg_stats s",
+    "SELECT json_agg(x) FROM (SELECT most_common_vals AS y FROM pg_stats) AS x",
+    "SELECT n::text FROM v_often",
+    "SELECT array_to_json(attmissingval) FROM pg_attribute",
+    (
+        "SELECT max(attmissingval) FROM pg_attribute WHERE attname = 'later'"
+        " AND attrelid::regclass::text LIKE 't_often%'"
+    ),
+    "SELECT min(most_common_vals) FROM pg_stats WHERE attname = 's' AND tablename ~ '^t_often'",
+    "SELECT n FROM t_parted",
+    "SELECT n FROM t_inherited",
+    "SELECT s FROM m_shade ORDER BY 1",
+    "SELECT most_sprung(id) FROM rooms",
+    "SELECT most_sprung(id) OVER (ORDER BY id) FROM rooms",
+    "SELECT x FROM rooms, LATERAL spring(id) AS x",
+    "SELECT * FROM ROWS FROM (spring(1), generate_series(1, 2)) AS x",
+    "SELECT * FROM XMLTABLE('/a' PASSING '<a>x</a>' COLUMNS v trapped PATH '.')",
+    "SELECT * FROM JSON_TABLE('[1]', '$[*]' COLUMNS (v trapped PATH '$'))",
+    "EXPLAIN ANALYZE SELECT spring(1)",
+    "MERGE INTO rooms USING limits ON room = id WHEN MATCHED THEN DO NOTHING",
+    "PREPARE p AS SELECT spring(1)",
+    "DECLARE c CURSOR FOR SELECT spring(1)",
+    "DO $body$ BEGIN PERFORM spring(1); END $body$",
+    "/* SELECT 1 */ SELECT spring(/* -- */ 1) -- spring",
+    "SELECT $$a$$, $spring$b$spring$, spring(length($x$c$x$))",
+)
+# An operator class over one of the server's own types, with signs of its own alone.
+UNUSED_CLASS = (
+    *(
+        each.replace(" DEFAULT FOR TYPE", " FOR TYPE")
+        for each in _compared("unused", "int", _ODD_SIGNS)
+    ),
+)
+USING_CLASS = (
+    "CREATE TABLE t_kept (n int)",
+    "INSERT INTO t_kept VALUES (1)",
+    "CREATE INDEX ON t_kept (n unused_ops)",
+    "CREATE VIEW v_kept AS SELECT n FROM t_kept",
+    "CREATE TABLE t_above (n int)",
+    "CREATE TABLE t_below () INHERITS (t_above)",
+    "CREATE INDEX ON t_below (n unused_ops)",
+    "CREATE TABLE t_kept_parts (n int) PARTITION BY RANGE (n unused_ops)",
+    "CREATE TABLE t_kept_part PARTITION OF t_kept_parts FOR VALUES FROM (MINVALUE) TO (1)",
+    "CREATE TYPE kept_range AS RANGE (subtype = int, subtype_opclass = unused_ops)",
+    "CREATE TABLE t_kept_range (r kept_range)",
+)
+SPRINGING_CLASS = (
+    "SELECT n FROM t_kept WHERE n = 1",
+    "SELECT n FROM v_kept",
+    "SELECT n FROM t_above",
+    "SELECT n FROM t_kept_parts WHERE n = 1",
+    "SELECT r FROM t_kept_range",
+    "SELECT '[1,2]'::kept_range",
+    "SELECT 1 <<< 2",
+    "SELECT id FROM rooms ORDER BY id USING <<<",
+)
+# The same signs as the server's own class: it may be taken in its place.
+SHARING_CLASS = (
+    (
+        "CREATE OPERATOR CLASS sharing_ops FOR TYPE int USING btree AS OPERATOR 1 <,"
+        " OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,"
+        " FUNCTION 1 unused_compare(int, int)"
+    ),
 )
 AROUND = (
     "{}",
