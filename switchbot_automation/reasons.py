@@ -268,6 +268,8 @@ class ReasonCode(StrEnum):
     """The unit says itself that it has no water to work with."""
     FILTER_DRIES = "filter_dries"
     """The unit says itself that it dries its filter, and does nothing else meanwhile."""
+    HEATER_DRAWS_NOTHING = "heater_draws_nothing"
+    """Its plug lets the current through, and the heater draws none while its room is cold."""
     UNIT_AT_CAPACITY = "unit_at_capacity"
     """The unit runs, and it is not enough for this weather and this room."""
     SETPOINT_AT_LIMIT = "setpoint_at_limit"

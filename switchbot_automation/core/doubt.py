@@ -40,6 +40,7 @@ from switchbot_automation.core.state.evidence import (
     has_followed,
     has_rested,
     heard_after_all,
+    hindered,
     is_seen_to_heat,
     is_told_warm,
     may_repair,
@@ -242,6 +243,7 @@ def attend(
                 return ()
             state = states[zone.name]
             state = after_plug(state, plug_says(zone, fields), temperature, now)
+            state = after_draw(zone, state, fields)
     commands: tuple[Command, ...] = ()
     if state.check is None:
         helped = _helped(zone, state, [states[name] for name in others])
@@ -264,6 +266,21 @@ def plug_says(zone: ZoneSettings, fields: Mapping[str, Any] | None) -> Power | N
         return Power.ON
     standby = max(runs * _STANDBY_SHARE, min(_STANDBY_LEAST, runs / 2.0))
     return Power.OFF if watts <= standby else Power.UNKNOWN
+
+
+def after_draw(
+    zone: ZoneSettings, state: ZoneState, fields: Mapping[str, Any] | None
+) -> ZoneState:
+    """Return the state with whether a unit draws nothing although its plug is on.
+
+    That stands until it draws again: a plug that is off shows nothing of it.
+    """
+    says = plug_says(zone, fields)
+    if fields is None or zone.power_meter_device_id != zone.aircon_device_id:
+        return state
+    if says is Power.OFF and zone.kind.idles(fields, zone.unit_channel):
+        return hindered(state, ReasonCode.HEATER_DRAWS_NOTHING)
+    return hindered(state, None) if says is Power.ON else state
 
 
 def _temperature(state: ZoneState, now: datetime) -> float | None:

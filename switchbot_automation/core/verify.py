@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.band import with_setpoint
-from switchbot_automation.core.doubt import overtaken, plug_says
+from switchbot_automation.core.doubt import after_draw, overtaken, plug_says
 from switchbot_automation.core.protect.safety import assess
 from switchbot_automation.core.requests import AskUnit, Order, ReadPlug, Send
 from switchbot_automation.core.state.check import (
@@ -137,6 +137,7 @@ def _by_plug(
     states[zone.name] = after_plug(
         heard, plug_says(zone, fields), heard.last_temperature, now
     )
+    states[zone.name] = after_draw(zone, states[zone.name], fields)
     return None if fields is None else agrees(check, by_power(zone, fields))
 
 

@@ -55,3 +55,7 @@ class HeaterKind(OnOff, Heating):
     )
 
     shown = shown_by_relay
+
+    def idles(self, fields: Mapping[str, Any], channel: int) -> bool:
+        """Tell whether the relay is on, so that a heater without watts stopped by itself."""
+        return self.shown(fields, channel).get("power") == "on"

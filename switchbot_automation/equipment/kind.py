@@ -112,6 +112,14 @@ class EquipmentKind(ABC):
         del channel
         return fields
 
+    def idles(self, fields: Mapping[str, Any], channel: int) -> bool:
+        """Tell whether the relay that a unit hangs on is on, where it says so.
+
+        Then watts that are missing are the unit's own doing, and no order was lost.
+        """
+        del fields, channel
+        return False
+
     def hindrance(self, fields: Mapping[str, Any]) -> ReasonCode | None:
         """Return what a device's status says that keeps it from its work, None: nothing."""
         del fields

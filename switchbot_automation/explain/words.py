@@ -1204,6 +1204,9 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ),
     ReasonCode.TANK_EMPTY: later("the unit says that its water tank is empty"),
     ReasonCode.FILTER_DRIES: later("the unit says that it dries its filter"),
+    ReasonCode.HEATER_DRAWS_NOTHING: later(
+        "its plug is on, and the heater draws nothing while the room is cold"
+    ),
     ReasonCode.UNIT_AT_CAPACITY: later(
         "the unit runs, and it is not enough for the room"
     ),
@@ -1395,6 +1398,11 @@ _ADVICE: Mapping[ReasonCode, str] = {
     ReasonCode.FILTER_DRIES: later(
         "the unit dries its filter and does nothing else meanwhile: wait until it is "
         "done, and see whether it ends."
+    ),
+    ReasonCode.HEATER_DRAWS_NOTHING: later(
+        "the plug is on and the heater draws nothing: its own thermostat may be set too "
+        "low (turn it to its highest), its own switch may be off, or its fuse or the "
+        "heater itself is broken."
     ),
     ReasonCode.UNIT_AT_CAPACITY: later(
         "the unit runs and gives all it has, which is not enough: a higher fan speed, "

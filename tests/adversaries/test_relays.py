@@ -267,7 +267,7 @@ async def test_a_plug_that_measures_again_is_believed_again():
     assert home.troubles()[-1] is None
     home.panel.broken = True
     await home.watched(2)
-    assert "device_unresponsive" in home.troubles()[-12:]
+    assert "heater_draws_nothing" in home.troubles()[-12:]
 
 
 async def test_a_heater_that_dies_behind_a_plug_without_a_meter_is_told_of():

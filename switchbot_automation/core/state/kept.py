@@ -149,6 +149,39 @@ _DOES_NOT_COME_BACK = frozenset(
     }
 )
 _TURNED_FOR = timedelta(minutes=20)
+# What a unit, its plug or its room does again and again comes and goes by the hour, or each
+# night: where it was back within so long of its end, the next end has to last as long.
+_COMES_BACK = _DOES_NOT_COME_BACK | {
+    ReasonCode.BELIEF_UNCERTAIN,
+    ReasonCode.DEVICE_UNRESPONSIVE,
+    ReasonCode.HEATER_DRAWS_NOTHING,
+    ReasonCode.PLUG_MISREADS,
+    ReasonCode.RADIATOR_STAYS_WARM,
+    ReasonCode.SETPOINT_AT_LIMIT,
+    ReasonCode.UNIT_KEPT_OFF,
+    ReasonCode.UNIT_RUNS_ON,
+    ReasonCode.UNIT_SET_OTHERWISE,
+}
+_BACK_WITHIN = timedelta(hours=26)
+# A plug that was right a few times need not be.
+_RIGHT_FOR = timedelta(hours=6)
+# Of a unit that shows no effect these say the same in other words.
+_OF_NO_EFFECT = frozenset(
+    {
+        ReasonCode.BELIEF_CONTRADICTED,
+        ReasonCode.BELIEF_UNCERTAIN,
+        ReasonCode.ROOM_DOES_NOT_FOLLOW,
+    }
+)
+_SAME = {
+    ReasonCode.DEVICE_UNRESPONSIVE: _OF_NO_EFFECT,
+    ReasonCode.HEATER_DRAWS_NOTHING: _OF_NO_EFFECT
+    | {
+        ReasonCode.DEVICE_UNRESPONSIVE,
+        ReasonCode.UNIT_AT_CAPACITY,
+        ReasonCode.UNIT_KEPT_OFF,
+    },
+}
 _LONGEST_ERROR = 300
 # Why a meter that answers again may not start a unit yet; what it says of the room is seen.
 _SILENT_BEFORE = frozenset(
@@ -525,6 +558,16 @@ def _troubles(
         codes.append(found.reasons[-1])
     if acts:
         codes.extend(_lasts(zone, state, keeping, facts, now))
+    return _named(state, codes)
+
+
+def _named(state: ZoneState, codes: list[ReasonCode]) -> list[ReasonCode]:
+    """Return the troubles with what the plug shows of a heater before what comes of it."""
+    idles = ReasonCode.HEATER_DRAWS_NOTHING
+    why = state.evidence.hindered if state.evidence else None
+    for place, code in enumerate(codes):
+        if why is idles and code in _SAME[idles]:
+            return [*codes[:place], idles, *codes[place:]]
     return codes
 
 
@@ -1219,7 +1262,8 @@ def news_of(
     """Return the state once a person is told what is new, and that; None for nothing.
 
     Each kind of trouble is told once while it lasts, and that all of them are over once.
-    What is another word for what was told has to last first.
+    What is another word for what was told has to last first; what is back soon after its
+    end is over only once it stays away for longer than that.
     """
     keeping = state.keeping
     if keeping is None:
@@ -1227,7 +1271,7 @@ def news_of(
     room = room_health(zone, state, now)
     kind = room.advice
     if kind is not None:
-        if any(each.kind is kind for each in keeping.told):
+        if _is_said(keeping, kind):
             if keeping.well_since is None and keeping.turned is None:
                 return state, None
             same = keeping._replace(well_since=None, turned=None)
@@ -1245,12 +1289,38 @@ def news_of(
     if keeping.well_since is None:
         well = keeping._replace(well_since=now, turned=None)
         return state._replace(keeping=well), None
-    if now - keeping.well_since < _WELL_FOR or room.status == "recovering":
+    well_for = now - keeping.well_since
+    if well_for < _ends_after(zone, state, keeping) or room.status == "recovering":
         return state, None
     first = keeping.told[0]
-    kept = keeping._replace(told=(), well_since=None)
+    over = tuple(Notice(each.kind, now) for each in keeping.told)
+    kept = keeping._replace(told=(), well_since=None, over=over)
     news = News(zone.name, first.kind, first.since, room, ended=True)
     return state._replace(keeping=kept), news
+
+
+def _is_said(keeping: Keeping, kind: ReasonCode) -> bool:
+    """Tell whether a trouble was told of, by its own word or by one that says as much."""
+    told = {each.kind for each in keeping.told}
+    return kind in told or any(kind in _SAME.get(each, ()) for each in told)
+
+
+def _ends_after(zone: ZoneSettings, state: ZoneState, keeping: Keeping) -> timedelta:
+    """Return how long all has to be well until a person is told that it is over."""
+    over = {each.kind: each.since for each in keeping.over}
+    for kind, since in keeping.told:
+        at = over.get(kind)
+        # `since` may be long before it was told, but never before the end of the last.
+        if kind in _COMES_BACK and at is not None and since - at < _BACK_WITHIN:
+            return _BACK_WITHIN
+    doubted = state.uncertain or (state.evidence or NONE).doubt is not None
+    unproven = doubted or state.check is not None or not state.compressor_running
+    asks = zone.power_meter_device_id or zone.unit_readable
+    if asks and unproven and any(is_told(state, kind) for kind in _SAME):
+        # It is well once it does as it is told; that it rests shows nothing.
+        return _BACK_WITHIN
+    misreads = is_told(state, ReasonCode.PLUG_MISREADS)
+    return _RIGHT_FOR if misreads else _WELL_FOR
 
 
 def _until_it_lasts(

@@ -1126,6 +1126,7 @@ class Keeping(NamedTuple):
     told. `failed` counts the commands in a row that failed since `failed_since`, to the
     unit called `failed_unit`. `told` are the notices of what lasts; `well_since`: from when
     on nothing does. `turned` is another word for it since then, which is told once it lasts.
+    `over` are those whose end was told last, each with when: what comes again soon was not.
     """
 
     status: str = "unknown"
@@ -1145,6 +1146,7 @@ class Keeping(NamedTuple):
     told: tuple[Notice, ...] = ()
     well_since: datetime | None = None
     turned: Notice | None = None
+    over: tuple[Notice, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document, without what is unknown."""
@@ -1167,8 +1169,9 @@ class Keeping(NamedTuple):
                 name: encode_instant(each) if isinstance(each, datetime) else each
                 for name, each in self.excursion._asdict().items()
             }
-        if self.told:
-            document["told"] = [each.to_document() for each in self.told]
+        for name, notices in (("told", self.told), ("over", self.over)):
+            if notices:
+                document[name] = [each.to_document() for each in notices]
         if self.turned is not None:
             document["turned"] = self.turned.to_document()
         return document
@@ -1190,6 +1193,7 @@ class Keeping(NamedTuple):
             failed_unit=text(value.get("failed_unit")) or "",
             told=_notices(value.get("told")),
             turned=next(iter(_notices([value.get("turned")])), None),
+            over=_notices(value.get("over")),
             **instants,
         )
 
@@ -1204,6 +1208,10 @@ class Keeping(NamedTuple):
         turned = self.turned
         if turned is not None and turned.since > now:
             late["turned"] = turned._replace(since=now)
+        if any(each.since > now for each in self.over):
+            late["over"] = tuple(
+                each._replace(since=min(each.since, now)) for each in self.over
+            )
         return self._replace(**late) if late else self
 
 

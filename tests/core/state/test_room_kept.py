@@ -482,27 +482,90 @@ def test_another_word_for_what_was_told_is_told_once_it_lasts(works, told):
     assert told_while(works, begin=(state, at)) == told
 
 
+def nights(*hours_well, state=None, begin=NOON):
+    """Return what is told of a room that is lost, and then well for so many hours, by turns."""
+    told, at = [], begin
+    for hours in hours_well:
+        for temperature in [18.0] * 14 + [20.5] * (12 * hours):
+            state, at = lived([temperature], state=state or ZoneState(), begin=at)
+            document = json.loads(json.dumps(state.merged_into({}, ZoneState())))
+            state, news = news_of(ZONE, ZoneState.from_document(document), at)
+            told += [news.ended] if news else []
+    return told
+
+
+def test_what_comes_each_night_is_told_once_more_and_over_once_a_night_went_well():
+    """A boiler that rests at night was three notices a night, and a good end each morning."""
+    assert nights(23, 23, 23, 23) == [False, True, False]
+    assert nights(23, 23, 23, 30) == [False, True, False, True]
+
+
+def test_what_is_back_after_days_is_told_anew():
+    assert nights(30, 2) == [False, True] * 2
+
+
+def told_of(kind, **more):
+    keeping = Keeping(told=(Notice(kind, NOON),), **more)
+    return ZoneState(keeping=keeping, last_temperature=20.5, last_read_at=NOON)
+
+
+def ends_after(zone, state, *, hours=30):
+    """Return after how many minutes of a room that is well its end is told."""
+    for minute in range(0, hours * 60, 5):
+        at = NOON + minute * MINUTE
+        state, news = news_of(zone, state, at)
+        if news is not None:
+            return minute
+    return None
+
+
+def test_a_unit_without_effect_is_not_well_for_its_rest():
+    """A second stage that lost each ON was told of, and told well, each time it was not needed."""
+    plug = zone_of(power_meter_device_id="P")
+    state = told_of(ReasonCode.DEVICE_UNRESPONSIVE)
+    assert ends_after(plug, state) == 26 * 60
+    works = state._replace(power=Power.ON, action=Action.WINTER)
+    assert ends_after(plug, works) == 10
+    # Nothing is asked of an infrared unit, so that a rest is all there will be.
+    infrared = zone_of(aircon_device_id="02-202008110034-13")
+    assert ends_after(infrared, state) == 10
+
+
+def test_a_plug_is_not_believed_for_good_for_being_right_a_few_times():
+    assert ends_after(ZONE, told_of(ReasonCode.PLUG_MISREADS)) == 6 * 60
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [ReasonCode.CLOUD_UNREACHABLE, ReasonCode.SENSOR_FROZEN, ReasonCode.TANK_EMPTY],
+)
+def test_the_end_of_what_a_person_mends_is_told_at_once_each_time(kind):
+    again = told_of(kind, over=(Notice(kind, NOON - 60 * MINUTE),))
+    assert ends_after(ZONE, again) == 10
+
+
 # --- its document --------------------------------------------------------------------------
 
 
-instants = st.none() | st.datetimes(
+moments = st.datetimes(
     NOON.replace(tzinfo=None, year=2020),
     NOON.replace(tzinfo=None, year=2030),
     timezones=st.just(UTC),
 )
+instants = st.none() | moments
 numbers = st.floats(-50.0, 50.0)
 excursions = st.builds(
     Excursion,
-    instants.filter(bool),
+    moments,
     st.booleans(),
     numbers,
     numbers,
-    instants.filter(bool),
+    moments,
     st.none() | numbers,
     st.booleans(),
     numbers,
 )
-notices = st.builds(Notice, st.sampled_from(ReasonCode), instants.filter(bool))
+notices = st.builds(Notice, st.sampled_from(ReasonCode), moments)
 keepings = st.builds(
     Keeping,
     status=st.sampled_from(STATUSES),
@@ -515,6 +578,7 @@ keepings = st.builds(
     failed_at=instants,
     told=st.lists(notices, max_size=3).map(tuple),
     turned=st.none() | notices,
+    over=st.lists(notices, max_size=3).map(tuple),
     blind_since=instants,
     blind_found=instants,
     blind_why=st.none() | st.sampled_from(ReasonCode),
