@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -37,8 +38,14 @@ class Noted(Protocol):
 def begun(store: StoreInterface, path: str | os.PathLike[str], now: datetime) -> None:
     """Note that a file is being restored. Raises StoreUnavailableError."""
     place, key = _place(store)
-    name = Path(path).name
-    place.set(key, {"file": name, "begun_at": now.isoformat(timespec="seconds")})
+    place.set(
+        key,
+        {
+            "file": Path(path).name,
+            "path": str(Path(path).absolute()),
+            "begun_at": now.isoformat(timespec="seconds"),
+        },
+    )
 
 
 def ended(store: StoreInterface) -> None:
@@ -48,7 +55,7 @@ def ended(store: StoreInterface) -> None:
 
 
 def interrupted(store: Noted) -> list[str]:
-    """Say of each restoring that was begun and not ended, which file it is of.
+    """Say of each restoring that was begun and not ended, which file it is of, and what ends it.
 
     Whether one still runs cannot be seen from here: it may be another host's.
 
@@ -92,11 +99,19 @@ def in_words(key: str, note: object) -> str:
     said = worded(
         "restoring {file}, begun {at}, has not ended, it still runs or was cut off:"
         " documents are as they were, or as the file has them; rows of history may be"
-        " missing",
+        " missing; where it was cut off, `{command}` completes it",
         file=known.get("file", "?"),
         at=known.get("begun_at", "?"),
+        command=_command(home, known),
     )
     return f"{home}: {said}" if home else said
+
+
+def _command(home: str, note: Mapping[str, object]) -> str:
+    file = note.get("path") or note.get("file")
+    of_home = ["--home", home] if home else []
+    words = ["switchbot-store", *of_home, "restore", str(file) if file else "FILE"]
+    return shlex.join(words)
 
 
 def _place(store: StoreInterface) -> tuple[StoreInterface, str]:

@@ -128,9 +128,13 @@ class Journal:
             try:
                 remove_leftovers(self.directory / DIRECTORY)
                 pending: dict[str, PendingWrite] = {}
+                is_gone = _is_gone(self.directory)
+                if is_gone:
+                    with wrapped_os_errors(f"cannot write {self.directory}"):
+                        note_gap(self.directory)
                 lines = self._file.open(lambda line: _apply(pending, line))
                 self.pending = pending
-                self.gap = LOST_LINES if lines.damaged else ""
+                self.gap = LOST_LINES if lines.damaged or is_gone else ""
                 self._live = _Live(pending.values())
                 if lines.damaged or lines.total > len(pending):
                     self._try_to_compact()
@@ -394,13 +398,19 @@ def read_pending(directory: str | Path) -> dict[str, PendingWrite]:
 
 
 def look_at_journal(directory: str | Path) -> tuple[dict[str, PendingWrite], bool]:
-    """Return what `read_pending` does, and whether lines of it are damaged."""
+    """Return what `read_pending` does, and whether lines of it are damaged, or all gone."""
     pending: dict[str, PendingWrite] = {}
     place = Path(directory) / DIRECTORY
     with wrapped_os_errors(f"cannot read {place}"):
         check_folder(place)
     damaged = take_lines(str(place / FILE), lambda line: _apply(pending, line))
-    return pending, damaged
+    return pending, damaged or _is_gone(Path(directory))
+
+
+def _is_gone(directory: Path) -> bool:
+    """Tell whether there was a file, which is made before the first signature, and is none."""
+    place = directory / DIRECTORY
+    return (place / _HOST).exists() and not os.path.lexists(place / FILE)
 
 
 def _line_of(writes: Iterable[PendingWrite]) -> bytes:

@@ -20,7 +20,8 @@ process that had the files let them go in order. Where it did not, only a note i
 *unproven* until all that the primary holds was seen.
 
 A file that is damaged, by its checksum too, is a document that is unknown and none that was
-never set (`switchbot_store.failover.unread`), until the primary was asked.
+never set (`switchbot_store.failover.unread`), until the primary was asked. So is a file that
+is gone and that nobody deleted (`switchbot_store.failover.index`).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ import orjson
 from switchbot_store.codec import decode, encode_of_others, is_internal
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.failover import witness
+from switchbot_store.failover.index import Index, is_listing, look_at_index
 from switchbot_store.failover.unread import (
     LOST_LINES,
     UnreadCopy,
@@ -74,11 +76,15 @@ RECENT: Final = "recent.jsonl"
 _PRIMARY: Final = "primary"
 _CURRENT: Final = "current"
 _MARKED: Final = "marked"
+_LISTED: Final = b"what there is is listed"
 _OPEN: Final = b"open"
 _LEFT: Final = b"left in order"
 BEHIND: Final = (
     "the local copy lacks what the database took last, since the disk refused it: a"
     " program that starts without the database goes on from an older one"
+)
+_LOST_LIST: Final[str] = worded(
+    "the list is gone, or damaged, of the documents that a copy was kept of"
 )
 _RECENT_BYTES: Final = 4 * 1024 * 1024
 _SUM: Final = b'{"crc":"%08x",'
@@ -122,12 +128,13 @@ class Mirror:
         self._gone: dict[str, bytes] = {}
         self._place = directory / DIRECTORY
         self._recent = LineFile(str(self._place / RECENT), lambda: note_gap(directory))
+        self._index = Index(directory)
         self.unread: UnreadCopy = UnreadCopy()
         """What the files hold, or held, and nobody can read."""
         self._forgets = False
         """What was unread is known by now: the files are to follow."""
         self._spoiled: set[str] = set()
-        """Keys whose file is damaged."""
+        """Keys whose file is damaged, or gone."""
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._documents: dict[str, Mirrored] = {}
@@ -174,17 +181,9 @@ class Mirror:
         Only for who holds the journal's lock. What it had open before is known better
         than files at the same place. Raises StoreUnavailableError.
         """
-        unread = UnreadCopy()
-        unread.gap = gap or (LOST_LINES if has_gap(self._place.parent) else "")
-        in_files = _read_files(self._place, unread)
-        documents = dict(in_files)
+        in_files, documents, unread = self._open_files(gap)
         identity = read_identity(self._place.parent)
         behind = is_behind(self._place.parent)
-        lines = self._recent.open()
-        if lines.damaged:
-            unread.gap = unread.gap or LOST_LINES
-        for line in lines.payloads:
-            _apply(documents, line)
         with self._lock:
             numbers = (each.number for each in documents.values())
             self._number = max(self._number, max(numbers, default=0))
@@ -214,7 +213,7 @@ class Mirror:
             self._missing_until = max(1, self._number) if behind else 0
         if not behind:
             try:
-                ended_badly, note = self._mark()
+                ended_badly, note = _read_mark(self._place)
                 proven = self._saw_all or self.empty
                 proven = proven or witness.speaks_for(note, self._place / _CURRENT)
                 self.unproven = ended_badly and not proven
@@ -226,6 +225,40 @@ class Mirror:
         else:
             self.identity = identity
         remove_leftovers(self._place)
+
+    def _open_files(
+        self, gap: str
+    ) -> tuple[dict[str, Mirrored], dict[str, Mirrored], UnreadCopy]:
+        """Return what the files have, the same with the lines, and what is unread.
+
+        Raises StoreUnavailableError.
+        """
+        directory = self._place.parent
+        unread = UnreadCopy()
+        unread.gap = gap or (LOST_LINES if has_gap(directory) else "")
+        for is_lost, words in (
+            (_has_lost_list(directory), _LOST_LIST),
+            (_has_lost_recent(self._place), LOST_LINES),
+        ):
+            if is_lost:
+                with wrapped_os_errors(f"cannot write {directory}"):
+                    note_gap(directory)  # before there is another in its place
+                unread.gap = unread.gap or words
+        listed, is_damaged = self._index.open()
+        in_files = _read_files(self._place, unread)
+        documents = dict(in_files)
+        listed -= documents.keys() | unread.documents.keys()
+        lines = self._recent.open()
+        if is_damaged or lines.damaged:
+            unread.gap = unread.gap or (_LOST_LIST if is_damaged else LOST_LINES)
+        for line in lines.payloads:
+            _apply(documents, line)
+        deleted = listed & _told(lines.payloads) if listed else set()
+        _miss(self._place, listed - deleted, documents, unread)
+        # Of an earlier release, or what a power cut or a damaged list left out.
+        there = in_files.keys() | unread.documents.keys()
+        self._index.change(there=there, gone=deleted)
+        return in_files, documents, unread
 
     def look(self) -> None:
         """Read what another process keeps in the files; nothing is touched.
@@ -274,6 +307,7 @@ class Mirror:
         with self._lock:
             self._held = False
             self._recent.close()
+            self._index.close()
 
     def close(self) -> None:
         """Write what is only in memory, and let the files go.
@@ -290,6 +324,7 @@ class Mirror:
         finally:
             self._held = False
             self._recent.close()
+            self._index.close()
 
     def get(self, key: str) -> Mirrored | None:
         """Return the document, None if the primary was not seen to have it."""
@@ -520,12 +555,6 @@ class Mirror:
                 forget_gap(self._place.parent)
                 self._forgets = False
 
-    def _mark(self) -> tuple[bool, str]:
-        """Return whether the files are in use, and the name of the note of that."""
-        content = read_content(str(self._place / _CURRENT))
-        word, _, note = (b"" if content is None else content.data).partition(b" ")
-        return word == _OPEN, note.decode(errors="replace")
-
     def _mark_open(self) -> None:
         """Mark the files as whole and in use. Raises OSError."""
         make_directory(str(self._place))
@@ -541,13 +570,13 @@ class Mirror:
     def _take_note_back(self) -> None:
         """Let nothing say that the files lack nothing. Raises OSError."""
         # Of this process, or of one before where the disk can be read alone.
-        witness.remove(self._note or self._mark()[1])
+        witness.remove(self._note or _read_mark(self._place)[1])
         self._note = ""
 
     def _mark_current(self, word: bytes) -> None:
         """Mark the files as whole, and as in use or not. Raises OSError."""
         make_directory(str(self._place))
-        for name, wanted in ((_CURRENT, word), (_MARKED, b"")):
+        for name, wanted in ((_CURRENT, word), (_MARKED, _LISTED)):
             path = str(self._place / name)
             content = read_content(path)
             if content is None or content.data != wanted:
@@ -566,6 +595,10 @@ class Mirror:
                 )
 
     def _write(self, documents: Mapping[str, Mirrored | None]) -> None:
+        kept = {key for key, document in documents.items() if document is not None}
+        # What is to go is taken from the list before, so that a crash leaves more files
+        # than are listed: those are read.
+        self._index.change(there=kept, gone=documents.keys() - kept)
         for key, document in documents.items():
             path = self._place / f"{stem_of(key)}{_SUFFIX}"
             if document is None and key in self._spoiled:
@@ -636,12 +669,20 @@ def look_at_mirror(directory: Path, unread: UnreadCopy) -> dict[str, Mirrored]:
     place = directory / DIRECTORY
     if has_gap(directory):
         unread.gap = LOST_LINES
+    listed, is_damaged = look_at_index(directory)
+    if is_damaged or _has_lost_list(directory):
+        unread.gap = unread.gap or _LOST_LIST
     documents = _read_files(place, unread)
+    listed -= documents.keys() | unread.documents.keys()
     lines: list[bytes] = []
-    if take_lines(str(place / RECENT), lines.append):
+    if take_lines(str(place / RECENT), lines.append) or _has_lost_recent(place):
         unread.gap = unread.gap or LOST_LINES
     for line in lines:
         _apply(documents, line)
+    if listed:
+        # Whoever has the files may have deleted it between the two looks.
+        listed &= look_at_index(directory)[0]
+        _miss(place, listed - _told(lines), documents, unread)
     for key in documents.keys() & unread.documents.keys():
         del unread.documents[key]
     return documents
@@ -662,6 +703,58 @@ def _read_files(place: Path, unread: UnreadCopy) -> dict[str, Mirrored]:
             else:
                 unread.documents[key] = why
     return documents
+
+
+def _has_lost_list(directory: Path) -> bool:
+    """Tell whether the list of what there is was there once and is not any more."""
+    path = directory / DIRECTORY / _MARKED
+    with wrapped_os_errors(f"cannot read {path}"):
+        content = read_content(str(path))
+        was_there = content is not None and content.data == _LISTED
+        return was_there and not is_listing(directory)
+
+
+def _read_mark(place: Path) -> tuple[bool, str]:
+    """Return whether files are in use, and the name of the note of that. Raises OSError."""
+    content = read_content(str(place / _CURRENT))
+    word, _, note = (b"" if content is None else content.data).partition(b" ")
+    return word == _OPEN, note.decode(errors="replace")
+
+
+def _has_lost_recent(place: Path) -> bool:
+    """Tell whether the lines are gone that a process had which did not end in order."""
+    with wrapped_os_errors(f"cannot read {place}"):
+        return _read_mark(place)[0] and not (place / RECENT).exists()
+
+
+def _miss(
+    place: Path,
+    listed: set[str],
+    documents: dict[str, Mirrored],
+    unread: UnreadCopy,
+) -> None:
+    """Have `unread` say of what is listed and not there that it is unknown.
+
+    What came there since the files were read is taken in. Raises StoreUnavailableError.
+    """
+    for key in sorted(listed):
+        path = place / f"{stem_of(key)}{_SUFFIX}"
+        with wrapped_os_errors(f"cannot read the mirror {place}"):
+            why = _take_file(documents, path)
+        if not why and key not in documents:
+            why = worded("{path} is gone, and nobody deleted what was in it", path=path)
+        if why:
+            _LOGGER.warning("%s; that is unknown", why)
+            unread.documents[key] = why
+
+
+def _told(lines: Iterable[bytes]) -> set[str]:
+    """Return the keys of which lines tell, also that they were deleted."""
+    found = set()
+    for line in lines:
+        with suppress(ValueError, KeyError, TypeError):
+            found.add(str(orjson.loads(line)["key"]))
+    return found
 
 
 def _take_file(documents: dict[str, Mirrored], path: Path) -> str:

@@ -1,10 +1,10 @@
 """What of a local copy cannot be read, and is therefore unknown and not absent.
 
-A document whose file is damaged is known to be one. Where a line of the journal or of
-``.mirror/recent.jsonl`` is damaged, or a folder cannot be looked into, nobody can say
-whose document is missing or old: that is a *gap*. Damaged lines leave their files as soon
-as these are written again, so a gap is also noted in ``<directory>/.journal/lost``, until
-all that the primary holds was seen.
+A document whose file is damaged, or gone though it is listed, is known to be one. Where a
+line of the journal, of ``.mirror/recent.jsonl`` or of that list is damaged, where one of these
+is gone whole, or a folder cannot be looked into, nobody can say whose document is missing or
+old: that is a *gap*. Damaged lines leave their files as soon as these are written again, so a
+gap is also noted in ``<directory>/.journal/lost``, until all that the primary holds was seen.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from switchbot_store.languages import worded
 
 _PLACE: Final = Path(".journal", "lost")
 LOST_LINES: Final[str] = worded(
-    "lines were damaged that tell which documents changed last; what is left of them was"
-    " set aside"
+    "lines were damaged, or are gone, that tell which documents changed last; what is left"
+    " of them was set aside"
 )
 
 

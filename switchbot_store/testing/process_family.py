@@ -70,7 +70,9 @@ def kill(pid: int) -> None:
 def wait_for_exit(descriptors: list[int]) -> None:
     """Return when the processes behind these `pidfd`s have exited, reaped or not."""
     for descriptor in descriptors:
-        select.select([descriptor], [], [], 10)
+        waiting = select.poll()  # `select.select` takes none beyond 1023
+        waiting.register(descriptor, select.POLLIN)
+        waiting.poll(10_000)
 
 
 def _exit_descriptors(pids: list[int]) -> "list[int]":

@@ -1,6 +1,7 @@
 """`restore` that is killed: the old whole or the new, said, and completed by another."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -171,15 +172,28 @@ def test_killed_at_any_step_it_is_the_old_or_the_new_whole_and_said(
     assert {new for new, _ in seen} == {False, True}
 
 
-def test_killed_it_is_told_by_health_and_doctor_until_it_is_done_again(
-    invoke, environment, file, tmp_path
+KILLS = {
+    "files, at the rows": ("json", "SqliteHistory.write"),
+    "files, at the documents": ("json", "JsonStore.set_many"),
+    "files, at its end": ("json", "JsonStore.delete"),
+    "a database, at the rows": ("postgres", "PostgresHistory.write"),
+    "a database, at the documents": ("postgres", "PostgresStore.set_many"),
+}
+
+
+@pytest.mark.parametrize(("backend", "at"), KILLS.values(), ids=KILLS)
+def test_killed_it_is_told_by_health_and_doctor_until_the_command_that_they_say(
+    backend, at, invoke, environment, request, file
 ):
+    if backend == "postgres":
+        url = request.getfixturevalue("database_url")
+        environment(STORE_BACKEND="postgres", POSTGRES_URL=url, STORE_FALLBACK="refuse")
     invoke("set", "settings", '{"n": 1}')
-    program = """
+    program = f"""
         import os, signal, sys
-        from switchbot_store import JsonStore
+        from switchbot_store import {at.partition(".")[0]}
         from switchbot_store.cli.app import application
-        JsonStore.set_many = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        {at} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
         application(["restore", sys.argv[1], "--yes"])
     """
     done = subprocess.run(
@@ -189,19 +203,30 @@ def test_killed_it_is_told_by_health_and_doctor_until_it_is_done_again(
         env=dict(os.environ),
     )
     assert done.returncode == -signal.SIGKILL
-    assert invoke("get", "settings").json == {"n": 1}
     told = invoke("health", "--json").json
     assert told["status"] == "degraded"
     assert "restoring home.backup" in told["last_error"]
     found = [
         each
-        for each in invoke("doctor", "--json").json["findings"]
+        for each in invoke("doctor", "--json", code=int(backend == "postgres")).json[
+            "findings"
+        ]
         if each["check"] == "restore"
     ]
     assert [each["level"] for each in found] == ["warning"]
-    invoke("restore", file, "--yes")
+    for words in (told["last_error"], found[0]["message"]):
+        command = shlex.split(words.split("`")[1])
+        assert command == ["switchbot-store", "restore", str(file)]
+    invoke(*command[1:], "--yes")
     assert invoke("get", "settings").json == {"n": 2}
     assert invoke("health", "--json").json["status"] == "ok"
+
+
+def test_of_one_home_the_command_says_which(file):
+    store = MemoryStore()
+    begun(HomeStore(store, "flat-2"), file, NOW)
+    command = shlex.split(interrupted(store)[0].split("`")[1])
+    assert command[1:] == ["--home", "flat-2", "restore", str(file)]
 
 
 def test_looking_leaves_the_note_as_it_is_and_documents_are_told_of_beside_it(

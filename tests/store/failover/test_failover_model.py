@@ -83,7 +83,7 @@ class Host:
         self.store._closed = True
         local.journal.leave_to_parent()
         local.conflicts.close()
-        local.mirror._recent.close()
+        local.mirror.leave()
         self.primary.away = True
         self.primary.close()
 

@@ -7,7 +7,9 @@ import shutil
 import pytest
 
 from switchbot_store import FailoverStore, MemoryStore, StoreUnavailableError
+from switchbot_store.failover.index import Index, look_at_index
 from switchbot_store.failover.local import unread_of
+from switchbot_store.files.lines import LineFile
 
 KEYS = ("settings", "state/office")
 
@@ -51,7 +53,12 @@ def _of_another(path):
     shutil.copy(path.with_name("state%2foffice.json"), path)
 
 
+def _gone(path):
+    path.unlink()
+
+
 HARMS = {
+    "gone without a trace": _gone,
     "nul": lambda path: path.write_bytes(b"\0" * 50),
     "empty": lambda path: path.write_bytes(b""),
     "half": lambda path: path.write_bytes(path.read_bytes()[:40]),
@@ -134,7 +141,8 @@ class TestOneDocument:
             assert store.get("settings") == {}
         assert unread_of(filled) == ()
         assert not path.exists()
-        assert len(list(path.parent.glob("settings.json.corrupt-*"))) == 1
+        kept = list(path.parent.glob("settings.json.corrupt-*"))
+        assert len(kept) == (harm is not _gone)
 
 
 def _spoil_recent(place, flaky):
@@ -161,7 +169,52 @@ def _spoil_journal(place, flaky):
     path.write_bytes(path.read_bytes().replace(b'"new"', b'"old"'))
 
 
-@pytest.mark.parametrize("spoil", [_spoil_recent, _spoil_journal])
+def _lose_recent(place, flaky):
+    """Let the process that had the files be killed, and its lines go with that."""
+    mark = (place / ".mirror" / "current").read_bytes()
+    flaky.away = False
+    store = FailoverStore(flaky, place, background=False).open()
+    left = (place / ".mirror" / "current").read_bytes()
+    store.close()
+    flaky.away = True
+    assert left != mark
+    (place / ".mirror" / "current").write_bytes(left)
+    (place / ".mirror" / "recent.jsonl").unlink()
+
+
+def _lose_journal(place, flaky):
+    _opened(flaky, place).close()
+    (place / ".journal" / "journal.jsonl").unlink()
+
+
+def _lose_list(place, flaky):
+    (place / ".journal" / "copies.jsonl").unlink()
+    (place / ".mirror" / "settings.json").unlink()
+
+
+def _spoil_list(place, flaky):
+    path = place / ".journal" / "copies.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"settings", b"settinks"))
+    (place / ".mirror" / "settings.json").unlink()
+
+
+def _lose_the_journal_s_folder(place, flaky):
+    shutil.rmtree(place / ".journal")
+    (place / ".mirror" / "settings.json").unlink()
+
+
+LOSSES = (
+    _spoil_recent,
+    _spoil_journal,
+    _lose_recent,
+    _lose_journal,
+    _lose_list,
+    _spoil_list,
+    _lose_the_journal_s_folder,
+)
+
+
+@pytest.mark.parametrize("spoil", LOSSES)
 class TestLines:
     def test_what_they_were_of_is_unknown_until_the_primary_was_seen(
         self, flaky, filled, spoil
@@ -187,6 +240,88 @@ class TestLines:
         with _opened(flaky, filled) as store:
             assert store.get("never set") == {}
             assert not store.status().unread
+
+
+class TestTheList:
+    def test_a_whole_mirror_that_is_gone_is_unknown(self, flaky, filled):
+        shutil.rmtree(filled / ".mirror")
+        assert len(unread_of(filled)) == len(KEYS)
+        for _ in range(2):
+            with _opened(flaky, filled) as store:
+                for key in KEYS:
+                    with pytest.raises(StoreUnavailableError, match="unknown"):
+                        store.get(key)
+                assert store.get("never set") == {}
+        flaky.away = False
+        with _opened(flaky, filled) as store:
+            assert all(store.get(key) == {"n": 1} for key in KEYS)
+        assert unread_of(filled) == ()
+
+    def test_what_was_deleted_is_not_missed(self, flaky, filled):
+        flaky.away = False
+        with _opened(flaky, filled) as store:
+            store.delete("settings")
+            assert unread_of(filled) == ()
+        flaky.away = True
+        for _ in range(2):
+            with _opened(flaky, filled) as store:
+                assert (store.get("settings"), store.status().unread) == ({}, ())
+
+    def test_a_directory_of_an_earlier_release_is_listed(self, flaky, filled):
+        (filled / ".journal" / "copies.jsonl").unlink()
+        (filled / ".mirror" / "marked").write_bytes(b"")
+        with _opened(flaky, filled) as store:
+            assert all(store.get(key) == {"n": 1} for key in KEYS)
+            assert store.status().unread == ()
+        (filled / ".mirror" / "settings.json").unlink()
+        with (
+            _opened(flaky, filled) as store,
+            pytest.raises(StoreUnavailableError, match="nobody deleted"),
+        ):
+            store.get("settings")
+
+    def test_what_was_set_and_deleted_before_it_had_a_file_is_not_missed(
+        self, flaky, filled
+    ):
+        index = Index(filled)
+        index.open()
+        index.change(there=["brief"])  # and killed, before its file was there
+        index.close()
+        lines = LineFile(str(filled / ".mirror" / "recent.jsonl"))
+        lines.open()
+        lines.append(b'{"key":"brief","number":900}')
+        lines.close()
+        for _ in range(2):
+            with _opened(flaky, filled) as store:
+                assert (store.get("brief"), store.status().unread) == ({}, ())
+
+    def test_a_document_that_has_its_file_costs_no_line(self, flaky, filled):
+        flaky.away = False
+        path = filled / ".journal" / "copies.jsonl"
+        before = path.read_bytes()
+        with _opened(flaky, filled) as store:
+            for number in range(3):
+                store.set("settings", {"n": number})
+        assert path.read_bytes() == before
+
+    def test_damage_is_kept_aside_once(self, flaky, filled):
+        _spoil_list(filled, flaky)
+        flaky.away = False
+        for _ in range(3):
+            with _opened(flaky, filled) as store:
+                assert store.get("settings") == {"n": 1}
+        assert len(list((filled / ".journal").glob("copies.jsonl.corrupt-*"))) == 1
+
+    def test_it_does_not_grow_for_ever(self, tmp_path):
+        index = Index(tmp_path)
+        index.open()
+        for _ in range(1500):
+            index.change(there=["other"])
+            index.change(gone=["other"])
+        index.change(there=["settings"])
+        index.close()
+        assert (tmp_path / ".journal" / "copies.jsonl").stat().st_size < 60_000
+        assert look_at_index(tmp_path) == ({"settings"}, False)
 
 
 def _file(path):
