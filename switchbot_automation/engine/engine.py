@@ -506,11 +506,12 @@ class AutomationEngine:
         told = documents.told.stored
         if told.get("token") != holder.get("token"):
             told = {}
+        # Before anything is said: what is stored is who leads's word, not another life's.
+        documents.drop()
         ticks = shared.followed(settings, documents.states, told, now)
         revision = documents.life.revision_in_force
         for each in ticks:
             self._recorder.runs.look(each, trigger, revision, now)
-        documents.drop()
         quota = parts.quota.to_document()
         await documents.save({**quota, **parts.leadership.mark(now)})
         decisions = tuple(each.decision for each in ticks)

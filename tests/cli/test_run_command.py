@@ -166,6 +166,24 @@ async def test_a_second_run_only_watches_until_the_first_ends(
     await first.ended()
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+async def test_a_second_run_says_first_that_it_only_watches(start, home, options):
+    first = await start("run", "--json", env=home, alone=True)
+    await first.event(event="command", status="accepted")
+    second = await start("run", *options, env=home)
+    told, after = await second.line(), await second.line()
+    if options:
+        told = json.loads(told)
+        assert told["event"] == "watching"
+        assert told["process"] == str(first.process.pid)
+    else:
+        assert f"another process ({first.process.pid}) looks after this home" in told
+        assert "this one only watches" in told
+    assert "meter" not in after
+    await second.end()
+    await first.end()
+
+
 async def test_a_hand_edit_of_the_settings_is_seen_while_running(start, home, tmp_path):
     running = await start("run", "--json", env=home)
     await running.event(event="command", status="accepted")

@@ -9,6 +9,7 @@ import pytest
 
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine.scheduler import SchedulerService
+from switchbot_automation.model import ReasonCode
 
 OFF_ROOM = {"min_off_seconds": 600}
 
@@ -87,6 +88,27 @@ async def test_all_show_what_the_leader_did_within_a_second(house, engines):
     assert others == [first, first]
     texts = [(await engine.explain()).text for engine in engines]
     assert len({text.partition(";")[0] for text in texts}) == 1
+
+
+@pytest.mark.parametrize("celsius", [19.0, 21.0, 25.0])
+async def test_who_only_watches_shows_at_once_what_the_leader_read(house, celsius):
+    """It takes nothing for unread that is stored, though the leader told it nothing yet."""
+    house.configure(**OFF_ROOM)
+    house.remember(assumed_aircon_power="off")
+    house.cloud.temperature = celsius
+    await house.engine.run_once()
+    house.clock.advance(1)
+    house.cloud.calls.clear()
+    watcher = AutomationEngine(
+        house.cloud, house.store, clock=house.clock, watches_while=lambda: True
+    )
+    seen = await watcher.run_once()
+    assert house.cloud.calls == []
+    told = {reason.code for each in seen.decisions for reason in each.reasons}
+    assert ReasonCode.METER_UNREACHABLE not in told
+    assert ReasonCode.NO_READING not in told
+    [zone] = watcher.overview()["zones"]
+    assert (zone["temperature"], zone["stale"]) == (celsius, False)
 
 
 @pytest.mark.parametrize("asked", [0, 1, 2])

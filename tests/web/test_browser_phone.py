@@ -141,3 +141,18 @@ async def test_what_is_opened_is_accessible_and_no_button_is_cut_off(
         await page.locator("#upkeep-units button").first.wait_for()
         assert await violations(page) == []
         assert await page.evaluate(cut_off) == []
+
+
+@pytest.mark.parametrize("size", [(1280, 900), PHONE])
+async def test_what_upkeep_wants_of_a_person_lies_below_no_edge(
+    pictured, open_page, size
+):
+    hidden = """() => [...document.querySelectorAll("#upkeep tr")]
+        .filter((each) => each.getBoundingClientRect().bottom
+            > each.closest(".scrolls").getBoundingClientRect().bottom)
+        .map((each) => each.textContent)"""
+    async with pictured.serve() as url, open_page(url, size) as page:
+        await drawn(page)
+        await open_everything(page)
+        await page.locator("#upkeep-units tr:nth-child(3) button").wait_for()
+        assert await page.evaluate(hidden) == []

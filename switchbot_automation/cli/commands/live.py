@@ -125,14 +125,15 @@ def run(ctx: click.Context, as_json: bool, web: Address | None) -> None:
         closing(OnlyRun(config.directory)) as only,
     ):
         _warn_without_settings(store)
+        narrator = Narrator(as_json=as_json)
         if only.another():
+            narrator.watches(only.holder)
             _LOGGER.warning(
                 "another `run` has %s (process %s): that one looks after the home, this"
                 " one only watches, and takes over when it ends",
                 config.directory,
                 only.holder,
             )
-        narrator = Narrator(as_json=as_json)
         running = _run(
             account,
             store,
@@ -319,7 +320,10 @@ class OnlyRun:
 
 
 class Narrator:
-    """Prints what the engine tells: changes of decision, commands sent, rules run."""
+    """Prints what the engine tells: changes of decision, commands sent, rules run.
+
+    And before all that, that another `run` has the home.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -343,6 +347,10 @@ class Narrator:
             at = datetime.fromisoformat(event.trace["ended_at"])
             self._say(at, "rule", dict(event.trace))
 
+    def watches(self, holder: str) -> None:
+        """Say before all else that the process `holder` looks after the home."""
+        self._say(datetime.now(UTC), "watching", {"process": holder})
+
     def _say(self, at: datetime, kind: str, facts: dict[str, Any]) -> None:
         if self._as_json:
             print_json({"at": timestamp(at), "event": kind, **facts})
@@ -359,6 +367,12 @@ def _sentence(kind: str, facts: dict[str, Any]) -> str:
     if kind == "decision":
         outcome = word_of("outcome", facts["outcome"])
         return f"{facts['zone']}: {outcome} ({_reasons(facts)})"
+    if kind == "watching":
+        return _(
+            "another process ({process}) looks after this home; this one only watches,"
+            " and takes over when that one ends",
+            process=facts["process"],
+        )
     if kind == "room":
         advice = facts["advice"] or facts["trouble"]
         status = word_of("kept", facts["status"])
