@@ -41,7 +41,7 @@ _HOMES: Final = 50_000
 class FleetEvents:
     """Takes events of which the account is known, and wakes the homes they concern.
 
-    `wake` is called with a home and an errand's document, as `FleetQueue.ask` is. Of an
+    `wake` is called with a home and an errand's document, as `FleetQueue.wake` is. Of an
     account's several homes those get an event whose settings name the device; `store` is
     the whole one then. `counts` are of events by what became of them. An event that came
     by webhook and by MQTT is one event where both are taken here. What is remembered of a

@@ -10,6 +10,7 @@ it took and did not come to the end of.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from contextlib import suppress
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 
     from procrastinate.connector import BaseConnector
+
+_LOGGER = logging.getLogger(__name__)
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -119,6 +122,8 @@ FROM unnest(%(ids)s::bigint[], %(workers)s::bigint[], %(statuses)s::text[],
 JOIN procrastinate_jobs job ON job.id = ended.id AND job.status = 'doing'
     AND (job.worker_id IS NULL OR job.worker_id = ended.worker)
 """
+_AWAY: Final = frozenset({"", "08", "57"})
+"""How the codes begin of a database that is not there, or ends; a driver has none then."""
 _REFUSED: Final = "P0001"
 """What the database says where procrastinate's functions find a job otherwise."""
 
@@ -335,12 +340,27 @@ class GatheredJobs(JobManager):
         self._ended.set()
         if self._leaving.is_set() and status is Status.ABORTED:
             return
+        try:
+            await self._note_end(job, status, delete_job)
+        except ConnectorException as error:
+            state = getattr(error.__cause__, "sqlstate", None) or ""
+            if state[:2] not in _AWAY:
+                raise
+            # Procrastinate lets nobody hear of it: each job would leave a traceback.
+            _LOGGER.warning(
+                "the queue was not told of the end of %s: %s; it is done again once it "
+                "is taken for one of a worker that died",
+                job.call_string,
+                " ".join(str(error.__cause__ or error).split()),
+            )
+
+    async def _note_end(self, job: Job, status: Status, delete_job: bool) -> None:
         if status is Status.FAILED and job.task_name in self._unending:
             told = self.now()
             now = datetime.now(UTC) if told is None else told[0]
             await self.again([job], now + self._wait_after(job.attempts))
-            return
-        await self._ending.ask((job, status, delete_job))
+        else:
+            await self._ending.ask((job, status, delete_job))
 
     async def _finish(self, ended: list[tuple[Job, Status, bool]]) -> list[None]:
         await self.connector.execute_query_all_async(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from switchbot_automation.errors import UnknownHomeError
-from switchbot_automation.fleet.visit import tick_home, wait_after
+from switchbot_automation.fleet.visit import log_failure, tick_home, wait_after
 from switchbot_store import checked_home
 
 if TYPE_CHECKING:
@@ -176,9 +176,14 @@ class HomeKeeper:
             _LOGGER.warning("%s: it is visited no more", error)
             self.remove(home)
             return None
-        except Exception:
-            _LOGGER.exception("the home %s could not be looked after", home)
+        except Exception as error:  # noqa: BLE001 - told, and the home is visited again
             wait = wait_after(waiting.failures)
+            log_failure(
+                _LOGGER,
+                error,
+                f"the home {home} could not be looked after",
+                then=f"it is visited again in {wait.total_seconds():.0f} s",
+            )
             waiting.failures += 1
             self._wait(home, self._place.clock.now() + wait)
             return None

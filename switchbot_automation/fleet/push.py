@@ -18,6 +18,7 @@ from switchbot_automation.cloud.events.events import RefusedWebhook, WebhookRefu
 from switchbot_automation.engine.observe.meters import account_of
 from switchbot_automation.errors import AuthError, SettingsError
 from switchbot_automation.fleet.errands import REFRESH
+from switchbot_automation.fleet.visit import log_failure
 from switchbot_automation.languages import worded
 from switchbot_automation.mqtt.push import PushStream
 
@@ -138,8 +139,13 @@ class FleetPush:
         """Begin to listen to the accounts that are new, and leave those that are gone."""
         try:
             self._accounts = await self._ask_accounts()
-        except Exception:
-            _LOGGER.exception("the accounts known before are listened to")
+        except Exception as error:  # noqa: BLE001 - told, and asked for again
+            log_failure(
+                _LOGGER,
+                error,
+                "the accounts could not be read",
+                then="the accounts known before are listened to",
+            )
         for account in self._listening.keys() - self._accounts.keys():
             self._listening.pop(account).cancel()
             self._streams.pop(account, None)
@@ -154,9 +160,14 @@ class FleetPush:
             homes = self._accounts.get(account, ())
             try:
                 return await self._events.take(homes, event)
-            except Exception:
-                # The queue may be away; the home is looked at in its own time.
-                _LOGGER.exception("an event woke none of the homes %s", list(homes))
+            except Exception as error:  # noqa: BLE001 - told, and counted
+                # The queue may be away.
+                log_failure(
+                    _LOGGER,
+                    error,
+                    f"an event woke none, or not all, of the homes {list(homes)}",
+                    then="they are looked at in their own time",
+                )
                 why = WebhookRefusal.NOT_WOKEN
                 self._events.counts[str(why)] += 1
                 return RefusedWebhook(why, "nobody was woken")
@@ -190,8 +201,13 @@ class FleetPush:
         for home in homes:
             try:
                 await self._events.wake(home, {"kind": REFRESH})
-            except Exception:
-                _LOGGER.exception("the home %s was not woken after a gap", home)
+            except Exception as error:  # noqa: BLE001 - told, and looked at by itself
+                log_failure(
+                    _LOGGER,
+                    error,
+                    f"the home {home} was not woken after a gap",
+                    then="it is looked at in its own time",
+                )
 
 
 class _Credentials:

@@ -35,7 +35,12 @@ from switchbot_automation.errors import (
 from switchbot_automation.fleet.clock import FleetClock
 from switchbot_automation.fleet.errands import Errand, checked_errand
 from switchbot_automation.fleet.jobs import LAST, WAITERS, GatheredJobs
-from switchbot_automation.fleet.visit import do_for_person, tick_home, wait_after
+from switchbot_automation.fleet.visit import (
+    do_for_person,
+    log_failure,
+    tick_home,
+    wait_after,
+)
 from switchbot_automation.languages import worded
 from switchbot_automation.outside.bounds import Allowance
 from switchbot_store import StoreConflictError, StoreUnavailableError, checked_home
@@ -198,6 +203,16 @@ class FleetQueue:
         """
         return await self._asked(checked_home(home), checked_errand(errand))
 
+    async def wake(self, home: str, errand: Mapping[str, Any]) -> int:
+        """Do as `ask`; raise StoreUnavailableError where the queue does not answer."""
+        try:
+            return await self.ask(home, errand)
+        except ConnectorException as error:
+            why = " ".join(str(error.__cause__ or error).split())
+            raise StoreUnavailableError(
+                worded("the queue does not answer: {why}", why=why)
+            ) from error
+
     async def _asked(
         self,
         home: str,
@@ -354,8 +369,13 @@ class FleetQueue:
         except (AutomationError, ValueError) as error:
             _LOGGER.warning("%r for the home %s is refused: %s", kind, home, error)
             wanted = None
-        except Exception:
-            _LOGGER.exception("%r for the home %s came to nothing", kind, home)
+        except Exception as error:  # noqa: BLE001 - told, and the home is looked at
+            log_failure(
+                _LOGGER,
+                error,
+                f"{kind!r} for the home {home} came to nothing",
+                then="the home is looked at all the same",
+            )
             wanted = None
         await self._visit(home, now, (), 0, errand=wanted, sent=sent)
 
@@ -410,9 +430,15 @@ class FleetQueue:
             level = logging.WARNING if errand is None else logging.DEBUG
             _LOGGER.log(level, "%s: it is ticked no more", error)
             return
-        except Exception:
-            _LOGGER.exception("the home %s could not be looked after", home)
-            wakeup = place.clock.now() + wait_after(failures)
+        except Exception as error:  # noqa: BLE001 - told, and the home is visited again
+            wait = wait_after(failures)
+            log_failure(
+                _LOGGER,
+                error,
+                f"the home {home} could not be looked after",
+                then=f"it is visited again in {wait.total_seconds():.0f} s",
+            )
+            wakeup = place.clock.now() + wait
             # Not by the queue's own retry: another tick of the home may wait by now. The
             # zones are found again; it may be they that nobody can read.
             await self._want(home, wakeup, (), failures + 1)

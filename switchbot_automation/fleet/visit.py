@@ -17,7 +17,7 @@ from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine.documents.keys import keys_of
 from switchbot_automation.engine.observe.meters import account_of
-from switchbot_automation.errors import UnknownHomeError
+from switchbot_automation.errors import AutomationError, UnknownHomeError
 from switchbot_automation.fleet.accounts import AccountVisit
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
 from switchbot_automation.fleet.kept.known import KnownSettings
@@ -27,12 +27,14 @@ from switchbot_automation.languages import worded
 from switchbot_store import (
     AsyncHomeStore,
     StoreConflictError,
+    StoreError,
     StoreUnavailableError,
     VisitStore,
     checked_home,
 )
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
@@ -55,6 +57,8 @@ _ATTEMPTS: Final = 4
 _BACKOFF_SECONDS: Final = 5.0
 _LONGEST_BACKOFF_SECONDS: Final = 120.0
 _MOST_DOUBLINGS: Final = 5
+# Errors that say what is amiss, and with what. All others are mistakes in the code.
+_OUTSIDE: Final = (AutomationError, StoreError, OSError)
 _NAMED: Final = 64
 """So many zones are named to the next visitor; of a home with more it asks once more."""
 
@@ -161,6 +165,20 @@ def wait_after(failures: int) -> timedelta:
     """
     seconds = _BACKOFF_SECONDS * 2 ** min(failures, _MOST_DOUBLINGS)
     return timedelta(seconds=min(_LONGEST_BACKOFF_SECONDS, seconds))
+
+
+def log_failure(
+    logger: logging.Logger, error: Exception, what: str, *, then: str
+) -> None:
+    """Log what came to nothing and what comes next: a line, or a traceback of a mistake.
+
+    A database that dies cuts off every visit under way, hundreds at once.
+    """
+    if isinstance(error, _OUTSIDE):
+        why = " ".join(str(error).split()) or type(error).__name__
+        logger.warning("%s: %s; %s", what, why, then)
+    else:
+        logger.error("%s; %s", what, then, exc_info=error)
 
 
 async def do_for_person(home: str, place: Place, errand: Errand) -> int:

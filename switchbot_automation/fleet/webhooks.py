@@ -22,6 +22,7 @@ from aiohttp import web
 from switchbot_automation.cloud.events.events import MAX_BODY_BYTES, same_secret
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.events import FleetEvents
+from switchbot_automation.fleet.visit import log_failure
 from switchbot_automation.languages import worded
 from switchbot_automation.web.guard import (
     Entrance,
@@ -101,7 +102,7 @@ class FleetWebhooks:
     """Takes what the cloud posts for any account, and wakes the home.
 
     `key` is the secret of all URLs, `wake` is called with a home and an errand's document,
-    as `FleetQueue.ask` is. `homes_of` says which homes an account has by the name in its
+    as `FleetQueue.wake` is. `homes_of` says which homes an account has by the name in its
     URL, by default that of its one home; for one it does not know it may raise LookupError.
     Of several homes those get an event whose
     settings name the device; `store` is the whole one then. `counts` are of events by
@@ -169,9 +170,14 @@ class FleetWebhooks:
             homes = []  # an account that was closed; its URL was ours
         try:
             await self._events.take(homes, body)
-        except Exception:
-            # The queue may be away; the home is looked at in its own time.
-            _LOGGER.exception("an event woke none, or not all, of the homes %s", homes)
+        except Exception as error:  # noqa: BLE001 - told, and answered with 503
+            # The queue may be away.
+            log_failure(
+                _LOGGER,
+                error,
+                f"an event woke none, or not all, of the homes {homes}",
+                then="they are looked at in their own time",
+            )
             self.counts["not_woken"] += 1
             return 503
         return 200

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from procrastinate import sql
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 from psycopg import AsyncConnection
 
@@ -219,6 +220,46 @@ async def test_whoever_waits_hears_of_a_queue_that_does_not_answer(queue):
     assert [type(each) for each in told] == [AwayError] * 5
     del queue.jobs.batch_defer_jobs_async
     assert await queue.jobs.put_soon(ticks(queue, [1])[0])
+
+
+class _FailedError(Exception):
+    def __init__(self, sqlstate):
+        super().__init__("no\nroute")
+        self.sqlstate = sqlstate
+
+
+def _failing(queue, sqlstate):
+    class Failing(Counted):
+        async def execute_query_all_async(self, *_arguments, **_named):
+            raise ConnectorException from _FailedError(sqlstate)
+
+    return Failing(queue.jobs.connector)
+
+
+@pytest.mark.parametrize("sqlstate", [None, "57P01", "08006"])
+async def test_the_end_of_a_job_is_told_in_one_line_while_the_queue_is_away(
+    queue, caplog, sqlstate
+):
+    """And the job is neither lost nor over: it can be told of, or taken up, afterwards."""
+    await queue.jobs.put(ticks(queue, [1]))
+    (job,) = await taken(queue, await queue.jobs.register_worker())
+    whole, queue.jobs.connector = queue.jobs.connector, _failing(queue, sqlstate)
+    await queue.jobs.finish_job(job, Status.SUCCEEDED, delete_job=True)
+    (told,) = [each for each in caplog.records if "end of" in each.getMessage()]
+    assert told.exc_info is None
+    assert "no route; it is done again" in told.getMessage()
+    queue.jobs.connector = whole
+    assert [each.id for each in await queue.jobs.list_jobs_async()] == [job.id]
+    await queue.jobs.finish_job(job, Status.SUCCEEDED, delete_job=True)
+    assert await queue.jobs.list_jobs_async() == []
+
+
+async def test_a_statement_that_is_wrong_is_no_queue_that_is_away(queue):
+    await queue.jobs.put(ticks(queue, [1]))
+    (job,) = await taken(queue, await queue.jobs.register_worker())
+    queue.jobs.connector = _failing(queue, "42883")
+    with pytest.raises(ConnectorException):
+        await queue.jobs.finish_job(job, Status.SUCCEEDED, delete_job=True)
 
 
 async def test_a_new_worker_begins_nothing_that_an_old_one_took(queue):

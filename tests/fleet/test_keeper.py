@@ -155,3 +155,16 @@ async def test_a_home_removed_as_its_visit_begins_can_come_back(street):
     assert len([each for each in await asyncio.gather(*begun) if each]) == 29
     street.keeper.add("3")
     assert [visit.home for visit in await street.keeper.visit_due()] == ["3"]
+
+
+async def test_a_store_that_dies_is_told_of_in_a_line_a_home(street, caplog):
+    await street.keeper.visit_due()
+    street.clock.advance(60)
+    street.store.close()
+    assert await street.keeper.visit_due() == []
+    told = [each for each in caplog.records if "looked after" in each.getMessage()]
+    assert len(told) == 30
+    assert {each.exc_info for each in told} == {None}
+    assert {each.getMessage().rpartition("; ")[2] for each in told} == {
+        "it is visited again in 5 s"
+    }

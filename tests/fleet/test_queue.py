@@ -260,6 +260,49 @@ async def test_a_person_s_word_outlives_a_queue_that_is_away_with_the_store(
     assert waiting.task_kwargs == {"home": "42", "errand": errand, "failures": 1}
 
 
+@pytest.mark.parametrize("kind", [None, "refresh", "hold"])
+async def test_a_store_that_dies_is_told_of_in_one_line_that_says_when_again(
+    fleet, caplog, kind
+):
+    """Hundreds of visits are cut off at once; a traceback of each would hide the cause."""
+    fleet.add("42")
+    await fleet.queue.sow(["42"], fleet.clock.now())
+    if kind:
+        await fleet.do_all_that_is_due()
+        more = {"zone": "default", "hold": "permanent"} if kind == "hold" else {}
+        await fleet.queue.ask("42", {"kind": kind, **more})
+    fleet.place.store.store = _Away(fleet.place.store.store)
+    assert await fleet.do_all_that_is_due() == []
+    told = [each for each in caplog.records if "42" in each.getMessage()]
+    assert told
+    assert [each.exc_info for each in told] == [None] * len(told)
+    assert "no route" in caplog.text
+    if kind != "hold":  # which waits itself
+        assert "the home 42 could not be looked after: no route; it is visited " in (
+            caplog.text
+        )
+        assert "again in 5 s" in caplog.text
+
+
+async def test_a_mistake_in_the_code_keeps_its_traceback(fleet, caplog):
+    fleet.add("42")
+    fleet.clouds.pop("42")
+    await fleet.queue.sow(["42"], fleet.clock.now())
+    assert await fleet.do_all_that_is_due() == []
+    (told,) = [each for each in caplog.records if "looked after" in each.getMessage()]
+    assert told.exc_info[0] is KeyError
+    assert told.getMessage().endswith("it is visited again in 5 s")
+
+
+async def test_whoever_wakes_homes_hears_of_a_queue_that_is_away(fleet, monkeypatch):
+    async def breaks_off(*_words, **_options):
+        raise ConnectorException from OSError("no\nroute")
+
+    monkeypatch.setattr(fleet.queue, "_asked", breaks_off)
+    with pytest.raises(StoreUnavailableError, match="does not answer: no route"):
+        await fleet.queue.wake("42", {"kind": "refresh"})
+
+
 async def test_what_was_sent_for_a_person_is_not_asked_for_again(fleet):
     """Whatever could be kept of it: a button that is pressed twice undoes it.
 

@@ -172,6 +172,9 @@ async def test_a_queue_that_is_away_for_one_home_keeps_no_other_from_being_woken
     assert [home for home, *_ in endpoint.woken] == ["2", "3"]
     assert endpoint.hooks.counts["not_woken"] == 1
     assert path.rpartition("/")[2] not in caplog.text
+    (told,) = [each for each in caplog.records if "woke none" in each.getMessage()]
+    assert told.exc_info is None
+    assert "no route; they are looked at in their own time" in told.getMessage()
 
 
 def test_a_key_that_can_be_guessed_is_refused_and_none_is_shown():

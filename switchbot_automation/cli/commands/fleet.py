@@ -353,7 +353,7 @@ def listen(address: Address, key: str, shards: int, as_json: bool) -> None:
 
     async def listened() -> None:
         async with _queue(shards) as queue:
-            hooks = FleetWebhooks(key, queue.ask)
+            hooks = FleetWebhooks(key, queue.wake)
             try:
                 async with hooks.serve(*address) as url:
                     where = url.removeprefix("http://")
@@ -426,7 +426,7 @@ def push(accounts: str, part: int, parts: int, shards: int, as_json: bool) -> No
                     await homes_with_settings(store), client_of, part=part, parts=parts
                 )
 
-            events = FleetEvents(queue.ask, store=store)
+            events = FleetEvents(queue.wake, store=store)
             listening = FleetPush(accounts_now, client_of, events)
             if as_json:
                 print_json({"accounts": len(await accounts_now())})
