@@ -1113,6 +1113,20 @@ class Notice(NamedTuple):
         return {"kind": str(self.kind), "since": encode_instant(self.since)}
 
 
+class Share(NamedTuple):
+    """For which share of the last day a room, or its air, was out of its bounds.
+
+    `of` from 0 to 1, what is longer ago counting less; up to `at`, when it was `past` them
+    or not. `much`: so much that a person is to know, since `since`. Instants are aware UTC.
+    """
+
+    of: float
+    at: datetime
+    past: bool
+    since: datetime
+    much: bool = False
+
+
 KEPT_RECOVERIES = 8
 
 
@@ -1126,6 +1140,7 @@ class Keeping(NamedTuple):
     told. `failed` counts the commands in a row that failed since `failed_since`, to the
     unit called `failed_unit`. `told` are the notices of what lasts; `well_since`: from when
     on nothing does. `turned` is another word for it since then, which is told once it lasts.
+    `swings`: how much of the time short excursions took, `air` the same of its air.
     """
 
     status: str = "unknown"
@@ -1145,6 +1160,8 @@ class Keeping(NamedTuple):
     told: tuple[Notice, ...] = ()
     well_since: datetime | None = None
     turned: Notice | None = None
+    swings: Share | None = None
+    air: Share | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document, without what is unknown."""
@@ -1162,11 +1179,13 @@ class Keeping(NamedTuple):
         for name in ("warmed", "cooled"):
             if getattr(self, name):
                 document[name] = [list(each) for each in getattr(self, name)]
-        if self.excursion is not None:
-            document["excursion"] = {
-                name: encode_instant(each) if isinstance(each, datetime) else each
-                for name, each in self.excursion._asdict().items()
-            }
+        for name in ("excursion", "swings", "air"):
+            found: Excursion | Share | None = getattr(self, name)
+            if found is not None:
+                document[name] = {
+                    key: encode_instant(each) if isinstance(each, datetime) else each
+                    for key, each in found._asdict().items()
+                }
         if self.told:
             document["told"] = [each.to_document() for each in self.told]
         if self.turned is not None:
@@ -1190,6 +1209,8 @@ class Keeping(NamedTuple):
             failed_unit=text(value.get("failed_unit")) or "",
             told=_notices(value.get("told")),
             turned=next(iter(_notices([value.get("turned")])), None),
+            swings=_share(value.get("swings")),
+            air=_share(value.get("air")),
             **instants,
         )
 
@@ -1204,6 +1225,12 @@ class Keeping(NamedTuple):
         turned = self.turned
         if turned is not None and turned.since > now:
             late["turned"] = turned._replace(since=now)
+        for name in ("swings", "air"):
+            share: Share | None = getattr(self, name)
+            if share is not None and max(share.at, share.since) > now:
+                late[name] = share._replace(
+                    at=min(share.at, now), since=min(share.since, now)
+                )
         return self._replace(**late) if late else self
 
 
@@ -1234,6 +1261,21 @@ def _excursion(value: Any) -> Excursion | None:
         number(value.get("lost")),
         value.get("helped") is True,
         number(value.get("fell")) or 0.0,
+    )
+
+
+def _share(value: Any) -> Share | None:
+    if not isinstance(value, dict):
+        return None
+    of, at, since = (
+        number(value.get("of")),
+        instant(value.get("at")),
+        instant(value.get("since")),
+    )
+    if of is None or at is None or since is None or not 0.0 <= of <= 1.0:
+        return None
+    return Share(
+        of, at, value.get("past") is True, since, much=value.get("much") is True
     )
 
 

@@ -28,6 +28,7 @@ from switchbot_automation.core.state.zone import (
     Keeping,
     Notice,
     SensorRecord,
+    Share,
     Way,
     ZoneState,
 )
@@ -485,26 +486,37 @@ def test_another_word_for_what_was_told_is_told_once_it_lasts(works, told):
 # --- its document --------------------------------------------------------------------------
 
 
-instants = st.none() | st.datetimes(
+some_instants = st.datetimes(
     NOON.replace(tzinfo=None, year=2020),
     NOON.replace(tzinfo=None, year=2030),
     timezones=st.just(UTC),
 )
+instants = st.none() | some_instants
 numbers = st.floats(-50.0, 50.0)
 excursions = st.builds(
     Excursion,
-    instants.filter(bool),
+    some_instants,
     st.booleans(),
     numbers,
     numbers,
-    instants.filter(bool),
+    some_instants,
     st.none() | numbers,
     st.booleans(),
     numbers,
 )
-notices = st.builds(Notice, st.sampled_from(ReasonCode), instants.filter(bool))
+notices = st.builds(Notice, st.sampled_from(ReasonCode), some_instants)
+shares = st.builds(
+    Share,
+    of=st.floats(0.0, 1.0),
+    at=some_instants,
+    past=st.booleans(),
+    since=some_instants,
+    much=st.booleans(),
+)
 keepings = st.builds(
     Keeping,
+    swings=st.none() | shares,
+    air=st.none() | shares,
     status=st.sampled_from(STATUSES),
     since=instants,
     excursion=st.none() | excursions,
@@ -528,7 +540,9 @@ damaged = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from([*Keeping._fields, *Excursion._fields, "kind"]),
+            st.sampled_from(
+                [*Keeping._fields, *Excursion._fields, *Share._fields, "kind"]
+            ),
             inner,
             max_size=5,
         )
