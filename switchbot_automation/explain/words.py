@@ -344,7 +344,7 @@ def advice_words(code: ReasonCode | None, cause: str | None = None) -> str:
     """Return what a person can do about a room's trouble, "" where there is none.
 
     `cause` is what was said of it, as an error of the cloud; or the meters concerned, or
-    how often a unit started.
+    how often a unit started, or for how many percent of the day a room was not kept.
     """
     if code is None:
         return ""
@@ -353,6 +353,11 @@ def advice_words(code: ReasonCode | None, cause: str | None = None) -> str:
     if code is ReasonCode.UNIT_STARTS_OFTEN and cause:
         advice = _begun(_(_ADVICE[code]))
         return _("{advice} Starts within a day: {count}", advice=advice, count=cause)
+    if code in (ReasonCode.AIR_BEYOND_UNIT, ReasonCode.ROOM_SWINGS) and cause:
+        advice = _begun(_(_ADVICE[code]))
+        return _(
+            "{advice} Percent of the last day: {count}", advice=advice, count=cause
+        )
     known = _ADVICE.get(code)
     words = _(known) if known else _ended(reason_words({"code": code}, UTC))
     if not cause:
@@ -1202,6 +1207,13 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.AIR_DOES_NOT_FOLLOW: later(
         "the unit is believed to work, and the air does not become as it is wanted"
     ),
+    ReasonCode.AIR_BEYOND_UNIT: later(
+        "the air is past its limit for much of the day, which is more than the unit can "
+        "take away"
+    ),
+    ReasonCode.ROOM_SWINGS: later(
+        "the room is out of its band for much of the day, for a short while each time"
+    ),
     ReasonCode.TANK_EMPTY: later("the unit says that its water tank is empty"),
     ReasonCode.FILTER_DRIES: later("the unit says that it dries its filter"),
     ReasonCode.HEATER_DRAWS_NOTHING: later(
@@ -1385,6 +1397,16 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "the air does not become as it is wanted although the unit is believed to work: "
         "see whether its tank is empty or full, its filter clean and a window open, and "
         "whether it can do this at all."
+    ),
+    ReasonCode.AIR_BEYOND_UNIT: later(
+        "the air is past its limit for more of the day than the unit can help: open a "
+        "window, add a unit that takes it away (a dehumidifier for humidity, a fan for "
+        "CO2, which no purifier takes away), or set another limit."
+    ),
+    ReasonCode.ROOM_SWINGS: later(
+        "the room swings out of its band again and again: where it is not set yet, "
+        "control: auto steers it more closely; else widen the band, or see whether the "
+        "unit is too strong or too weak for the room."
     ),
     ReasonCode.HUMIDITY_UNKNOWN: later(
         "the meter says no humidity that can be, so the air is left as it is: see whether "

@@ -1083,6 +1083,7 @@ def _merged(top: _Part, part: _Part) -> dict[str, Any]:
         else:
             merged |= {"equipment": (), "without_unit": True, "aircon_device_id": ""}
         merged["backed_up"] = _backed_up(merged["equipment"], first)
+        merged["air_left"] = _air_left(merged["equipment"], first)
     return _completed(merged)
 
 
@@ -1090,6 +1091,14 @@ def _backed_up(units: Iterable[EquipmentUnit], unit: EquipmentUnit) -> bool:
     """Tell whether another unit of a room heats without a compressor."""
     others = [KINDS[each.kind] for each in units if each is not unit]
     return any(kind.can(Action.WINTER) and kind.cost != "compressor" for kind in others)
+
+
+def _air_left(units: Iterable[EquipmentUnit], unit: EquipmentUnit) -> bool:
+    """Tell whether a room's air is another unit's: drying it, or taking its CO2 away."""
+    others = {KINDS[each.kind].own for each in units if each is not unit}
+    kind = KINDS[unit.kind]
+    mine = Action.DRY if kind.own is None else Action.VENTILATE
+    return kind.own in (None, Action.PURIFY) and mine in others
 
 
 def _completed(merged: dict[str, Any]) -> dict[str, Any]:
@@ -1146,6 +1155,7 @@ def _further_units(
         values = {key: merged[key] for key in merged.keys() - _OF_FIRST_UNIT}
         values |= {"lead": name, "equipment": (unit,), "optimum_start": False}
         values["backed_up"] = _backed_up(units, unit)
+        values["air_left"] = _air_left(units, unit)
         _presume(values, unit)
         yield _further_name(name, number), _completed(values)
 

@@ -262,6 +262,33 @@ async def test_wet_summer_air_is_dried_by_dry_mode_within_the_band():
     assert "dry" in {each.action for each in home.sent}
 
 
+@pytest.mark.parametrize(
+    ("season", "entry", "wanted", "kept"),
+    [
+        ("summer", AIRCON, {"humidity": {"max_percent": 55}}, False),
+        ("summer", AIRCON, {"humidity": {"max_percent": 85}}, True),
+        ("winter", {"kind": "purifier"}, {"air": {"max_co2_ppm": 800}}, False),
+        ("winter", {"kind": "purifier"}, {"air": {"max_co2_ppm": 1400}}, True),
+    ],
+)
+async def test_air_that_its_only_unit_cannot_keep_is_told_of(
+    season, entry, wanted, kept
+):
+    """Health was ok while the air was past its limit for two thirds of the time."""
+    unit = {"device_id": DEVICE} | entry
+    document = roomed(unit, season=season, time_windows=WINDOWS["always"], **wanted)
+    home = Home(document, season=season)
+    await home.live(36)
+    health = await home.engine.health()
+    rooms = [zone["room"] for zone in health["zones"].values()]
+    told = [room for room in rooms if room["status"] == "not_kept"]
+    assert bool(told) is not kept
+    assert (health["status"] == "ok") is kept
+    for room in told:
+        assert room["reasons"][0] == "air_beyond_unit"
+        assert "window" in room["advice"]
+
+
 async def test_stale_air_is_changed_while_people_are_there():
     fan = {"kind": "fan", "device_id": DEVICE}
     home = Home(roomed(AIRCON, fan, air={"max_co2_ppm": 800}))

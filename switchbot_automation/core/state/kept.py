@@ -7,11 +7,12 @@ come back so far. What cannot be seen is `blind`, not fine. The only writer of `
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from switchbot_automation.core.control.air import wanted_of
+from switchbot_automation.core.control.air import too_wet, wanted_of
 from switchbot_automation.core.control.band import (
     as_asked,
     asked_the_most,
@@ -45,6 +46,7 @@ from switchbot_automation.core.state.zone import (
     Excursion,
     Keeping,
     Notice,
+    Share,
 )
 from switchbot_automation.model import Action, Power, ReasonCode
 from switchbot_automation.schedule.windows import in_window
@@ -119,6 +121,16 @@ _AIR_STALLS = timedelta(minutes=90)
 _AIR_LONG, _AIR_LEFT = timedelta(hours=12), 0.75
 # From here on too much of what the unit gives is no swing.
 _FAR_KELVIN = 1.0
+# So much of the last day out of its bounds is not kept, so little is again; between two
+# looks that are further apart nobody knows. What is longer is no swing, and judged alone.
+_MUCH, _MUCH_NO_MORE, _NO_SHARE = 0.25, 0.1, 0.01
+_A_DAY, _LOOKS_APART, _SWINGS_FOR = (
+    timedelta(days=1),
+    timedelta(minutes=30),
+    timedelta(hours=1),
+)
+# Where a unit worked so lately, what goes past the far end of a band is its doing.
+_WORKED_LATELY = timedelta(minutes=30)
 # A pause so long starts the room anew.
 _LONG_PAUSE = timedelta(hours=1)
 # Nobody airs for so long; or not while the room gets that far away for that long.
@@ -144,6 +156,7 @@ _DOES_NOT_COME_BACK = frozenset(
     {
         ReasonCode.UNIT_AT_CAPACITY,
         ReasonCode.ROOM_DOES_NOT_FOLLOW,
+        ReasonCode.ROOM_SWINGS,
         ReasonCode.BELIEF_CONTRADICTED,
         ReasonCode.OUTDOOR_TOO_COLD,
     }
@@ -348,9 +361,35 @@ def _standing(
     if out is None and keeping.status != "kept":
         # Nobody has looked since the room was left alone, and it may be far away by now.
         out = _excursion(zone, state, keeping, facts, now)
-    if out is None:
-        return _as(keeping, "kept", (ReasonCode.WITHIN_BAND,), now)
-    return _of_excursion(zone, state, out, facts, now)
+    found = _as(keeping, "kept", (ReasonCode.WITHIN_BAND,), now)
+    if out is not None:
+        found = _of_excursion(zone, state, out, facts, now)
+    return _of_shares(zone, state, keeping, found, now)
+
+
+def _of_shares(
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    found: RoomHealth,
+    now: datetime,
+) -> RoomHealth:
+    """Return how a room stands that is not kept for much of the day, though it may be now."""
+    swings, air = keeping.swings, keeping.air
+    if found.status == "not_kept":
+        return found
+    if swings is not None and swings.much:
+        return RoomHealth(
+            "not_kept",
+            swings.since,
+            (ReasonCode.ROOM_OUT_OF_BAND, ReasonCode.ROOM_SWINGS),
+        )
+    if air is not None and air.much:
+        want = _air_past_by(zone, state, now)
+        said = (want[0].reason.code,) if want is not None else found.reasons
+        codes = (*said, ReasonCode.AIR_BEYOND_UNIT)
+        return RoomHealth("not_kept", air.since, codes)
+    return found
 
 
 def keeps_air(zone: ZoneSettings) -> bool:
@@ -395,9 +434,11 @@ def _air_standing(
         # It says itself why it does nothing; nobody has to watch the air for that.
         return _as(keeping, "not_kept", (code, hindered), now)
     if out is None:
-        return _as(keeping, "kept", (code,), now)
+        kept = _as(keeping, "kept", (code,), now)
+        return _of_shares(zone, state, keeping, kept, now)
     if out.lost is None:
-        return RoomHealth("recovering", out.since, (code,))
+        comes = RoomHealth("recovering", out.since, (code,))
+        return _of_shares(zone, state, keeping, comes, now)
     return RoomHealth("not_kept", out.since, (code, ReasonCode.AIR_DOES_NOT_FOLLOW))
 
 
@@ -743,6 +784,12 @@ def _cause(
         return ", ".join(doubted_meters(zone, state, now))
     if code is ReasonCode.UNIT_STARTS_OFTEN:
         return str(starts_of_a_day(state, now))
+    share = {
+        ReasonCode.ROOM_SWINGS: keeping.swings,
+        ReasonCode.AIR_BEYOND_UNIT: keeping.air,
+    }.get(code)
+    if share is not None:
+        return f"{100.0 * share.of:.0f}"
     refusal = _refused(state)
     if code is ReasonCode.COMMANDS_FAIL or (refusal and refusal.code is code):
         return keeping.failed_error
@@ -785,6 +832,8 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     evidence, temperature = state.evidence, state.last_temperature
     matters = (
         keeping.excursion
+        or keeping.swings
+        or keeping.air
         or keeping.blind_since
         or keeping.unsure_since
         or keeping.failed
@@ -815,6 +864,7 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     return (
         keeping.status == "kept"
         and edges is not None
+        and _air_past(zone, state, now) is not True
         and zone.mode in ("winter", "summer")
         and _beyond(edges, temperature) is None
     )
@@ -839,6 +889,7 @@ def after_thorough_look(
     out = _excursion(zone, state, keeping, facts, now)
     if out is None and keeping.excursion is not None:
         keeping = _recovered(state, keeping, keeping.excursion, facts, now)
+    keeping = _with_shares(zone, state, keeping, out, facts=facts, now=now)
     if out is not keeping.excursion:
         keeping = keeping._replace(excursion=out)
     found = _standing(zone, state, keeping, facts, now)
@@ -851,6 +902,128 @@ def after_thorough_look(
     if keeping == state.keeping:
         return Looked(state, tells)
     return Looked(state._replace(keeping=keeping), tells)
+
+
+def _with_shares(
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    out: Excursion | None,
+    *,
+    facts: _Facts,
+    now: datetime,
+) -> Keeping:
+    """Return what is kept, with for how much of the day the room was out of its bounds.
+
+    `keeping` has still how it stood at the look before, `out` is how it stands.
+    """
+    seen = facts.idle is None and keeping.blind_why is None
+    past = _swings_out(state, keeping, out, facts, now) if seen else None
+    swings = _shared(keeping.swings, past, now)
+    air = None
+    if _air_counts(zone):
+        runs = _takes_none(zone) or not keeps_air(zone) or facts.runs
+        past = _air_past(zone, state, now) if seen else None
+        air = _shared(keeping.air, past and runs if past is not None else None, now)
+    if swings is keeping.swings and air is keeping.air:
+        return keeping
+    return keeping._replace(swings=swings, air=air)
+
+
+def _shared(share: Share | None, past: bool | None, now: datetime) -> Share | None:
+    """Return the share after one more look; the time does not count that is None."""
+    if past is None:
+        if share is None or now - share.at >= _A_DAY:
+            return None
+        return share._replace(past=False) if share.past else share
+    if share is None:
+        return Share(0.0, now, past=True, since=now) if past else None
+    passed = max(timedelta(0), min(now - share.at, _LOOKS_APART))
+    left = math.exp(-passed / _A_DAY)
+    of = share.of * left + (1.0 - left if share.past else 0.0)
+    if of < _NO_SHARE and not past:
+        return None
+    much = of >= (_MUCH_NO_MORE if share.much else _MUCH)
+    since = share.since if much is share.much else now
+    return Share(round(of, 6), now, past, since, much)
+
+
+def _swings_out(
+    state: ZoneState,
+    keeping: Keeping,
+    out: Excursion | None,
+    facts: _Facts,
+    now: datetime,
+) -> bool | None:
+    """Tell whether a room is out of its band that was in it, by what its unit does.
+
+    What begins further out is a change of the band, a cold house after a holiday or an
+    airing; what lasts is judged by how long this room needs.
+    """
+    if facts.edges is None or state.last_temperature is None:
+        return None
+    if out is None or now - out.since > _SWINGS_FOR:
+        return False
+    before = keeping.excursion
+    if before is not None and before.low is out.low:
+        return keeping.swings is not None and keeping.swings.past
+    was_in = before is not None or keeping.status in ("kept", "not_kept")
+    near, stopped = out.low is facts.edges.heating, state.compressor_stopped_at
+    worked = stopped is not None and now - stopped <= _WORKED_LATELY
+    return was_in and out.furthest <= _FAR_KELVIN and (near or facts.runs or worked)
+
+
+def _air_counts(zone: ZoneSettings) -> bool:
+    """Tell whether a unit is there for the air of a room, and no other does the same."""
+    if zone.air_left:
+        return False
+    if keeps_air(zone):
+        return True
+    wanted = zone.humidity
+    return (
+        wanted is not None
+        and wanted.dry_mode
+        and not zone.lead
+        and zone.kind.own is None
+        and zone.mode == "summer"
+        and zone.can(Action.DRY)
+    )
+
+
+def _takes_none(zone: ZoneSettings) -> bool:
+    return zone.kind.own is Action.PURIFY
+
+
+def _air_past_by(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> tuple[Want, float] | None:
+    """Return what is wanted of air that is past its limit, and how far it is past it."""
+    want = _air_wanted(zone, state, now) if keeps_air(zone) else None
+    celsius, percent = state.last_temperature, state.last_humidity
+    wanted = zone.humidity
+    if want is None and wanted is not None and celsius is not None:
+        if percent is None or keeps_air(zone):
+            return None
+        want = too_wet(wanted, celsius, percent, outdoor_of(state.surroundings, now))
+    if want is None or want.works is not True:
+        return None
+    said = want.reason.detail
+    value, limit = _number_of(said, "value"), _number_of(said, "limit")
+    if want.reason.code not in _AIR_MOVES or value is None or limit is None:
+        return None
+    return want, abs(value - limit)
+
+
+def _air_past(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool | None:
+    """Tell whether air is past its limit further than a unit at work lets it go."""
+    if not _air_counts(zone):
+        return None
+    past = _air_past_by(zone, state, now)
+    if past is None:
+        return False if keeps_air(zone) or state.last_humidity is not None else None
+    want, beyond = past
+    code = want.reason.code
+    return beyond > min(_air_slack(zone, code), _AIR_MOVES[code])
 
 
 def _with_blindness(
@@ -1034,8 +1207,7 @@ def _of_air(
     low, beyond = code is ReasonCode.HUMIDITY_BELOW, round(abs(value - limit), 3)
     if out is None or out.low is not low:
         return Excursion(now, low, beyond, value, now, helped=False)
-    takes_none = zone.kind.own is Action.PURIFY and code is ReasonCode.CO2_ABOVE
-    if takes_none or not facts.runs or state.uncertain:
+    if _takes_none(zone) or not facts.runs or state.uncertain:
         return out._replace(turned=value, moved_at=now, lost=None)
     step = _AIR_MOVES[code]
     moved = _moved(out._replace(lost=None), value, beyond, now, step=step)
@@ -1291,6 +1463,10 @@ def news_of(
         return state._replace(keeping=well), None
     well_for = now - keeping.well_since
     if well_for < _ends_after(zone, state, keeping) or room.status == "recovering":
+        return state, None
+    shares = (keeping.swings, keeping.air)
+    if any(share is not None and share.much for share in shares):
+        # A night, or an airing, in which nobody keeps it ends nothing.
         return state, None
     first = keeping.told[0]
     over = tuple(Notice(each.kind, now) for each in keeping.told)

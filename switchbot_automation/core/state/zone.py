@@ -1113,6 +1113,20 @@ class Notice(NamedTuple):
         return {"kind": str(self.kind), "since": encode_instant(self.since)}
 
 
+class Share(NamedTuple):
+    """For which share of the last day a room, or its air, was out of its bounds.
+
+    `of` from 0 to 1, what is longer ago counting less; up to `at`, when it was `past` them
+    or not. `much`: so much that a person is to know, since `since`. Instants are aware UTC.
+    """
+
+    of: float
+    at: datetime
+    past: bool
+    since: datetime
+    much: bool = False
+
+
 KEPT_RECOVERIES = 8
 
 
@@ -1127,6 +1141,7 @@ class Keeping(NamedTuple):
     unit called `failed_unit`. `told` are the notices of what lasts; `well_since`: from when
     on nothing does. `turned` is another word for it since then, which is told once it lasts.
     `over` are those whose end was told last, each with when: what comes again soon was not.
+    `swings`: how much of the time short excursions took, `air` the same of its air.
     """
 
     status: str = "unknown"
@@ -1147,6 +1162,8 @@ class Keeping(NamedTuple):
     well_since: datetime | None = None
     turned: Notice | None = None
     over: tuple[Notice, ...] = ()
+    swings: Share | None = None
+    air: Share | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document, without what is unknown."""
@@ -1164,11 +1181,13 @@ class Keeping(NamedTuple):
         for name in ("warmed", "cooled"):
             if getattr(self, name):
                 document[name] = [list(each) for each in getattr(self, name)]
-        if self.excursion is not None:
-            document["excursion"] = {
-                name: encode_instant(each) if isinstance(each, datetime) else each
-                for name, each in self.excursion._asdict().items()
-            }
+        for name in ("excursion", "swings", "air"):
+            found: Excursion | Share | None = getattr(self, name)
+            if found is not None:
+                document[name] = {
+                    key: encode_instant(each) if isinstance(each, datetime) else each
+                    for key, each in found._asdict().items()
+                }
         for name, notices in (("told", self.told), ("over", self.over)):
             if notices:
                 document[name] = [each.to_document() for each in notices]
@@ -1194,6 +1213,8 @@ class Keeping(NamedTuple):
             told=_notices(value.get("told")),
             turned=next(iter(_notices([value.get("turned")])), None),
             over=_notices(value.get("over")),
+            swings=_share(value.get("swings")),
+            air=_share(value.get("air")),
             **instants,
         )
 
@@ -1212,6 +1233,12 @@ class Keeping(NamedTuple):
             late["over"] = tuple(
                 each._replace(since=min(each.since, now)) for each in self.over
             )
+        for name in ("swings", "air"):
+            share: Share | None = getattr(self, name)
+            if share is not None and max(share.at, share.since) > now:
+                late[name] = share._replace(
+                    at=min(share.at, now), since=min(share.since, now)
+                )
         return self._replace(**late) if late else self
 
 
@@ -1242,6 +1269,21 @@ def _excursion(value: Any) -> Excursion | None:
         number(value.get("lost")),
         value.get("helped") is True,
         number(value.get("fell")) or 0.0,
+    )
+
+
+def _share(value: Any) -> Share | None:
+    if not isinstance(value, dict):
+        return None
+    of, at, since = (
+        number(value.get("of")),
+        instant(value.get("at")),
+        instant(value.get("since")),
+    )
+    if of is None or at is None or since is None or not 0.0 <= of <= 1.0:
+        return None
+    return Share(
+        of, at, value.get("past") is True, since, much=value.get("much") is True
     )
 
 

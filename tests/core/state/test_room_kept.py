@@ -28,6 +28,7 @@ from switchbot_automation.core.state.zone import (
     Keeping,
     Notice,
     SensorRecord,
+    Share,
     Way,
     ZoneState,
 )
@@ -566,8 +567,18 @@ excursions = st.builds(
     numbers,
 )
 notices = st.builds(Notice, st.sampled_from(ReasonCode), moments)
+shares = st.builds(
+    Share,
+    of=st.floats(0.0, 1.0),
+    at=moments,
+    past=st.booleans(),
+    since=moments,
+    much=st.booleans(),
+)
 keepings = st.builds(
     Keeping,
+    swings=st.none() | shares,
+    air=st.none() | shares,
     status=st.sampled_from(STATUSES),
     since=instants,
     excursion=st.none() | excursions,
@@ -592,7 +603,9 @@ damaged = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from([*Keeping._fields, *Excursion._fields, "kind"]),
+            st.sampled_from(
+                [*Keeping._fields, *Excursion._fields, *Share._fields, "kind"]
+            ),
             inner,
             max_size=5,
         )
