@@ -319,6 +319,14 @@ def notifier_errors(
             words = reworded(exc)
             yield SettingsError(words, path=dotted((*path, "url")))
             continue
+        if not named and each.get("token") and "@" in urlsplit(url).netloc:
+            yield SettingsError(
+                worded(
+                    "cannot be sent beside the user and password in the URL: leave one "
+                    "of them out"
+                ),
+                path=dotted((*path, "token")),
+            )
         if kind == "ntfy" and not named and not _TOPIC.fullmatch(urlsplit(url).path):
             yield SettingsError(
                 worded(

@@ -197,6 +197,22 @@ async def test_a_private_address_is_not_reached_unless_it_is_allowed():
             {"type": "webhook", "url": "https://host.example/x", "tokn": "y"},
             "tokn",
         ),
+        # Both are one header, and no notice would ever go out.
+        *[
+            (
+                {
+                    "type": kind,
+                    "url": f"https://me:s3cr3t@a.example{path}",
+                    "token": "x",
+                },
+                "token",
+            )
+            for kind, path in [
+                ("webhook", "/x"),
+                ("ntfy", "/x"),
+                ("home_assistant", ""),
+            ]
+        ],
     ],
 )
 def test_what_is_wrong_is_named_without_the_secret(notifier, path):
