@@ -20,6 +20,7 @@ from switchbot_automation.core.control.air import (
 )
 from switchbot_automation.core.protect.resting import paused, stopped
 from switchbot_automation.core.protect.safety import assess
+from switchbot_automation.core.protect.wear import dries_further
 from switchbot_automation.core.protect.yielding import ORDER, yields_to
 from switchbot_automation.core.state.around import outdoor_of
 from switchbot_automation.core.state.unit import already_in_force, season_action
@@ -180,7 +181,8 @@ def _wanted(
     if celsius is None:
         raise AssertionError("nothing to keep a room by")
     outdoor = outdoor_of(room.surroundings, now)
-    return wanted_of(zone, celsius, percent, seen.reading.co2, outdoor)
+    further = dries_further(zone, seen.state, now)
+    return wanted_of(zone, celsius, percent, seen.reading.co2, outdoor, further=further)
 
 
 def dried(

@@ -221,9 +221,10 @@ class ZoneSettings:
     With `equipment`, `aircon_device_id` is the device of its first entry. Each further
     entry has settings of its own beside: those of a unit whose `lead` is this zone, see
     `settings.units`; it is `without_unit` where none of them heats or cools. A unit is
-    `backed_up` where another of its room heats without a compressor; its `air_left`
-    to another that changes the same of it. With `sensors`, `meter_device_id` is the first of them. `overlay` says what of these
-    is not as the document has it, None where nothing ever is; see `core.overlay`.
+    `backed_up` where another of its room heats without a compressor; the room's air is
+    `air_left` to another that changes the same of it. With `sensors`, `meter_device_id` is
+    the first of them. `overlay` says what of these is not as the document has it, None where
+    nothing ever is; see `core.overlay`.
     """
 
     name: str

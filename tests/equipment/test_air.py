@@ -247,6 +247,40 @@ async def test_wet_summer_air_is_dried_by_a_dehumidifier():
     assert AirconMode.DRY not in modes
 
 
+async def test_a_dehumidifier_that_starts_often_dries_further():
+    """It dried three percent each time, and began 23 times on the first day."""
+    dry = {"kind": "dehumidifier", "device_id": DEVICE}
+    wanted = {"max_percent": 55}
+    always = WINDOWS["always"]
+    home = Home(
+        roomed(dry, season="summer", humidity=wanted, time_windows=always),
+        season="summer",
+    )
+    await home.live(24)
+    assert 4 < len(home.unit().starts) <= 16
+    assert max(humidities(home, least=6 * 60, hours=(0, 24))) <= 57.0
+    # Beyond the hysteresis, and no further than it may.
+    assert min(humidities(home, least=6 * 60, hours=(0, 24))) >= 55.0 - 3.0 - 8.0 - 1.0
+
+
+@given(
+    st.floats(0.0, 12.0),
+    st.floats(30.0, 70.0),
+    st.floats(15.0, 30.0),
+    st.floats(30.0, 50.0),
+    st.floats(6.0, 30.0),
+)
+def test_however_often_it_starts_it_dries_nothing_that_is_to_be_wetted(
+    further, percent, celsius, low, apart
+):
+    band = Humidity(min_percent=low, max_percent=low + apart, hysteresis_percent=3.0)
+    want = too_wet(band, celsius, percent, None, further=further)
+    plain = too_wet(band, celsius, percent, None)
+    assert want.works is plain.works or (plain.works is False and want.works is None)
+    if want.works is not False:
+        assert too_dry(band, celsius, percent, None).works is False
+
+
 async def test_wet_summer_air_is_dried_by_dry_mode_within_the_band():
     document = roomed(AIRCON, season="summer", humidity={"max_percent": 50})
     home = Home(document, season="summer")

@@ -152,7 +152,8 @@ def test_every_field_of_a_zone_is_in_the_table():
     named = [each.name for each in fields(ZoneSettings) if each.init]
     names = {renamed.get(name, name) for name in named}
     keys = {spec.name for spec in settings_table() if not spec.section}
-    assert names - {"name", "overlay", "lead", "without_unit", "backed_up"} == keys - {
+    worked_out = {"name", "overlay", "lead", "without_unit", "backed_up", "air_left"}
+    assert names - worked_out == keys - {
         "api_quota_warning_threshold",
         "battery_below",
         "filter_after_hours",

@@ -27,8 +27,8 @@ _A, _B, _C = 6.112, 17.62, 243.12
 _SURFACE_FACTOR = 0.7
 _MOULD_PERCENT = 80.0
 _MOST_FELT_KELVIN = 3.0
-# A dew point is judged by a hysteresis of its own: 3 % are about so much at 22 °C.
-_DEW_KELVIN = 1.0
+# A dew point is judged by a hysteresis of its own: so many percent are about so much at 22 °C.
+_DEW_KELVIN, _DEW_PERCENT = 1.0, 3.0
 _FELT_STEP = 0.1
 
 
@@ -65,10 +65,24 @@ def surface_percent(celsius: float, percent: float, outdoor: float) -> float:
 
 
 def too_wet(
-    wanted: Humidity, celsius: float, percent: float, outdoor: float | None
+    wanted: Humidity,
+    celsius: float,
+    percent: float,
+    outdoor: float | None,
+    *,
+    further: float = 0.0,
 ) -> Want:
-    """Return whether air is to be dried."""
+    """Return whether air is to be dried.
+
+    A unit that works goes on by `further` percent beyond the hysteresis, though never into
+    air that is to be wetted.
+    """
     back = wanted.hysteresis_percent
+    if further and wanted.min_percent is not None and wanted.max_percent is not None:
+        room = wanted.max_percent - wanted.min_percent - 2.0 * back
+        further = max(0.0, min(further, room))
+    dew_back = _DEW_KELVIN * (1.0 + further / _DEW_PERCENT)
+    back += further
     ends: list[tuple[float, float, float, ReasonCode]] = []
     if wanted.max_percent is not None:
         code = ReasonCode.HUMIDITY_ABOVE
@@ -76,7 +90,7 @@ def too_wet(
     if wanted.max_dew_point_celsius is not None:
         dew = round(dew_point(celsius, percent), 1)
         limit = wanted.max_dew_point_celsius
-        ends.append((dew, limit, _DEW_KELVIN, ReasonCode.DEW_POINT_ABOVE))
+        ends.append((dew, limit, dew_back, ReasonCode.DEW_POINT_ABOVE))
     if wanted.mould_risk and outdoor is not None:
         at_wall = round(surface_percent(celsius, percent, outdoor), 1)
         ends.append((at_wall, _MOULD_PERCENT, back, ReasonCode.MOULD_RISK))
@@ -134,17 +148,21 @@ def wanted_of(
     percent: float | None,
     co2: float | None,
     outdoor: float | None,
+    *,
+    further: float = 0.0,
 ) -> Want:
     """Return whether what a unit does is wanted of it in a room of that air.
 
     `co2` in ppm; None where the room's meter does not say it, or nobody knows how many
-    degrees Celsius it is outdoors.
+    degrees Celsius it is outdoors. `further`: see `too_wet`.
     """
     if zone.kind.own in (Action.DRY, Action.HUMIDIFY):
         if zone.humidity is None or percent is None:
             return Want(works=False, reason=Reason(ReasonCode.HUMIDITY_UNKNOWN))
-        judge = too_wet if zone.kind.own is Action.DRY else too_dry
-        return judge(zone.humidity, celsius, percent, outdoor)
+        wanted = zone.humidity
+        if zone.kind.own is Action.DRY:
+            return too_wet(wanted, celsius, percent, outdoor, further=further)
+        return too_dry(wanted, celsius, percent, outdoor)
     summer = zone.mode == "summer"
     if zone.kind.own is Action.SHADE:
         return too_warm(zone.summer if summer else None, celsius)

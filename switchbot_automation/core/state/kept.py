@@ -22,7 +22,11 @@ from switchbot_automation.core.control.band import (
 from switchbot_automation.core.pace import is_stale, too_old
 from switchbot_automation.core.protect.limits import kept_out_by
 from switchbot_automation.core.protect.stages import locked_out, outdoor_unknown
-from switchbot_automation.core.protect.wear import starts_of_a_day, worn_since
+from switchbot_automation.core.protect.wear import (
+    dries_further,
+    starts_of_a_day,
+    worn_since,
+)
 from switchbot_automation.core.state.around import OUTDOOR_LASTS, outdoor_of
 from switchbot_automation.core.state.evidence import (
     NONE,
@@ -406,7 +410,8 @@ def _air_wanted(zone: ZoneSettings, state: ZoneState, now: datetime) -> Want | N
         return None
     outdoor = outdoor_of(state.surroundings, now)
     percent, co2 = state.last_humidity, state.last_co2
-    return wanted_of(zone, temperature, percent, co2, outdoor)
+    further = dries_further(zone, state, now)
+    return wanted_of(zone, temperature, percent, co2, outdoor, further=further)
 
 
 def _air_standing(

@@ -30,6 +30,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_automation.core.control.air import too_dry, too_stale, too_wet
+from switchbot_automation.core.protect.wear import dries_further
 from switchbot_automation.core.state.around import outdoor_of
 from switchbot_automation.core.state.zone import SensorRecord, read_well, with_error
 from switchbot_automation.model import Action, ReasonCode
@@ -452,9 +453,14 @@ def _worked_for(
     if action in (Action.DRY, Action.HUMIDIFY):
         if wanted is None or percent is None:
             return False, False
-        judge = too_wet if action is Action.DRY else too_dry
         outdoor = outdoor_of(state.surroundings, now)
-        return judge(wanted, celsius, percent, outdoor).works is not False, False
+        if action is Action.DRY:
+            # To where it is let go on, or it would be doubted on the way.
+            further = dries_further(zone, state, now)
+            want = too_wet(wanted, celsius, percent, outdoor, further=further)
+        else:
+            want = too_dry(wanted, celsius, percent, outdoor)
+        return want.works is not False, False
     if action in (Action.VENTILATE, Action.PURIFY):
         stale = too_stale(zone, reading.co2)
         return False, stale is not None and stale.works is not False
