@@ -7,7 +7,9 @@ a server error) is tried again soon, a quarter of an hour later at most, and as 
 something answers again; what nobody answered may have arrived, and is repeated less, but
 within minutes once a cloud that was silent for long answers anything. Which is which is
 said by the class of the error, in one table. A unit with several ways to it, as a button
-beside its command, is not tried more often for that: each of them waits the longer.
+beside its command, is not tried more often for that: each of them waits so many times as
+long. So does another command that is wanted by now, once it was tried: what failed within
+the last hour counts.
 
 Believed is that one *way*: what a command acts on, its rung and its kind of value. A
 belief ends with the first success, with other settings of its zone, when the account's
@@ -85,10 +87,10 @@ WAITS_UNANSWERED: Final = (
 )
 """The same where nobody answers: most of it may arrive, and then the unit beeps each time."""
 
-# What answers and falls silent by turns must not make it one command a tick: after one that
-# fails by so many ways at once, twelve an hour in all.
+# What answers and falls silent by turns must not make it one command a tick: where one, two or
+# three ways fail, twelve an hour in all.
 _SOONEST_AGAIN: Final = (
-    timedelta(minutes=6),
+    timedelta(minutes=8),
     timedelta(minutes=16),
     timedelta(minutes=30),
 )
@@ -316,7 +318,7 @@ def after_tries(
     """Return the refusals after some ways were tried; `settings`: see `fingerprint`."""
     tried = tuple(tried)
     failing = {
-        (each.way.device, each.way.rung)
+        _refused_way(each.way, each.scope)[0]
         for each in tried
         if each.scope is Scope.A_WHILE
     }
@@ -332,10 +334,10 @@ def after_tries(
     return refusals
 
 
-def _failing(refusals: Iterable[Refusal], now: datetime) -> set[tuple[str, str]]:
-    """Return the ways of commanding that fail for a while just now, by device and rung."""
+def _failing(refusals: Iterable[Refusal], now: datetime) -> set[Way]:
+    """Return the ways of commanding that fail for a while just now."""
     return {
-        (each.way.device, each.way.rung)
+        each.way
         for each in refusals
         if not is_for_good(each) and each.way.rung != READ and now - each.at < _TOGETHER
     }

@@ -178,6 +178,39 @@ def test_a_unit_with_several_ways_is_tried_in_vain_no_more_often(
     assert max(after - before for before, after in pairwise(of_first)) <= longest
 
 
+@given(
+    st.integers(20, 300),
+    st.lists(st.booleans(), min_size=1, max_size=40),
+    st.lists(st.integers(6, 90), min_size=1, max_size=20),
+)
+def test_another_command_to_a_unit_that_fails_is_tried_at_once_and_then_as_seldom(
+    every, answers, minutes
+):
+    """A night begins while the hub is offline: all was tried as soon as for the first time."""
+    state, at, failed, late = ZoneState(), NOW, [], []
+    turns, changes = iter(answers * 2000), iter(minutes * 2000)
+    wanted, otherwise = WARM, OFF
+    change = at + timedelta(minutes=next(changes))
+    while at < NOW + timedelta(hours=8):
+        if at >= change:
+            wanted, otherwise = otherwise, wanted
+            change = at + timedelta(minutes=next(changes))
+        if next(turns):
+            state = known.answering(state, at)
+        if known.refused(state.refusals, wanted, at) is None:
+            found = refuse(wanted, Scope.A_WHILE, at, state.refusals)
+            state = state._replace(refusals=found)
+            failed.append(at)
+        elif wanted is OFF and not any(each.way == OFF for each in state.refusals):
+            late.append(at)
+        state = known.still_believed(state, ZONE, at)
+        at += timedelta(seconds=every)
+    assert late == []
+    for first in failed:
+        within = [each for each in failed if first <= each < first + timedelta(hours=1)]
+        assert len(within) <= 12
+
+
 @pytest.mark.parametrize("scope", FOR_GOOD)
 def test_what_is_refused_for_good_and_fails_meanwhile_stays_refused(scope):
     found = refuse(OFF, scope)
