@@ -1387,6 +1387,10 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "heating and cooling have paused for too long: close the window, "
         "or see whether its contact still says the truth."
     ),
+    ReasonCode.ROOM_OUT_OF_BAND: later(
+        "the room was out of its band for longer than it needs, and comes back now: nothing "
+        "is to be done while it does."
+    ),
     ReasonCode.ROOM_DOES_NOT_FOLLOW: later(
         "the room does not come back into its band although the unit is "
         "believed to run: see whether it runs, in which mode, whether a "

@@ -202,10 +202,14 @@ async def test_what_says_itself_that_it_does_not_obey_is_told_of(kind):
     assert {status for status, _unit in looks} == {"degraded"}
     assert all(unit["uncertain"] for _status, unit in looks)
     assert len(sent) <= 8
-    # Once it hears again it is told again, and what was said of it is over.
+    # Once it hears again it is told again, and what was said of it is over; its room is
+    # once it is back in its band.
     while not works(home):
         await home.live(0.25)
     await home.live(1)
+    await look()
+    assert not looks[-1][1]["uncertain"]
+    await home.live(3)
     await look()
     assert looks[-1] == ("ok", {**looks[-1][1], "uncertain": False})
 

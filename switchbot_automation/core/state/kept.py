@@ -104,8 +104,10 @@ _FOUND_KELVIN = 0.5
 # It has to be warmer than ever in the hour before the last, at a pace that brings it back.
 _FOUND_BACK_IN = 8.0
 _AN_HOUR = timedelta(hours=1)
+# So long after its start nothing is felt of a unit yet: its fan, its valve, its water.
+_FELT_AFTER = timedelta(minutes=20)
 # What the weather takes in an hour from a room whose unit gives all it has is less.
-_FELL_KELVIN, _FELL_AFTER = 1.5, timedelta(minutes=20)
+_FELL_KELVIN, _FELL_AFTER = 1.5, _FELT_AFTER
 _FELL_LATELY = timedelta(minutes=50)
 # Where nothing comparable is known: a cold house after a holiday takes its time.
 _HOURS, _HOURS_A_KELVIN = 3.0, 1.0
@@ -195,6 +197,7 @@ _SAME = {
     ReasonCode.HEATER_DRAWS_NOTHING: _OF_NO_EFFECT
     | {
         ReasonCode.DEVICE_UNRESPONSIVE,
+        ReasonCode.ROOM_OUT_OF_BAND,
         ReasonCode.UNIT_AT_CAPACITY,
         ReasonCode.UNIT_KEPT_OFF,
     },
@@ -518,7 +521,8 @@ def _of_excursion(
     if not near and not facts.runs:
         # The sun, people or the night did it, which nothing here can undo.
         return RoomHealth("recovering", out.since, (ReasonCode.ROOM_BEYOND_REACH,))
-    if out.lost is None:
+    comes = out.lost is None or _has_just_begun(state, now)
+    if comes or _comes_back(state, out, facts, now):
         return RoomHealth("recovering", out.since, tuple(codes))
     if not facts.runs:
         locked = locked_out(zone, state, now) if out.low else None
@@ -530,6 +534,25 @@ def _of_excursion(
     else:
         codes.append(ReasonCode.ROOM_DOES_NOT_FOLLOW)
     return RoomHealth("not_kept", out.since, tuple(codes))
+
+
+def _has_just_begun(state: ZoneState, now: datetime) -> bool:
+    """Tell whether a unit runs for too short a time to say that its room does not follow."""
+    since = runs_since(state)
+    return since is not None and now - since < _FELT_AFTER
+
+
+def _comes_back(
+    state: ZoneState, out: Excursion, facts: _Facts, now: datetime
+) -> bool:
+    """Tell whether a room that was found lost gains on its band at a pace that will do."""
+    temperature, seen = state.last_temperature, state.evidence
+    if temperature is None or facts.edges is None or not facts.runs:
+        return False
+    beyond = _beyond(facts.edges, temperature)
+    if beyond is None or not _an_hour_ago(seen, now):
+        return False
+    return not _swings(out, temperature, beyond[1], now, seen)
 
 
 def _is_lost(
@@ -600,8 +623,12 @@ def _troubles(
     codes.extend(_doubted(zone, state, keeping, now))
     if found.status == "paused" and _never_ends(zone, state, found, now):
         codes.append(ReasonCode.PAUSE_TOO_LONG)
+    late = keeping.excursion is not None and keeping.excursion.was_lost
     if found.status == "not_kept":
         codes.append(found.reasons[-1])
+    elif late and found.reasons == (ReasonCode.ROOM_OUT_OF_BAND,):
+        # On its way back after longer than it needs is not yet there.
+        codes.append(ReasonCode.ROOM_OUT_OF_BAND)
     if acts:
         codes.extend(_lasts(zone, state, keeping, facts, now))
     return _named(state, codes)
@@ -1186,7 +1213,7 @@ def _judged(
     if not lost and runs and out.fell >= _FELL_KELVIN and kelvin >= _LITTLE_KELVIN:
         lost = _swings(out, temperature, kelvin, now, state.evidence)
     if out.lost is None and lost:
-        return out._replace(lost=temperature, helped=False)
+        return out._replace(lost=temperature, helped=False, was_lost=True)
     return out
 
 
@@ -1447,6 +1474,9 @@ def news_of(
         return state, None
     room = room_health(zone, state, now)
     kind = room.advice
+    if kind is ReasonCode.ROOM_OUT_OF_BAND:
+        # That it comes back is no news, nor yet an end.
+        return state, None
     if kind is not None:
         if _is_said(keeping, kind):
             if keeping.well_since is None and keeping.turned is None:

@@ -5,7 +5,6 @@ A value of the wrong kind counts as absent.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,11 +30,15 @@ __all__ = [
 ]
 
 
+_LIMIT = 1e16
+"""No store keeps a number from here on, so one that is read could never be written back."""
+
+
 def number(value: Any) -> float | None:
-    """Return a finite number, None for anything else."""
+    """Return a number that a store keeps, which is finite, None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if math.isfinite(value) else None
+    return value if -_LIMIT < value < _LIMIT else None
 
 
 def integer(value: Any) -> int | None:

@@ -1089,7 +1089,8 @@ class Excursion(NamedTuple):
     when it last came nearer from there. `lost` is where it was found not to come back,
     None while it may. `helped`: nothing but the unit was at work, so that how long it
     takes can be learned. `fell`: by how many kelvin it fell within an hour, for good, while
-    its unit was believed to run: no weather does that.
+    its unit was believed to run: no weather does that. `was_lost`: it was found lost once,
+    so it takes longer than it needs, also where it comes back now.
     """
 
     since: datetime
@@ -1100,6 +1101,7 @@ class Excursion(NamedTuple):
     lost: float | None = None
     helped: bool = True
     fell: float = 0.0
+    was_lost: bool = False
 
 
 class Notice(NamedTuple):
@@ -1269,6 +1271,7 @@ def _excursion(value: Any) -> Excursion | None:
         number(value.get("lost")),
         value.get("helped") is True,
         number(value.get("fell")) or 0.0,
+        value.get("was_lost") is True,
     )
 
 

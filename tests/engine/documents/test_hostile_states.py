@@ -22,6 +22,7 @@ from switchbot_automation.model import (
 )
 from switchbot_automation.simulation import SimulatedClock
 from switchbot_store import JsonStore
+from switchbot_store.codec import problem_of
 from switchbot_store.files.names import stem_of
 from tests.cases import examples
 
@@ -289,11 +290,32 @@ def test_the_full_document_is_read_in_every_part():
     assert unknown <= {"uncertain", "hold_by"}
 
 
+def places_of(document, path=()):
+    """Yield the path of every number of a document."""
+    inner = document.items() if isinstance(document, dict) else enumerate(document)
+    for key, each in inner:
+        if isinstance(each, dict | list):
+            yield from places_of(each, (*path, key))
+        elif isinstance(each, int | float) and not isinstance(each, bool):
+            yield (*path, key)
+
+
+@pytest.mark.parametrize("huge", [2**63 - 1, -(2**63), 1e16, -1e300])
+def test_what_is_read_can_be_written_whatever_number_stands_in_it(huge):
+    """One number too large for a store was read, and no state was stored from then on."""
+    places = list(places_of(FULL))
+    assert len(places) > 40
+    for place in places:
+        read = ZoneState.from_document(damaged([(place, huge)]))
+        assert problem_of(read.merged_into({}, ZoneState())) is None, place
+
+
 @examples(3, many=100)
 @given(changes=CHANGES)
 @example([(("last_error",), 1e308), (("hold_by",), "a\0b")])
 @example([(("sensing",), {"a\0b": 2**63}), (("hold_until",), FAR[1])])
 @example([(("skipped_windows", 0, "day"), "0001-01-01")])
+@example([(("kept", "warmed", 0, 0), 2**63 - 1)])
 def test_a_damaged_zone_stops_nothing_and_can_be_mended(changes):
     """Over every part of a state document, some at once, through a restart."""
 
