@@ -542,9 +542,7 @@ def _has_just_begun(state: ZoneState, now: datetime) -> bool:
     return since is not None and now - since < _FELT_AFTER
 
 
-def _comes_back(
-    state: ZoneState, out: Excursion, facts: _Facts, now: datetime
-) -> bool:
+def _comes_back(state: ZoneState, out: Excursion, facts: _Facts, now: datetime) -> bool:
     """Tell whether a room that was found lost gains on its band at a pace that will do."""
     temperature, seen = state.last_temperature, state.evidence
     if temperature is None or facts.edges is None or not facts.runs:
