@@ -621,15 +621,19 @@ def _troubles(
     codes.extend(_doubted(zone, state, keeping, now))
     if found.status == "paused" and _never_ends(zone, state, found, now):
         codes.append(ReasonCode.PAUSE_TOO_LONG)
-    late = keeping.excursion is not None and keeping.excursion.was_lost
-    if found.status == "not_kept":
+    if _is_out_too_long(keeping, found):
         codes.append(found.reasons[-1])
-    elif late and found.reasons == (ReasonCode.ROOM_OUT_OF_BAND,):
-        # On its way back after longer than it needs is not yet there.
-        codes.append(ReasonCode.ROOM_OUT_OF_BAND)
     if acts:
         codes.extend(_lasts(zone, state, keeping, facts, now))
     return _named(state, codes)
+
+
+def _is_out_too_long(keeping: Keeping, found: RoomHealth) -> bool:
+    """Tell whether a room is not kept, or on its way back after longer than it needs."""
+    out = keeping.excursion
+    late = out is not None and out.was_lost
+    comes = late and found.reasons == (ReasonCode.ROOM_OUT_OF_BAND,)
+    return comes or found.status == "not_kept"
 
 
 def _named(state: ZoneState, codes: list[ReasonCode]) -> list[ReasonCode]:
@@ -1472,9 +1476,6 @@ def news_of(
         return state, None
     room = room_health(zone, state, now)
     kind = room.advice
-    if kind is ReasonCode.ROOM_OUT_OF_BAND:
-        # That it comes back is no news, nor yet an end.
-        return state, None
     if kind is not None:
         if _is_said(keeping, kind):
             if keeping.well_since is None and keeping.turned is None:
@@ -1510,6 +1511,8 @@ def news_of(
 
 def _is_said(keeping: Keeping, kind: ReasonCode) -> bool:
     """Tell whether a trouble was told of, by its own word or by one that says as much."""
+    if kind is ReasonCode.ROOM_OUT_OF_BAND:
+        return True  # that it comes back is no news, nor yet an end
     told = {each.kind for each in keeping.told}
     return kind in told or any(kind in _SAME.get(each, ()) for each in told)
 
