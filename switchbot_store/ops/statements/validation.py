@@ -100,9 +100,10 @@ class Parts:
     WITH query, at least in one place. `functions` and `operators` are bare
     names, each found in ``pg_catalog`` only. `attributes` look like columns; PostgreSQL
     takes ``row.name`` for ``name(row)`` where there is no such column. `whole_rows`: a row
-    of a table may stand beside a literal, which is then read as one. `columns` are those that are named; `all_columns`: others as
-    well may be meant, by a star or under another name. `text` is the
-    statement without the semicolons and comments around it.
+    of a table may stand beside a literal, which is then read as one. `columns` are those that
+    are named, in USING too; `all_columns`: others as well may be meant, by a star, by NATURAL
+    or under another name. `text` is the statement without the semicolons and comments around
+    it.
     """
 
     text: str = ""
@@ -151,9 +152,12 @@ def validated(sql: str, *, parameters: bool = False) -> Parts:
             or (kind == "A_Indirection")
             or bool(getattr(node, "colnames", None))
             or bool(getattr(node, "aliascolnames", None))
+            or bool(getattr(node, "isNatural", False))
         )
         if kind == "ColumnRef":
             parts.columns.update(_names(node.fields))
+        elif kind == "JoinExpr":
+            parts.columns.update(_names(node.usingClause or ()))
     _check_columns(parts)
     return parts
 

@@ -108,6 +108,10 @@ REACHES = [
     "SELECT setting FROM pg_settings",
     "SELECT setconfig FROM pg_db_role_setting",
     "SELECT rolconfig FROM pg_roles",
+    # Compared with what is guessed, and nowhere named as a column.
+    "SELECT rolname FROM pg_roles JOIN (SELECT ARRAY['a=b'] AS rolconfig) v USING (rolconfig)",
+    "SELECT rolname FROM pg_roles NATURAL JOIN (SELECT ARRAY['a=b'] AS rolconfig) v",
+    "SELECT usename FROM pg_user NATURAL LEFT JOIN (SELECT 1 AS usesysid) v",
     "SELECT * FROM pg_catalog.pg_roles",
     "SELECT to_json(r) FROM pg_roles AS r",
     "SELECT useconfig FROM pg_user",
