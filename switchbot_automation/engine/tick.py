@@ -151,7 +151,11 @@ class Preparation:
         others = self._leadership.has_others(since)
         follows = not self._leadership.leads
         if follows is not documents.follows:
-            _LOGGER.info(_FOLLOWS if follows else _LEADS)
+            # Who was told to watch was told of it by its host, who says so.
+            told = follows and self._leadership.watching
+            _LOGGER.log(
+                logging.DEBUG if told else logging.INFO, _FOLLOWS if follows else _LEADS
+            )
         documents.follows, documents.watches = follows, self._leadership.watching
         documents.in_company = follows or others
         if others:

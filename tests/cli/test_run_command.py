@@ -160,17 +160,17 @@ async def test_a_second_run_only_watches_until_the_first_ends(
     await second.event(event="command", status="accepted")
     assert json.loads(state.read_text())["engine"]["id"] != holder["id"]
     _, _, err = await second.end()
-    assert f"(process {first.process.pid}): that one looks after the home" in err
-    assert "another process leads on this store: this one only watches" in err
     assert "this process leads now" in err
     await first.ended()
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-async def test_a_second_run_says_first_that_it_only_watches(start, home, options):
+async def test_a_second_run_says_first_and_once_that_it_only_watches(
+    start, home, options
+):
     first = await start("run", "--json", env=home, alone=True)
     await first.event(event="command", status="accepted")
-    second = await start("run", *options, env=home)
+    second = await start("run", *options, env=home, stderr=asyncio.subprocess.PIPE)
     told, after = await second.line(), await second.line()
     if options:
         told = json.loads(told)
@@ -180,7 +180,8 @@ async def test_a_second_run_says_first_that_it_only_watches(start, home, options
         assert f"another process ({first.process.pid}) looks after this home" in told
         assert "this one only watches" in told
     assert "meter" not in after
-    await second.end()
+    _, out, err = await second.end()
+    assert "watch" not in out + err
     await first.end()
 
 

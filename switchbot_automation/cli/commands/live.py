@@ -128,12 +128,6 @@ def run(ctx: click.Context, as_json: bool, web: Address | None) -> None:
         narrator = Narrator(as_json=as_json)
         if only.another():
             narrator.watches(only.holder)
-            _LOGGER.warning(
-                "another `run` has %s (process %s): that one looks after the home, this"
-                " one only watches, and takes over when it ends",
-                config.directory,
-                only.holder,
-            )
         running = _run(
             account,
             store,
