@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -199,7 +201,10 @@ async def _heard(zones: int, ticks: int) -> list[Figure]:
                 sys.executable, *arguments, stdout=asyncio.subprocess.PIPE
             )
             assert others.stdout is not None
+            gc.collect()
+            alone = _resident()
             await others.stdout.readline()
+            memory = (_resident() - alone) / LISTENERS
             for number in range(ticks):
                 began = process_time()
                 await _ticked(engine, cloud, clock, number)
@@ -215,7 +220,17 @@ async def _heard(zones: int, ticks: int) -> list[Figure]:
         Figure(f"{name}, homes told a tick", heard["homes"] / ticks, "", 1),
         Figure(f"{name}, told to each a tick", heard["bytes"] / ticks / 1024, "KB"),
         Figure(f"{name}, CPU of a tick over that unheard", more, "ms", 40),
+        Figure("... over a tick that nobody hears", min(told) / min(plain), "x"),
+        Figure(f"{name}, memory of the server for each", memory, "KB"),
     ]
+
+
+def _resident() -> float:
+    """Return the memory of this process in KB, 0 where the system does not tell it."""
+    with suppress(OSError):
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * resource.getpagesize() / 1024
+    return 0.0
 
 
 async def _ticked(
