@@ -114,11 +114,10 @@ async def test_a_welded_relay_in_hard_cold_is_told_of_by_its_short_rests():
 async def test_a_relay_that_obeys_again_is_told_of_no_more():
     home = Heated("Plug Mini (US)", 0, climate=COLD)
     await home.live(2)
-    turn = home.panel.turn
     home.weld(on=True)
     await home.watched(2)
     assert home.looks[-1].health["status"] != "ok"
-    home.panel.turn = turn
+    home.panel.welded = False
     await home.watched(2)
     assert home.looks[-1].health["status"] == "ok"
 
@@ -129,7 +128,7 @@ async def _radiator(climate, wanted, hours):
     home = Home(document, rooms=[spec], climate=climate)
     await home.live(4)
     if wanted is not None:
-        home.unit()._wanted = lambda: wanted
+        home.unit().seized = wanted
     looks = []
     for _look in range(hours * 6):
         await home.live(1 / 6)

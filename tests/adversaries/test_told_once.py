@@ -66,12 +66,7 @@ async def test_a_boiler_that_rests_each_night_is_told_of_no_more_often_than_twic
     spec = RoomSpec(aircon_id=DEVICE, equipment="thermostat")
     home = Home(document, rooms=[spec], climate=MILD)
     notices, radiator = listening(home), home.unit()
-    wanted = radiator._wanted
-
-    def by_day():
-        return wanted() if 5 <= home.clock.now().hour < 22 else 0.0
-
-    radiator._wanted = by_day
+    radiator.parameters = replace(radiator.parameters, boiler_rests=(22.0, 5.0))
     await home.live(4 * 24)
     told = Counter(each.trouble for each in notices if not each.ended)
     assert told, "the house is warm enough without it"
@@ -115,17 +110,11 @@ async def test_its_end_is_told_once_it_heats_again():
 
 
 async def test_a_relay_that_stays_off_is_no_thermostat_set_low():
-    def deaf(panel):
-        panel.turn(0.0, on=False)
-        panel.turn = lambda seconds, *, on: None
-
     home = Heated("Plug Mini (US)", 0, climate=COLD)
     notices = listening(home)
     await home.live(2)
-    device = home.cloud.account.devices[DEVICE]
-    deaf(home.panel)
-    fields = device.fields
-    vars(device)["fields"] = lambda: fields() | {"power": "off"}
+    home.hand(on=False)
+    home.panel.deaf = True
     await home.live(6)
     told = {each.trouble for each in notices}
     assert told

@@ -1,5 +1,9 @@
 """What heats a room and is no air conditioner: a panel on a plug, a radiator with a valve.
 
+What can be wrong with each is a public attribute, to be set at any time: a panel's `broken`,
+`deaf` and `welded`, a radiator's `seized` valve, and in the parameters of both what others
+have set, a panel's `own_limit` and a radiator's `boiler_rests`.
+
 Powers in watts, temperatures in degrees Celsius, durations in seconds.
 """
 
@@ -41,12 +45,19 @@ class PanelParameters:
 
 
 class Panel:
-    """A panel heater behind a relay; `switches` counts what the relay did."""
+    """A panel heater behind a relay; `switches` counts what the relay did.
+
+    A `broken` panel draws nothing though the relay is on. A `deaf` relay takes every order
+    and stays as it is, and so does its button; its status goes on telling how it stands.
+    The contacts of a `welded` relay stay as they are too, and its status tells its orders.
+    """
 
     def __init__(self, parameters: PanelParameters, step_seconds: float) -> None:
         self.parameters = parameters
         self.on: bool = False
-        self.broken = False
+        self.broken: bool = False
+        self.deaf: bool = False
+        self.welded: bool = False
         self.heat: float = 0.0
         self.energy: float = 0.0
         self.starts: list[float] = []
@@ -68,7 +79,7 @@ class Panel:
 
     def turn(self, seconds: float, *, on: bool) -> None:
         """Let the relay switch."""
-        if on is self.on:
+        if on is self.on or self.deaf or self.welded:
             return
         self.on = on
         self.switches.append(seconds)
@@ -133,7 +144,9 @@ class RadiatorParameters:
     """A radiator with hot water and a valve that moves by itself.
 
     `sensed_kelvin` is how much warmer than the room its thermometer is while the radiator
-    is hot, `band_kelvin` over how much the valve opens.
+    is hot, `band_kelvin` over how much the valve opens. `boiler_rests` are the hours of each
+    day without hot water, from and until, from 0 to 24 since the instant at which the home
+    began; (22, 5) is over midnight, where it began then.
     """
 
     power: float = 1800.0
@@ -142,16 +155,21 @@ class RadiatorParameters:
     sensor_lag_seconds: float = 420.0
     band_kelvin: float = 1.5
     valve_seconds: float = 180.0
+    boiler_rests: tuple[float, float] | None = None
 
 
 class Radiator:
-    """A radiator whose valve keeps its own thermometer at a setpoint; None is off."""
+    """A radiator whose valve keeps its own thermometer at a setpoint; None is off.
+
+    `seized` is the opening, from 0 to 1, at which its valve is stuck; None is a good valve.
+    """
 
     def __init__(self, parameters: RadiatorParameters, step_seconds: float) -> None:
         self.parameters = parameters
         self.setpoint: float | None = None
         self.sensed: float = 20.0
         self.opening: float = 0.0
+        self.seized: float | None = None
         self.heat: float = 0.0
         self.energy: float = 0.0
         self.starts: list[float] = []
@@ -183,11 +201,22 @@ class Radiator:
             if wanted != self.opening:
                 self.opening = wanted
             self._moved = seconds
-        self.heat += self._lag * (self.opening * parameters.power - self.heat)
+        given = 0.0 if self._boiler_rests(seconds) else self.opening * parameters.power
+        self.heat += self._lag * (given - self.heat)
         self.energy += self.heat * self._step
         return self.heat
 
+    def _boiler_rests(self, seconds: float) -> bool:
+        rests = self.parameters.boiler_rests
+        if rests is None:
+            return False
+        begin, end = rests
+        hour = seconds / 3600.0 % 24.0
+        return begin <= hour < end if begin <= end else hour >= begin or hour < end
+
     def _wanted(self) -> float:
+        if self.seized is not None:
+            return self.seized
         if self.setpoint is None:
             return 0.0
         need = (self.setpoint - self.sensed) / self.parameters.band_kelvin + 0.5
