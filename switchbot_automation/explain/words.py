@@ -1391,6 +1391,10 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "the room was out of its band for longer than it needs, and comes back now: nothing "
         "is to be done while it does."
     ),
+    ReasonCode.ROOM_BEYOND_REACH: later(
+        "the unit brought the room past the far end of its band and rests now: it comes "
+        "back by itself, sooner with a window open for a while."
+    ),
     ReasonCode.ROOM_DOES_NOT_FOLLOW: later(
         "the room does not come back into its band although the unit is "
         "believed to run: see whether it runs, in which mode, whether a "

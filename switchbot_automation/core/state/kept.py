@@ -127,6 +127,9 @@ _AIR_STALLS = timedelta(minutes=90)
 _AIR_LONG, _AIR_LEFT = timedelta(hours=12), 0.75
 # From here on too much of what the unit gives is no swing.
 _FAR_KELVIN = 1.0
+# What was found lost is degraded until it is back, by its unit or, past the far end of its
+# band where a unit at rest does nothing, by itself.
+_NOT_YET_BACK = (ReasonCode.ROOM_OUT_OF_BAND, ReasonCode.ROOM_BEYOND_REACH)
 # So much of the last day out of its bounds is not kept, so little is again; between two
 # looks that are further apart nobody knows. What is longer is no swing, and judged alone.
 _MUCH, _MUCH_NO_MORE, _NO_SHARE = 0.25, 0.1, 0.01
@@ -632,7 +635,7 @@ def _is_out_too_long(keeping: Keeping, found: RoomHealth) -> bool:
     """Tell whether a room is not kept, or on its way back after longer than it needs."""
     out = keeping.excursion
     late = out is not None and out.was_lost
-    comes = late and found.reasons == (ReasonCode.ROOM_OUT_OF_BAND,)
+    comes = late and bool(found.reasons) and found.reasons[-1] in _NOT_YET_BACK
     return comes or found.status == "not_kept"
 
 
@@ -1511,7 +1514,7 @@ def news_of(
 
 def _is_said(keeping: Keeping, kind: ReasonCode) -> bool:
     """Tell whether a trouble was told of, by its own word or by one that says as much."""
-    if kind is ReasonCode.ROOM_OUT_OF_BAND:
+    if kind in _NOT_YET_BACK:
         return True  # that it comes back is no news, nor yet an end
     told = {each.kind for each in keeping.told}
     return kind in told or any(kind in _SAME.get(each, ()) for each in told)

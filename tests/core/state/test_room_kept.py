@@ -188,6 +188,31 @@ def test_too_warm_by_a_unit_that_does_not_stop_is_trouble():
     assert room_health(ZONE, state, at).advice is ReasonCode.ROOM_DOES_NOT_FOLLOW
 
 
+@pytest.mark.parametrize(
+    ("zone", "hot", "cooler"),
+    [(ZONE, 28.0, 25.0), (zone_of(mode="summer"), 17.0, 20.0)],
+)
+def test_a_room_that_its_unit_drove_too_far_is_trouble_until_it_is_back(
+    zone, hot, cooler
+):
+    state, at = lived([hot] * 130, zone, begin=NOON - 300 * MINUTE)
+    state, news = news_of(zone, state, at)
+    assert news.kind is ReasonCode.ROOM_DOES_NOT_FOLLOW
+    # The unit rests, and cannot undo it: that is no end, and no other news.
+    state, at = lived([hot, cooler], zone, state, begin=at, on=False)
+    room = room_health(zone, state, at)
+    assert (room.status, room.advice) == ("recovering", ReasonCode.ROOM_BEYOND_REACH)
+    for _ in range(4):
+        at += 5 * MINUTE
+        state, news = news_of(zone, state, at)
+        assert news is None
+    inside = 21.0 if zone is ZONE else 24.0
+    state, at = lived([inside], zone, state, begin=at, on=False)
+    assert room_health(zone, state, at)[0:4:3] == ("kept", None)
+    state, _none = news_of(zone, state, at)
+    assert news_of(zone, state, at + 20 * MINUTE)[1].ended
+
+
 # --- what was learned ------------------------------------------------------------------
 
 
