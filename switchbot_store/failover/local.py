@@ -25,7 +25,7 @@ from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
 
     from switchbot_store.model import DocumentProblem
@@ -65,6 +65,8 @@ class LocalCopy:
         self.trouble: str | None = None
         self._elsewhere: dict[str, PendingWrite] = {}
         """What is pending in another process's journal, as read last."""
+        self._overtaken: dict[str, str] = {}
+        """Which pending write of a key is older than what we wrote to the primary since."""
         self._looked_at: object = None
         self._unseen: str = ""
         """Why another process's journal cannot be read, ``""`` where it can."""
@@ -260,7 +262,7 @@ class LocalCopy:
         if stale:
             self._look()
         # In this order: what leaves the journal is in the mirror before.
-        write = self._writes().get(key)
+        write = self._in_force(self._writes().get(key))
         return self._entry(key, write, self.mirror.get(key), stale=stale)
 
     def entries(self, keys: list[str], *, stale: bool) -> dict[str, Entry]:
@@ -269,7 +271,7 @@ class LocalCopy:
             self._look()
         with self.journal.view:
             pending = self._writes()
-            writes = {key: pending.get(key) for key in keys}
+            writes = {key: self._in_force(pending.get(key)) for key in keys}
             known = self.mirror.get_many(keys)
         return {
             key: self._entry(key, writes[key], known[key], stale=stale) for key in keys
@@ -277,6 +279,29 @@ class LocalCopy:
 
     def _writes(self) -> dict[str, PendingWrite]:
         return self.journal.pending if self.held else self._elsewhere
+
+    def _in_force(self, write: PendingWrite | None) -> PendingWrite | None:
+        """Return the pending write, None where what we wrote since is newer."""
+        if write is None or self._overtaken.get(write.key) == _name(write):
+            return None
+        return write
+
+    def others_pending(self, keys: Iterable[str]) -> dict[str, PendingWrite]:
+        """Return what is pending of the keys in a journal that is not ours.
+
+        Who writes to the primary looks before, and tells `overtake` after.
+        """
+        if self.held:
+            return {}
+        self._look()
+        return {key: self._elsewhere[key] for key in keys if key in self._elsewhere}
+
+    def overtake(self, writes: Mapping[str, PendingWrite]) -> None:
+        """Read over these no longer: the primary took something newer from us.
+
+        They stay pending with whoever has the journal, and are carried over from there.
+        """
+        self._overtaken.update({key: _name(write) for key, write in writes.items()})
 
     def _entry(
         self,
@@ -328,9 +353,14 @@ class LocalCopy:
         if self.held:
             keys = self.journal.keys_with(prefix)
             pending = self.journal.pending
-            return {key: write for key in keys if (write := pending.get(key))}
-        elsewhere = self._elsewhere
-        return {key: elsewhere[key] for key in elsewhere if key.startswith(prefix)}
+        else:
+            pending = self._elsewhere
+            keys = [key for key in pending if key.startswith(prefix)]
+        return {
+            key: write
+            for key in keys
+            if (write := self._in_force(pending.get(key))) is not None
+        }
 
     def left_over(self) -> list[str]:
         """Return the sorted keys that are in force here and missing in the primary.
@@ -379,6 +409,8 @@ class LocalCopy:
         except StoreUnavailableError as error:
             self.failed(reworded(error))
             raise
+        if self.state == "broken":
+            self.mend()  # it took this
 
     def can_write(self) -> bool:
         """Tell whether the journal could take a line now, by writing a file."""
@@ -427,6 +459,10 @@ def unread_of(directory: str | Path) -> tuple[str, ...]:
     except StoreUnavailableError as error:
         return (*unread.words, reworded(error))
     return unread.words
+
+
+def _name(write: PendingWrite) -> str:
+    return write.revision or write.mark
 
 
 def _status(path: Path) -> os.stat_result | None:

@@ -124,6 +124,7 @@ class Writer:
             error: StoreError | None = None
             while True:
                 if self._keeper.healthy and not self._economy:
+                    older = self._local.others_pending(encoded)
                     try:
                         self._primary.set(given, revisions)
                     except StoreUnavailableError as raised:
@@ -136,6 +137,7 @@ class Writer:
                                 for key, each in encoded.items()
                             }
                         )
+                        self._local.overtake(older)
                         return
                 with self._local.journal.lock:
                     if self._may_journal(error, plain=True):
@@ -154,6 +156,7 @@ class Writer:
             error: StoreError | None = None
             while True:
                 if self._keeper.healthy and self._is_carried(key, revision):
+                    older = self._local.others_pending([key])
                     try:
                         made = self._primary.compare_and_set(
                             key, given, self._there(key, revision), new
@@ -166,6 +169,7 @@ class Writer:
                         raise
                     else:
                         self._keeper.took({key: Mirrored(encoded, made, self._now())})
+                        self._local.overtake(older)
                         return made
                 with self._local.journal.lock:
                     if self._may_journal(error, plain=False):
@@ -182,6 +186,7 @@ class Writer:
             error: StoreError | None = None
             while True:
                 if self._keeper.healthy and not self._economy:
+                    older = self._local.others_pending([key])
                     known = self._local.mirror.get(key)
                     foreign = self._local.mirror.left_over(key) is not None
                     # A reader who finds it gone must not take it for another's doing.
@@ -194,6 +199,7 @@ class Writer:
                         error = raised
                     else:
                         self._keeper.took({key: None})
+                        self._local.overtake(older)
                         return existed or foreign
                     finally:
                         self._keeper.lineage.leaving.discard(key)

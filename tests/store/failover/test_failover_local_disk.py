@@ -116,6 +116,21 @@ class TestWhileItRefuses:
         store.set("a", {"n": 4})
         assert store.status().pending == 1
 
+    def test_a_write_that_it_took_says_that_it_takes_them_again(
+        self, make_here, flaky, tmp_path, refusal
+    ):
+        store = make_here(tmp_path)
+        refusal.start()
+        flaky.away = True
+        with pytest.raises(StoreUnavailableError, match="cannot write"):
+            store.set("a", {"n": 1})
+        assert store.status().journal == "broken"
+        refusal.end()
+        store.set("a", {"n": 2})
+        status = store.status()
+        assert (status.journal, status.local_error) == ("held", None)
+        assert (status.pending, store.get("a")) == (1, {"n": 2})
+
     def test_what_the_journal_has_is_carried_over(
         self, make_here, flaky, tmp_path, refusal, look
     ):

@@ -115,6 +115,42 @@ class TestASecondOpener:
         assert second.get("a") == {"n": 2}
         assert second.keys() == ["a", "mine"]
 
+    def test_what_it_wrote_itself_is_newer_than_what_the_owner_has_pending(
+        self, owner, second, flaky
+    ):
+        names = ["set", "compared", "deleted", "again", "theirs"]
+        flaky.set_many({name: {"n": 0} for name in names})
+        second.get_many(names)
+        flaky.away = True
+        for name in names:
+            owner.set(name, {"n": 1})
+        flaky.away = False  # the owner has not looked yet
+        second.set("set", {"n": 2})
+        second.compare_and_set(
+            "compared", {"n": 2}, second.get_entry("compared").revision
+        )
+        assert second.delete("deleted") is True
+        second.set_many({"again": {"n": 2}})
+        flaky.away = True
+        owner.set("again", {"n": 3})
+        found = second.get_many(names)
+        assert [found[name].data.get("n") for name in names] == [2, 2, None, 3, 1]
+        assert second.get("set") == {"n": 2}
+        assert second.keys() == ["again", "compared", "set", "theirs"]
+
+    def test_it_stays_newer_once_the_journal_is_its_own(
+        self, owner, second, flaky, clock
+    ):
+        flaky.away = True
+        owner.set("a", {"n": 1})
+        flaky.away = False
+        second.set("a", {"n": 2})
+        flaky.away = True
+        owner.close()
+        _until_due(clock, second)
+        assert second.status().journal == "held"
+        assert second.get("a") == {"n": 2}
+
     def test_economy_without_the_journal_writes_through(
         self, make, flaky, clock, until
     ):
