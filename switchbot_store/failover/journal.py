@@ -269,11 +269,14 @@ class Journal:
     def clear(self) -> bool:
         """Empty the file if nothing is pending; tell whether nothing is.
 
-        A disk that does not let it be emptied is asked again with the next call.
+        A disk that does not let it be emptied is asked again with the next call. A journal
+        that is not ours was not read, so what its file has is not ours to forget.
         """
         with self.lock:
             if self.pending:
                 return False
+            if not self.held:
+                return True
             try:
                 self._file.clear()
                 self.outdated = False

@@ -22,6 +22,7 @@ from switchbot_store.failover.conflicts import read_conflicts
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.mirror import Mirror, is_behind
 from switchbot_store.failover.safekeeping import KEY
+from tests.store.power_cut.failing_disk import FailingDisk
 
 
 @pytest.fixture
@@ -115,6 +116,34 @@ class TestWhileItRefuses:
         assert (store.status().journal, store.status().local_error) == ("held", None)
         store.set("a", {"n": 4})
         assert store.status().pending == 1
+
+    @pytest.mark.parametrize(
+        ("number", "spares"),
+        [(errno.ENOSPC, ("unlink", "ftruncate")), (errno.EROFS, ())],
+    )
+    def test_a_journal_that_could_not_be_opened_is_carried_over_once_it_can(
+        self, make_here, flaky, tmp_path, look, number, spares
+    ):
+        """Its lines were taken for carried over by whoever could not read them."""
+        first = make_here(tmp_path)
+        flaky.away = True
+        first.set("a", {"n": 1})
+        first.close()
+        flaky.away = False
+        disk = FailingDisk(
+            tmp_path, number, at=1, lasting=True, torn=True, spares=spares
+        )
+        with disk.failing():
+            second = make_here(tmp_path)
+            look(second)
+            assert second.status().journal == "broken"
+            second.set("b", {"n": 2})
+            second.close()
+        third = make_here(tmp_path)
+        look(third)
+        assert third.status().pending == 0
+        assert [flaky.get(key) for key in ("a", "b")] == [{"n": 1}, {"n": 2}]
+        assert third.get("a") == {"n": 1}
 
     def test_a_write_that_it_took_says_that_it_takes_them_again(
         self, make_here, flaky, tmp_path, refusal
