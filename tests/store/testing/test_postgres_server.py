@@ -118,6 +118,30 @@ def test_nothing_is_left_when_the_tests_themselves_are_killed():
     assert not Path(directory).exists()
 
 
+SEGMENTS = Path("/proc/sysvipc/shm")
+
+
+def segments():
+    """The identifiers of the shared memory segments that there are."""
+    rows = SEGMENTS.read_text(encoding="ascii").splitlines()[1:]
+    return {int(row.split()[1]) for row in rows}
+
+
+@pytest.mark.skipif(not SEGMENTS.exists(), reason="only Linux lists the segments here")
+@pytest.mark.parametrize("killed", [True, False])
+def test_close_leaves_no_shared_memory(killed):
+    """Each server left a segment, and with 4,096 of them no server starts any more."""
+    server = PostgresServer()
+    server.start()
+    pid_file = server.directory / "data" / "postmaster.pid"
+    identifier = int(pid_file.read_text(encoding="utf-8").splitlines()[6].split()[1])
+    assert identifier in segments()
+    if killed:
+        server.kill()
+    server.close()
+    assert identifier not in segments()
+
+
 def test_without_binaries_the_reason_names_every_place(monkeypatch, tmp_path):
     monkeypatch.setenv("SWITCHBOT_TEST_PG_BIN", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
