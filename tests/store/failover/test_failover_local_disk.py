@@ -22,7 +22,7 @@ from switchbot_store.failover.conflicts import read_conflicts
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.mirror import Mirror, is_behind
 from switchbot_store.failover.safekeeping import KEY
-from tests.store.power_cut.failing_disk import FailingDisk
+from tests.store.power_cut.failing_disk import LASTING, FailingDisk
 
 
 @pytest.fixture
@@ -117,10 +117,7 @@ class TestWhileItRefuses:
         store.set("a", {"n": 4})
         assert store.status().pending == 1
 
-    @pytest.mark.parametrize(
-        ("number", "spares"),
-        [(errno.ENOSPC, ("unlink", "ftruncate")), (errno.EROFS, ())],
-    )
+    @pytest.mark.parametrize(("number", "spares"), LASTING.values(), ids=LASTING)
     def test_a_journal_that_could_not_be_opened_is_carried_over_once_it_can(
         self, make_here, flaky, tmp_path, look, number, spares
     ):

@@ -6,7 +6,6 @@ a disk that takes it, and by nobody else.
 """
 
 import datetime as dt
-import errno
 import shutil
 import tempfile
 from pathlib import Path
@@ -25,15 +24,11 @@ from hypothesis.stateful import (
 from switchbot_store import FailoverStore, MemoryStore, StoreUnavailableError
 from tests.cases import slow_after
 from tests.store.failover.conftest import FlakyStore
-from tests.store.power_cut.failing_disk import FailingDisk
+from tests.store.power_cut.failing_disk import LASTING, FailingDisk
 
 KEYS = ("a", "b")
 TTL = 60.0
 BEGIN = dt.datetime(2026, 1, 12, tzinfo=dt.UTC)
-DISKS = {
-    "full": (errno.ENOSPC, ("unlink", "ftruncate")),
-    "read-only": (errno.EROFS, ()),
-}
 openers = st.integers(0, 2)
 keys = st.sampled_from(KEYS)
 
@@ -64,7 +59,7 @@ class SecondOpeners(RuleBasedStateMachine):
         self.seconds += 0.01
         if self.disk is None:
             return call()
-        number, spares = DISKS[self.disk]
+        number, spares = LASTING[self.disk]
         failing = FailingDisk(
             self.directory, number, at=1, lasting=True, torn=True, spares=spares
         )
@@ -136,7 +131,7 @@ class SecondOpeners(RuleBasedStateMachine):
     def answers_will_be_lost(self, count):
         self.primary.lose_answers = count
 
-    @rule(disk=st.sampled_from([None, *DISKS]))
+    @rule(disk=st.sampled_from([None, *LASTING]))
     def disk_turns(self, disk):
         self.disk = disk
 

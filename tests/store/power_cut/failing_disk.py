@@ -1,10 +1,17 @@
 """A disk of which one chosen call fails, or every one from there on."""
 
+import errno
 import os
 from contextlib import contextmanager
 from pathlib import Path
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+LASTING = {
+    "full": (errno.ENOSPC, ("unlink", "ftruncate")),
+    "read-only": (errno.EROFS, ()),
+}
+"""By its word, what a disk says that takes nothing for long, and what it still lets be done."""
 
 
 class FailingDisk:
