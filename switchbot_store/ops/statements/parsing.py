@@ -33,8 +33,11 @@ MAX_MEMORY_BYTES: Final = 1_000_000_000
 _LENGTH_BYTES: Final = 8
 _PROGRAM: Final = "from switchbot_store.ops.statements.parsing import serve; serve()"
 _SETS: Final = ("relations", "types")
-_NAMES: Final = ("hidden", "functions", "operators", "attributes", "classes", "columns")
-_FLAGS: Final = ("whole_rows", "all_columns")
+_NAMES: Final = (
+    *("hidden", "functions", "operators", "attributes", "classes", "columns", "used"),
+    "made",
+)
+_FLAGS: Final = ("whole_rows", "all_columns", "all_used", "all_made")
 
 
 def judged(sql: str, *, parameters: bool = False) -> Parts:

@@ -242,7 +242,8 @@ JOIN pg_attrdef g ON g.adrelid = a.attrelid AND g.adnum = a.attnum
 ORDER BY 1
 """
 # Planning folds what an index's expression computes of constants alone, and opens the
-# functions written in SQL.
+# functions written in SQL. Of the rows that a condition leaves an estimator asks the
+# operator itself, of the values that stand in the statistics.
 _EXPRESSIONS: Final = f"""
 WITH RECURSIVE tables (oid) AS (
     SELECT unnest(%s::bigint[]::oid[])
@@ -279,9 +280,15 @@ WITH RECURSIVE tables (oid) AS (
 SELECT o.relation::regclass::text AS relation, o.relation::bigint AS oid, o.expression,
     o.predicate, EXISTS (SELECT FROM pg_range r
         JOIN pg_proc p ON p.oid IN (r.rngcanonical, r.rngsubdiff) WHERE {_PROC}) AS ranges,
-    coalesce(bool_or(l.lanname = 'sql'), false) OR EXISTS (SELECT FROM replaced) AS opened,
+    coalesce(bool_or(l.lanname = 'sql'), false) OR EXISTS (SELECT FROM replaced)
+        OR coalesce(bool_or(o.predicate IS NOT NULL AND p.oid = q.oprcode
+            AND q.oprrest <> 0), false) AS called,
     coalesce('function ' || min(p.oid::regprocedure::text), (SELECT what FROM odd)) AS what,
-    array_remove(array_agg(t.oid::bigint), NULL) AS types
+    array_remove(array_agg(t.oid::bigint), NULL) || ARRAY(
+        SELECT a.atttypid::bigint FROM pg_attribute a WHERE a.attrelid = o.relation
+        AND a.atttypid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped
+        AND (o.predicate LIKE '%%.*%%'
+            OR position(quote_ident(a.attname) IN o.predicate) > 0)) AS types
 FROM objects o
 LEFT JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
 LEFT JOIN pg_operator q ON d.refclassid = 'pg_operator'::regclass AND q.oid = d.refobjid
@@ -289,7 +296,7 @@ LEFT JOIN pg_proc p ON {_PROC} AND p.oid = CASE
     WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid ELSE q.oprcode END
 LEFT JOIN pg_language l ON l.oid = p.prolang
 LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
-GROUP BY 1, 2, 3, 4
+GROUP BY 1, 2, 3, 4, o.relation
 """  # noqa: S608 - made of constants
 
 # What the server could choose by itself. A function, an operator, a cast or an operator
@@ -354,10 +361,30 @@ WITH RECURSIVE implied AS MATERIALIZED (
     SELECT unnest(%(types)s::bigint[]::oid[])
     UNION SELECT to_regtype(name)::oid FROM unnest(ARRAY[{_ALWAYS_THERE}] || %(written)s::text[])
         AS name
+    -- A column that is given as it is calls no operator of its type. The bounds of
+    -- partitions are sorted with every plan.
     UNION SELECT a.atttypid FROM pg_attribute a
     WHERE a.attrelid = ANY (ARRAY(SELECT oid FROM tables)) AND a.attnum > 0
-        AND NOT a.attisdropped
-    UNION SELECT c.reltype FROM pg_class c WHERE c.oid = ANY (ARRAY(SELECT oid FROM tables))
+        AND NOT a.attisdropped AND (%(all_used)s OR a.attname = ANY (%(used)s))
+    UNION SELECT a.atttypid FROM heirs h
+    JOIN pg_partitioned_table k ON k.partrelid = h.oid
+    JOIN pg_attribute a ON a.attrelid = h.oid AND a.attnum = ANY (k.partattrs::int2[])
+    UNION SELECT coalesce(p.prorettype, o.oprresult) FROM heirs h
+    JOIN pg_partitioned_table k ON k.partrelid = h.oid AND k.partexprs IS NOT NULL
+    JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = h.oid
+    LEFT JOIN pg_proc p ON d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid
+    LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+    WHERE p.oid IS NOT NULL OR o.oid IS NOT NULL
+    -- From PostgreSQL 18 on an index is searched by its later columns too, by skipping from
+    -- one value of those before them to the next.
+    UNION SELECT a.atttypid FROM heirs h JOIN pg_index i ON i.indrelid = h.oid
+    JOIN pg_attribute a ON a.attrelid = i.indexrelid
+    WHERE current_setting('server_version_num')::int4 >= 180000 AND a.attnum < (
+        SELECT max(k.place) FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place)
+        LEFT JOIN pg_attribute u ON u.attrelid = h.oid AND u.attnum = k.number
+        WHERE k.place <= i.indnkeyatts AND (k.number = 0 OR u.attname = ANY (%(used)s)))
+    UNION SELECT c.reltype FROM pg_class c
+    WHERE %(all_used)s AND c.oid = ANY (ARRAY(SELECT oid FROM tables))
     UNION SELECT unnest(p.proargtypes::oid[] || p.prorettype || p.proallargtypes)
     FROM pg_proc p WHERE p.oid < 16384 AND p.proname = ANY (%(called)s)
     UNION SELECT part.oid FROM first b JOIN pg_type t ON t.oid = b.oid
@@ -409,7 +436,7 @@ UNION ALL
 SELECT 'function ' || p.oid::regprocedure::text FROM odd_functions p
 JOIN pg_type t ON t.oid = p.proargtypes[0]
 WHERE p.proname = ANY (%(attributes)s) AND p.pronargs - p.pronargdefaults <= 1
-    AND (t.typtype = 'p'
+    AND (t.typtype = 'p' OR t.typrelid = ANY (ARRAY(SELECT oid FROM tables))
         OR t.typtype IN ('c', 'd') AND t.oid = ANY (ARRAY(SELECT oid FROM known)))
 UNION ALL
 SELECT 'type ' || format_type(t.oid, NULL) FROM pg_type t
@@ -536,6 +563,8 @@ class _Read:
     types: set[int] = field(default_factory=set)
     columns: set[str] = field(default_factory=set)
     all_columns: bool = False
+    used: set[str] = field(default_factory=set)
+    all_used: bool = False
     makes_json: bool = False
 
     def take(self, parts: Parts) -> None:
@@ -546,6 +575,8 @@ class _Read:
         self.read |= {each for each in parts.relations if each[0] in {"", *_TRUSTED}}
         self.columns |= parts.columns
         self.all_columns |= parts.all_columns or parts.whole_rows
+        self.used |= parts.used
+        self.all_used |= parts.all_used
         self.makes_json |= (
             any("json" in name for name in parts.functions)
             or _MAKES_JSON.search(parts.text) is not None
@@ -564,6 +595,8 @@ class _Read:
             "types": [*self.types],
             "columns": [*self.columns],
             "all_columns": self.all_columns,
+            "used": [*self.used],
+            "all_used": self.all_used,
             "relations": [],
             "named": [],
             "functions": [],
@@ -599,7 +632,7 @@ def checked(session: Session, parts: Parts) -> Columns | None:
             stored = _Read()
             stored.take(parts)
             relations = _check_relations(session, parts, stored)
-            stored.types.update(found["types"], columns.types)
+            stored.types.update(found["types"], _made(parts, columns))
             for row in session.rows(_CLASSES, [[*parts.classes]]):
                 raise RefusedSqlError(_may_do_anything(row["what"]))
             _check_chosen(
@@ -615,6 +648,13 @@ def checked(session: Session, parts: Parts) -> Columns | None:
                 },
             )
     return columns
+
+
+def _made(parts: Parts, columns: Columns) -> set[int]:
+    """Return the types of the answer's columns that are more than a column shown."""
+    if parts.all_made:
+        return {*columns.types}
+    return {columns.types[number] for number in parts.made}
 
 
 def check_plan(session: Session, text: str) -> None:
@@ -827,7 +867,7 @@ def _check_expressions(session: Session, relations: list[int], stored: _Read) ->
             _check_ranges(session, row, stored)
         if row["what"] is None:
             continue
-        if row["opened"] or _computes_of_constants(row["expression"]):
+        if row["called"] or _computes_of_constants(row["expression"]):
             raise RefusedSqlError(
                 worded(
                     "of {relation}: {value}",

@@ -117,6 +117,10 @@ class Parts:
     all_columns: bool = False
     columns: set[str] = field(default_factory=set)
     classes: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    all_used: bool = False
+    made: set[int] = field(default_factory=set)
+    all_made: bool = False
 
 
 def validated(sql: str, *, parameters: bool = False) -> Parts:
@@ -146,20 +150,75 @@ def validated(sql: str, *, parameters: bool = False) -> Parts:
     parts.functions |= called
     parts.whole_rows = _has_whole_rows(statement, parts)
     for node in _nodes(statement):
-        kind = type(node).__name__
-        parts.all_columns |= (
-            _is_star(node)
-            or (kind == "A_Indirection")
-            or bool(getattr(node, "colnames", None))
-            or bool(getattr(node, "aliascolnames", None))
-            or bool(getattr(node, "isNatural", False))
-        )
-        if kind == "ColumnRef":
-            parts.columns.update(_names(node.fields))
-        elif kind == "JoinExpr":
-            parts.columns.update(_names(node.usingClause or ()))
+        parts.all_columns |= _has_any_column(node)
+        parts.columns |= _columns_of(node)
+    _take_used(statement, parts)
     _check_columns(parts)
     return parts
+
+
+def _has_any_column(node: Any) -> bool:
+    """Tell whether a node may stand for columns that it does not name."""
+    return _is_star(node) or (
+        type(node).__name__ == "A_Indirection"
+        or bool(getattr(node, "colnames", None))
+        or bool(getattr(node, "aliascolnames", None))
+        or bool(getattr(node, "isNatural", False))
+    )
+
+
+def _columns_of(node: Any) -> set[str]:
+    kind = type(node).__name__
+    if kind == "ColumnRef":
+        return {*_names(node.fields)}
+    if kind == "JoinExpr":
+        return {*_names(node.usingClause or ())}
+    return set()
+
+
+def _take_used(statement: Any, parts: Parts) -> None:
+    """Take the columns that more is done with than to give them as they are.
+
+    Only the outermost query gives them to whoever asked; what another one gives may be
+    computed with under any name.
+    """
+    shown = _shown(statement)
+    passed = {id(each.val) for each in shown}
+    for node in _nodes(statement):
+        if id(node) not in passed:
+            parts.all_used |= _has_any_column(node)
+            parts.used |= _columns_of(node)
+    # What sorts or groups may say so by the name of a column of the answer.
+    for each in shown:
+        if each.name in parts.used:
+            parts.used |= _columns_of(each.val)
+    parts.all_used |= parts.whole_rows
+    targets = getattr(statement, "targetList", None) or ()
+    # Nobody knows how many a star stands for: behind it they are counted from the end.
+    stars = [number for number, each in enumerate(targets) if _is_star(each.val)]
+    parts.all_made = parts.all_used
+    for number, each in enumerate(targets):
+        if id(each.val) in passed:
+            continue
+        if not stars or number < stars[0]:
+            parts.made.add(number)
+        elif number > stars[-1]:
+            parts.made.add(number - len(targets))
+        else:
+            parts.all_made = True
+
+
+def _shown(statement: Any) -> list[Any]:
+    """Return the targets of a query that are columns, and that it does no more with."""
+    targets = list(statement.targetList or ())
+    by_number = any(
+        type(node).__name__ == "A_Const"
+        for node in _nodes([statement.sortClause, statement.groupClause])
+    )
+    # A query of two has none of its own.
+    if not targets or statement.distinctClause or by_number:
+        return []
+    return [each for each in targets if type(each.val).__name__ == "ColumnRef"]
 
 
 def _check_columns(parts: Parts) -> None:
@@ -178,7 +237,16 @@ def _check_columns(parts: Parts) -> None:
 
 def validated_expression(sql: str) -> Parts:
     """Return the parts of an expression of a definition, as of a statement."""
-    return validated(f"SELECT ({sql})")
+    parts = validated(f"SELECT ({sql})")
+    _use_all(parts)
+    return parts
+
+
+def _use_all(parts: Parts) -> None:
+    """Say of what is no answer that something is done with each of its columns."""
+    parts.used |= parts.columns
+    parts.all_used |= parts.all_columns
+    parts.all_made = True
 
 
 def computes_of_constants(sql: str) -> bool:
@@ -243,6 +311,7 @@ def validated_index(definition: str) -> Parts:
     if where is not None:
         asked += f" WHERE {RawStream()(where)}"
     parts = validated(asked)
+    _use_all(parts)
     parts.classes = {
         str(item.opclass[-1].sval) for item in statement.indexParams if item.opclass
     }

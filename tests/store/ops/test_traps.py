@@ -218,6 +218,29 @@ def test_traps_that_a_statement_does_not_touch_refuse_nothing(pool, marked):
     assert not marked()
 
 
+def test_a_column_with_operators_of_its_own_refuses_none_of_the_others(pool, marked):
+    for asked in (
+        "id FROM t_beside WHERE id = 3 ORDER BY name",
+        "id, h FROM t_beside WHERE id = 3 AND name = 'n3'",
+        "* FROM t_beside WHERE id < 5 ORDER BY name DESC",
+        "t.id + 1, t.*, upper(name) FROM t_beside AS t WHERE id = 3 OR name = 'x'",
+        "t.id, t.*, r.* FROM t_beside AS t JOIN rooms AS r USING (id) WHERE r.id < 3",
+        "name, count(*), max(id) FROM t_beside GROUP BY name HAVING count(*) > 1 ORDER BY 2",
+        "id, h FROM t_beside GROUP BY id",
+        "count(*) FROM t_beside",
+        "DISTINCT name FROM t_beside",
+        "a.id, b.h FROM t_beside a JOIN t_beside b ON a.id = b.id",
+        "x.id FROM (SELECT id, name FROM t_beside) AS x ORDER BY x.name",
+        "id FROM v_beside WHERE id = 3 ORDER BY name",
+        "* FROM v_beside WHERE id = 3 ORDER BY name",
+        "id, row_number() OVER (PARTITION BY name ORDER BY id) FROM t_beside",
+        "n FROM t_by_parts_11 WHERE n = 1",
+    ):
+        execute_sql(pool, f"SELECT {asked}")
+        explain_query(pool, f"SELECT {asked}")
+    assert not marked()
+
+
 def test_an_operator_class_refuses_only_what_is_kept_by_it(server, marked):
     name = server.create_database()
     conninfo = server.conninfo(name)

@@ -51,6 +51,10 @@ def _secured(table: str, condition: str) -> tuple[str, ...]:
 
 _SIGNS = ("<", "<=", "=", ">=", ">")
 _ODD_SIGNS = ("<<<", "<<=", "===", "=>>", ">>>")
+_TO_SHADE = (
+    "CREATE FUNCTION to_shade(int) RETURNS shade LANGUAGE plpgsql IMMUTABLE"
+    " AS $$ BEGIN RETURN 'red'; END $$"
+)
 _GREATEST = "GREATEST('red'::shade, 'blue'::shade) IS NULL"
 # Nothing of these is called where it is named: only where a stored text is evaluated.
 STORED = (
@@ -164,6 +168,49 @@ STORED = (
     "CREATE POLICY p ON t_inherited USING (EXISTS (SELECT FROM v_operator WHERE n))",
     "CREATE MATERIALIZED VIEW m_shade AS SELECT 'red'::shade AS s UNION ALL SELECT 'blue'",
     "CREATE AGGREGATE most_sprung(int) (sfunc = int4larger, stype = int, finalfunc = spring)",
+    # One column of a type with operators of its own, beside others.
+    "CREATE TABLE t_beside (id int PRIMARY KEY, name text, h shade)",
+    (
+        "INSERT INTO t_beside SELECT g, 'n' || g % 5, (ARRAY['red', 'blue'])[1 + g % 2]::shade"
+        " FROM generate_series(1, 300) g"
+    ),
+    "CREATE INDEX ON t_beside (h)",
+    "CREATE INDEX ON t_beside (id, h)",
+    "CREATE STATISTICS st_beside ON id, name, h FROM t_beside",
+    "CREATE VIEW v_beside AS SELECT id, name, h AS z FROM t_beside",
+    "CREATE VIEW v_beside_sorted AS SELECT id, h FROM t_beside ORDER BY h",
+    # How many rows a condition leaves is estimated by its operator, of each common value.
+    "CREATE TYPE tint AS ENUM ('red', 'blue')",
+    _function("tint, tint", "bool", "true", "tint_equal"),
+    (
+        "CREATE OPERATOR = (leftarg = tint, rightarg = tint, function = tint_equal,"
+        " restrict = eqsel, join = eqjoinsel)"
+    ),
+    "CREATE TABLE t_estimated (id int PRIMARY KEY, name text, h tint)",
+    (
+        "INSERT INTO t_estimated SELECT g, 'n' || g % 5,"
+        " (ARRAY['red', 'blue'])[1 + g % 2]::tint FROM generate_series(1, 300) g"
+    ),
+    "CREATE INDEX ON t_estimated (name) WHERE h = 'red' OR id > 3",
+    "CREATE TABLE t_estimated_above (id int, name text)",
+    "CREATE TABLE t_estimated_below (h tint) INHERITS (t_estimated_above)",
+    "INSERT INTO t_estimated_below SELECT id, name, h FROM t_estimated",
+    "CREATE INDEX ON t_estimated_below (name) WHERE h = 'red' OR id > 3",
+    # The bounds of partitions are sorted with every plan, whatever it asks.
+    _TO_SHADE,
+    "CREATE TABLE t_by_shade (n int, m int) PARTITION BY RANGE (to_shade(n))",
+    "CREATE TABLE t_by_shade_1 PARTITION OF t_by_shade FOR VALUES FROM (MINVALUE) TO ('red')",
+    "CREATE TABLE t_by_shade_2 PARTITION OF t_by_shade FOR VALUES FROM ('red') TO (MAXVALUE)",
+    "CREATE TABLE t_by_column (n int, h shade) PARTITION BY RANGE (h)",
+    "CREATE TABLE t_by_column_1 PARTITION OF t_by_column FOR VALUES FROM (MINVALUE) TO ('red')",
+    "CREATE TABLE t_by_column_2 PARTITION OF t_by_column FOR VALUES FROM ('red') TO (MAXVALUE)",
+    "CREATE TABLE t_by_parts (n int, h shade) PARTITION BY RANGE (n)",
+    (
+        "CREATE TABLE t_by_parts_1 PARTITION OF t_by_parts FOR VALUES FROM (0) TO (10)"
+        " PARTITION BY RANGE (h)"
+    ),
+    "CREATE TABLE t_by_parts_11 PARTITION OF t_by_parts_1 FOR VALUES FROM (MINVALUE) TO ('red')",
+    "CREATE TABLE t_by_parts_12 PARTITION OF t_by_parts_1 FOR VALUES FROM ('red') TO (MAXVALUE)",
     # A trap that no question comes to: it calls nothing without a row.
     "CREATE TABLE fine_index (n int)",
     "CREATE INDEX ON fine_index (n) WHERE n === 'x'",
@@ -298,6 +345,18 @@ STORED_ALONE = {
 # What only PostgreSQL 18 has; it refuses functions of one's own in such a column itself.
 NEWEST = (
     *_compared("of_json", "json", _ODD_SIGNS),
+    "CREATE TYPE shade AS ENUM ('red', 'blue')",
+    *_compared("shade", "shade", _SIGNS),
+    "CREATE TABLE t_skipped (h shade, n int, m int)",
+    (
+        "INSERT INTO t_skipped SELECT (ARRAY['red', 'blue'])[1 + g % 2]::shade, g, g"
+        " FROM generate_series(1, 20000) g"
+    ),
+    "CREATE INDEX ON t_skipped (h, n)",
+    _TO_SHADE,
+    "CREATE TABLE t_skipped_too (k int, n int, m int)",
+    "INSERT INTO t_skipped_too SELECT g % 3, g, g FROM generate_series(1, 20000) g",
+    "CREATE INDEX ON t_skipped_too (to_shade(k), n)",
     (
         "CREATE TABLE t_virtual (n int, v bool GENERATED ALWAYS AS"
         " (GREATEST('1'::json, '2'::json) IS NULL) VIRTUAL)"
@@ -319,6 +378,8 @@ SPRINGING_NEWEST = (
     "SELECT * FROM t_virtual",
     "SELECT n FROM v_value",
     "SELECT n FROM v_query",
+    "SELECT m FROM t_skipped WHERE n = 3",
+    "SELECT m FROM t_skipped_too WHERE n = 3",
 )
 FINE_ALONE = (
     "SELECT id + 1, name || 'x', extra FROM rooms WHERE id = 1 ORDER BY warmth",
@@ -555,6 +616,42 @@ SPRINGING = (
         " AND attrelid::regclass::text LIKE 't_often%'"
     ),
     "SELECT min(most_common_vals) FROM pg_stats WHERE attname = 's' AND tablename ~ '^t_often'",
+    *(
+        f"SELECT {asked}"
+        for asked in (
+            "id FROM t_beside ORDER BY h",
+            "* FROM t_beside ORDER BY 3 DESC, name",
+            "id, h AS z FROM t_beside ORDER BY z",
+            "id, z FROM v_beside ORDER BY z",
+            "id FROM v_beside_sorted",
+            "h FROM t_beside GROUP BY 1",
+            "h AS z FROM t_beside GROUP BY z",
+            "h FROM t_beside GROUP BY ROLLUP (1)",
+            "DISTINCT * FROM t_beside",
+            "DISTINCT ON (h) id FROM t_beside",
+            "count(DISTINCT h) FROM t_beside",
+            "h FROM t_beside WHERE id = 1 UNION SELECT 'red'",
+            "id FROM t_beside WHERE h = 'red'",
+            "id FROM t_beside WHERE (id, h) = (1, 'red')",
+            "id FROM t_beside WHERE h IN (SELECT h FROM t_beside)",
+            "a.id FROM t_beside a NATURAL JOIN t_beside b",
+            "a.id FROM t_beside a JOIN t_beside b USING (h)",
+            "id, row_number() OVER (PARTITION BY h) FROM t_beside",
+            "max(ARRAY[h]) FROM t_beside",
+            "GREATEST(h, 'red') FROM t_beside",
+            "t FROM t_beside AS t ORDER BY t",
+            "id FROM t_beside AS t (id, name, x) ORDER BY x",
+            "z FROM (SELECT id, h AS z FROM t_beside) AS x ORDER BY z",
+            "max(ARRAY[x.z]) FROM (SELECT id, h AS z FROM t_beside) AS x",
+            "m FROM t_by_shade",
+            "m FROM t_by_shade WHERE n = 1",
+            "n FROM t_by_column WHERE n > 1",
+            "n FROM t_by_parts",
+            "id FROM t_estimated WHERE id > 3",
+            "id FROM t_estimated WHERE id > 3 AND name > 'n1'",
+            "id FROM t_estimated_above WHERE id > 3 AND name > 'n1'",
+        )
+    ),
     "SELECT n FROM t_parted",
     "SELECT n FROM t_inherited",
     "SELECT s FROM m_shade ORDER BY 1",
