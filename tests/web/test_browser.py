@@ -103,6 +103,42 @@ async def test_the_page_is_whole_accessible_and_fits(
     assert len(picture) < 200_000
 
 
+# How far each card begins below the one above it, and which of the cards overlap.
+STACKED = """() => {
+    const boxes = ["rooms", "offer", "detail", "week", "upkeep", "why"]
+        .map((name) => [name, document.getElementById(name).getBoundingClientRect()])
+        .filter(([, box]) => box.height);
+    const beside = (one, other) => one.left < other.right && other.left < one.right;
+    const gaps = boxes.map(([name, box]) => {
+        const above = boxes.filter(([other, each]) => other !== name
+            && beside(each, box) && each.top < box.top);
+        const last = above.length ? Math.max(...above.map(([, each]) => each.bottom)) : null;
+        return [name, last === null ? null : Math.round(box.top - last)];
+    });
+    return Object.fromEntries(gaps);
+}"""
+
+
+async def test_the_cards_of_one_room_leave_no_holes_between_them(
+    loosely_kept, open_page
+):
+    async with loosely_kept.serve() as url, open_page(url) as page:
+        await drawn(page)
+        offer = page.get_by_role("region", name="The rooms can be kept better")
+        await offer.wait_for()
+        below = {"week": 16, "upkeep": 16, "why": 16}
+        beside = {"offer": None, "rooms": 16, "detail": 16}
+        assert await page.evaluate(STACKED) == beside | below
+        await offer.get_by_role("button", name="Leave it").click()
+        await offer.wait_for(state="hidden")
+        alone = {"rooms": None, "detail": None}
+        assert await page.evaluate(STACKED) == alone | below
+        # What is opened moves what is below it, and makes no hole in the other column.
+        await page.get_by_text("Upkeep").click()
+        await page.locator("#upkeep-units tr").first.wait_for()
+        assert await page.evaluate(STACKED) == alone | below
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, PHONE])
 async def test_every_dialog_fits_and_is_accessible_in_light_and_dark(
