@@ -384,11 +384,19 @@ class DocumentFile:
         return directory_of(self.place())
 
     def written(self, data: bytes) -> None:
-        """Remember that the file was made to hold these bytes."""
+        """Remember that the file was made to hold these bytes, and keep their copy."""
+        self.kept(data)
         self._durable = data
+
+    def kept(self, data: bytes) -> None:
+        """Keep the copy of what was put in the file's place; it may not be durable yet."""
         self._readable_again()
         with suppress(OSError):
             self._keep(Content(data, os.stat(self.path)), new=True)
+
+    def durable(self, data: bytes) -> None:
+        """Remember that these bytes were put in the file's place for good."""
+        self._durable = data
 
     def delete(self) -> bool:
         """Remove the document and its earlier generations, durably."""
@@ -662,7 +670,7 @@ class DocumentFile:
         durable, self._durable = self._durable, None
         if current is not None:
             if current.data == durable or self._is_good(current):
-                keep_copy(target, previous_path(target), current.status)
+                keep_copy(target, previous_path(target))
             else:
                 evidence = self._set_aside(target)
                 _LOGGER.error(

@@ -281,11 +281,11 @@ def write_durably(path: str, data: bytes | Iterable[bytes]) -> None:
     sync_directory(directory_of(path))
 
 
-def keep_copy(path: str, copy: str, status: os.stat_result | None = None) -> None:
+def keep_copy(path: str, copy: str) -> None:
     """Let `copy` name what `path` holds now, `path` staying where it is.
 
     A hard link where the file system has them; the directory still wants its fsync.
-    `status` is that of `path`, where it is known. Raises OSError.
+    Raises OSError.
     """
     link = temporary_name(copy)
     try:
@@ -297,11 +297,10 @@ def keep_copy(path: str, copy: str, status: os.stat_result | None = None) -> Non
         if content is None:
             raise
         link = write_temporary(copy, content.data, like=content.status)
+    # The one before goes first. A rename that takes a file its last name frees its blocks
+    # while the whole directory waits; and to one more name of the same file it does nothing.
+    discard(copy)
     replace(link, copy)
-    if status is None or status.st_nlink > 1:
-        # Renaming one name of a file to another of its names does nothing at all.
-        with suppress(FileNotFoundError):
-            os.unlink(link)
 
 
 def directory_of(path: str) -> str:

@@ -19,6 +19,7 @@ import logging
 import os
 import time
 from bisect import bisect_left
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -69,7 +70,6 @@ from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-    from concurrent.futures import Future
 
     from switchbot_store.files.durable import Content
     from switchbot_store.model import DocumentProblem
@@ -525,8 +525,14 @@ class JsonStore(StoreInterface):
                 with suppress(OSError):
                     file.discard(name)
             raise
-        self._install(names, lambda file: file.install(names[file], current[file]))
-        _side_by_side(contents, lambda file: file.written(contents[file]))
+
+        def install(file: DocumentFile) -> None:
+            file.install(names[file], current[file])
+            file.kept(contents[file])
+
+        self._install(names, install)
+        for file, content in contents.items():
+            file.durable(content)
 
     def _commit(
         self,
@@ -661,29 +667,36 @@ def _side_by_side(
     A thousand files take the disk a tenth of the time, or less, that they take one after
     the other. Raises what the first that failed raised, once all are over.
     """
-    done: set[DocumentFile] = set()
-
-    def one(file: DocumentFile) -> None:
-        work(file)
-        done.add(file)
-
     if len(files) < _MANY:
         for file in files:
             work(file)
         return
-    going: list[Future[None]] = []
+    waiting = deque(files)
+    failed: list[BaseException] = []
+
+    def some() -> None:
+        # Each thread takes what comes next. A task a file, and its answer, would be a dozen
+        # locks each, which the threads wait for while they hold the interpreter's.
+        while waiting:
+            with suppress(IndexError):  # another took the last
+                one(waiting.popleft())
+
+    def one(file: DocumentFile) -> None:
+        try:
+            work(file)
+        except BaseException as error:  # noqa: BLE001 - raised once all are over
+            failed.append(error)
+
     # While the interpreter ends, or the system has none left, no thread is to be had.
     with (
         ThreadPoolExecutor(_SIDE_BY_SIDE, "files of one write") as threads,
         suppress(RuntimeError),
     ):
-        going.extend(threads.submit(one, file) for file in files)
-    # Left once all of them are over.
-    for each in going:
-        each.result()
-    for file in files:
-        if file not in done:
-            one(file)
+        for _ in range(_SIDE_BY_SIDE):
+            threads.submit(some)
+    some()
+    if failed:
+        raise failed[0]
 
 
 def _stamps_differ_after(stamp_ns: int) -> float:

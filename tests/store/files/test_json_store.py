@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from switchbot_store import (
 )
 from switchbot_store.files import document_file
 from switchbot_store.files import durable as safe_files
+from switchbot_store.files import store as json_store
 
 
 @pytest.fixture
@@ -175,6 +177,43 @@ class TestFiles:
             json.loads(each.read_bytes()) == {"n": 1}
             for each in directory.glob("*.previous")
         )
+
+    @pytest.mark.parametrize("count", [1, 3, 200])
+    def test_no_rename_takes_a_file_its_last_name(
+        self, store, directory, monkeypatch, count
+    ):
+        """The whole directory waits while a file is freed by one; an unlink frees it after."""
+        keys = [f"state/room {number}" for number in range(count)]
+        for generation in range(2):
+            store.set_many({key: {"n": generation} for key in keys})
+        freed, really_replace = [], os.replace
+
+        def noting(source, target):
+            if os.path.lexists(target) and os.lstat(target).st_nlink == 1:
+                freed.append(target)
+            return really_replace(source, target)
+
+        monkeypatch.setattr(os, "replace", noting)
+        store.set_many({key: {"n": 2} for key in keys})
+        assert freed == []
+        previous = list(directory.glob("*.previous"))
+        assert len(previous) == count
+        assert all(json.loads(each.read_bytes()) == {"n": 1} for each in previous)
+
+    def test_many_files_are_no_task_each(self, store, monkeypatch):
+        """A thousand documents had 3,000, with a dozen locks that threads waited for each."""
+        keys = [f"state/room {number}" for number in range(1000)]
+        tasks = []
+
+        class Counting(ThreadPoolExecutor):
+            def submit(self, *arguments):
+                tasks.append(arguments)
+                return super().submit(*arguments)
+
+        monkeypatch.setattr(json_store, "ThreadPoolExecutor", Counting)
+        store.set_many({key: {"n": 1} for key in keys})
+        assert 0 < len(tasks) < 200
+        assert all(store.get(key) == {"n": 1} for key in keys)
 
 
 class TestBadFiles:
