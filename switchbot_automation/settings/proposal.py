@@ -36,6 +36,9 @@ COMFORTABLE: Final = {"winter": (20.0, 22.0), "summer": (24.0, 26.0)}
 # so many kelvin away: heating and cooling must never meet.
 _APART: Final = 2.0
 
+# What is usual to want for a time, beside the band; by how many kelvin each spares.
+_PRESETS: Final = {"eco": 1.5, "away": 4.0}
+
 # Between these lie the setpoints that an air conditioner takes, in °C.
 _SETPOINTS: Final = (16, 30)
 
@@ -270,6 +273,10 @@ def proposed_settings(
     document["time_windows"] = [{"days": list(EVERY_DAY), "start": start, "end": end}]
     # Without it a unit would be left as the end of the hours finds it, on all night.
     document["turn_off_outside_windows"] = True
+    # Kelvin in a document of any unit. The page offers them beside the band, for a time.
+    document["presets"] = {
+        name: {"setback_kelvin": kelvin} for name, kelvin in _PRESETS.items()
+    }
     devices = [_devices_of(room) for room in rooms]
     if len(rooms) == 1:
         return document | devices[0]

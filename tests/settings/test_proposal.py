@@ -187,6 +187,22 @@ def test_with_both_seasons_cooling_begins_well_above_heating():
     assert document["summer"]["min_temp"] >= document["winter"]["max_temp"] + 2
 
 
+@pytest.mark.parametrize("unit", ["celsius", "fahrenheit"])
+def test_what_is_usual_for_a_time_is_there_to_be_chosen_and_spares(unit):
+    rooms = [room_of(remote(n, f"AC {n}"), device(n, f"Meter {n}")) for n in (1, 2)]
+    band = (68, 72) if unit == "fahrenheit" else (20, 22)
+    wish = {"season": "auto", "band": band, "unit": unit}
+    for zone in parse_settings(
+        proposed_settings(rooms, **SETTLED | wish)
+    ).zones.values():
+        assert list(zone.presets) == ["eco", "away"]
+        spared = [zone, zone.presets["eco"], zone.presets["away"]]
+        coldest = [each.winter.min_temp for each in spared]
+        warmest = [each.summer.max_temp for each in spared]
+        assert coldest == sorted(set(coldest), reverse=True)
+        assert warmest == sorted(set(warmest))
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [

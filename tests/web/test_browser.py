@@ -4,6 +4,7 @@ Its own nox session (`browser`) installs what it needs; Chromium is the system's
 `PAGE_IMAGES=DIRECTORY` keeps the pictures that the README shows.
 """
 
+import json
 import os
 import re
 from copy import deepcopy
@@ -752,6 +753,91 @@ async def test_a_band_is_set_by_its_handles_until_one_resumes(pictured, open_pag
         }
 
 
+@pytest.mark.parametrize("season", ["winter", "auto"])
+async def test_another_band_is_kept_for_good_looked_at_and_undone(
+    pictured, open_page, season
+):
+    settings = pictured.store.get("settings")
+    settings["mode"] = season
+    settings["summer"] = {"min_temp": 24, "max_temp": 26, "target_temp": 25}
+    pictured.store.set("settings", settings)
+    await pictured.engine.run_once()
+    async with pictured.serve() as url, open_page(url) as page:
+        await drawn(page)
+        await page.get_by_role("button", name="Change, Office").click()
+        dialog = page.get_by_role("dialog", name="What Office is to keep")
+        await dialog.get_by_label("at least").first.fill("20.5")
+        highest = dialog.get_by_label("at most").first
+        await highest.fill("22" if season == "winter" else "25.5")
+        await dialog.get_by_label("For good").check()
+        await dialog.get_by_role("button", name="Keep it").click()
+        await page.locator("#review-save:enabled").wait_for()
+        told = await page.locator("#review-told").inner_text()
+        assert "What it would have meant" in told
+        assert pictured.store.get("settings") == settings, "not before it is saved"
+        await page.get_by_role("button", name="Save", exact=True).click()
+        await page.get_by_role("button", name="Undo").wait_for()
+        after = pictured.store.get("settings")
+        # With both seasons each keeps the width of its band, as a wish for a time does.
+        office = {
+            "winter": {
+                "winter": {"min_temp": 20.5, "max_temp": 22, "target_temp": 23.25}
+            },
+            "auto": {
+                "winter": {"min_temp": 20.5, "max_temp": 21.5, "target_temp": 23},
+                "summer": {"min_temp": 23.5, "max_temp": 25.5, "target_temp": 24.5},
+            },
+        }[season]
+        assert after["zones"]["office"] == settings["zones"]["office"] | office
+        assert after["zones"]["bedroom"] == settings["zones"]["bedroom"]
+        await page.get_by_role("button", name="Undo").click()
+        await page.get_by_text("The settings are as they were").wait_for()
+        assert pictured.store.get("settings") == settings
+
+
+@pytest.mark.parametrize("opener", ["change", "hold"])
+async def test_until_when_may_be_any_instant_by_the_clock_of_the_room(
+    pictured, open_page, opener
+):
+    settings = pictured.store.get("settings")
+    settings["presets"] = {"away": {"setback_kelvin": 4}}
+    pictured.store.set("settings", settings)
+    await pictured.engine.run_once()
+    # The room is in Berlin, whoever looks at it is not.
+    async with (
+        pictured.serve() as url,
+        open_page(url, timezone_id="Asia/Tokyo") as page,
+    ):
+        await drawn(page)
+        await page.locator(f'[data-zone="office"] .do-{opener}').click()
+        dialog = page.locator(f"#{opener}")
+        until = dialog.get_by_label("Until the schedule changes next")
+        assert "Tue 13 Jan, 22:30" in await until.locator("xpath=..").inner_text()
+        if opener == "change":
+            preset = dialog.get_by_label("Preset", exact=True)
+            await preset.focus()
+            await page.keyboard.type("Away")
+        instant = dialog.get_by_label("Until when")
+        await instant.fill("")
+        await page.keyboard.press("Enter")
+        assert await dialog.is_visible(), "without an instant there is nothing to keep"
+        # After the change of the clocks, weeks from now.
+        await instant.fill("2026-04-01T18:30")
+        assert await dialog.get_by_label("Until", exact=True).is_checked()
+        await page.keyboard.press("Enter")
+        await dialog.wait_for(state="hidden")
+        await page.get_by_role("button", name="Undo").wait_for()
+        office = pictured.engine.overview()["zones"][1]
+        kept = office["wish"]["until"] if opener == "change" else office["hold_until"]
+        assert kept.startswith("2026-04-01T16:30:00")
+        if opener == "change":
+            assert office["wish"]["preset"] == "away"
+            said = page.get_by_role("status").get_by_text("Office: kept until")
+            assert "Wed 1 Apr, 18:30" in await said.inner_text()
+        note = page.locator('[data-zone="office"] .note')
+        assert "until Wed 1 Apr, 18:30" in await note.inner_text()
+
+
 @pytest.mark.parametrize(
     ("locale", "told"),
     [
@@ -812,6 +898,54 @@ async def test_a_schedule_is_drawn_looked_at_saved_and_undone(pictured, open_pag
         assert pictured.store.get("settings") == before
 
 
+@pytest.mark.parametrize(
+    ("end", "from_hour", "to_hour"), [("end", 23, 24.3), ("start", 1, -0.3)]
+)
+async def test_hours_are_drawn_over_a_whole_day(
+    pictured, open_page, end, from_hour, to_hour
+):
+    settings = pictured.store.get("settings")
+    hours = {"start": "00:00", "end": "23:00"}
+    if end == "start":
+        hours = {"start": "01:00", "end": "00:00"}
+    settings["time_windows"] = [{"days": [2], **hours}]
+    pictured.store.set("settings", settings)
+    await pictured.engine.run_once()
+    async with pictured.serve() as url, open_page(url) as page:
+        await drawn(page)
+        await page.get_by_role("button", name="Change the schedule").click()
+        day = await page.locator('#plan-bars [data-day="2"]').bounding_box()
+        y = day["y"] + day["height"] / 2
+
+        async def drag(begin, finish):
+            hour = day["width"] / 24
+            await page.mouse.move(day["x"] + hour * begin, y)
+            await page.mouse.down()
+            await page.mouse.move(day["x"] + hour * finish, y, steps=4)
+            await page.mouse.up()
+
+        inwards = -0.1 if end == "end" else 0.1
+        await drag(from_hour + inwards, to_hour)
+        words = page.locator("#plan-words")
+        assert await words.inner_text() == "Wed 00:00\N{EN DASH}00:00"
+        # Either end of a whole day can be taken again, each from its own side.
+        await drag(0.1, 6)
+        assert await words.inner_text() == "Wed 06:00\N{EN DASH}00:00"
+        await drag(23.9, 20)
+        assert await words.inner_text() == "Wed 06:00\N{EN DASH}20:00"
+        await drag(6.1, -0.3)
+        await drag(19.9, 24.3)
+        await page.get_by_role("button", name="See what it changes").click()
+        await page.locator("#review-save:enabled").click()
+        await page.get_by_role("button", name="Undo").wait_for()
+    saved = pictured.store.get("settings")["zones"]["living room"]["time_windows"]
+    assert saved == [{"days": [2], "start": "00:00", "end": "00:00"}]
+    await pictured.engine.run_once()
+    zone = pictured.engine.overview()["zones"][0]
+    assert zone["in_window"] is None, "it is Tuesday"
+    assert zone["next_change"].startswith("2026-01-13T23:00"), "midnight in Berlin"
+
+
 def pictured_windows(settings):
     zone = settings["zones"]["living room"]
     return zone.get("time_windows", settings.get("time_windows"))
@@ -870,6 +1004,47 @@ async def test_every_setting_is_found_by_its_meaning_and_changed(pictured, open_
         await page.get_by_text("saved").wait_for()
     zone = pictured.store.get("settings")["zones"]["living room"]
     assert zone["hysteresis_celsius"] == 0.4
+
+
+async def test_what_is_a_whole_is_changed_as_json_with_the_rest_in_sight(
+    pictured, open_page
+):
+    rule = {
+        "id": "airing",
+        "triggers": {"trigger": "time", "at": "09:00"},
+        "actions": {"action": "hold", "zone": "office", "for": "01:00:00"},
+    }
+    presets = {"away": {"setback_kelvin": 4}}
+    # Chromium notes the answer to what cannot be.
+    async with pictured.serve() as url, open_page(url, forgiven="422") as page:
+        await drawn(page)
+        await page.locator("#open-settings").click()
+        await page.get_by_role("dialog", name="Settings, Living room").wait_for()
+        for name, whole in (("presets", presets), ("rules", [rule])):
+            await page.get_by_role("searchbox", name="Search").fill(name)
+            field = page.get_by_role("textbox", name=name, exact=True)
+            change = page.get_by_role("button", name=f"Change {name}", exact=True)
+            await field.fill('{"away": ')
+            await change.click()
+            refused = await field.evaluate("each => each.validationMessage")
+            assert refused.startswith("That is not JSON")
+            await field.fill('{"away": 4}')
+            await change.click()
+            await page.get_by_text("That cannot be").wait_for()
+            await page.keyboard.press("Escape")
+            await field.fill(json.dumps(whole))
+            await change.click()
+            await page.locator("#review-save:enabled").wait_for()
+            assert await violations(page) == []
+            await page.locator("#review-save").click()
+            await page.get_by_text("saved").wait_for()
+            await page.locator("#open-settings").click()
+            await page.get_by_role("searchbox", name="Search").fill(name)
+            assert json.loads(await field.input_value()) == whole
+            assert await violations(page) == []
+    saved = pictured.store.get("settings")
+    assert saved["rules"] == [rule]
+    assert saved["zones"]["living room"]["presets"] == presets
 
 
 async def test_who_comes_back_has_the_whole_page_again(pictured, open_page):

@@ -6,9 +6,9 @@ import { showOffer } from "./offer.js";
 import { showPast } from "./past.js";
 import { say } from "./said.js";
 import { told } from "./unit.js";
-import { isPart, openChange, quietWords, showDial, skippedWords, wayBack, wishWords } from "./wants.js";
+import { choiceOfEnds, holdOf, isPart, openChange, quietWords, showDial, skippedWords, wayBack, wishWords } from "./wants.js";
 import { showWeek } from "./week.js";
-import { action, because, clock, dateAndClock, dayAndClock, degrees, levelWord, number, outcome, roomOf, roomWord, state, statusWord, titleOf } from "./words.js";
+import { action, because, clock, dateAndClock, dayAndClock, degrees, levelWord, number, outcome, roomOf, roomWord, state, statusWord, titleOf, untilWords } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const FOR_EVER = "9999-";
@@ -368,7 +368,7 @@ function toldOf(done, name) {
   if (done.action === "quiet_fan") return _("{room}: {what}", { room, what: quietWords({ ...zone, ...done }) });
   if (done.action === "skip_next_window") return _("{room}: {what}", { room, what: done.skipped_windows.map(skippedWords).join(" ") });
   if (done.wish) {
-    const until = done.wish.until.startsWith(FOR_EVER) ? _("you resume") : dayAndClock(done.wish.until, zone?.timezone);
+    const until = untilWords(done.wish.until, zone?.timezone);
     return _("{room}: kept until {until}.", { room, until });
   }
   if (done.action === "hold") return _("{room}: held.", { room });
@@ -388,6 +388,7 @@ function openHold(name) {
   form.reset();
   for (const choice of form.elements.action) choice.closest("label").hidden = !zoneOf(name).possible.includes(choice.value);
   [...form.elements.action].find((choice) => !choice.closest("label").hidden).checked = true;
+  choiceOfEnds(form, zoneOf(name));
   get("hold").returnValue = "";
   get("hold").showModal();
 }
@@ -415,9 +416,8 @@ get("settings-close").addEventListener("click", () => get("settings").close());
 get("hold-cancel").addEventListener("click", () => get("hold").close(""));
 get("hold").addEventListener("close", () => {
   if (get("hold").returnValue !== "ok") return;
-  const form = new FormData(get("hold").querySelector("form"));
-  const until = form.get("until");
-  act(holding, { action: form.get("action"), hold: /^\d+$/.test(until) ? Number(until) : until });
+  const form = get("hold").querySelector("form");
+  act(holding, { action: form.elements.action.value, hold: holdOf(form, zoneOf(holding)) });
 });
 
 // --- keeping up --------------------------------------------------------------------------

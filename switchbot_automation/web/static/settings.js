@@ -166,6 +166,7 @@ export async function openSettings(zone) {
   try {
     const [document_, listed] = await Promise.all([ask("api/settings"), table ?? ask("api/settings/table")]);
     table = listed;
+    get("settings-title").textContent = zone === "default" ? _("Settings") : _("Settings, {room}", { room: titleOf(zone) });
     const part = { ...document_, ...partOf(document_, zone) };
     const search = get("settings-search");
     search.value = "";
@@ -180,6 +181,7 @@ export async function openSettings(zone) {
 }
 
 const MOST = 30;
+const MOST_LINES = 20;
 
 function found(text) {
   const words = text.toLocaleLowerCase(language).split(/\s+/).filter(Boolean);
@@ -197,24 +199,25 @@ function show(specs, part, zone) {
 // What stands between `these` is written as it is.
 const withCode = (text) => text.split("`").map((part, index) => (index % 2 ? Object.assign(document.createElement("code"), { textContent: part }) : part));
 const valueOf = (part, name) => name.split(".").reduce((value, key) => value?.[key], part);
-// What lies in a list or below a name of one's own is changed as a whole.
-const isPlain = (spec) => !/[[{*]/.test(spec.name) && !/^(object|list of objects)$/.test(spec.type);
+// What lies in a list or below a name of one's own is changed as a whole, with what holds it.
+const isWithin = (spec) => /[[{*]/.test(spec.name);
+const isWhole = (spec) => /^(object|list of (objects|rules)$)/.test(spec.type);
 
 function entry(spec, part, zone) {
   const item = document.createElement("li");
   const name = Object.assign(document.createElement("strong"), { textContent: spec.name });
   const meaning = document.createElement("p");
   meaning.append(...withCode(spec.meaning));
-  const set = isPlain(spec) ? valueOf(part, spec.name) : undefined;
+  const set = isWithin(spec) ? undefined : valueOf(part, spec.name);
   const bounds = [[isSwitch(spec) ? _("yes or no") : spec.type_text, spec.unit_text].filter(Boolean).join(", "), spec.range_text && `(${spec.range_text})`].filter(Boolean).join(" ");
   const facts = Object.assign(document.createElement("p"), {
     className: "facts-of-setting",
-    textContent: set === undefined
+    textContent: set === undefined || isWhole(spec)
       ? _("{bounds}; default: {value}", { bounds, value: shown(spec.default) })
       : _("{bounds}; default: {value}; here: {here}", { bounds, value: shown(spec.default), here: shown(set) }),
   });
   item.append(name, meaning, facts);
-  if (isPlain(spec)) item.append(editor(spec, set, zone));
+  if (!isWithin(spec)) item.append(editor(spec, set, zone));
   return item;
 }
 
@@ -227,6 +230,10 @@ function editor(spec, set, zone) {
     input = document.createElement("select");
     input.append(...options.map((each) => new Option(isSwitch(spec) ? yesOrNo(each) : each, each)));
     input.value = String(value);
+  } else if (isWhole(spec)) {
+    input = Object.assign(document.createElement("textarea"), { spellcheck: false, value: value == null ? "" : JSON.stringify(value, null, 2) });
+    input.rows = Math.min(MOST_LINES, input.value.split("\n").length);
+    input.oninput = () => input.setCustomValidity("");
   } else {
     input = document.createElement("input");
     input.value = value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -237,13 +244,14 @@ function editor(spec, set, zone) {
   form.append(input, button);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    if (isWhole(spec) && !isJson(input)) return;
     // The list stays behind what is looked at: whoever does not save it goes on there.
     const saved = await change(_("{setting} of {room}", { setting: spec.name, room: titleOf(zone) }), (document_) => {
       const whole = spec.per_zone ? partOf(document_, zone) : document_;
       const keys = spec.name.split(".");
       const last = keys.pop();
       const holder = keys.reduce((at, key) => (at[key] ??= {}), whole);
-      if (input.value === "") delete holder[last];
+      if (input.value.trim() === "") delete holder[last];
       else holder[last] = read(input.value, spec);
     });
     if (saved) get("settings").close();
@@ -252,8 +260,20 @@ function editor(spec, set, zone) {
   return form;
 }
 
+// Whether there is JSON, or nothing; else it is said at the field where it ends to be some.
+function isJson(input) {
+  try {
+    if (input.value.trim()) JSON.parse(input.value);
+    return true;
+  } catch (error) {
+    input.setCustomValidity(_("That is not JSON: {why}.", { why: error.message }));
+    input.reportValidity();
+    return false;
+  }
+}
+
 function read(text, spec) {
-  if (/number|list|true or false|auto/.test(spec.type)) {
+  if (/number|list|object|true or false|auto/.test(spec.type)) {
     try {
       return JSON.parse(text);
     } catch {

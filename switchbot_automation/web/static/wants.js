@@ -2,7 +2,7 @@
 import { _, language } from "./language.js";
 import { change, partOf } from "./said.js";
 import { fromCelsius } from "./unit.js";
-import { dayAndClock, degrees, number, plain, titleOf } from "./words.js";
+import { dateAndClock, degrees, fieldOf, instantOf, number, plain, presetWord, titleOf, untilWords } from "./words.js";
 
 const STEP = 0.5;
 const COLDEST = fromCelsius(10);
@@ -21,15 +21,15 @@ export const bandWords = ({ low, high }) => _("{low} to {high} °C", { low: numb
 
 export function wishWords(zone) {
   const { wish, timezone } = zone;
-  const what = wish.preset ? _("preset {preset}", { preset: plain(wish.preset) }) : bandWords(inSeason(zone, zone.wanted ?? zone.band));
-  const until = wish.until.startsWith("9999-") ? _("you resume") : dayAndClock(wish.until, timezone);
+  const what = wish.preset ? _("preset {preset}", { preset: presetWord(wish.preset) }) : bandWords(inSeason(zone, zone.wanted ?? zone.band));
+  const until = untilWords(wish.until, timezone);
   if (wish.rule) return _("Rule {rule} wants {what} until {until}.", { rule: wish.rule, what, until });
   return _("You want {what} until {until}.", { what, until });
 }
 
 export function quietWords({ quiet_fan_until: until, timezone }) {
   if (until.startsWith("9999-")) return _("The fan runs low until you resume.");
-  return _("The fan runs low until {until}.", { until: dayAndClock(until, timezone) });
+  return _("The fan runs low until {until}.", { until: dateAndClock(until, timezone) });
 }
 
 // The day is one of the room's own calendar, whatever the clock here reads.
@@ -136,6 +136,29 @@ export function wayBack(zone, asked) {
   return zone.skipped_windows.length || zone.quiet_fan_until ? { action: "hold", hold: "none" } : { action: "resume" };
 }
 
+// --- until when ------------------------------------------------------------------------
+
+// Say in a form when the schedule changes next, and let an instant be picked.
+export function choiceOfEnds(form, { next_change: next, timezone }) {
+  const { until, instant } = form.elements;
+  form.querySelector(".next").textContent = next ? ` (${dateAndClock(next, timezone)})` : "";
+  instant.value = next ? fieldOf(next, timezone) : "";
+  const chosen = () => (instant.required = until.value === "instant");
+  for (const choice of until) choice.onchange = chosen;
+  instant.oninput = instant.onfocus = () => {
+    until.value = "instant";
+    chosen();
+  };
+  chosen();
+}
+
+// What was chosen there, as the server takes it.
+export function holdOf(form, { timezone }) {
+  const until = form.elements.until.value;
+  if (until === "instant") return instantOf(form.elements.instant.value, timezone);
+  return /^\d+$/.test(until) ? Number(until) : until;
+}
+
 // --- the dialog: a band by two handles, a preset, and until when -----------------------
 
 export function openChange(zone, zones, send) {
@@ -170,7 +193,8 @@ export function openChange(zone, zones, send) {
   for (const name of ["low", "high"]) {
     field(name).oninput = field(`${name}-handle`).oninput = (event) => event.target.value && moved(name, event.target.value);
   }
-  const choices = ["", ...zone.presets].map((name) => new Option(name ? plain(name) : _("none"), name));
+  choiceOfEnds(form, zone);
+  const choices = ["", ...zone.presets].map((name) => new Option(name ? presetWord(name) : _("none"), name));
   field("preset").replaceChildren(...choices);
   field("preset").value = zone.wish?.preset ?? "";
   field("preset").onchange = () => preview();
@@ -187,7 +211,7 @@ export function openChange(zone, zones, send) {
     get("change-will").textContent = other ? _("This changes the settings; you see what it means first.") : kept && !field("preset").value ? willWords(zone, band()) : "";
     get("change-band").classList.toggle("unused", Boolean(field("preset").value));
     // What was chosen for another room must not count for one that has no temperature to keep.
-    get("change-for-good").hidden = Boolean(field("preset").value) || zone.mode === "auto" || !zone.wanted || zone.without_unit;
+    get("change-for-good").hidden = Boolean(field("preset").value) || !zone.wanted || zone.without_unit;
     if (get("change-for-good").hidden && form.elements.until.value === "good") form.elements.until.value = "until_next_change";
   };
   preview();
@@ -199,7 +223,7 @@ export function openChange(zone, zones, send) {
     if (chosen.value !== mode) return changeMode(zone, chosen.value, chosen.selectedOptions[0].text, send);
     if (!zone.enabled) return;
     if (until === "good") return keepForGood(zone, band(), send);
-    const hold = /^\d+$/.test(until) ? Number(until) : until;
+    const hold = holdOf(form, zone);
     if (!preset && (!zone.wanted || zone.without_unit)) return;
     if (!preset) return send(zone.name, { action: "set_temperature", ...band(), hold });
     send(field("everywhere").checked ? sharing(preset) : zone.name, { action: "set_preset_mode", preset, hold });
@@ -216,17 +240,25 @@ function changeMode(zone, mode, words, send) {
   }).then((saved) => saved && send(zone.name, { action: mode === OFF ? "off" : "resume" }));
 }
 
-// The setpoint moves with the middle of the band, as the engine does it for a time.
+// As the engine does it for a time: where both seasons are kept, each keeps the width of its
+// own band, and the setpoint moves with the middle of the band.
 function keepForGood(zone, { low, high }, send) {
   const words = _("{room} keeps {band} from now on", { room: title(zone), band: bandWords({ low, high }) });
   change(words, (document) => {
     const part = partOf(document, zone.name);
-    const season = zone.mode;
-    const old = { ...document[season], ...part[season] };
-    part[season] = { ...part[season], min_temp: low, max_temp: high };
-    // Without the old ones there is nothing that would move.
-    const moved = (low + high - old.min_temp - old.max_temp) / 2;
-    const target = Math.min(fromCelsius(30), Math.max(fromCelsius(16), old.target_temp + moved));
-    if (Number.isFinite(target)) part[season].target_temp = target;
+    const old = (season) => ({ ...document[season], ...part[season] });
+    const width = (season) => old(season).max_temp - old(season).min_temp;
+    const bands = zone.mode === "auto"
+      ? { winter: [low, low + width("winter")], summer: [high - width("summer"), high] }
+      : { [zone.mode]: [low, high] };
+    for (const [season, band] of Object.entries(bands)) {
+      const { min_temp: least, max_temp: most, target_temp: target } = old(season);
+      const [min_temp, max_temp] = band.map((each) => Number(each.toFixed(2)));
+      if (min_temp === least && max_temp === most) continue;
+      part[season] = { ...part[season], min_temp, max_temp };
+      // Without the old ones there is nothing that would move.
+      const moved = Math.min(fromCelsius(30), Math.max(fromCelsius(16), target + (min_temp + max_temp - least - most) / 2));
+      if (Number.isFinite(moved)) part[season].target_temp = moved;
+    }
   }).then((saved) => saved && zone.wish && send(zone.name, { action: "resume" }));
 }

@@ -3,7 +3,7 @@ import { ask } from "./api.js";
 import { element } from "./chart.js";
 import { _, dayName } from "./language.js";
 import { change, partOf } from "./said.js";
-import { plain, roomOf, titleOf } from "./words.js";
+import { plain, presetWord, roomOf, titleOf } from "./words.js";
 
 const WEEK = [0, 1, 2, 3, 4, 5, 6];
 const DAYS = WEEK.map((day) => dayName(day, "short"));
@@ -31,7 +31,7 @@ function spans(window_) {
 
 export function words(windows) {
   if (!windows.length) return _("No hours are set: the automation never acts.");
-  return windows.map((each) => `${daysWords(each.days)} ${each.start}–${each.end}${each.preset ? `, ${plain(each.preset)}` : ""}`).join(_("; "));
+  return windows.map((each) => `${daysWords(each.days)} ${each.start}–${each.end}${each.preset ? `, ${presetWord(each.preset)}` : ""}`).join(_("; "));
 }
 
 function daysWords(days) {
@@ -142,10 +142,15 @@ function draw(event, svg) {
     const chosen = windows[Number(target.dataset.window)];
     if (!isClock(chosen.start) || !isClock(chosen.end)) return;
     const near = (edge) => Math.min(Math.abs(begin - minutesOf(chosen[edge])), MINUTES - Math.abs(begin - minutesOf(chosen[edge])));
-    const edge = near("start") < near("end") ? "start" : "end";
+    // Both ends of a whole day are one instant: that of the nearer side is meant.
+    const early = near("start") === near("end") && begin < MINUTES / 2;
+    const edge = early || near("start") < near("end") ? "start" : "end";
+    const [other, whole] = edge === "start" ? ["end", 0] : ["start", MINUTES];
     move = (at) => {
       const clock = clockOf(at);
-      if (clock !== chosen[edge === "start" ? "end" : "start"]) chosen[edge] = clock;
+      // Drawn over the whole day they meet at midnight; elsewhere nothing would be left.
+      const day = clock === "00:00" && Math.round(at / STEP) * STEP === whole;
+      if (clock !== chosen[other] || day) chosen[edge] = clock;
     };
   } else if (target.dataset.day !== undefined) {
     const made = { days: [Number(target.dataset.day)], start: clockOf(begin), end: clockOf(begin + 60) };
@@ -197,7 +202,7 @@ function row(window_, index) {
   }
   const preset = item.querySelector(".preset");
   preset.setAttribute("aria-label", _("Preset, hours {number}", { number: index + 1 }));
-  preset.replaceChildren(...["", ...editing.presets].map((name) => new Option(name ? plain(name) : _("no preset"), name)));
+  preset.replaceChildren(...["", ...editing.presets].map((name) => new Option(name ? presetWord(name) : _("no preset"), name)));
   preset.value = window_.preset ?? "";
   preset.hidden = !editing.presets.length;
   preset.onchange = () => {

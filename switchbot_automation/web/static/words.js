@@ -74,6 +74,9 @@ export const statusWord = (status) => STATUSES[status] ?? plain(status);
 export const levelWord = (level) => LEVELS[level] ?? plain(level);
 // A room's name as its settings have it.
 export const titleOf = (name) => (name === "default" ? _("Home") : plain(name));
+// What presets are usually called; all others are called as a person named them.
+const PRESETS = { away: _("Away"), eco: _("Eco"), sleep: _("Sleep") };
+export const presetWord = (name) => PRESETS[name] ?? plain(name);
 export const plain = (word) => {
   const text = String(word).replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
@@ -106,6 +109,19 @@ export function clock(instant, timeZone, options = {}) {
 
 // The room of what may be a further unit of it: there its settings are.
 export const roomOf = (zone) => zone.lead ?? zone.name;
+
+// Until when, which may be farther off than the names of the days reach; "9999-" is for ever.
+export const untilWords = (instant, timeZone) => (instant.startsWith("9999-") ? _("you resume") : dateAndClock(instant, timeZone));
+
+// A time of day of a room's calendar as a field has it, and the instant that it is.
+export const fieldOf = (instant, timeZone) => new Date(instant).toLocaleString("sv", { timeZone }).replace(" ", "T").slice(0, 16);
+export function instantOf(field, timeZone) {
+  const wall = Date.parse(`${field}Z`);
+  let at = wall;
+  // The second look is for a change of the clocks that lies between.
+  for (let look = 0; look < 2; look += 1) at += wall - Date.parse(`${fieldOf(at, timeZone)}Z`);
+  return new Date(at).toISOString();
+}
 
 export const dayAndClock = (instant, timeZone) => clock(instant, timeZone, { weekday: "short" });
 
