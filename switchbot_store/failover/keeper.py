@@ -133,9 +133,9 @@ class Attempts:
             self._over(patient)
             self._ask(_QUICK_SECONDS, epoch)
 
-    def attempt_here(self) -> None:
+    def attempt_here(self, seconds: float = _QUICK_SECONDS) -> None:
         """Make a quick attempt on this thread."""
-        self._ask(_QUICK_SECONDS, self._epoch)
+        self._ask(min(seconds, _QUICK_SECONDS), self._epoch)
 
     def _attempt(self, patient: bool, epoch: int) -> None:
         try:
@@ -237,8 +237,10 @@ class Keeper:
         self._safe = resync.safe
         self._carry_seconds = carry_seconds
         self._now = now
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self._state = threading.Lock()
+        self._turned = threading.Condition(self._state)
+        """Told when `healthy` turned true, or an attempt at it failed."""
         self._recovering = threading.Lock()
         self._pace = Pace(monotonic)
         self._attempts = Attempts(primary.probe, self.wake)
@@ -357,20 +359,20 @@ class Keeper:
         Where the journal is carried over by the clock, that is when it is looked at.
         """
         if self._carry_seconds is None and self._look_at is None:
-            self._look_at = self._monotonic() + _LOOK_SECONDS
+            self._look_at = self.monotonic() + _LOOK_SECONDS
             self.wake()
 
     def mirror_changed(self) -> None:
         """Plan to write the mirror's files."""
         if self._mirror_at is None:
-            self._mirror_at = self._monotonic() + _MIRROR_SECONDS
+            self._mirror_at = self.monotonic() + _MIRROR_SECONDS
             self.wake()
 
     def journal_grew(self) -> None:
         """Plan to carry the journal over, where that is done by the clock."""
         if self._carry_seconds is not None and self._carry_at is None:
             past = self._now().timestamp() % self._carry_seconds
-            self._carry_at = self._monotonic() + self._carry_seconds - past
+            self._carry_at = self.monotonic() + self._carry_seconds - past
             self.wake()
 
     def wake(self) -> None:
@@ -391,6 +393,28 @@ class Keeper:
         """Try at once whether the primary is back, and recover if it is."""
         self._attempts.attempt_here()
         self._look_for_primary(here=True)
+
+    def is_there(self, seconds: float) -> bool:
+        """Ask the primary now, for a write that it alone could take; tell whether it can.
+
+        Then it has all that was pending. Waits so long at most.
+        """
+        if seconds <= 0:
+            return False
+        if self.healthy:
+            self.carry(timeout_seconds=seconds)
+            return self.healthy
+        until = self.monotonic() + seconds
+        self._attempts.attempt_here(seconds)
+        if self._thread is None and self._attempts.answered:
+            self._look_for_primary(here=True)
+        self.wake()
+        with self._turned:
+            self._turned.wait_for(
+                lambda: self.healthy or self._closing or not self._attempts.answered,
+                max(0.0, until - self.monotonic()),
+            )
+            return self.healthy
 
     def step(self, *, here: bool = True) -> float:
         """Do what is due and return the seconds until something will be.
@@ -429,13 +453,13 @@ class Keeper:
     def _look_at_disk(self) -> None:
         """Take the directory once it is free; see whether a disk takes writes again."""
         if self._mend_at is None:
-            self._mend_at = self._monotonic() + self._mend_seconds()
+            self._mend_at = self.monotonic() + self._mend_seconds()
         if not self._is_due(self._mend_at):
             return
         held = self._local.held
         mended = self._local.mend()
         if not mended:
-            self._mend_at = self._monotonic() + self._mend_seconds()
+            self._mend_at = self.monotonic() + self._mend_seconds()
         if self._local.held and not held:
             _LOGGER.info("the journal of %s is this process's", self._journal.directory)
             if self.healthy:
@@ -443,7 +467,7 @@ class Keeper:
                 self.carry()
                 self._refresh()
         if mended and self._mirror.dirty:
-            self._mirror_at = self._monotonic()  # what it missed meanwhile
+            self._mirror_at = self.monotonic()  # what it missed meanwhile
         if mended and self.healthy:
             with self._noting():
                 self._safe.take_back()
@@ -513,6 +537,7 @@ class Keeper:
             self._carry_at = None
             if carried or degraded_since:
                 self.last_resync = self._now()
+            self._turned.notify_all()
         if degraded_since:
             _LOGGER.warning("the primary store is back, nothing is pending")
 
@@ -524,6 +549,7 @@ class Keeper:
             self.last_error = reworded(error)
             self._attempts.begin()
             self._pace.took_one()
+            self._turned.notify_all()
 
     def _mistook(self, error: Exception) -> None:
         """Note that the primary's code, or ours that uses it, is wrong."""
@@ -535,6 +561,7 @@ class Keeper:
             self.degraded_since = self.degraded_since or self._now()
             self._attempts.begin()
             self._pace.took_one()
+            self._turned.notify_all()
         if not known:
             _LOGGER.error(
                 "a mistake in the primary store's code; writes raise it", exc_info=error
@@ -569,7 +596,7 @@ class Keeper:
             self._mirror.write_behind()
         except StoreUnavailableError as error:
             self._local.failed(reworded(error))
-            self._mirror_at = self._monotonic() + _MIRROR_RETRY_SECONDS
+            self._mirror_at = self.monotonic() + _MIRROR_RETRY_SECONDS
 
     def _secure_mirror(self) -> None:
         try:
@@ -578,17 +605,17 @@ class Keeper:
             self._local.failed(reworded(error))
 
     def _is_due(self, at: float | None) -> bool:
-        return at is not None and self._monotonic() >= at
+        return at is not None and self.monotonic() >= at
 
     def _pause(self) -> float:
         if self._local.trouble is None:
             self._mend_at = None
         elif self._mend_at is None:
-            self._mend_at = self._monotonic() + self._mend_seconds()
+            self._mend_at = self.monotonic() + self._mend_seconds()
         look_at = self._look_at if self.healthy else None
         planned = (self._carry_at, self._mirror_at, self._mend_at, look_at)
         times = [at for at in planned if at is not None]
-        now = self._monotonic()
+        now = self.monotonic()
         pause = min((at - now for at in times), default=_IDLE_SECONDS)
         if not self.healthy:
             pause = min(pause, 0.0 if self._attempts.answered else self._pace.left())

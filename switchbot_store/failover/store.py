@@ -42,14 +42,14 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.failover.conflicts import Conflict, Policy, policy_of
-from switchbot_store.failover.keeper import Keeper
+from switchbot_store.failover.keeper import PATIENT_SECONDS, Keeper
 from switchbot_store.failover.lineage import Lineage
 from switchbot_store.failover.local import LocalCopy
 from switchbot_store.failover.primary import Given, primary_of
 from switchbot_store.failover.reading import READ_SECONDS, Reader
 from switchbot_store.failover.resync import Resync
 from switchbot_store.failover.safekeeping import Safekeeping
-from switchbot_store.failover.writing import Writer
+from switchbot_store.failover.writing import CALL_SECONDS, Writer
 from switchbot_store.interface import StoreInterface, checked_store
 from switchbot_store.languages import worded
 from switchbot_store.lease import Lease, check_lease
@@ -247,7 +247,9 @@ class FailoverStore(StoreInterface):
             # The journal first: a check must not keep a database awake.
             if life.local.can_write():
                 return True
-            return life.keeper.healthy and self._primary.store.health_check()
+            # Then a write asks the primary too, however it was a moment ago.
+            is_there = life.keeper.healthy or life.keeper.is_there(CALL_SECONDS)
+            return is_there and self._primary.store.health_check()
         except StoreError:
             return False
         except Exception:
@@ -259,7 +261,7 @@ class FailoverStore(StoreInterface):
         primary = self._primary.store.status()
         keeper, local = self._life.keeper, self._life.local
         acknowledged_by = primary.acknowledged_by
-        if not local.held:
+        if not local.held or local.state == "broken":
             if not keeper.healthy:
                 acknowledged_by = f"nothing: {local.trouble or 'it is not open'}"
         elif self._economy or not keeper.healthy:
@@ -358,7 +360,7 @@ class FailoverStore(StoreInterface):
         life = self._life
         life.local.open()
         try:
-            life.keeper.start(_FIRST_READ_SECONDS if life.local.empty else READ_SECONDS)
+            life.keeper.start(life.patience_seconds)
             life.check_any()
             if self._background:
                 life.keeper.run()
@@ -409,6 +411,13 @@ class _Life(NamedTuple):
     keeper: Keeper
     reader: Reader
     writer: Writer
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long an opening waits for the primary: with nothing else, until it woke."""
+        if not (self.local.held or self.local.owner):
+            return PATIENT_SECONDS
+        return _FIRST_READ_SECONDS if self.local.empty else READ_SECONDS
 
     def check_any(self) -> None:
         """Raise StoreUnavailableError if neither primary nor directory can be had."""

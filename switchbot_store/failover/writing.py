@@ -6,8 +6,9 @@ The writers of one key are kept in order by locks, a few for all keys.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from switchbot_store.deadlines import limited, time_limit
 from switchbot_store.errors import (
     SlowConnectionError,
     StoreClosedError,
@@ -17,10 +18,11 @@ from switchbot_store.errors import (
 )
 from switchbot_store.failover.mirror import Mirrored
 from switchbot_store.failover.primary import CONNECT_SECONDS
+from switchbot_store.handover import PendingWrite
 from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
 
     from switchbot_store.failover.keeper import Keeper
@@ -28,7 +30,13 @@ if TYPE_CHECKING:
     from switchbot_store.failover.primary import Given, Primary
 
 
+T = TypeVar("T")
+
 _LOCKS: Final = 64
+CALL_SECONDS: Final = 5.0
+"""What a write may take, by default, until it is acknowledged or refused."""
+_MOST_ASKS: Final = 2
+"""How often the primary is asked for one write that the journal does not take."""
 
 
 class _Held:
@@ -83,7 +91,8 @@ class Writer:
     """Acknowledges writes of keys and documents that who calls has checked.
 
     With `economy` only `compare_and_set` reaches the primary at once. Where the journal
-    is not ours every write does, and is refused while the primary is away.
+    is not ours, or takes nothing, every write does, and is refused while the primary is
+    away.
     """
 
     def __init__(
@@ -120,29 +129,22 @@ class Writer:
             key: self._primary.new_revision(each, signature)
             for key, each in encoded.items()
         }
+
+        def at_primary(_error: StoreError | None) -> None:
+            self._primary.set(given, revisions)
+            at = self._now()
+            self._keeper.took(
+                {
+                    key: Mirrored(each, revisions[key], at)
+                    for key, each in encoded.items()
+                }
+            )
+
+        def locally(error: StoreError | None) -> None:
+            self._record(encoded, revisions, error)
+
         with self._locks.held(encoded):
-            error: StoreError | None = None
-            while True:
-                if self._keeper.healthy and not self._economy:
-                    older = self._local.others_pending(encoded)
-                    try:
-                        self._primary.set(given, revisions)
-                    except StoreUnavailableError as raised:
-                        error = raised
-                    else:
-                        at = self._now()
-                        self._keeper.took(
-                            {
-                                key: Mirrored(each, revisions[key], at)
-                                for key, each in encoded.items()
-                            }
-                        )
-                        self._local.overtake(older)
-                        return
-                with self._local.journal.lock:
-                    if self._may_journal(error, plain=True):
-                        self._record(encoded, revisions, error)
-                        return
+            self._acknowledged(encoded, at_primary, locally)
 
     def compare_and_set(self, key: str, given: Given, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one.
@@ -152,65 +154,127 @@ class Writer:
         """
         encoded = given.encoded
         new = self._primary.new_revision(encoded, self._local.journal.signature)
+
+        def at_primary(error: StoreError | None) -> str:
+            expected = self._there(key, revision)
+            try:
+                if error is None:
+                    made = self._primary.compare_and_set(key, given, expected, new)
+                else:
+                    made = self._compared_again(key, encoded, expected, new)
+            except StoreConflictError:
+                # The mirror is behind; the next read asks the primary.
+                self._local.distrusted.add(key)
+                raise
+            self._keeper.took({key: Mirrored(encoded, made, self._now())})
+            return made
+
+        def locally(error: StoreError | None) -> str:
+            self._check_current()
+            found = self._local.entry(key, stale=True).revision
+            if found != revision and (error is None or found != new):
+                # After a try before, what is found may be that one's.
+                raise error or StoreConflictError(key, found)
+            self._record({key: encoded}, {key: new}, error)
+            return new
+
         with self._locks.held([key]):
-            error: StoreError | None = None
-            while True:
-                if self._keeper.healthy and self._is_carried(key, revision):
-                    older = self._local.others_pending([key])
-                    try:
-                        made = self._primary.compare_and_set(
-                            key, given, self._there(key, revision), new
-                        )
-                    except StoreUnavailableError as raised:
-                        error = raised
-                    except StoreConflictError:
-                        # The mirror is behind; the next read asks the primary.
-                        self._local.distrusted.add(key)
-                        raise
-                    else:
-                        self._keeper.took({key: Mirrored(encoded, made, self._now())})
-                        self._local.overtake(older)
-                        return made
-                with self._local.journal.lock:
-                    if self._may_journal(error, plain=False):
-                        self._check_current()
-                        found = self._local.entry(key, stale=True).revision
-                        if found != revision:
-                            raise StoreConflictError(key, found)
-                        self._record({key: encoded}, {key: new}, error)
-                        return new
+            return self._acknowledged([key], at_primary, locally, compared=revision)
 
     def delete(self, key: str) -> bool:
-        """Remove the document; tell whether there was one, as far as is known here."""
+        """Remove the document; tell whether there was one, as far as is known here.
+
+        Raises StoreUnavailableError where a journal that is not ours has a write of it
+        pending: what was deleted leaves no trace that would keep that from coming after.
+        """
+        leaving = self._keeper.lineage.leaving
+        tried = False
+
+        def at_primary(_error: StoreError | None) -> bool:
+            nonlocal tried
+            known = self._local.mirror.get(key)
+            # Another database had it, or a try before may have removed it.
+            was_there = tried or self._local.mirror.left_over(key) is not None
+            tried = tried or known is not None
+            # A reader who finds it gone must not take it for another's doing.
+            leaving.add(key)
+            existed = self._primary.delete(key, known.revision if known else "")
+            self._keeper.took({key: None})
+            return existed or was_there
+
+        def locally(error: StoreError | None) -> bool:
+            existed = self._local.may_have(key)
+            if existed or error or not self._keeper.seen_primary:
+                self._record({key: None}, {key: ""}, error)
+            return existed
+
         with self._locks.held([key]):
-            error: StoreError | None = None
-            while True:
-                if self._keeper.healthy and not self._economy:
-                    older = self._local.others_pending([key])
-                    known = self._local.mirror.get(key)
-                    foreign = self._local.mirror.left_over(key) is not None
-                    # A reader who finds it gone must not take it for another's doing.
-                    self._keeper.lineage.leaving.add(key)
-                    try:
-                        existed = self._primary.delete(
-                            key, known.revision if known else ""
-                        )
-                    except StoreUnavailableError as raised:
-                        error = raised
-                    else:
-                        self._keeper.took({key: None})
-                        self._local.overtake(older)
-                        return existed or foreign
-                    finally:
-                        self._keeper.lineage.leaving.discard(key)
-                with self._local.journal.lock:
-                    if self._may_journal(error, plain=True):
-                        existed = self._local.may_have(key)
-                        if existed or error or not self._keeper.seen_primary:
-                            self._record({key: None}, {key: ""}, error)
-                        return existed
+            if self._local.others_pending([key]):
+                raise StoreUnavailableError(
+                    worded(
+                        "not deleted: the journal of {directory} has a write of {key!r} "
+                        "that the primary has yet to get ({trouble}); try again then",
+                        directory=self._local.directory,
+                        key=key,
+                        trouble=self._local.trouble,
+                    )
+                )
+            try:
+                return self._acknowledged([key], at_primary, locally)
+            finally:
+                leaving.discard(key)
 
     # inside
+
+    def _acknowledged(
+        self,
+        keys: Collection[str],
+        at_primary: Callable[[StoreError | None], T],
+        locally: Callable[[StoreError | None], T],
+        *,
+        compared: str | None = None,
+    ) -> T:
+        """Let the primary take a write, else the journal; who calls holds the keys' locks.
+
+        Both get the error of a try before, which may have worked. Where the journal takes
+        nothing the primary is asked again, however it was a moment ago. `compared` is
+        the revision of a write that depends on one.
+        """
+        until = self._keeper.monotonic() + limited(CALL_SECONDS)
+        error: StoreError | None = None
+        spares = compared is None and self._economy
+        asks = 0
+        while True:
+            if self._keeper.healthy and not spares and self._is_carried(keys, compared):
+                older = self._local.others_pending(keys)
+                try:
+                    with time_limit(self._left(until) if asks else None):
+                        answer = at_primary(error)
+                except StoreUnavailableError as raised:
+                    error = raised
+                else:
+                    self._local.overtake(older)
+                    return answer
+            try:
+                with self._local.journal.lock:
+                    if self._may_journal(error, spares=spares):
+                        return locally(error)
+            except StoreUnavailableError:
+                if asks == _MOST_ASKS or not self._keeper.is_there(self._left(until)):
+                    raise
+                asks, spares = asks + 1, False
+
+    def _left(self, until: float) -> float:
+        return max(0.0, until - self._keeper.monotonic())
+
+    def _compared_again(self, key: str, encoded: bytes, expected: str, new: str) -> str:
+        """Write what may have been written: then it is no conflict, though it is there."""
+        write = PendingWrite(key, encoded, new, expected, self._now(), tried=(new,))
+        (outcome,) = self._primary.replay([write])
+        if not outcome.done:
+            raise StoreConflictError(key, outcome.revision)
+        # Where somebody wrote on top of it, that is nothing who calls has seen.
+        return new if outcome.found else outcome.revision
 
     def _check_current(self) -> None:
         """Raise StoreUnavailableError where what is here may be older than what is there."""
@@ -231,12 +295,17 @@ class Writer:
                 )
             )
 
-    def _is_carried(self, key: str, revision: str) -> bool:
-        """Bring what is pending of a key to the primary, before it is compared with."""
-        pending = self._local.journal.pending.get(key)
-        if pending is not None:
-            if pending.revision != revision:
-                raise StoreConflictError(key, pending.revision)
+    def _is_carried(self, keys: Collection[str], compared: str | None) -> bool:
+        """Bring what is pending of the keys to the primary, before they are written there.
+
+        Only where that was seen by who compares; else StoreConflictError.
+        """
+        pending = self._local.journal.pending
+        older = [pending[key] for key in keys if key in pending]
+        for write in older:
+            if compared not in {None, write.revision}:
+                raise StoreConflictError(write.key, write.revision)
+        if older:
             self._keeper.carry(timeout_seconds=CONNECT_SECONDS)
         return self._keeper.healthy
 
@@ -249,7 +318,7 @@ class Writer:
         shown = document is not None and document.revision == revision
         return "" if shown else revision
 
-    def _may_journal(self, error: StoreError | None, *, plain: bool) -> bool:
+    def _may_journal(self, error: StoreError | None, *, spares: bool) -> bool:
         """Decide, under the journal's lock, whether a write goes there.
 
         After an `error` of the primary it does, even if the primary is back by now:
@@ -262,7 +331,7 @@ class Writer:
         if error is not None:
             self._keeper.degrade(error)
         self._keeper.raise_mistake()
-        if error is None and self._keeper.healthy and not (plain and self._economy):
+        if error is None and self._keeper.healthy and not spares:
             return False
         if not self._local.take():
             raise StoreUnavailableError(
@@ -272,7 +341,7 @@ class Writer:
                     trouble=self._local.trouble,
                 )
             ) from error
-        return not self._keeper.healthy or (plain and self._economy)
+        return not self._keeper.healthy or spares
 
     def _record(
         self,

@@ -14,6 +14,7 @@ import pytest
 from switchbot_store import (
     FailoverStore,
     MemoryStore,
+    PostgresStore,
     StoreConflictError,
     StoreUnavailableError,
 )
@@ -156,6 +157,97 @@ class TestWhileItRefuses:
         status = store.status()
         assert (status.journal, status.local_error) == ("held", None)
         assert (status.pending, store.get("a")) == (1, {"n": 2})
+
+    WRITES = (
+        lambda store: store.set("a", {"n": 2}),
+        lambda store: store.set_many({"a": {"n": 2}, "b": {"n": 2}}),
+        lambda store: store.update("a", lambda now: {"n": now["n"] + 1}),
+        lambda store: store.compare_and_set(
+            "a", {"n": 2}, store.get_entry("a").revision
+        ),
+    )
+
+    @pytest.mark.parametrize("profile", ["interactive", "economy"])
+    @pytest.mark.parametrize("write", WRITES, ids=["set", "many", "update", "compared"])
+    @pytest.mark.parametrize("lost", [0, 1])
+    def test_a_lost_answer_costs_no_write_that_the_primary_takes(
+        self, make_here, flaky, tmp_path, refusal, write, profile, lost
+    ):
+        store = make_here(tmp_path, profile=profile)
+        store.set("a", {"n": 1})
+        assert store.resync()
+        refusal.start()
+        flaky.lose_answers = lost
+        write(store)
+        assert flaky.get("a") == store.get("a") == {"n": 2}
+        status = store.status()
+        assert (status.degraded_since, status.pending) == (None, 0)
+        assert store.conflicts() == []
+
+    @pytest.mark.parametrize("profile", ["interactive", "economy"])
+    @pytest.mark.parametrize("lost", [0, 1])
+    def test_nor_a_deletion(self, make_here, flaky, tmp_path, refusal, profile, lost):
+        store = make_here(tmp_path, profile=profile)
+        store.set("a", {"n": 1})
+        assert store.resync()
+        refusal.start()
+        flaky.lose_answers = lost
+        assert store.delete("a") is True
+        assert MemoryStore.get_entry(flaky, "a").revision == ""
+        assert store.delete("a") is False
+        assert store.conflicts() == []
+
+    def test_what_others_wrote_meanwhile_is_a_conflict(
+        self, make_here, flaky, tmp_path, refusal, monkeypatch
+    ):
+        store = make_here(tmp_path)
+        store.set("a", {"n": 1})
+        revision = store.get_entry("a").revision
+        refusal.start()
+        really = flaky.health_check
+
+        def meanwhile():
+            MemoryStore.set(flaky, "a", {"n": "theirs"})
+            return really()
+
+        flaky.health_check = meanwhile
+        flaky.lose_answers = 1
+        with pytest.raises(StoreConflictError):
+            store.compare_and_set("a", {"n": 2}, revision)
+        assert store.get("a") == {"n": "theirs"}
+
+    def test_it_is_there_again_for_a_write_and_for_the_health(
+        self, make_here, flaky, tmp_path, refusal
+    ):
+        """Nothing looked for it since it was found away."""
+        store = make_here(tmp_path)
+        store.set("a", {"n": 1})
+        flaky.away = True
+        store.set("a", {"n": 2})
+        refusal.start()
+        with pytest.raises(StoreUnavailableError, match="cannot write"):
+            store.set("a", {"n": 3})
+        assert store.health_check() is False
+        assert store.status().acknowledged_by.startswith("nothing: cannot write")
+        flaky.away = False
+        store.set("b", {"n": 1})
+        assert (flaky.get("a"), flaky.get("b")) == ({"n": 2}, {"n": 1})
+        flaky.away = True
+        with pytest.raises(StoreUnavailableError, match="cannot write"):
+            store.set("a", {"n": 3})
+        flaky.away = False
+        assert store.health_check() is True
+        assert store.status().degraded_since is None
+
+    def test_one_that_never_confirms_is_not_asked_for_ever(
+        self, make_here, flaky, tmp_path, refusal
+    ):
+        store = make_here(tmp_path)
+        refusal.start()
+        flaky.takes_writes = False
+        with pytest.raises(StoreUnavailableError, match="cannot write"):
+            store.set("a", {"n": 1})
+        assert flaky.calls.count("set") == 3
 
     def test_what_the_journal_has_is_carried_over(
         self, make_here, flaky, tmp_path, refusal, look
@@ -421,6 +513,24 @@ class TestAnOldCopyIsKnown:
         flaky.away = True
         third = make_here(home)
         assert (third.get("settings"), third.status().behind) == ({"n": 1}, True)
+
+
+def test_with_nothing_else_an_opening_waits_until_a_database_woke(
+    make_here, flaky, tmp_path, monkeypatch
+):
+    waited = []
+    really = keeper.Keeper.start
+
+    def start(self, patience_seconds):
+        waited.append(patience_seconds)
+        really(self, patience_seconds)
+
+    monkeypatch.setattr(keeper.Keeper, "start", start)
+    make_here(tmp_path).set("a", {"n": 1})
+    make_here(tmp_path)  # another has the journal
+    monkeypatch.setattr(os, "open", _refusing_locks(os.open))
+    make_here(tmp_path / "full")
+    assert waited[-1] == keeper.PATIENT_SECONDS > max(waited[:-1])
 
 
 class TestAKillIsNoReadOnlyDisk:
@@ -734,6 +844,28 @@ class TestRealDisks:
         loop_disk.free()
         look(store)
         assert store.status().journal == "held"
+
+    @pytest.mark.parametrize("fault", ["cut_before", "lose_reply_to"])
+    @pytest.mark.parametrize("profile", ["interactive", "economy"])
+    def test_full_and_an_answer_of_postgres_lost(
+        self, loop_disk, make_here, through_proxy, proxy, direct, fault, profile
+    ):
+        """Nothing looks for it meanwhile but the write that it alone can take."""
+        primary = PostgresStore(through_proxy)
+        store = make_here(loop_disk.path / "config", primary, profile=profile)
+        store.set("a", {"n": 1, "pad": "x" * 100_000})
+        loop_disk.fill()
+        for _ in range(3):
+            getattr(proxy, fault)("json_store")
+            proxy.refuse()
+            with pytest.raises(StoreUnavailableError, match="No space left"):
+                store.set("a", {"n": 0, "pad": "y" * 100_000})
+            proxy.accept()
+            store.update("b", lambda old: {"n": old.get("n", 0) + 1, "pad": "z" * 9999})
+            store.set("a", {"n": 2, "pad": "x" * 100_000})
+            assert store.status().degraded_since is None
+        assert (direct.get("a")["n"], direct.get("b")["n"]) == (2, 3)
+        assert store.conflicts() == []
 
     def test_read_only_while_running_and_after_a_restart(
         self, loop_disk, make_here, flaky, look
