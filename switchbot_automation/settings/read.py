@@ -787,18 +787,21 @@ def _refuse_in_zone(_value: object) -> None:
     )
 
 
-def _object(schema: vol.Schema, value: object) -> Any:
+def _object(section: str, value: object, *, in_zone: bool) -> Any:
     if not isinstance(value, Mapping):
         raise vol.Invalid(worded("expected an object, got {value}", value=shown(value)))
+    schema = _schema(section, in_zone=in_zone)
     refused = too_many_unknown(value, schema.schema)
     if refused is not None:
         raise vol.Invalid(refused)
     return schema(dict(value))
 
 
-def _each_by_name(schema: vol.Schema, check_names: Any, value: object) -> Any:
+def _each_by_name(
+    item: Callable[[object], Any], check_names: Any, value: object
+) -> Any:
     named = check_names(value)
-    return vol.Schema({str: partial(_object, schema)})(dict(named))
+    return vol.Schema({str: item})(dict(named))
 
 
 def _each(item: Callable[[object], Any], check_list: Any, value: object) -> Any:
@@ -807,6 +810,8 @@ def _each(item: Callable[[object], Any], check_list: Any, value: object) -> Any:
 
 @cache
 def _schema(section: str, *, in_zone: bool) -> vol.Schema:
+    # Made once a document has such a part: one has few of the forty, and all of them are
+    # as much memory as half of the modules that read settings.
     rows = section_of_table(section)
     schema: dict[Any, Any] = {}
     for spec in rows:
@@ -814,13 +819,13 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
         if in_zone and not spec.per_zone:
             convert = _refuse_in_zone
         elif spec.kind is Kind.SECTION:
-            convert = partial(_object, _schema(spec.name, in_zone=in_zone))
+            convert = partial(_object, spec.name, in_zone=in_zone)
         elif spec.kind is Kind.SECTIONS:
-            inner = _schema(f"{spec.name}[]", in_zone=in_zone)
+            inner = partial(_object, f"{spec.name}[]", in_zone=in_zone)
             make = _MAKERS[spec.key]
-            convert = partial(_each, vol.All(partial(_object, inner), make), convert)
+            convert = partial(_each, vol.All(inner, make), convert)
         elif spec.kind in (Kind.GROUPS, Kind.PRESETS, Kind.NOTIFIERS):
-            inner = _schema(f"{spec.name}{{}}", in_zone=in_zone)
+            inner = partial(_object, f"{spec.name}{{}}", in_zone=in_zone)
             convert = partial(_each_by_name, inner, convert)
         # A bare name is optional to voluptuous; each marker would be a schema of its own,
         # two thirds of the memory of the whole.
@@ -835,10 +840,6 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
     known = tuple(name for spec in rows for name in (spec.key, *spec.aliases))
     schema[vol.Extra] = partial(_refuse_unknown, known)
     return vol.Schema(schema)
-
-
-# Made when this is imported: whoever imports it is about to read a document.
-_AT_TOP, _IN_ZONE = _schema("", in_zone=False), _schema("", in_zone=True)
 
 
 class _Part(NamedTuple):
@@ -856,7 +857,7 @@ class _Part(NamedTuple):
 def _read_part(document: object, path: _Path) -> _Part:
     part = _Part(path, {}, {}, [])
     try:
-        read = _object(_IN_ZONE if path else _AT_TOP, document)
+        read = _object("", document, in_zone=bool(path))
     except vol.MultipleInvalid as exc:
         part.errors.extend(_settings_error(each, path) for each in exc.errors)
     except vol.Invalid as exc:
