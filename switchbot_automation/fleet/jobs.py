@@ -45,6 +45,9 @@ WAITERS: Final = 4
 """So many times as many jobs as there is room for are at work where all but those wait."""
 _WAITS_SECONDS: Final = 5.0
 """Who is at work for longer waits for somebody, and takes no place from who works."""
+_UNTOLD_SECONDS: Final = 60.0
+"""So long a queue that is away is asked again to note the end of a job."""
+_RETRY_SECONDS: Final = 1.0
 _ROOM_SECONDS: Final = 0.05
 """So long is waited for room, before the worker looks whether it is to end."""
 LAST: Final = 1
@@ -334,25 +337,42 @@ class GatheredJobs(JobManager):
         await super().unregister_worker(worker_id)
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
-        """Note the end of a job; not of one that was broken off, since its worker ends."""
+        """Note the end of a job; not of one that was broken off, since its worker ends.
+
+        A queue that is away is asked again: until it has heard of it nobody else may look
+        after the home, however soon its next tick is due.
+        """
         assert job.id is not None  # noqa: S101 - it was taken
         self._at_work.pop(job.id, None)
         self._ended.set()
         if self._leaving.is_set() and status is Status.ABORTED:
             return
+        until = time.monotonic() + _UNTOLD_SECONDS
+        while (away := await self._not_noted(job, status, delete_job)) is not None:
+            if time.monotonic() >= until or self._leaving.is_set():
+                # Procrastinate lets nobody hear of it: each job would leave a traceback.
+                _LOGGER.warning(
+                    "the queue was not told of the end of %s: %s; it is done again once "
+                    "it is taken for one of a worker that died",
+                    job.call_string,
+                    " ".join(str(away.__cause__ or away).split()),
+                )
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), _RETRY_SECONDS)
+
+    async def _not_noted(
+        self, job: Job, status: Status, delete_job: bool
+    ) -> ConnectorException | None:
+        """Note the end of a job; return why that failed where the queue is away."""
         try:
             await self._note_end(job, status, delete_job)
         except ConnectorException as error:
             state = getattr(error.__cause__, "sqlstate", None) or ""
             if state[:2] not in _AWAY:
                 raise
-            # Procrastinate lets nobody hear of it: each job would leave a traceback.
-            _LOGGER.warning(
-                "the queue was not told of the end of %s: %s; it is done again once it "
-                "is taken for one of a worker that died",
-                job.call_string,
-                " ".join(str(error.__cause__ or error).split()),
-            )
+            return error
+        return None
 
     async def _note_end(self, job: Job, status: Status, delete_job: bool) -> None:
         if status is Status.FAILED and job.task_name in self._unending:

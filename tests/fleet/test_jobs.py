@@ -11,6 +11,7 @@ from procrastinate.jobs import Status
 from psycopg import AsyncConnection
 
 from switchbot_automation.errors import QueueVersionError
+from switchbot_automation.fleet import jobs as jobs_module
 from switchbot_automation.fleet.jobs import LAST
 from switchbot_automation.fleet.queue import TICK, FleetQueue
 
@@ -228,19 +229,61 @@ class _FailedError(Exception):
         self.sqlstate = sqlstate
 
 
-def _failing(queue, sqlstate):
+def _failing(queue, sqlstate, times=1000):
     class Failing(Counted):
-        async def execute_query_all_async(self, *_arguments, **_named):
+        failed = 0
+        heard = asyncio.Event()
+
+        async def execute_query_all_async(self, *arguments, **named):
+            self.heard.set()
+            self.failed += 1
+            if self.failed > times:
+                return await self._connector.execute_query_all_async(
+                    *arguments, **named
+                )
             raise ConnectorException from _FailedError(sqlstate)
 
     return Failing(queue.jobs.connector)
 
 
 @pytest.mark.parametrize("sqlstate", [None, "57P01", "08006"])
-async def test_the_end_of_a_job_is_told_in_one_line_while_the_queue_is_away(
-    queue, caplog, sqlstate
+async def test_the_end_of_a_job_is_told_again_until_the_queue_heard_of_it(
+    queue, monkeypatch, caplog, sqlstate
+):
+    """Its worker lives on: until then nobody may look after the home."""
+    monkeypatch.setattr(jobs_module, "_RETRY_SECONDS", 0)
+    await queue.jobs.put(ticks(queue, [1, 2]))
+    queue.jobs.room = 2
+    found = await taken(queue, await queue.jobs.register_worker())
+    whole, queue.jobs.connector = queue.jobs.connector, _failing(queue, sqlstate, 3)
+    ends = (
+        queue.jobs.finish_job(job, Status.SUCCEEDED, delete_job=True) for job in found
+    )
+    await asyncio.gather(*ends)
+    queue.jobs.connector = whole
+    assert await queue.jobs.list_jobs_async() == []
+    assert not caplog.records
+
+
+async def test_a_worker_that_leaves_asks_no_queue_that_is_away_again(queue, caplog):
+    await queue.jobs.put(ticks(queue, [1]))
+    (job,) = await taken(queue, await queue.jobs.register_worker())
+    away = queue.jobs.connector = _failing(queue, "57P01")
+    ending = asyncio.create_task(
+        queue.jobs.finish_job(job, Status.SUCCEEDED, delete_job=True)
+    )
+    await asyncio.wait_for(away.heard.wait(), 30)
+    await queue.jobs.let_go()
+    await asyncio.wait_for(ending, 30)
+    assert "it is done again" in caplog.text
+
+
+@pytest.mark.parametrize("sqlstate", [None, "57P01", "08006"])
+async def test_the_end_of_a_job_is_told_in_one_line_where_the_queue_stays_away(
+    queue, monkeypatch, caplog, sqlstate
 ):
     """And the job is neither lost nor over: it can be told of, or taken up, afterwards."""
+    monkeypatch.setattr(jobs_module, "_UNTOLD_SECONDS", 0)
     await queue.jobs.put(ticks(queue, [1]))
     (job,) = await taken(queue, await queue.jobs.register_worker())
     whole, queue.jobs.connector = queue.jobs.connector, _failing(queue, sqlstate)
