@@ -1,5 +1,8 @@
 """Instants near both ends of what can be computed with, through every border."""
 
+import gzip
+import hashlib
+import json
 import logging
 import math
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,6 +17,7 @@ from switchbot_automation import instants
 from switchbot_automation.cloud.events.events import RefusedWebhook, WebhookReceiver
 from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
 from switchbot_automation.engine import AutomationEngine
+from switchbot_automation.engine.act.boosts import Boosts
 from switchbot_automation.engine.act.wishes import FOR_EVER, check_hold, end_of_hold
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import (
@@ -25,12 +29,15 @@ from switchbot_automation.instants import (
     stored_instant,
 )
 from switchbot_automation.model import DeviceList, DeviceStatus
+from switchbot_automation.mqtt.commands import carry_out
 from switchbot_automation.settings.read import check_settings, parse_settings
 from switchbot_automation.simulation import SimulatedClock
 from switchbot_automation.simulation.replay import read_readings
 from switchbot_automation.web import serve
-from switchbot_store import MemoryStore
+from switchbot_store import MemoryStore, StoreDataError
 from switchbot_store import instants as store_instants
+from switchbot_store.backup import restore
+from switchbot_store.backup.format import BackupWriter
 
 NOW = datetime(2026, 1, 12, 12, tzinfo=UTC)
 OFFSETS = st.integers(-24 * 60 + 1, 24 * 60 - 1).map(
@@ -367,3 +374,112 @@ def test_an_event_of_any_time_is_taken_or_refused(stamp):
     taken = WebhookReceiver().receive(body, NOW, 0.0)
     near = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
     assert isinstance(taken, RefusedWebhook) or near[0] < taken.sampled_at < near[1]
+
+
+# --- every entrance, the same instants ------------------------------------------------------
+
+
+BEYOND = [
+    f"{day}{offset}"
+    for day in (
+        "0001-01-01T00:00:00",
+        "1969-12-31T00:00:00",
+        "2201-01-01T00:00:00",
+        "9999-12-31T23:59:59",
+    )
+    for offset in ("+00:00", "+14:00", "-12:00")
+]
+
+
+async def refused_by_the_page(made, at):
+    """Ask every place of the API that takes an instant."""
+    zone = "api/zones/default"
+    wishes = [
+        *({"action": each, "hold": at} for each in ("off", "winter", "hold")),
+        {"action": "set_temperature", "low": 20, "high": 21, "hold": at},
+        {"action": "quiet_fan", "hold": at},
+    ]
+    asked = [("explain", "at"), ("history", "start"), ("history", "end")]
+    asked += [("history.csv", "start"), ("history.csv", "end")]
+    async with serve(made, port=0) as url, aiohttp.ClientSession() as http:
+        for wish in wishes:
+            async with http.post(f"{url}{zone}/actions", json=wish) as answer:
+                assert answer.status == 422, (wish, await answer.text())
+        for page, key in asked:
+            async with http.get(f"{url}{zone}/{page}", params={key: at}) as answer:
+                assert answer.status in {404, 422}, (page, key, await answer.text())
+        for path in ("api/zones", zone, f"{zone}/explain", "metrics", "healthz"):
+            async with http.get(f"{url}{path}") as answer:
+                assert answer.status == 200, (path, await answer.text())
+
+
+async def refused_by_the_settings(made, at):
+    for key in ("from", "until"):
+        window = {**ZONE["time_windows"][0], key: at[:10]}
+        with pytest.raises(SettingsError):
+            await made.apply_settings({**ZONE, "time_windows": [window]})
+
+
+async def refused_by_a_broker(made, at):
+    boosts = Boosts()
+    minutes = str(int(datetime.fromisoformat(at).timestamp() - NOW.timestamp()) // 60)
+    for what in ("hold", "quiet_fan", "boost"):
+        for said in (at, at[:10], minutes, f"{minutes}e9"):
+            with pytest.raises(ValueError, match=r"."):
+                await carry_out(made, boosts, "default", what, said.encode())
+
+
+def refused_by_files(tmp_path, at):
+    lines = ["timestamp,temperature_c,humidity_pct\n", f"{at},21,50\n"]
+    recording = read_readings(lines)
+    assert (recording.readings, len(recording.bad_rows)) == ((), 1)
+    path = tmp_path / "backup.gz"
+    with BackupWriter(path, source="a test") as writer:
+        # Whoever writes one leaves out what is none.
+        writer.document("state", {}, datetime.fromisoformat(at))
+    header, document, end = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    assert b'"updated_at":null' in document
+    document = document.replace(b"null", json.dumps(at).encode())
+    digest = hashlib.sha256(header + document).hexdigest()
+    end = json.dumps({**json.loads(end), "sha256": digest}).encode()
+    path.write_bytes(gzip.compress(header + document + end))
+    store = MemoryStore()
+    with pytest.raises(StoreDataError, match="1970-01-01 to 2200-01-01"):
+        restore(store, None, path)
+    assert list(store.keys()) == []
+
+
+def an_event(at):
+    stamp = datetime.fromisoformat(at).timestamp() * 1000
+    context = {"deviceMac": "C271111EC0AB", "temperature": 20, "timeOfSample": stamp}
+    body = {"eventType": "changeReport", "eventVersion": "1", "context": context}
+    return WebhookReceiver().receive(body, NOW, 0.0)
+
+
+@pytest.mark.parametrize("at", BEYOND)
+async def test_no_entrance_lets_in_an_instant_that_is_beyond_all_use(at, tmp_path):
+    made, store = engine()
+    async with made:
+        await made.run_once()
+        before = store.get("state"), store.get("settings")
+        await refused_by_the_page(made, at)
+        await refused_by_the_settings(made, at)
+        await refused_by_a_broker(made, at)
+        assert (store.get("state"), store.get("settings")) == before
+    refused_by_files(tmp_path, at)
+    taken = an_event(at)
+    assert isinstance(taken, RefusedWebhook) or taken.sampled_at == NOW
+
+
+@pytest.mark.parametrize("at", BEYOND)
+async def test_a_backup_whose_state_holds_one_is_lived_with(at, tmp_path):
+    path = tmp_path / "backup.gz"
+    with BackupWriter(path, source="a test") as writer:
+        writer.document("settings", ZONE, NOW)
+        writer.document("state", dict.fromkeys(FLAT, at), NOW)
+    made, store = engine()
+    restore(store, None, path)
+    async with made:
+        assert (await made.run_once()).outcome != "error"
+        await made.resume("default")
+        assert store.get("state")["hold_until"] is None
