@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.configure import SettingsChange
     from switchbot_automation.engine.observe.offsets import Offsets
+    from switchbot_automation.engine.observe.pushed import Taken
     from switchbot_automation.engine.tell.events import Event
     from switchbot_automation.engine.tell.record import AsyncHistory
     from switchbot_automation.explain.explain import Explanation
@@ -820,14 +821,14 @@ class AutomationEngine:
         self, payload: Mapping[str, Any]
     ) -> tuple[WebhookEvent | RefusedWebhook, bool]:
         """Take an event in; return it and whether it is of a device of the settings."""
-        event, zones, around = self._parts.pushes.take(payload)
+        taken = self._parts.pushes.take(payload)
+        event = taken.event
         if isinstance(event, RefusedWebhook):
             return event, False
-        self._parts.listeners.emit(WebhookReceived(event, zones))
-        concerns = bool(zones or around)
-        if self._parts.leadership.leads and self._took(event, concerns=concerns):
+        self._parts.listeners.emit(WebhookReceived(event, taken.zones))
+        if self._parts.leadership.leads and self._took(event, taken):
             self._parts.agenda.bring_forward()
-        return event, concerns
+        return event, taken.concerns
 
     async def heard(
         self, sensor: str, fields: Mapping[str, Any]
@@ -903,14 +904,11 @@ class AutomationEngine:
         """
         self._beside[name] = report
 
-    def _took(self, event: WebhookEvent, *, concerns: bool) -> bool:
-        """Hand an event to rules and upkeep; tell whether it wants a tick.
-
-        `concerns`: it is of a device of the settings.
-        """
+    def _took(self, event: WebhookEvent, taken: Taken) -> bool:
+        """Hand an event to rules and upkeep; tell whether it wants a tick."""
         wanted = self._rules.take(event)
-        if concerns or wanted:
-            self._parts.upkeep.heard(event)
+        if taken.concerns or wanted:
+            self._parts.upkeep.heard(event, taken.said)
         return wanted or self._parts.pushes.wake
 
     def upkeep(self) -> dict[str, Any]:
@@ -943,12 +941,7 @@ class AutomationEngine:
                 self._wanted = str(wanted)
                 self._parts.agenda.bring_forward()
                 continue
-            event, zones, around = self._parts.pushes.take(payload)
-            if isinstance(event, RefusedWebhook):
-                continue
-            self._parts.listeners.emit(WebhookReceived(event, zones))
-            if self._took(event, concerns=bool(zones or around)):
-                self._parts.agenda.bring_forward()
+            self._take_event(payload)
 
     async def apply_settings(
         self,

@@ -287,20 +287,19 @@ def keep_copy(path: str, copy: str) -> None:
     A hard link where the file system has them; the directory still wants its fsync.
     Raises OSError.
     """
-    link = temporary_name(copy)
+    # The one before goes first, and not by a rename: that would free its blocks while the
+    # whole directory waits.
+    with suppress(FileNotFoundError):
+        os.unlink(copy)
     try:
-        os.link(path, link)
+        os.link(path, copy)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         content = read_content(path)
         if content is None:
             raise
-        link = write_temporary(copy, content.data, like=content.status)
-    # The one before goes first. A rename that takes a file its last name frees its blocks
-    # while the whole directory waits; and to one more name of the same file it does nothing.
-    discard(copy)
-    replace(link, copy)
+        replace(write_temporary(copy, content.data, like=content.status), copy)
 
 
 def directory_of(path: str) -> str:

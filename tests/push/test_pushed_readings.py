@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from switchbot_automation.cloud.events.events import RefusedWebhook, WebhookRefusal
+from switchbot_automation.core.state import said as state_said
 from switchbot_automation.engine.observe.pushed import (
     HEARTBEAT_SECONDS,
     PROOF,
@@ -41,6 +42,37 @@ async def test_a_meters_event_is_the_reading_of_the_next_tick(house):
     assert house.state["last_humidity"] == 48
     sampled = house.clock.now() - timedelta(seconds=10)
     assert house.state["last_read_at"] == sampled.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("said", "times"),
+    [
+        ({"temperature": 21.4, "humidity": 48, "deviceType": "WoMeter"}, 1),
+        ({"temperature": 21.4, "deviceType": "WoMeter", "scale": "CELSIUS"}, 1),
+        # What another scale means hangs on what the cloud answered of this meter.
+        ({"temperature": 70.5, "deviceType": "WoMeter", "scale": "FAHRENHEIT"}, 2),
+    ],
+)
+async def test_what_an_event_of_a_meter_says_is_found_out_once(
+    house, monkeypatch, said, times
+):
+    await house.tick(21.0)
+    house.clock.advance(20)
+    found = []
+    really = state_said._parted
+
+    def parted(values, given, reading):
+        found.append(given)
+        return really(values, given, reading)
+
+    monkeypatch.setattr(state_said, "_parted", parted)
+    at = int(house.clock.now().timestamp() * 1000)
+    context = {"deviceMac": METER, "timeOfSample": at, **said}
+    event = await house.engine.handle_webhook(
+        {"eventType": "changeReport", "eventVersion": "1", "context": context}
+    )
+    assert event.values["temperature"] == said["temperature"]
+    assert [each["temperature"] for each in found] == [said["temperature"]] * times
 
 
 async def test_a_crossed_threshold_moves_the_wake_up_to_now(house):

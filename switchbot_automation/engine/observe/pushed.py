@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.cloud.events.events import (
     CHANGE_REPORT,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.catalog.catalog import Value
     from switchbot_automation.cloud.events.events import WebhookEvent
+    from switchbot_automation.core.state.said import Statement
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
@@ -90,6 +91,24 @@ class _Line:
     unit: str | None = None
 
 
+class Taken(NamedTuple):
+    """An event that came in, or why it was refused, and what it is to the zones.
+
+    `zones` are those it is a reading of, `around` whether it is of a sensor around one;
+    `said` is what it says, None where nobody had to find that out.
+    """
+
+    event: WebhookEvent | RefusedWebhook
+    zones: tuple[str, ...] = ()
+    around: bool = False
+    said: Statement | None = None
+
+    @property
+    def concerns(self) -> bool:
+        """Whether it is of a device of the settings."""
+        return bool(self.zones or self.around)
+
+
 class Pushes:
     """The events of one engine's meters."""
 
@@ -106,32 +125,30 @@ class Pushes:
         self.wake: bool = False
         """A tick is wanted for what came in since the last one read the meters."""
 
-    def take(
-        self, payload: Mapping[str, Any]
-    ) -> tuple[WebhookEvent | RefusedWebhook, tuple[str, ...], bool]:
-        """Take an event in; return it, or why not, and the zones it is a reading of.
+    def take(self, payload: Mapping[str, Any]) -> Taken:
+        """Take an event in; return it, or why not, and what it is to the zones.
 
-        And whether it is of a sensor around a zone. Sets `wake` where it says that a
-        threshold that matters was crossed.
+        Sets `wake` where it says that a threshold that matters was crossed.
         """
         life = self._documents.life
         settings, known = life.settings, life.devices
         now, seconds = self._clock.now(), self._clock.monotonic()
         event = self._receiver.receive(payload, now, seconds, known=known.all)
         if isinstance(event, RefusedWebhook):
-            return event, (), False
+            return Taken(event)
         around = event.device_id in known.sensors
         if around:
             self._take_sign(event)
         names = known.zones.get(event.device_id)
         if names is None or settings is None:
-            return event, (), around
+            return Taken(event, around=around)
         zones = [settings.zones[name] for name in names]
-        if self._hear(event, zones, seconds) and not self.wake:
+        said = _said_of(event)
+        if self._hear(event, said, zones, seconds) and not self.wake:
             self.wake = any(
                 self._matters(settings, zone, event.device_id, now) for zone in zones
             )
-        return event, names, around
+        return Taken(event, names, around=around, said=said)
 
     def concerns(self, device_id: str) -> bool:
         """Tell whether a device is a meter of a zone, or lies around one."""
@@ -213,9 +230,15 @@ class Pushes:
         return line is not None and line.agreed >= PROOF
 
     def _hear(
-        self, event: WebhookEvent, zones: list[ZoneSettings], seconds: float
+        self,
+        event: WebhookEvent,
+        said: Statement | None,
+        zones: list[ZoneSettings],
+        seconds: float,
     ) -> bool:
         """Keep an event of a meter; tell whether it is a reading.
+
+        `said` is what it says, where that is known.
 
         One in another scale than Celsius is none before an answer of the cloud, which is
         always in Celsius, has told the unit of that meter: documents say that events are
@@ -225,12 +248,13 @@ class Pushes:
         if event.event_type != CHANGE_REPORT or "temperature" not in event.values:
             return False
         line = self.heard.get(event.device_id)
-        said = said_by_event(
-            event.context,
-            device_type=event.device_type,
-            unit=line.unit if line else None,
-            read=event.reading,
-        )
+        if said is None:
+            said = said_by_event(
+                event.context,
+                device_type=event.device_type,
+                unit=line.unit if line else None,
+                read=event.reading,
+            )
         temperature = finite(said.values.get("temperature"))
         scaled = None
         if not is_celsius(event.context):
@@ -315,6 +339,22 @@ class Pushes:
         if not crossed or state.uncertain or state.power is Power.UNKNOWN:
             return bool(crossed)
         return state.compressor_running in crossed
+
+
+def _said_of(event: WebhookEvent) -> Statement | None:
+    """Return what an event says to whoever asks; None where it hangs on what else is known.
+
+    That is its meter's scale, where it is not Celsius, or another type in the list.
+    """
+    reading, context = event.reading, event.context
+    if (
+        reading is None
+        or reading.product is None
+        or event.device_type not in ("", context.get("deviceType"))
+        or not is_celsius(context)
+    ):
+        return None
+    return said_by_event(context, new=event.values, read=reading)
 
 
 def _number(value: Value | None) -> float | None:

@@ -95,9 +95,10 @@ class UpkeepWatch:
         """Take what a device answered, whoever asked it."""
         self._take(status.device_id, said.values, status.received_at)
 
-    def heard(self, event: WebhookEvent) -> None:
-        """Take what a device pushed, in its status's words."""
-        said = said_by_event(event.context, new=event.values, read=event.reading)
+    def heard(self, event: WebhookEvent, said: Statement | None = None) -> None:
+        """Take what a device pushed, in its status's words: `said`, where that is known."""
+        if said is None:
+            said = said_by_event(event.context, new=event.values, read=event.reading)
         self._take(event.device_id, said.values, event.sampled_at)
 
     def listed(self, names: Mapping[str, str]) -> None:
