@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -164,8 +165,11 @@ def work(  # noqa: PLR0917  # click passes every one by name
         leave_alone,
         share_one_heap,
     )
+    from switchbot_automation.fleet.told import NamesHome  # noqa: PLC0415 - likewise
     from switchbot_automation.fleet.worker import clients_of, opened_place  # noqa: PLC0415 - the extra `fleet`
 
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(NamesHome())
     share_one_heap()
     make_clients = clients_of(accounts)
     counted = FleetMetrics()
