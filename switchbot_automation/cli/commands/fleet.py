@@ -110,7 +110,8 @@ def sow(homes: tuple[str, ...], spread: float, shards: int, as_json: bool) -> No
     """Let HOMES be ticked from now on; without any, all that have settings.
 
     Those that wait for their tick already go on as they are: call it as often as homes
-    are added. Where one of HOMES has no settings, none is sown.
+    are added, and after another number of --shards. Where one of HOMES has no settings,
+    none is sown.
     """
     wanted = _with_settings(homes) if homes else _homes_with_settings()
 
