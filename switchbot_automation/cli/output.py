@@ -86,7 +86,8 @@ def cluster_option(command: _Command) -> _Command:
 
 
 # They say nothing that a person here needs below a warning.
-_QUIET: Final = ("asyncio", "aiohttp.access", "matplotlib", "PIL")
+# The queue's workers would tell of each visit twice, with what a device said in it.
+_QUIET: Final = ("asyncio", "aiohttp.access", "matplotlib", "PIL", "procrastinate")
 
 
 def logging_options(default: str = "error") -> Callable[[_Command], _Command]:

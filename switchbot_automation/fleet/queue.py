@@ -182,8 +182,11 @@ class FleetQueue:
     ) -> int:
         """Let each of these homes be ticked that is not waiting for it; return how many.
 
-        The first ticks lie over `spread_seconds`, each at its home's own share of it.
+        The first ticks lie over `spread_seconds`, each at its home's own share of it. What
+        waits in a queue that is none of these `queues`, since there were others before,
+        waits in its home's own from now on, or else nobody would take it.
         """
+        await self._gather_stray()
         jobs = []
         for home in homes:
             share = crc32(checked_home(home).encode()) / 2**32
@@ -193,6 +196,17 @@ class FleetQueue:
         for start in range(0, len(jobs), _BATCH):
             sown += sum(await self.jobs.put(jobs[start : start + _BATCH]))
         return sown
+
+    async def _gather_stray(self) -> None:
+        query = self.app.connector.execute_query_all_async
+        rows = await query(_STRAY, tasks=[TICK, ERRAND], queues=self.queues)
+        for start in range(0, len(rows), _BATCH):
+            some = rows[start : start + _BATCH]
+            await query(
+                _MOVE,
+                ids=[row["id"] for row in some],
+                queues=[self.queue_of(row["home"]) for row in some],
+            )
 
     async def ask(self, home: str, errand: Mapping[str, Any]) -> int:
         """Let a home be visited at once for an errand; return the job's number.
@@ -588,6 +602,15 @@ def _has_unread(descriptor: int) -> bool:
     return bool(looked.poll(0))
 
 
+_STRAY: Final = """
+SELECT id, args ->> 'home' AS home FROM procrastinate_jobs
+WHERE status = 'todo' AND task_name = ANY (%(tasks)s) AND queue_name <> ALL (%(queues)s)
+"""
+_MOVE: Final = """
+UPDATE procrastinate_jobs job SET queue_name = moved.queue
+FROM unnest(%(ids)s::bigint[], %(queues)s::text[]) AS moved(id, queue)
+WHERE job.id = moved.id AND job.status = 'todo' RETURNING job.id
+"""
 _LONG_AT_WORK: Final = """
 SELECT job.id FROM procrastinate_jobs job
 JOIN procrastinate_events event ON event.job_id = job.id AND event.type = 'started'

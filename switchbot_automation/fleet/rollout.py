@@ -102,7 +102,7 @@ def roll_out(
         asked = [
             home
             for home in homes
-            if rollout not in HomeStore(store, home).get(ROLLOUTS)
+            if _may_have(HomeStore(store, home), rollout, changes)
         ]
         told = backtest_homes(spread, asked, *span, changes=changes) if asked else []
         for found in told:
@@ -186,6 +186,18 @@ def _restore(document: Document, name: str, before: Document) -> None:
         document[name] = before[name]
     else:
         document.pop(name, None)
+
+
+def _may_have(view: HomeStore, rollout: str, changes: Document) -> bool:
+    """Tell whether a home's history is to be asked: not where the changes cannot be."""
+    try:
+        entries = view.get_many(["settings", ROLLOUTS])
+        if rollout in entries[ROLLOUTS].data or not entries["settings"].data:
+            return False
+        parse_settings({**entries["settings"].data, **changes})
+    except (SettingsError, StoreDataError):
+        return False  # which `_applied` says
+    return True
 
 
 def _had(home: str, record: Document, changes: Document) -> Rolled:

@@ -23,6 +23,7 @@ from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
 from switchbot_automation.fleet.kept.known import KnownSettings
 from switchbot_automation.fleet.patience import CloudPatience
 from switchbot_automation.fleet.summary import LEFT, left_behind, units_of
+from switchbot_automation.fleet.told import at_home
 from switchbot_automation.languages import worded
 from switchbot_store import (
     AsyncHomeStore,
@@ -141,14 +142,24 @@ async def tick_home(
     home again; StoreConflictError where others were first, several times; for a person's
     errand what the engine's method raises, as UnknownZoneError.
     """
-    checked_home(home)
+    with at_home(home):
+        return await _ticked(home, due, place, tuple(zones), errand)
+
+
+async def _ticked(
+    home: str,
+    due: datetime,
+    place: Place,
+    zones: tuple[str, ...],
+    errand: Errand | None,
+) -> Visit:
     late = max(0.0, (place.clock.now() - due).total_seconds())
     sent = 0
     if errand is not None and errand.by_person:
         sent, errand = await do_for_person(home, place, errand), None
     for attempt in range(_ATTEMPTS):
         try:
-            found = await _visited(home, place, tuple(zones), errand, late)
+            found = await _visited(home, place, zones, errand, late)
         except StoreConflictError:
             if attempt == _ATTEMPTS - 1:
                 raise
@@ -191,9 +202,11 @@ async def do_for_person(home: str, place: Place, errand: Errand) -> int:
     if not (await place.store.get_entry(f"homes/{home}/settings")).revision:
         raise UnknownHomeError(home)
     # Kept as it is said, and joined with what others write.
-    async with place.engine(home, place.client_of(home), place.store) as engine:
-        sent = sum(map(was_sent, await run_errand(engine, errand)))
-        kept = (await engine.health(plugins=False))["store"]["reachable"]
+    engine = place.engine(home, place.client_of(home), place.store)
+    with at_home(home):
+        async with engine:
+            sent = sum(map(was_sent, await run_errand(engine, errand)))
+            kept = (await engine.health(plugins=False))["store"]["reachable"]
     # What was sent is not sent again for that: to press a button twice undoes it.
     if not sent and not kept:
         raise StoreUnavailableError(

@@ -149,9 +149,17 @@ class TextLines(logging.Formatter):
         """Return the lines, a traceback's among them."""
         return printable(super().format(record)).replace("\n", "\n    ")
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's
+        """Return the first of them, with the `home` that the record names."""
+        if home := getattr(record, "home", ""):
+            record.message = f"home {home}: {record.message}"
+        return super().formatMessage(record)
+
 
 class JsonLines(logging.Formatter):
     """Writes a record as one line of JSON: `at`, `level`, `logger`, `message`, `error`.
+
+    And `home`, where the record names one.
 
     >>> record = logging.makeLogRecord({"name": "home", "msg": "warm"})
     >>> '"message":"warm"' in JsonLines().format(record)
@@ -166,6 +174,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if home := getattr(record, "home", ""):
+            line["home"] = home
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         if record.stack_info:

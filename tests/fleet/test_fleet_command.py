@@ -90,6 +90,37 @@ def test_a_fleet_from_the_command_line(place, tmp_path):
     assert run("rollback", "wider").splitlines() == ["1\tback\t", "2\tback\t"]
 
 
+async def test_a_worker_says_of_which_home_a_line_is_and_nothing_of_each_visit(
+    place, tmp_path
+):
+    """Two lines a visit of the queue's own would say what every device said."""
+    await asyncio.to_thread(run, "install")
+    await asyncio.to_thread(run, "sow", "--spread", "0")
+    async with FakeSwitchBotCloud(season="winter") as cloud:
+        account = {
+            "token": cloud.token,
+            "secret": cloud.secret,
+            "base_url": cloud.base_url,
+        }
+        file = tmp_path / "accounts.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps({"1": account, "2": account}))
+        words = ("work", "--accounts", str(file), "--json", "--log-format", "json")
+        worker = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "switchbot_automation.cli", "fleet", *words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        visits = [json.loads(await worker.stdout.readline()) for _ in range(2)]
+        worker.terminate()
+        _, logged = await worker.communicate()
+    assert sorted(visit["home"] for visit in visits) == ["1", "2"]
+    lines = [json.loads(line) for line in logged.decode().splitlines()]
+    assert [line for line in lines if line["logger"].startswith("procrast")] == []
+    of_rooms = [line for line in lines if line["message"].startswith("default: ")]
+    assert {line["home"] for line in of_rooms} == {"1", "2"}
+
+
 @pytest.mark.parametrize(
     ("language", "words", "room"),
     [

@@ -12,7 +12,7 @@ from procrastinate.exceptions import ConnectorException
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet import queue as queue_module
-from switchbot_automation.fleet.queue import ERRAND, TICK
+from switchbot_automation.fleet.queue import ERRAND, TICK, FleetQueue
 from switchbot_store import (
     StoreUnavailableError,
 )
@@ -65,6 +65,28 @@ async def test_homes_that_come_later_are_sown_beside_those_that_wait(fleet):
     spread = [(job.scheduled_at - later).total_seconds() for job in jobs]
     assert min(spread) >= 0
     assert 30 < max(spread) - min(spread) < 60
+
+
+@pytest.mark.parametrize("shards", [1, 2, 5])
+async def test_with_another_number_of_queues_no_home_is_left_in_one_of_before(
+    fleet, shards
+):
+    """What waits there nobody takes any more, and by its lock it would wait for ever."""
+    homes = [str(number) for number in range(12)]
+    for home in homes:
+        fleet.add(home)
+    await fleet.queue.sow(homes, fleet.clock.now())
+    await fleet.queue.ask("7", {"kind": "refresh"})
+    async with FleetQueue(
+        fleet.url,
+        lambda: fleet.place,
+        shards=shards,
+        on_visit=fleet.visits.append,
+    ) as queue:
+        assert await queue.sow(homes, fleet.clock.now()) == 0
+        fleet.queue = queue
+        assert len(await fleet.jobs()) == 13
+        assert await fleet.do_all_that_is_due() == sorted([*homes, "7"])
 
 
 @pytest.mark.parametrize("rested_seconds", [0.0, 3600.0])

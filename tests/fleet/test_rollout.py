@@ -229,6 +229,11 @@ def test_each_home_s_own_history_is_asked_first(tmp_path, monkeypatch):
             options = {"spread": alone, "span": span}
             what = store, "wider", {"hysteresis_celsius": 0.5}
             done = list(roll_out(*what, ["long", "new"], **options))
+        # What a home cannot have is no matter of its history.
+        wrong = store, "wrong", {"hysteresis_celsius": -3}
+        (never,) = roll_out(*wrong, ["long"], spread=pytest.fail, span=span)
+        assert never.what == "failed"
+        assert "hysteresis_celsius" in never.why
         # Broken off and called again it asks nothing of who has it.
         (again,) = roll_out(*what, ["long"], spread=pytest.fail, span=span)
         assert again.what == "left"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -109,7 +110,8 @@ def sow(homes: tuple[str, ...], spread: float, shards: int, as_json: bool) -> No
     """Let HOMES be ticked from now on; without any, all that have settings.
 
     Those that wait for their tick already go on as they are: call it as often as homes
-    are added. Where one of HOMES has no settings, none is sown.
+    are added, and after another number of --shards. Where one of HOMES has no settings,
+    none is sown.
     """
     wanted = _with_settings(homes) if homes else _homes_with_settings()
 
@@ -164,8 +166,11 @@ def work(  # noqa: PLR0917  # click passes every one by name
         leave_alone,
         share_one_heap,
     )
+    from switchbot_automation.fleet.told import NamesHome  # noqa: PLC0415 - likewise
     from switchbot_automation.fleet.worker import clients_of, opened_place  # noqa: PLC0415 - the extra `fleet`
 
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(NamesHome())
     share_one_heap()
     make_clients = clients_of(accounts)
     counted = FleetMetrics()
