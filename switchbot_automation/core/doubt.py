@@ -41,6 +41,7 @@ from switchbot_automation.core.state.evidence import (
     has_rested,
     heard_after_all,
     hindered,
+    idled,
     is_seen_to_heat,
     is_told_warm,
     may_repair,
@@ -243,7 +244,7 @@ def attend(
                 return ()
             state = states[zone.name]
             state = after_plug(state, plug_says(zone, fields), temperature, now)
-            state = after_draw(zone, state, fields)
+            state = after_draw(zone, state, fields, now)
     commands: tuple[Command, ...] = ()
     if state.check is None:
         helped = _helped(zone, state, [states[name] for name in others])
@@ -269,7 +270,10 @@ def plug_says(zone: ZoneSettings, fields: Mapping[str, Any] | None) -> Power | N
 
 
 def after_draw(
-    zone: ZoneSettings, state: ZoneState, fields: Mapping[str, Any] | None
+    zone: ZoneSettings,
+    state: ZoneState,
+    fields: Mapping[str, Any] | None,
+    now: datetime,
 ) -> ZoneState:
     """Return the state with whether a unit draws nothing although its plug is on.
 
@@ -279,7 +283,11 @@ def after_draw(
     if fields is None or zone.power_meter_device_id != zone.aircon_device_id:
         return state
     if says is Power.OFF and zone.kind.idles(fields, zone.unit_channel):
-        return hindered(state, ReasonCode.HEATER_DRAWS_NOTHING)
+        state = hindered(state, ReasonCode.HEATER_DRAWS_NOTHING)
+        edges, temperature = edges_of(zone), state.last_temperature
+        # Where the room has enough, that its own thermostat stops it is no harm.
+        enough = edges is None or temperature is None or temperature >= edges.off
+        return state if enough else idled(state, now)
     return hindered(state, None) if says is Power.ON else state
 
 

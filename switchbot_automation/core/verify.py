@@ -137,7 +137,7 @@ def _by_plug(
     states[zone.name] = after_plug(
         heard, plug_says(zone, fields), heard.last_temperature, now
     )
-    states[zone.name] = after_draw(zone, states[zone.name], fields)
+    states[zone.name] = after_draw(zone, states[zone.name], fields, now)
     return None if fields is None else agrees(check, by_power(zone, fields))
 
 

@@ -102,6 +102,19 @@ async def test_a_heater_whose_own_thermostat_is_set_low_is_named_once(celsius):
     assert room["reasons"][0] == "heater_draws_nothing"
 
 
+@pytest.mark.parametrize("celsius", slow_after(1, [19.9, 20.2, 20.4]))
+async def test_nor_is_its_plug_disbelieved_where_that_is_set_just_inside_the_band(
+    celsius,
+):
+    """It draws and stops in turns: the room swung, its plug was said to misread, and more."""
+    home = Heated("Plug Mini (EU)", 0)
+    notices = listening(home)
+    turned_down(celsius)(home.panel)
+    await home.live(16 if celsius < 20.0 else 84)
+    told = [each.trouble for each in notices]
+    assert told == (["heater_draws_nothing"] if celsius <= 20.2 else [])
+
+
 async def test_its_end_is_told_once_it_heats_again():
     home, notices = await told_of_a_heater(turned_down(17.0))
     turned_down(30.0)(home.panel)

@@ -143,9 +143,16 @@ async def test_a_value_that_stands_still_while_the_unit_runs_stops_it(flat):
     assert stop.outcome == "invalid_temperature"
     assert "sensor_frozen" in reasons(stop)
     # It says the same for ever: not a reason to heat.
-    await flat.live(DAYS)
+    await flat.live(22 * 3600)
     assert flat.cloud.words[-1] == "turnOff"
     assert len(flat.cloud.words) == 2
+    # But nobody knows any more that it does not freeze there.
+    await flat.live(5 * 3600)
+    assert flat.cloud.words[2:4] == ["setAll 16,5,3,on", "turnOff"]
+    runs = zip(
+        flat.minutes_of("setAll 16"), flat.minutes_of("turnOff")[1:], strict=True
+    )
+    assert {ended - began for began, ended in runs} == {15.0}
 
 
 async def test_a_room_that_settled_shows_that_its_meter_lives(flat):

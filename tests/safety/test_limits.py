@@ -20,6 +20,7 @@ EQUIPMENT = {
     ),
     "heater": ({"aircon_device_id": "", "equipment": [HEATER]}, "turnOn"),
 }
+LETS_GO = {"aircon": 6.2, "thermostat": 8.1, "heater": 6.2}
 NOWHEN = [{"days": [0], "start": "03:00", "end": "03:01"}]
 
 
@@ -63,7 +64,11 @@ async def test_a_room_is_kept_from_frost_whatever_else_is_said_of_it(flat, kind,
     # It goes on until the room is away from the floor, and then somebody ends it.
     await flat.tick(5.6, after=1900)
     assert flat.cloud.words[-1] == flat.heats
-    report = await flat.tick(6.2, after=1900)
+    if kind == "thermostat":
+        # It closes by itself at its setpoint; told off below that, the room fell to 3 °C.
+        await flat.tick(7.8, after=1900)
+        assert flat.cloud.words[-1] == flat.heats
+    report = await flat.tick(LETS_GO[kind], after=1900)
     assert flat.cloud.words[-1] == "turnOff"
     assert ReasonCode.FROST_FLOOR in codes(report)
     assert len([each for each in flat.cloud.words if each != "setMode 1"]) <= 3
@@ -180,6 +185,31 @@ async def test_a_thermostat_without_a_meter_is_left_at_a_low_setpoint(flat):
     assert flat.cloud.words[-1] != "setManualModeTemperature 7"
 
 
+async def test_a_thermostat_beside_a_meter_that_repeats_itself_is_left_at_a_low_setpoint(
+    flat,
+):
+    """Such a meter goes on answering, so its thermostat was closed and the room froze."""
+    settings, _heats = EQUIPMENT["thermostat"]
+    flat.configure(**settings)
+    flat.started()
+    flat.cloud.answers["B0E9FE000001"] = {"mode": 1, "temperature": 19.0}
+    await flat.tick(18.0)
+    await flat.live(6 * 3600)
+    assert flat.cloud.words[-1] == "setManualModeTemperature 7"
+    room = (await flat.engine.health())["zones"]["default"]["room"]
+    assert (room["status"], room["reasons"][0]) == ("blind", "sensor_frozen")
+    flat.started()
+    await flat.tick()
+    await flat.live(6 * 3600)
+    assert flat.cloud.words[-1] == "setManualModeTemperature 7"
+    assert flat.cloud.words.count("setManualModeTemperature 7") == 1
+    assert "turnOff" not in flat.cloud.words
+    # And once it moves again the room is kept as before.
+    for celsius in (17.8, 17.7, 17.6, 17.5):
+        await flat.tick(celsius, after=600)
+    assert flat.cloud.words[-1] != "setManualModeTemperature 7"
+
+
 async def test_a_heater_that_nobody_watches_is_off(flat):
     settings, _heats = EQUIPMENT["heater"]
     flat.configure(**settings)
@@ -230,5 +260,5 @@ async def test_what_was_started_unheard_against_frost_is_ended_all_the_same(flat
     # A radiator may have heard of its mode, and then holds what it was told before.
     assert heard == ["setMode 1" if kind == "thermostat" else flat.heats]
     flat.cloud.on_command = lambda _word: None
-    await flat.tick(6.5, after=3700)
+    await flat.tick(LETS_GO[kind], after=3700)
     assert flat.cloud.words[-1] == "turnOff"

@@ -68,8 +68,9 @@ def limited(
     if not can_heat(zone):
         return decided
     temperature = seen.reading.temperature
-    if temperature is None or decided.reasons[0].code in _BLIND:
-        blind = given_up_at(zone, seen.state)
+    unseen = temperature is None or decided.reasons[0].code in _BLIND
+    if temperature is None or unseen or _stands_still(seen.state):
+        blind = _blind_since(zone, seen.state, decided)
         if not zone.frost_floor_celsius or blind is None or now < blind:
             return decided
         return _unread(zone, seen.state, decided, blind, now)
@@ -86,6 +87,29 @@ def limited(
             # A reading that is not believed, or a unit that has to rest.
             return decided
     return below
+
+
+def _stands_still(state: ZoneState) -> bool:
+    """Tell whether the room's meter was found to repeat itself, and did not move since."""
+    record = state.sensing
+    return record is not None and record.distrust is ReasonCode.SENSOR_FROZEN
+
+
+def _blind_since(
+    zone: ZoneSettings, state: ZoneState, decided: ZoneDecision
+) -> datetime | None:
+    """Return from when on nobody knows how cold it is, None for never.
+
+    A meter that repeats itself goes on answering; while its unit is moved a little to see
+    whether it lives, it is not given up yet.
+    """
+    record = state.sensing
+    if not _stands_still(state) or record is None or record.changed_at is None:
+        return given_up_at(zone, state)
+    first = decided.reasons[0].code
+    if first is ReasonCode.SENSOR_FROZEN and decided.action is not Action.OFF:
+        return None
+    return record.changed_at + timedelta(seconds=zone.sensor_frozen_seconds)
 
 
 def can_heat(zone: ZoneSettings) -> bool:
@@ -108,7 +132,7 @@ def kept_out_by(
     if ceiling and ceiling <= low and temperature >= ceiling - _RELEASE_KELVIN:
         return ReasonCode.HEAT_CEILING
     # What was heated goes on rising for a while after the floor lets it go.
-    let_go = floor + 2.0 * _RELEASE_KELVIN
+    let_go = _lets_go(zone) + _RELEASE_KELVIN
     if floor and floor >= high and temperature <= let_go:
         return ReasonCode.FROST_FLOOR
     return None
@@ -122,6 +146,17 @@ def against_frost(zone: ZoneSettings, setpoint: float) -> ZoneSettings:
 
 def _setpoint(zone: ZoneSettings) -> float:
     return zone.kind.nearest(zone.frost_floor_celsius + _ABOVE_KELVIN)
+
+
+def _lets_go(zone: ZoneSettings) -> float:
+    """Return from which temperature on the floor lets a room go.
+
+    A thermostat closes at its setpoint by itself. Told "off" below that, it would let a cold
+    house fall under the floor each time, before a meter and a radiator are felt.
+    """
+    if zone.kind.guards_itself:
+        return _setpoint(zone) + _RELEASE_KELVIN
+    return zone.frost_floor_celsius + _RELEASE_KELVIN
 
 
 def _heats(state: ZoneState) -> bool:
@@ -144,7 +179,7 @@ def _from_below(
         if not heats:
             return _heat(zone, (why, *decided.reasons))
         return _as_it_is(zone, decided, why)
-    if temperature < floor + _RELEASE_KELVIN:
+    if temperature < _lets_go(zone):
         # Also where its own control wants it off, as in a cold in which it must not heat
         # for more than this: it would start again within minutes, all day long.
         keeps = _is_kept(decided) and decided.action is not Action.OFF

@@ -303,6 +303,12 @@ def hindered(state: ZoneState, why: ReasonCode | None) -> ZoneState:
     return state._replace(evidence=kept._replace(hindered=why))
 
 
+def idled(state: ZoneState, at: datetime) -> ZoneState:
+    """Return the state after a heater that was to heat its room stopped by itself."""
+    kept = state.evidence or NONE
+    return state._replace(evidence=kept._replace(idled_at=at))
+
+
 def after_sample(state: ZoneState, temperature: float, at: datetime) -> ZoneState:
     """Return the state with a temperature of the room's course, where one is due."""
     kept = state.evidence or NONE

@@ -185,7 +185,9 @@ _COMES_BACK = _DOES_NOT_COME_BACK | {
     ReasonCode.UNIT_SET_OTHERWISE,
 }
 _BACK_WITHIN = timedelta(hours=26)
-# A plug that was right a few times need not be.
+# What a heater's own thermostat does to a room in so many hours, it goes on doing.
+_IDLES_LATELY = timedelta(hours=6)
+# What was right a few times need not be.
 _RIGHT_FOR = timedelta(hours=6)
 # Of a unit that shows no effect these say the same in other words.
 _OF_NO_EFFECT = frozenset(
@@ -201,6 +203,7 @@ _SAME = {
     | {
         ReasonCode.DEVICE_UNRESPONSIVE,
         ReasonCode.ROOM_OUT_OF_BAND,
+        ReasonCode.ROOM_SWINGS,
         ReasonCode.UNIT_AT_CAPACITY,
         ReasonCode.UNIT_KEPT_OFF,
     },
@@ -628,7 +631,7 @@ def _troubles(
         codes.append(found.reasons[-1])
     if acts:
         codes.extend(_lasts(zone, state, keeping, facts, now))
-    return _named(state, codes)
+    return _named(state, codes, now)
 
 
 def _is_out_too_long(keeping: Keeping, found: RoomHealth) -> bool:
@@ -639,14 +642,36 @@ def _is_out_too_long(keeping: Keeping, found: RoomHealth) -> bool:
     return comes or found.status == "not_kept"
 
 
-def _named(state: ZoneState, codes: list[ReasonCode]) -> list[ReasonCode]:
+def _named(
+    state: ZoneState, codes: list[ReasonCode], now: datetime
+) -> list[ReasonCode]:
     """Return the troubles with what the plug shows of a heater before what comes of it."""
-    idles = ReasonCode.HEATER_DRAWS_NOTHING
-    why = state.evidence.hindered if state.evidence else None
+    idles, kept = ReasonCode.HEATER_DRAWS_NOTHING, state.evidence or NONE
+    why, idled_at = kept.hindered, kept.idled_at
+    lately = idled_at is not None and now - idled_at < _IDLES_LATELY
     for place, code in enumerate(codes):
-        if why is idles and code in _SAME[idles]:
+        # It is why a room goes to and fro also while the heater draws again.
+        swings = code is ReasonCode.ROOM_SWINGS and lately
+        if swings or (why is idles and code in _SAME[idles]):
             return [*codes[:place], idles, *codes[place:]]
     return codes
+
+
+def _idles_below(state: ZoneState, facts: _Facts, now: datetime) -> bool:
+    """Tell whether a heater draws nothing, its relay on, in a room that falls out of its band.
+
+    One whose own thermostat is set within the band or below it does so again and again.
+    """
+    kept, edges = state.evidence or NONE, facts.edges
+    out = state.keeping.excursion if state.keeping else None
+    if kept.hindered is not ReasonCode.HEATER_DRAWS_NOTHING or edges is None:
+        return False
+    if out is None or out.low is not edges.heating or kept.plug is not Power.OFF:
+        return False
+    begun, silent = runs_since(state), kept.plug_since
+    if begun is None or silent is None:
+        return False
+    return now - max(out.since, begun, silent) >= _FELT_AFTER
 
 
 def _lasts(
@@ -692,6 +717,8 @@ def _disobeys(
     far = out is not None and edges is not None and out.low is not edges.heating
     if defies(kept):
         yield ReasonCode.UNIT_RUNS_ON
+    if _idles_below(state, facts, now):
+        yield ReasonCode.HEATER_DRAWS_NOTHING
     outdoors = outdoor_of(state.surroundings, now)
     if far and stays_warm(kept, now, zone.timezone, outdoors):
         yield ReasonCode.RADIATOR_STAYS_WARM
@@ -1144,8 +1171,8 @@ def _shown_by_turns(zone: ZoneSettings, state: ZoneState) -> bool:
 
 def _is_made_to_move(state: ZoneState) -> bool:
     """Tell whether a value stands still only since its unit runs, which shows it soon."""
-    if not state.compressor_running:
-        return False
+    if not state.compressor_running or state.guarding is ReasonCode.FROST_BLIND:
+        return False  # what runs against frost, blindly, was given no meter's word
     doubted = state.sensing.doubted_at if state.sensing else None
     started = state.compressor_started_at
     return doubted is None or started is None or doubted >= started
@@ -1534,8 +1561,10 @@ def _ends_after(zone: ZoneSettings, state: ZoneState, keeping: Keeping) -> timed
     if asks and unproven and any(is_told(state, kind) for kind in _SAME):
         # It is well once it does as it is told; that it rests shows nothing.
         return _BACK_WITHIN
-    misreads = is_told(state, ReasonCode.PLUG_MISREADS)
-    return _RIGHT_FOR if misreads else _WELL_FOR
+    # A plug that was right a few times, or a heater that drew again, may not be for long.
+    proves = (ReasonCode.PLUG_MISREADS, ReasonCode.HEATER_DRAWS_NOTHING)
+    shown = any(is_told(state, each) for each in proves)
+    return _RIGHT_FOR if shown else _WELL_FOR
 
 
 def _until_it_lasts(

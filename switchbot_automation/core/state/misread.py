@@ -5,7 +5,9 @@ strip. To take its word would be to tell a heater that warms its room that it do
 one that rests to rest, several times a cycle for ever. So where it contradicts what a unit
 was told, the room is asked: one that warmed each time its unit was told to heat, and cooled
 each time it was told to stop, did what it was told. A relay that is welded and a heater that
-is dead leave no such trace.
+is dead leave no such trace. Nor is one disbelieved that draws at first and then stops by its
+own thermostat, the relay still on: of a plug that never says "on" while its unit rests, a
+moment of work shows that it measures.
 
     found = misread.heard(Power.OFF, at)            # what the plug said
     found = found.turned(Action.OFF, 20.4, at, settles=minute, heats=True)
@@ -32,6 +34,10 @@ _MOST_KELVIN, _FORGETS = 0.3, 0.9
 _SHOWN_KELVIN = 0.4
 # So many turns in a row the plug has to have said as much as was told.
 _AGREES = 4
+# So many rests in a row have to agree after one that did not, until a moment of work counts.
+_RESTS = 2
+# What the room did for so long since nobody asked the plug contradicts nothing it said.
+_UNHEARD = timedelta(minutes=20)
 # What was learned so long ago says nothing of a plug today.
 _LASTS = timedelta(days=7)
 
@@ -43,8 +49,9 @@ class Misread(NamedTuple):
     `turned_at`, when the room was at `turned_from` degrees Celsius. `worked` and `rested` are
     what the room gained of late while the unit was told to work, and lost while told to rest,
     in kelvin its way. `agrees` counts the turns in a row in which the plug said as much as was
-    told, and `since` is from when on the plug is not believed, None while it is. Instants are
-    aware UTC.
+    told, and `since` is from when on the plug is not believed, None while it is. `drew`: it
+    said "on" since the last order; `rests` counts the rests in a row that it showed. Instants
+    are aware UTC.
     """
 
     says: Power = Power.UNKNOWN
@@ -56,6 +63,8 @@ class Misread(NamedTuple):
     rested: float = 0.0
     agrees: int = _AGREES
     since: datetime | None = None
+    drew: bool = False
+    rests: int = _RESTS
 
     def stands(self, now: datetime) -> bool:
         """Tell whether the plug is not to be believed at `now`."""
@@ -64,7 +73,8 @@ class Misread(NamedTuple):
 
     def heard(self, says: Power, at: datetime) -> Misread:
         """Return it after the plug answered."""
-        return self._replace(says=says, at=at)
+        drew = self.drew or says is Power.ON
+        return self._replace(says=says, at=at, drew=drew)
 
     def turned(
         self,
@@ -80,7 +90,9 @@ class Misread(NamedTuple):
         `settles`: after so long the plug has to show it. `heats`: its work warms the room.
         """
         after = self._judged(temperature, at, settles, heats=heats)
-        return after._replace(told=told, turned_at=at, turned_from=temperature)
+        return after._replace(
+            told=told, turned_at=at, turned_from=temperature, drew=False
+        )
 
     def _judged(
         self,
@@ -95,11 +107,17 @@ class Misread(NamedTuple):
             return self
         if self.says is Power.UNKNOWN or self.told is None:
             return self
+        if at - heard_at > _UNHEARD:
+            return self
         rests = self.told is Action.OFF
-        agrees = self.agrees + 1 if (self.says is Power.OFF) is rests else 0
+        agreed = (self.says is Power.OFF) is rests
+        if not rests and self.drew and self.rests >= _RESTS:
+            agreed = True
+        agrees = self.agrees + 1 if agreed else 0
+        quiet = self.rests + 1 if rests and agreed else 0 if rests else self.rests
         if agrees >= _AGREES:
-            return Misread(self.says, heard_at)
-        found = self._replace(agrees=agrees)
+            return Misread(self.says, heard_at, rests=quiet)
+        found = self._replace(agrees=agrees, rests=quiet)
         if temperature is None or before is None:
             return found
         gained = (temperature - before) * (1.0 if heats is not rests else -1.0)
@@ -125,6 +143,8 @@ class Misread(NamedTuple):
             "worked": self.worked,
             "rested": self.rested,
             "agrees": self.agrees,
+            "drew": self.drew,
+            "rests": self.rests,
         } | {
             name: encode_instant(at)
             for name, at in (
@@ -140,7 +160,7 @@ class Misread(NamedTuple):
         """Read a document, however damaged; None where there is none."""
         if not isinstance(value, dict):
             return None
-        agrees = integer(value.get("agrees"))
+        agrees, rests = integer(value.get("agrees")), integer(value.get("rests"))
         return cls(
             says=enum(Power, value.get("says")) or Power.UNKNOWN,
             at=instant(value.get("at")),
@@ -151,6 +171,8 @@ class Misread(NamedTuple):
             rested=number(value.get("rested")) or 0.0,
             agrees=_AGREES if agrees is None else max(0, agrees),
             since=instant(value.get("since")),
+            drew=value.get("drew") is True,
+            rests=_RESTS if rests is None else max(0, rests),
         )
 
     def not_later_than(self, now: datetime) -> Misread:

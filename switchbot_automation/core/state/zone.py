@@ -195,6 +195,7 @@ class Evidence(NamedTuple):
     its radiator is warm although it is to be closed, and was told so once more at
     `warm_told_at`; `usual` is by how many kelvin that was found to be nothing, at `usual_at`.
     `misread`: whether its plug's watts are to be believed, by what the room does.
+    `idled_at`: when a heater whose relay was on last drew nothing in a room that had not enough.
     `hot_at`: when its radiator was last seen to be warm while it was to be. `content_at`:
     when its own thermometer was last seen to be as far as it was set, None where it was not.
     `rested_at`: when the room was last seen to go back while the unit was told to rest, and
@@ -238,6 +239,7 @@ class Evidence(NamedTuple):
     content_at: datetime | None = None
     rested_at: datetime | None = None
     held: float | None = None
+    idled_at: datetime | None = None
 
     def to_document(self, course: str | None = None) -> dict[str, Any]:
         """Return it as a document, without what is unknown.
@@ -400,6 +402,7 @@ _EVIDENCE_INSTANTS = _Instants(
     "hot_at",
     "content_at",
     "rested_at",
+    "idled_at",
 )
 _KEPT_REPAIRS = 12
 
