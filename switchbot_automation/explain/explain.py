@@ -510,9 +510,9 @@ def _state_words(state: Mapping[str, Any], tz: tzinfo) -> str:
     temperature = state.get("temperature")
     if temperature is not None:
         return _(
-            "{unit}, room {temperature:g} °C",
+            "{unit}, room {temperature_celsius:g} °C",
             unit=words,
-            temperature=float(temperature),
+            temperature_celsius=float(temperature),
         )
     if state.get("problem"):
         words += f", {reason_words({'code': state['problem']}, tz)}"

@@ -62,10 +62,11 @@ def _thresholds(trace: Trace) -> Iterator[Margin]:
                 margin,
                 "K",
                 _(
-                    "{temperature:g} °C is {margin:g} K from the threshold {limit:g} °C",
-                    temperature=temperature,
+                    "{temperature_celsius:g} °C is {margin:g} K from the threshold "
+                    "{limit_celsius:g} °C",
+                    temperature_celsius=temperature,
                     margin=margin,
-                    limit=limit,
+                    limit_celsius=limit,
                 ),
             )
 

@@ -2,6 +2,12 @@
 
 import json
 import re
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from switchbot_store import JsonStore
 
 
 def explained(invoke, home, *arguments):
@@ -34,6 +40,28 @@ def test_json_is_one_object_with_reasons_and_changes(invoke, home):
     assert told["would_have_changed_if"]
     assert told["nearly_stopped_by"]
     assert told["text"]
+
+
+def test_a_home_in_fahrenheit_reads_every_temperature_in_it(invoke, home, tmp_path):
+    """The room and how far a threshold was were said in Celsius, and called Fahrenheit."""
+    asked = ("--at", "2026-01-14T06:31")
+    usual = explained(invoke, home, *asked).stdout
+    directory = tmp_path / "home"
+    shutil.copytree(home.directory, directory)
+    with JsonStore(directory) as store:
+        settings = store.get("settings")
+        for season in ("winter", "summer"):
+            profile = settings[season]
+            for name in ("min_temp", "max_temp", "target_temp"):
+                profile[name] = profile[name] * 1.8 + 32
+        store.set("settings", settings | {"unit": "fahrenheit"})
+    told = explained(invoke, SimpleNamespace(directory=directory), *asked).stdout
+    assert "°C" not in told
+    pattern = r"(-?[\d.]+) °[CF]"
+    celsius = [float(each) for each in re.findall(pattern, usual)]
+    fahrenheit = [float(each) for each in re.findall(pattern, told)]
+    assert len(celsius) > 4
+    assert fahrenheit == pytest.approx([each * 1.8 + 32 for each in celsius], abs=0.02)
 
 
 def test_nothing_recorded_is_said_and_ends_with_1(invoke, home):

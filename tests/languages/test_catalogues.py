@@ -51,6 +51,27 @@ def template(templates):
     return templates[PACKAGE.name]
 
 
+_BEFORE_THE_SIGN = re.compile(r"\{(\w+)[^}]*\}(?: (?:and|to) \{(\w+)[^}]*\})? °C")
+
+
+def test_what_stands_before_degrees_is_told_in_the_unit_of_a_person(template):
+    """Values of other names are left as they are, and the sign becomes that of Fahrenheit."""
+    found = [
+        (message.id, name)
+        for message in template
+        if any(place.endswith(".py") for place, _line in message.locations)
+        for names in _BEFORE_THE_SIGN.findall(str(message.id))
+        for name in filter(None, names)
+    ]
+    assert len(found) > 40
+    wrong = [
+        (text, name)
+        for text, name in found
+        if not (name.endswith("celsius") or name in {"low", "high"})
+    ]
+    assert wrong == []
+
+
 def _fields(text):
     return sorted(
         (name, spec, conversion or "")
