@@ -159,10 +159,10 @@ def fit_room(grid: Grid) -> RoomModel:
     if not error <= LARGEST_ERROR_KELVIN:
         raise BacktestError(
             worded(
-                "a room model fitted to this history is wrong by {error:.2f} K "
+                "a room model fitted to this history is wrong by {error_kelvin:.2f} K "
                 "half an hour ahead; beyond {largest_error_kelvin} K its answers "
                 "would be pretence",
-                error=error,
+                error_kelvin=error,
                 largest_error_kelvin=LARGEST_ERROR_KELVIN,
             ),
             error_kelvin=error,
@@ -401,10 +401,10 @@ class _Fit:
                 raise BacktestError(
                     worded(
                         "this history does not show that the air conditioner {word}: an "
-                        "hour of it makes {sign:+.2f} K, give or take {doubt:.2f} K",
+                        "hour of it makes {effect_kelvin:+.2f} K, give or take {doubt_kelvin:.2f} K",
                         word=word,
-                        sign=sign * effect,
-                        doubt=min(doubt, _USUAL_DEVIATION),
+                        effect_kelvin=sign * effect,
+                        doubt_kelvin=min(doubt, _USUAL_DEVIATION),
                     )
                 )
 

@@ -62,10 +62,10 @@ def _thresholds(trace: Trace) -> Iterator[Margin]:
                 margin,
                 "K",
                 _(
-                    "{temperature_celsius:g} °C is {margin:g} K from the threshold "
+                    "{temperature_celsius:g} °C is {margin_kelvin:g} K from the threshold "
                     "{limit_celsius:g} °C",
                     temperature_celsius=temperature,
-                    margin=margin,
+                    margin_kelvin=margin,
                     limit_celsius=limit,
                 ),
             )

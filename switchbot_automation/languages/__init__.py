@@ -52,6 +52,7 @@ __all__ = [
     "filled",
     "from_celsius",
     "joined",
+    "kelvin",
     "later",
     "later_in",
     "measure",
@@ -79,6 +80,8 @@ AUTO: Final = "auto"
 
 # In texts with degrees, these names are of temperatures beside those that say so.
 _CELSIUS_SIGN: Final = "°C"
+# Behind a value: how far two temperatures are apart.
+_KELVIN_SIGN: Final = "} K"
 _DEGREES: Final = frozenset({"low", "high"})
 
 
@@ -116,9 +119,10 @@ def filled(text: str, values: Mapping[str, Any]) -> str:
 
     Raises KeyError for a name without a value, ValueError for one of another kind.
     """
-    if _CELSIUS_SIGN in text and measured_in() != CELSIUS:
+    if measured_in() != CELSIUS and (_CELSIUS_SIGN in text or _KELVIN_SIGN in text):
         values = {name: _measured(name, value) for name, value in values.items()}
         text = text.replace(_CELSIUS_SIGN, symbol())
+        text = text.replace(_KELVIN_SIGN, f"}} {symbol()}")
     return ours.filled(text, values)
 
 
@@ -127,6 +131,8 @@ def _measured(name: str, value: Any) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number and (name.endswith("celsius") or name in _DEGREES):
         return from_celsius(float(value), measured_in())
+    if is_number and name.endswith("kelvin"):
+        return kelvin(float(value), measured_in())
     return value
 
 
@@ -214,6 +220,17 @@ def from_celsius(celsius: float, unit: str = FAHRENHEIT) -> float:
     if unit == CELSIUS:
         return celsius
     return round(celsius * _RATIO + _FREEZING, _SHOWN_DIGITS)
+
+
+def kelvin(difference: float, unit: str = FAHRENHEIT) -> float:
+    """Return how far apart two temperatures are in degrees of a unit, to hundredths.
+
+    >>> kelvin(1.5), kelvin(1.5, CELSIUS)
+    (2.7, 1.5)
+    """
+    if unit == CELSIUS:
+        return difference
+    return round(difference * _RATIO, _SHOWN_DIGITS)
 
 
 def degrees(celsius: float, unit: str | None = None) -> str:

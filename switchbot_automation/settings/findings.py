@@ -14,7 +14,7 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.languages import SYMBOLS, degrees, worded
+from switchbot_automation.languages import CELSIUS, SYMBOLS, degrees, kelvin, worded
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     HIGHEST_SETPOINT,
@@ -51,6 +51,8 @@ _WEEK_MINUTES: Final = 7 * _DAY_MINUTES
 _TRIES: Final = 8
 # A motion sensor shows a movement for about a minute.
 _SHOWN_SECONDS: Final = 90
+# From so wide a band on a price moves enough heat to be worth it.
+_WORTH_KELVIN: Final = 2.0
 
 
 class Findings(NamedTuple):
@@ -454,11 +456,13 @@ def _too_narrow_for_a_price(
                 worded(
                     "{low} to {high} {symbols} is too narrow for `price` to move "
                     "anything before dear hours or in them; that takes more than "
-                    "{needed:g} K, and 2 K or more are worth it",
+                    "{needed:g} {apart}, and {worth:g} {apart} or more are worth it",
                     low=low,
                     high=high,
                     symbols=SYMBOLS[unit],
-                    needed=needed,
+                    apart="K" if unit == CELSIUS else SYMBOLS[unit],
+                    needed=kelvin(needed, unit),
+                    worth=kelvin(_WORTH_KELVIN, unit),
                 ),
                 path=dotted(_place_of(document, zone.name, season)),
             )

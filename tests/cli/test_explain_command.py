@@ -57,11 +57,16 @@ def test_a_home_in_fahrenheit_reads_every_temperature_in_it(invoke, home, tmp_pa
         store.set("settings", settings | {"unit": "fahrenheit"})
     told = explained(invoke, SimpleNamespace(directory=directory), *asked).stdout
     assert "°C" not in told
-    pattern = r"(-?[\d.]+) °[CF]"
-    celsius = [float(each) for each in re.findall(pattern, usual)]
-    fahrenheit = [float(each) for each in re.findall(pattern, told)]
-    assert len(celsius) > 4
-    assert fahrenheit == pytest.approx([each * 1.8 + 32 for each in celsius], abs=0.02)
+    wanted = [
+        float(value) * 1.8 + (32 if sign == "°C" else 0)
+        for value, sign in re.findall(r"(-?[\d.]+) (°C|K)(?!\w)", usual)
+    ]
+    # What is named after its unit in the settings is told in it.
+    kept = [float(each) for each in re.findall(r"([\d.]+) K(?!\w)", told)]
+    wanted = [each for each in wanted if each / 1.8 not in kept]
+    assert len(wanted) > 4
+    shown = [float(each) for each in re.findall(r"(-?[\d.]+) °F", told)]
+    assert shown == pytest.approx(wanted, abs=0.02)
 
 
 def test_nothing_recorded_is_said_and_ends_with_1(invoke, home):

@@ -51,24 +51,30 @@ def template(templates):
     return templates[PACKAGE.name]
 
 
-_BEFORE_THE_SIGN = re.compile(r"\{(\w+)[^}]*\}(?: (?:and|to) \{(\w+)[^}]*\})? °C")
+_BEFORE_DEGREES = re.compile(r"\{(\w+)[^}]*\}(?: (?:and|to) \{(\w+)[^}]*\})? °C")
+_BEFORE_KELVIN = re.compile(r"\{(\w+)[^}]*\} K\b")
+
+
+def _named(template, pattern):
+    """Return the names of what stands before a sign, with its text, of Python's texts."""
+    return [
+        (message.id, name)
+        for message in template
+        if any(place.endswith(".py") for place, _line in message.locations)
+        for match in pattern.finditer(str(message.id))
+        for name in filter(None, match.groups())
+    ]
 
 
 def test_what_stands_before_degrees_is_told_in_the_unit_of_a_person(template):
     """Values of other names are left as they are, and the sign becomes that of Fahrenheit."""
-    found = [
-        (message.id, name)
-        for message in template
-        if any(place.endswith(".py") for place, _line in message.locations)
-        for names in _BEFORE_THE_SIGN.findall(str(message.id))
-        for name in filter(None, names)
-    ]
+    found, apart = _named(template, _BEFORE_DEGREES), _named(template, _BEFORE_KELVIN)
     assert len(found) > 40
-    wrong = [
-        (text, name)
-        for text, name in found
-        if not (name.endswith("celsius") or name in {"low", "high"})
-    ]
+    assert len(apart) > 10
+    told = {"low", "high"}
+    wrong = [each for each in found if not each[1].endswith("celsius")]
+    wrong = [each for each in wrong if each[1] not in told]
+    wrong += [each for each in apart if not each[1].endswith("kelvin")]
     assert wrong == []
 
 

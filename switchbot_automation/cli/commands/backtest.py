@@ -327,13 +327,13 @@ def report_lines(report: BacktestReport, tz: tzinfo) -> list[str]:
     )
     lines.append(
         _(
-            "On {days:.1f} days it was not fitted to, the model was wrong by {half:.2f} K "
-            "half an hour ahead and {hour:.2f} K an hour ahead ({without:.2f} K without "
+            "On {days:.1f} days it was not fitted to, the model was wrong by {half_kelvin:.2f} K "
+            "half an hour ahead and {hour_kelvin:.2f} K an hour ahead ({without_kelvin:.2f} K without "
             "the unit).",
             days=float(model.held_out_days),
-            half=float(model.error_kelvin),
-            hour=float(model.error_hour_kelvin),
-            without=float(model.error_without_unit_kelvin),
+            half_kelvin=float(model.error_kelvin),
+            hour_kelvin=float(model.error_hour_kelvin),
+            without_kelvin=float(model.error_without_unit_kelvin),
         )
     )
     return lines

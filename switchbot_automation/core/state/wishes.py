@@ -142,10 +142,10 @@ def bands_wished(
         raise ValueError(
             _(
                 "from {low:g} to {high:g} °C heating and cooling would meet: leave at "
-                "least {least:g} K between them",
+                "least {least_kelvin:g} K between them",
                 low=float(low),
                 high=float(high),
-                least=least_width(zone),
+                least_kelvin=least_width(zone),
             )
         )
     return {"winter": winter, "summer": summer}
