@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import re
 from datetime import timedelta
 from random import Random
 
@@ -666,3 +668,42 @@ async def test_what_changes_fast_is_no_other_program(
         await clock.until_sleeping(least=1)
         clock.advance(31)
     assert bridge.report()["problem"] is None
+
+
+async def test_nothing_that_is_published_shows_a_secret(
+    plain_broker, hub, engine, running, caplog
+):
+    caplog.set_level(logging.DEBUG)
+    secret = "Zq{}0123456789012345hush".format
+    url = f"http://{secret('user')}@127.0.0.1:1/{secret('path')}?k={secret('query')}"
+    allowed = {"allowed_hosts": ["127.0.0.1"]}
+    document = (await engine.stored_settings()).data | {
+        "cascade": ["webhook"],
+        "webhooks": dict.fromkeys(["winter", "summer", "fan", "off"], url),
+        "webhook_allowed_hosts": ["127.0.0.1"],
+        "notifiers": {
+            "phone": {"type": "ntfy", "url": f"{url}t", **allowed},
+            "tablet": {
+                "type": "ntfy",
+                "url": "http://127.0.0.1:1/x",
+                **allowed,
+                "token": secret("token"),
+            },
+        },
+    }
+    await engine.apply_settings(document)
+    address = BrokerAddress(
+        "127.0.0.1", plain_broker.port, username="u", password=secret("broker")
+    )
+    shown = HomeBridge(engine, address, random=Random(3))
+    running(shown)
+    await connected(shown)
+    await hub.until(lambda: hub.state("office"))
+    for what, said in (("mode", "off"), ("mode", "heat"), ("hold", "60"), ("low", "x")):
+        await hub.say("office", what, said)
+    await hub.say("office", "last", "")
+    await hub.until(lambda: (Topics().error("office"), LAST) in hub.passing)
+    await engine.run_once()
+    said = f"{hub.passing!r}{shown!r}{address!r}{caplog.text}"
+    assert "homeassistant/" in said
+    assert re.findall(r"Zq\w*|\w*hush", said) == []

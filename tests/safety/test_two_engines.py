@@ -4,9 +4,11 @@ import asyncio
 import platform
 from contextlib import ExitStack
 
+import aiohttp
 import pytest
 
 from switchbot_automation.engine import AutomationEngine
+from switchbot_automation.web import serve
 from switchbot_store import JsonStore, MemoryStore, PostgresStore
 
 
@@ -311,3 +313,44 @@ async def test_what_a_dead_process_began_counts_as_begun(flat):
     await flat.tick(21.0)
     assert flat.state["compressor_started_at"] == flat.clock.now().isoformat()
     assert flat.state["equipment"]["starts"][0][1] == "winter"
+
+
+def hooked(name):
+    """Return a rule with a secret of its own."""
+    return {
+        "id": name,
+        "triggers": {"trigger": "time", "at": "00:00"},
+        "actions": [{"action": "webhook", "url": f"https://hooks.example.com/{name}"}],
+        "enabled": False,
+    }
+
+
+async def add_rules(engine, names):
+    """Add them one by one over the page, again where somebody else was first."""
+    async with serve(engine, port=0) as url, aiohttp.ClientSession() as http:
+        for name in names:
+            answered = None
+            while answered != 200:
+                async with http.get(f"{url}api/settings") as answer:
+                    document = await answer.json()
+                    match = {"If-Match": answer.headers["ETag"]}
+                # Of the others' rules it has the masks alone.
+                document.setdefault("rules", []).append(hooked(name))
+                async with http.put(
+                    f"{url}api/settings", json=document, headers=match
+                ) as answer:
+                    answered = answer.status
+                    assert answered in {200, 409, 412}, await answer.text()
+
+
+async def test_two_pages_that_change_the_settings_at_once_lose_no_change_and_no_secret(
+    pair,
+):
+    names = [[f"{who}{number}" for number in range(5)] for who in ("a", "b")]
+    for engine in pair:
+        await engine.run_once()
+    await asyncio.gather(*map(add_rules, pair, names))
+    stored = (await pair[0].stored_settings()).data["rules"]
+    assert sorted(each["id"] for each in stored) == sorted(names[0] + names[1])
+    for each in stored:
+        assert each == hooked(each["id"])

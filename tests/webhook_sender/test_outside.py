@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -50,6 +52,51 @@ async def test_the_environment_wins_over_the_file(lay, monkeypatch):
     monkeypatch.setenv("SWITCHBOT_SECRET_BOILER_ON_2", "changed")
     assert await secret_of(SecretName("secret:boiler.on-2")) == "changed"
     assert await secret_of("https://host.example/x") == "https://host.example/x"
+
+
+REPLACING = """
+import json, os, sys
+path, number = sys.argv[1], 0
+print("replacing", flush=True)
+while True:
+    number += 1
+    value = f"s3cret-{number % 2}" * 5000
+    with open(os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump({"boiler_on": value}, file)
+    if number % 3:
+        os.replace(path + ".new", path)
+    else:  # as an editor may: for a moment it is empty, or half of it
+        with open(path, "w") as file:
+            json.dump({"boiler_on": value}, file)
+"""
+
+
+@pytest.fixture
+def replaced(lay):
+    """Let another process replace the file of secrets, without end."""
+    path = lay({"boiler_on": "s3cret-0" * 5000})
+    with subprocess.Popen(
+        [sys.executable, "-c", REPLACING, path], stdout=subprocess.PIPE
+    ) as other:
+        other.stdout.readline()
+        yield
+        other.kill()
+
+
+async def test_while_another_process_replaces_the_file_a_secret_is_whole_or_refused(
+    replaced,
+):
+    whole = {f"s3cret-{number}" * 5000 for number in (0, 1)}
+    seen, refused = set(), []
+    for _ in range(2000):
+        try:
+            seen.add(await secret_of(NAMED))
+        except WebhookError as error:
+            refused.append(f"{error!r}{error.__cause__!r}{error.__context__!r}")
+        if seen == whole:
+            break
+    assert seen == whole
+    assert "s3cret" not in "".join(refused)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
