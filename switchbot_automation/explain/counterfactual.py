@@ -496,8 +496,8 @@ class _Search:
             farthest = int(round(room / dial.step, 6))
 
             def at(steps: int, sign: int = sign) -> tuple[float, _Asked]:
-                # Decimal, so that 19.7 stays 19.7.
-                number = round(dial.value + sign * steps * dial.step, 6)
+                # Decimal, so that 19.7 stays 19.7; and zero is never a negative one.
+                number = round(dial.value + sign * steps * dial.step, 6) + 0.0
                 number = int(number) if dial.whole else number
                 return number, dial.ask(number)
 

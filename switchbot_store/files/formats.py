@@ -27,6 +27,7 @@ from switchbot_store.files.hand_edits import (
     slip_at,
     undecodable,
 )
+from switchbot_store.files.json5_edit import LostError, edited
 from switchbot_store.languages import reworded, worded
 from switchbot_store.secrets import shown_name
 
@@ -210,6 +211,12 @@ class _Json5(_ByHand):
             return before
         if _is_json(before):
             return as_json
+        text = before.removeprefix(BYTE_ORDER_MARK).decode()
+        with suppress(LostError, UnreadableError, ValueError):
+            now = self.read(before, key=place)
+            data = edited(text, now, document, _name_in_json5).encode()
+            if self.read(data, key=place) == document:
+                return data
         raise StoreDataError(
             worded(
                 "{place} is a person's JSON5 and its comments would be lost: "
@@ -231,6 +238,13 @@ class _Json5(_ByHand):
         if type(found) is not dict:
             raise SlipError(_NO_OBJECT)
         return found
+
+
+def _name_in_json5(token: str) -> str:
+    """Return the name that stands in a text with escapes in it."""
+    import json5  # noqa: PLC0415 - only for who writes such a file
+
+    return str(next(iter(json5.loads(f"{{{token}: 0}}"))))
 
 
 def _of_json5(message: str, text: str) -> Mistake:

@@ -124,6 +124,7 @@ async def test_the_set_up_is_asked_for_and_told_in_the_language_of_the_env_file(
     code, out, err = await running.ended()
     assert "見つかり" in out
     assert "使えます。部屋: default" in out
+    assert "(and not" not in out
     running = await start("doctor", "--json")
     code, out, err = await running.ended()
     levels = {each["level"] for each in json.loads(out)["findings"]}

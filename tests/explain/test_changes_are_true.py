@@ -129,6 +129,17 @@ async def test_a_wait_that_another_setting_says_is_changed_by_that_one(room):
     ]
 
 
+async def test_no_zero_is_told_with_a_sign(room):
+    room.configure(hysteresis_celsius=0.3)
+    await room.tick(19.0)
+    # At the upper end of the band, where no hysteresis at all would turn it off.
+    highest = room.store.get("settings")["winter"]["max_temp"]
+    await room.tick(highest, after=600)
+    answer = await room.engine.explain()
+    told = [change_words(each) for each in answer.changes]
+    assert [each for each in told if "hysteresis_celsius were 0 K" in each], told
+
+
 async def test_the_same_with_another_setpoint_says_so_and_comes_last(room):
     room.configure(control="auto")
     await room.tick(18.0)

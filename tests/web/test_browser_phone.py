@@ -155,4 +155,6 @@ async def test_what_upkeep_wants_of_a_person_lies_below_no_edge(
         await drawn(page)
         await open_everything(page)
         await page.locator("#upkeep-units tr:nth-child(3) button").wait_for()
+        devices = await page.locator("#upkeep-devices th").all_inner_texts()
+        assert "Office (C271111EC0AC)" in devices
         assert await page.evaluate(hidden) == []

@@ -176,22 +176,48 @@ async def test_a_put_keeps_the_comments_of_a_yaml_file(filed, tmp_path, http, se
     assert filed.store.get("settings") == document
 
 
-async def test_a_put_into_json5_is_refused_with_the_way_round(
-    filed, tmp_path, http, send
-):
+async def test_a_put_keeps_the_comments_of_a_json5_file(filed, tmp_path, http, send):
     path = tmp_path / "config" / "settings.json"
-    path = path.rename(path.with_suffix(".json5"))
-    text = f"// Ours.\n{path.read_text()}"
-    path.write_text(text)
+    document = json.loads(path.read_text())
+    path.unlink()
+    path = path.with_suffix(".json5")
+    lines = "".join(
+        f"  {name}: {json.dumps(value)}, // {name}\n"
+        for name, value in document.items()
+    )
+    path.write_text(f"// Ours.\n{{\n{lines}}}\n")
     await filed.engine.run_once()
+    before = path.read_text()
     async with filed.serve() as url:
         async with http.get(f"{url}api/settings") as answer:
             shown, etag = await answer.json(), answer.headers["ETag"]
         shown["winter"]["min_temp"] = 20.0
         headers = {"If-Match": etag}
+        await send(f"{url}api/settings", shown, method="PUT", headers=headers)
+        await send(f"{url}api/zones/office/actions", {"action": "quick_off"})
+        winter = json.dumps(document["winter"])
+        assert path.read_text() == before.replace(
+            f"  winter: {winter}", f"  winter: {winter.replace('20.5', '20.0')}"
+        )
+        document["winter"]["min_temp"] = 20.0
+        assert filed.store.get("settings") == document
+
+
+async def test_a_put_that_would_lose_comments_is_refused_with_the_way_round(
+    filed, tmp_path, http, send
+):
+    path = tmp_path / "config" / "settings.json"
+    path = path.rename(path.with_suffix(".json5"))
+    text = path.read_text().replace('"office": {', '"office": {\n// by the door\n')
+    path.write_text(text)
+    await filed.engine.run_once()
+    async with filed.serve() as url:
+        async with http.get(f"{url}api/settings") as answer:
+            shown, etag = await answer.json(), answer.headers["ETag"]
+        del shown["zones"]["office"]
+        headers = {"If-Match": etag}
         told = await send(
             f"{url}api/settings", shown, 422, method="PUT", headers=headers
         )
         assert "keep the settings as .yaml" in told["message"]
-        await send(f"{url}api/zones/office/actions", {"action": "quick_off"})
     assert path.read_text() == text

@@ -42,6 +42,8 @@ async def test_the_book_of_upkeep_and_the_newest_readings(lived, get):
     assert told["battery_below"] == 95
     meter = next(each for each in told["devices"] if each["device_id"] == METER)
     assert meter["needs"] == ["battery"]
+    rooms = {each["device_id"]: each["zones"] for each in told["devices"]}
+    assert rooms == {METER: ["living room"], "C271111EC0AC": ["office"]}
     units = {each["zone"]: each for each in told["units"]}
     assert units.keys() == {"living room", "office"}
     assert units["living room"]["needs"] == ["filter"]

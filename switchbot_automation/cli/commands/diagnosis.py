@@ -79,7 +79,11 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
             _("Problems were found") if problems else _("No problem was found"),
             ("", _("about"), _("found"), _("what to do")),
             (
-                (word_of("level", each.level), each.check, each.message, each.advice)
+                (
+                    word_of("level", each.level),
+                    each.check,
+                    *map(error_words, (each.message, each.advice)),
+                )
                 for each in found
             ),
         )

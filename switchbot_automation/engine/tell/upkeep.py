@@ -240,7 +240,7 @@ def report_of(
     """Return the book as the page and the API show it.
 
     `battery` in percent, hours in hours, `energy_wh` and starts by the home's day.
-    `needs` is ``battery``, ``filter`` or both, by the settings' limits.
+    `zones` are the rooms for which a device is asked. `needs` is ``battery``, ``filter`` or both, by the settings' limits.
     """
     below = settings.battery_below if settings else 0
     after = settings.filter_after_hours if settings else 0
@@ -257,6 +257,11 @@ def report_of(
             {
                 "device_id": device_id,
                 "name": names.get(device_id, ""),
+                "zones": [
+                    name
+                    for name, zone in (settings.zones if settings else {}).items()
+                    if device_id in zone.devices
+                ],
                 "battery": book.battery,
                 "battery_at": book.battery_at and book.battery_at.isoformat(),
                 "filter_used_hours": used,

@@ -260,6 +260,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             _object(
                 device_id=_TEXT,
                 name=_TEXT,
+                zones=_list(_TEXT),
                 battery=_maybe(_NUMBER),
                 battery_at=_maybe(_INSTANT),
                 filter_used_hours=_maybe(_NUMBER),

@@ -31,10 +31,13 @@ function filterWords(device) {
   return _("{used} of {life} h", { used: number(device.filter_used_hours, 0), life: number(device.filter_life_hours, 0) });
 }
 
+// What nobody gave a name is known by the rooms that it serves.
+const called = ({ name, device_id: id, zones }) => name || (zones.length ? `${zones.map(titleOf).join(", ")} (${id})` : id);
+
 export async function showUpkeep(readOnly) {
   const told = await ask("api/upkeep");
   const devices = told.devices.map((device) =>
-    cells([device.name || device.device_id, device.battery == null ? "–" : percent(device.battery), filterWords(device), energy(last(device.energy_wh))], device.needs),
+    cells([called(device), device.battery == null ? "–" : percent(device.battery), filterWords(device), energy(last(device.energy_wh))], device.needs),
   );
   get("upkeep-devices").replaceChildren(...devices);
   const units = told.units.map((unit) => {

@@ -15,7 +15,7 @@ from switchbot_store.cli.output import (
     print_table,
 )
 from switchbot_store.doctor import examine
-from switchbot_store.languages import later
+from switchbot_store.languages import error_words, later
 from switchbot_store.languages import translated as _
 
 _LEVELS = {"ok": later("ok"), "warning": later("warning"), "problem": later("problem")}
@@ -40,7 +40,11 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
             _("Problems were found") if problems else _("No problem was found"),
             ("", _("about"), _("found"), _("what to do")),
             (
-                (_(_LEVELS[each.level]), each.check, each.message, each.advice)
+                (
+                    _(_LEVELS[each.level]),
+                    each.check,
+                    *map(error_words, (each.message, each.advice)),
+                )
                 for each in findings
             ),
         )

@@ -95,6 +95,65 @@ DOCUMENT = {
     "time_windows": [{"start": "07:30", "end": "22:00", "days": ["mon", "tue"]}],
     "holiday": "2026-01-12",
 }
+COMMENTED = """\
+// Our home.
+{
+  mode: 'winter', /* heat */
+  "automation_enabled": true,
+  winter: { min_temp: 20, max_temp: 22.50 }, // as the doctor said
+
+  time_windows: [
+    // school
+    { start: '07:30', end: '22:00', days: ['mon', 'tue'] },
+    { start: '09:00', end: '23:00', days: ['sat'] }, // the weekend
+  ],
+  zones: {
+    cellar: {} // nothing yet
+  },
+  holiday: '2026-01-12'
+}
+// The end.
+"""
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 9)
+    | st.sampled_from(["", "a'b", 'c"d']),
+    lambda each: (
+        st.lists(each, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b", "c-d", "e f"]), each, max_size=3)
+    ),
+    max_leaves=8,
+)
+DOCUMENTS = st.dictionaries(st.sampled_from(["a", "b", "c-d", "e f"]), VALUES)
+
+
+def written_by_hand(value, draw, indent):
+    """Write a value as JSON5 in one of the ways that people do."""
+    if not isinstance(value, dict | list) or not value:
+        return json.dumps(value)
+    names = value if isinstance(value, dict) else range(len(value))
+    further = indent + "  "
+    lines = draw(st.booleans())
+    parts = []
+    for number, name in enumerate(names):
+        told = written_by_hand(value[name], draw, further)
+        if isinstance(value, dict):
+            plain = name.isalpha() and draw(st.booleans())
+            told = f"{name if plain else json.dumps(name)}: {told}"
+        comma = "," if number < len(value) - 1 or draw(st.booleans()) else ""
+        remark = draw(st.sampled_from(["", "", " /* r, } */"]))
+        if not lines:
+            parts.append(f" {told}{remark}{comma}")
+            continue
+        if draw(st.integers(0, 3)) == 0:
+            parts.append(f"\n{further}// of {number} {{")
+        beside = draw(st.sampled_from(["", "", " // b, ]"]))
+        parts.append(f"\n{further}{told}{remark}{comma}{beside}")
+    opened, closed = "{}" if isinstance(value, dict) else "[]"
+    return opened + "".join(parts) + (f"\n{indent}" if lines else " ") + closed
+
+
 TEXTS = {".yaml": YAML, ".yml": YAML, ".json5": JSON5, ".json": json.dumps(DOCUMENT)}
 
 
@@ -497,11 +556,70 @@ class TestWriting:
         store.set_many({"settings": DOCUMENT, "state": {"n": 1}})
         assert path.read_text() == text
 
-    def test_json5_is_refused_with_the_way_round(self, store, tmp_path):
+    def test_of_json5_nothing_but_what_differs_is_written_anew(self, store, tmp_path):
         path = tmp_path / "settings.json5"
-        path.write_text(JSON5)
+        path.write_text(COMMENTED)
+        before = store.get("settings")
+        wanted = copy.deepcopy(before)
+        wanted["mode"] = "auto"
+        wanted["winter"]["min_temp"] = 19.5
+        wanted["winter"]["fan_speed"] = 2
+        del wanted["time_windows"][1]
+        del wanted["holiday"]
+        wanted["zones"]["attic"] = {"a-b": [1, True, None]}
+        store.set("settings", wanted)
+        assert store.get("settings") == wanted
+        lines = COMMENTED.splitlines()
+        lines[2] = "  mode: 'auto', /* heat */"
+        lines[4] = (
+            lines[4].replace("20,", "19.5,").replace("22.50", "22.50, fan_speed: 2")
+        )
+        lines[12] = "    cellar: {}, // nothing yet"
+        lines[13:13] = ['    attic: {"a-b": [1, true, null]}']
+        # The hours of the weekend go with the remark beside them, and the holiday.
+        assert path.read_text().splitlines() == [
+            each for each in lines if "weekend" not in each and "holiday" not in each
+        ]
+        store.set("settings", before)
+        assert path.read_text() == COMMENTED
+
+    @examples(20, many=2000)
+    @given(data=st.data())
+    def test_whatever_changes_in_json5_is_read_again_and_no_remark_is_lost(self, data):
+        before, wanted = (data.draw(DOCUMENTS) for _ in range(2))
+        draw = data.draw
+        text = written_by_hand(before, draw, "")
+        json5 = format_of("a.json5")
+        assert json5.read(text.encode(), key="a") == before
+        try:
+            written = json5.written(
+                wanted, json.dumps(wanted).encode(), text.encode(), place="a"
+            )
+        except StoreDataError:
+            # Remarks on lines of their own are all that may stand in the way.
+            assert "\n//" in text.replace(" ", "")
+            return
+        assert json5.read(written, key="a") == wanted
+        if wanted == before:
+            assert written.decode() == text
+        own = [line for line in text.splitlines() if line.lstrip().startswith("//")]
+        left = [line.strip() for line in written.decode().splitlines()]
+        assert all(left.count(line.strip()) for line in own)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "{a: {\n// of b\nb: 1}, mode: 'winter'}",
+            "// ours\r\n{a: [1, [\r\n  // two\r\n  2]], mode: 'winter',}",
+        ],
+    )
+    def test_json5_whose_comments_would_be_lost_is_refused_with_the_way_round(
+        self, store, tmp_path, text
+    ):
+        path = tmp_path / "settings.json5"
+        path.write_bytes(text.encode())
         revision = store.get_entry("settings").revision
-        changed = {**DOCUMENT, "mode": "summer"}
+        changed = {"mode": "summer"}
         for write in (
             lambda: store.set("settings", changed),
             lambda: store.set_many({"settings": changed, "state": {}}),
@@ -510,8 +628,11 @@ class TestWriting:
         ):
             with pytest.raises(StoreDataError, match=r"comments would be lost.*\.yaml"):
                 write()
-        assert path.read_text() == JSON5
+        assert path.read_bytes() == text.encode()
         assert store.get("state") == {}
+        kept = store.get("settings") | changed
+        store.set("settings", kept)
+        assert path.read_bytes() == text.replace("winter", "summer").encode()
 
     def test_what_cannot_be_said_with_the_persons_anchors_is_refused(
         self, store, tmp_path
