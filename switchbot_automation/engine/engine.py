@@ -46,7 +46,7 @@ from switchbot_automation.engine.tell.events import (
 )
 from switchbot_automation.engine.tell.health import health_report, quota_report
 from switchbot_automation.engine.tell.overview import (
-    Settled,
+    BySettings,
     at_once,
     in_turns,
     overview,
@@ -217,7 +217,7 @@ class AutomationEngine:
         )
         self._performance = Performance()
         self._lifetime = Lifetime()
-        self._settled = Settled()
+        self._by_settings = BySettings()
         self._turns = Turns()
         self._in_force: Settings | None = None
         self._hurries = ExitStack()
@@ -1117,14 +1117,14 @@ class AutomationEngine:
             self._shown_wakeup,
             self._clock.now(),
             store=self._store.status(),
-            settled=self._settled,
+            by_settings=self._by_settings,
         )
 
     def zone_overview(self, zone: str) -> dict[str, Any]:
         """Return one zone as `overview` does. No I/O. Raises UnknownZoneError."""
         found, now = self.zone_in_force(zone), self._clock.now()
         return zone_overview(
-            self._documents, self._report, found, now, settled=self._settled
+            self._documents, self._report, found, now, by_settings=self._by_settings
         )
 
     def zone_in_force(self, zone: str) -> ZoneSettings:

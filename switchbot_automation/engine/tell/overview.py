@@ -47,7 +47,7 @@ def overview(
     now: datetime,
     *,
     store: StoreStatus,
-    settled: Settled,
+    by_settings: BySettings,
 ) -> Generator[None, None, dict[str, Any]]:
     """Return every zone with what is known, wanted and decided of it. No I/O.
 
@@ -72,7 +72,7 @@ def overview(
             as_set = settings.zones[name]
             zones.append(
                 _zone(
-                    settled.of(settings, as_set, zone),
+                    by_settings.of(settings, as_set, zone),
                     as_set,
                     zone,
                     state,
@@ -139,7 +139,7 @@ def zone_overview(
     zone: ZoneSettings,
     now: datetime,
     *,
-    settled: Settled,
+    by_settings: BySettings,
 ) -> dict[str, Any]:
     """Return one zone as in `overview`, out of its settings in force."""
     settings, name = documents.life.settings, zone.name
@@ -148,7 +148,7 @@ def zone_overview(
     decisions = report.decisions if report else ()
     made = next((each for each in decisions if each.zone == name), None)
     return _zone(
-        settled.of(settings, as_set, zone),
+        by_settings.of(settings, as_set, zone),
         as_set,
         zone,
         documents.states[name],
@@ -159,7 +159,7 @@ def zone_overview(
     )
 
 
-class Settled:
+class BySettings:
     """What is told of zones that hangs on their settings alone, found once for these.
 
     A home of a thousand rooms is told at every tick, and its settings change once a week.
@@ -178,7 +178,7 @@ class Settled:
         known = self._known.get(zone.name)
         # By identity: what lies over a zone for a time makes other settings of it.
         if known is None or known[0] is not zone:
-            known = self._known[zone.name] = zone, _settled(settings, as_set, zone)
+            known = self._known[zone.name] = zone, _as_ever(settings, as_set, zone)
         told = known[1].copy()
         for name in _CHANGEABLE:
             each = told[name]
@@ -190,7 +190,7 @@ class Settled:
 _CHANGEABLE = ("band", "wanted", "beside", "presets", "possible")
 
 
-def _settled(
+def _as_ever(
     settings: Settings, as_set: ZoneSettings, zone: ZoneSettings
 ) -> dict[str, Any]:
     aim = aim_of(zone)
@@ -222,7 +222,7 @@ def _settled(
 
 
 def _zone(
-    settled: dict[str, Any],
+    as_ever: dict[str, Any],
     as_set: ZoneSettings,
     zone: ZoneSettings,
     state: ZoneState,
@@ -240,7 +240,7 @@ def _zone(
     pending = state.pending_manual
     reasons = reasons_as_json(decision.reasons) if decision else []
     held = state.hold_until is not None and state.hold_until > now
-    return settled | {
+    return as_ever | {
         "windows": schedules.of(as_set).windows,
         "in_window": schedule.in_window,
         "next_change": schedule.next_change,
