@@ -46,6 +46,7 @@ from switchbot_automation.engine.tell.events import (
 )
 from switchbot_automation.engine.tell.health import health_report, quota_report
 from switchbot_automation.engine.tell.overview import (
+    BySettings,
     at_once,
     in_turns,
     overview,
@@ -216,6 +217,7 @@ class AutomationEngine:
         )
         self._performance = Performance()
         self._lifetime = Lifetime()
+        self._by_settings = BySettings()
         self._turns = Turns()
         self._in_force: Settings | None = None
         self._hurries = ExitStack()
@@ -1115,12 +1117,15 @@ class AutomationEngine:
             self._shown_wakeup,
             self._clock.now(),
             store=self._store.status(),
+            by_settings=self._by_settings,
         )
 
     def zone_overview(self, zone: str) -> dict[str, Any]:
         """Return one zone as `overview` does. No I/O. Raises UnknownZoneError."""
         found, now = self.zone_in_force(zone), self._clock.now()
-        return zone_overview(self._documents, self._report, found, now)
+        return zone_overview(
+            self._documents, self._report, found, now, by_settings=self._by_settings
+        )
 
     def zone_in_force(self, zone: str) -> ZoneSettings:
         """Return a zone's settings with its season and what lies over them just now.

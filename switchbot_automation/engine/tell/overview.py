@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.model import TickReport, ZoneDecision
     from switchbot_automation.schedule.windows import TimeWindow
-    from switchbot_automation.settings.model import ZoneSettings
+    from switchbot_automation.settings.model import Settings, ZoneSettings
     from switchbot_store import StoreStatus
 
 _T = TypeVar("_T")
@@ -47,6 +47,7 @@ def overview(
     now: datetime,
     *,
     store: StoreStatus,
+    by_settings: BySettings,
 ) -> Generator[None, None, dict[str, Any]]:
     """Return every zone with what is known, wanted and decided of it. No I/O.
 
@@ -71,15 +72,15 @@ def overview(
             as_set = settings.zones[name]
             zones.append(
                 _zone(
+                    by_settings.of(settings, as_set, zone),
                     as_set,
                     zone,
                     state,
                     decision,
-                    now,
-                    asked=documents.states[zone.lead or name],
+                    now=now,
+                    room=documents.states[zone.lead or name],
                     schedules=schedules,
                 )
-                | _of_settings(documents, as_set, zone, now)
             )
             if not number % _IN_A_TURN:
                 yield
@@ -133,60 +134,66 @@ async def in_turns(looking: Generator[None, None, _T]) -> _T:
 
 
 def zone_overview(
-    documents: Documents, report: TickReport | None, zone: ZoneSettings, now: datetime
+    documents: Documents,
+    report: TickReport | None,
+    zone: ZoneSettings,
+    now: datetime,
+    *,
+    by_settings: BySettings,
 ) -> dict[str, Any]:
     """Return one zone as in `overview`, out of its settings in force."""
     settings, name = documents.life.settings, zone.name
-    as_set = settings.zones[name] if settings else zone
+    assert settings is not None  # noqa: S101 - the zone was found in them
+    as_set = settings.zones[name]
     decisions = report.decisions if report else ()
     made = next((each for each in decisions if each.zone == name), None)
-    found = _zone(
+    return _zone(
+        by_settings.of(settings, as_set, zone),
         as_set,
         zone,
         documents.states[name],
         made,
-        now,
-        asked=documents.states[zone.lead or name],
+        now=now,
+        room=documents.states[zone.lead or name],
         schedules=_Schedules(now),
     )
-    return found | _of_settings(documents, as_set, zone, now)
 
 
-def _of_settings(
-    documents: Documents, as_set: ZoneSettings, zone: ZoneSettings, now: datetime
+class BySettings:
+    """What is told of zones that hangs on their settings alone, found once for these.
+
+    A home of a thousand rooms is told at every tick, and its settings change once a week.
+    """
+
+    def __init__(self) -> None:
+        self._settings: Settings | None = None
+        self._known: dict[str, tuple[ZoneSettings, dict[str, Any]]] = {}
+
+    def of(
+        self, settings: Settings, as_set: ZoneSettings, zone: ZoneSettings
+    ) -> dict[str, Any]:
+        """Return it of a zone as it is set and as it is in force: what a host may change."""
+        if self._settings is not settings:
+            self._settings, self._known = settings, {}
+        known = self._known.get(zone.name)
+        # By identity: what lies over a zone for a time makes other settings of it.
+        if known is None or known[0] is not zone:
+            known = self._known[zone.name] = zone, _as_ever(settings, as_set, zone)
+        told = known[1].copy()
+        for name in _CHANGEABLE:
+            each = told[name]
+            if each is not None:
+                told[name] = each.copy()
+        return told
+
+
+_CHANGEABLE = ("band", "wanted", "beside", "presets", "possible")
+
+
+def _as_ever(
+    settings: Settings, as_set: ZoneSettings, zone: ZoneSettings
 ) -> dict[str, Any]:
-    """Return what is told of a zone that more than its own settings say."""
-    settings = documents.life.settings
-    assert settings is not None  # noqa: S101 - the zone was found in them
-    return {
-        "price": _price(documents, zone, now),
-        "possible": possible_for(settings, as_set, zone),
-    }
-
-
-def _price(
-    documents: Documents, zone: ZoneSettings, now: datetime
-) -> dict[str, Any] | None:
-    # What is told of a room is kept with the first of its units.
-    return price_as_json(zone, documents.states[zone.lead or zone.name], now)
-
-
-def _zone(
-    as_set: ZoneSettings,
-    zone: ZoneSettings,
-    state: ZoneState,
-    decision: ZoneDecision | None,
-    now: datetime,
-    *,
-    asked: ZoneState,
-    schedules: _Schedules,
-) -> dict[str, Any]:
-    """Return what is told of one unit; `asked` is the state that keeps its room's wishes."""
-    schedule = schedules.of(zone)
     aim = aim_of(zone)
-    pending = state.pending_manual
-    reasons = reasons_as_json(decision.reasons) if decision else []
-    held = state.hold_until is not None and state.hold_until > now
     return {
         "name": zone.name,
         "lead": zone.lead or None,
@@ -201,12 +208,6 @@ def _zone(
         "wanted": _wanted(as_set, zone),
         "least_width": least_width(as_set),
         "hysteresis": zone.hysteresis_celsius,
-        "windows": schedules.of(as_set).windows,
-        "in_window": schedule.in_window,
-        "next_change": schedule.next_change,
-        "temperature": state.last_temperature,
-        "humidity": state.last_humidity,
-        "outdoor": outdoor_of(state.surroundings, now),
         "beside": [
             name
             for name, device in (
@@ -215,6 +216,37 @@ def _zone(
             )
             if device
         ],
+        "presets": list(zone.presets),
+        "possible": possible_for(settings, as_set, zone),
+    }
+
+
+def _zone(
+    as_ever: dict[str, Any],
+    as_set: ZoneSettings,
+    zone: ZoneSettings,
+    state: ZoneState,
+    decision: ZoneDecision | None,
+    *,
+    now: datetime,
+    room: ZoneState,
+    schedules: _Schedules,
+) -> dict[str, Any]:
+    """Return what is told of one unit; `room` is the state of the first unit of its room.
+
+    With that are kept the wishes, and the price.
+    """
+    schedule = schedules.of(zone)
+    pending = state.pending_manual
+    reasons = reasons_as_json(decision.reasons) if decision else []
+    held = state.hold_until is not None and state.hold_until > now
+    return as_ever | {
+        "windows": schedules.of(as_set).windows,
+        "in_window": schedule.in_window,
+        "next_change": schedule.next_change,
+        "temperature": state.last_temperature,
+        "humidity": state.last_humidity,
+        "outdoor": outdoor_of(state.surroundings, now),
         "read_at": instant_or_none(state.last_read_at),
         "stale": bool(zone.meters) and is_stale(zone, state, now),
         "power": str(state.power),
@@ -224,16 +256,15 @@ def _zone(
         "last_action": state.last_action,
         "last_action_at": instant_or_none(state.last_action_at),
         "hold_until": instant_or_none(state.hold_until) if held else None,
-        "wish": _wish(asked, now),
+        "wish": _wish(room, now),
         "quiet_fan_until": (
-            encode_instant(asked.quiet_until)
-            if asked.quiet_until is not None and now < asked.quiet_until
+            encode_instant(room.quiet_until)
+            if room.quiet_until is not None and now < room.quiet_until
             else None
         ),
         "skipped_windows": [
-            each.to_document() for each in asked.skipped if now < each.ends
+            each.to_document() for each in room.skipped if now < each.ends
         ],
-        "presets": list(zone.presets),
         "waiting": (
             {
                 "action": str(pending.action),
@@ -249,6 +280,7 @@ def _zone(
         "room": room_as_json(room_health(zone, state, now)),
         "error_count": state.error_count,
         "last_error": state.last_error,
+        "price": price_as_json(zone, room, now),
     }
 
 
