@@ -16,7 +16,7 @@ from switchbot_automation.clock import SystemClock
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine.documents.keys import keys_of
-from switchbot_automation.engine.observe.meters import account_of
+from switchbot_automation.engine.observe.meters import account_of, ledger_of
 from switchbot_automation.errors import (
     AutomationError,
     SettingsError,
@@ -206,7 +206,10 @@ async def do_for_person(home: str, place: Place, errand: Errand) -> int:
     if not (await place.store.get_entry(f"homes/{home}/settings")).revision:
         raise UnknownHomeError(home)
     # Kept as it is said, and joined with what others write.
-    engine = place.engine(home, place.client_of(home), place.store)
+    client = place.client_of(home)
+    engine = place.engine(home, client, place.store)
+    if ledger_of(client) is not None:
+        engine.leave_calls()  # the visit that follows adds them, as it adds its own
     with at_home(home):
         async with engine:
             try:
