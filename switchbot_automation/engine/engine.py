@@ -1056,6 +1056,10 @@ class AutomationEngine:
         """
         self._documents.life.parse = parse
 
+    def leave_calls(self) -> None:
+        """Let others write down the account's calls, who share its client's count. No I/O."""
+        self._documents.counts = False
+
     @property
     def cloud_answered(self) -> bool | None:
         """Whether the cloud answered anything that it was asked; None before that. No I/O."""

@@ -16,8 +16,12 @@ from switchbot_automation.clock import SystemClock
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine.documents.keys import keys_of
-from switchbot_automation.engine.observe.meters import account_of
-from switchbot_automation.errors import AutomationError, UnknownHomeError
+from switchbot_automation.engine.observe.meters import account_of, ledger_of
+from switchbot_automation.errors import (
+    AutomationError,
+    SettingsError,
+    UnknownHomeError,
+)
 from switchbot_automation.fleet.accounts import AccountVisit
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
 from switchbot_automation.fleet.kept.known import KnownSettings
@@ -202,17 +206,29 @@ async def do_for_person(home: str, place: Place, errand: Errand) -> int:
     if not (await place.store.get_entry(f"homes/{home}/settings")).revision:
         raise UnknownHomeError(home)
     # Kept as it is said, and joined with what others write.
-    engine = place.engine(home, place.client_of(home), place.store)
+    client = place.client_of(home)
+    engine = place.engine(home, client, place.store)
+    if ledger_of(client) is not None:
+        engine.leave_calls()  # the visit that follows adds them, as it adds its own
     with at_home(home):
         async with engine:
-            sent = sum(map(was_sent, await run_errand(engine, errand)))
-            kept = (await engine.health(plugins=False))["store"]["reachable"]
+            try:
+                sent = sum(map(was_sent, await run_errand(engine, errand)))
+            except SettingsError:
+                if await _is_kept(engine):
+                    raise
+                sent = 0  # not refused: the store went away before they were read
+            kept = await _is_kept(engine)
     # What was sent is not sent again for that: to press a button twice undoes it.
     if not sent and not kept:
         raise StoreUnavailableError(
             worded("what was asked of the home {home} is not kept", home=home)
         )
     return sent
+
+
+async def _is_kept(engine: AutomationEngine) -> bool:
+    return bool((await engine.health(plugins=False))["store"]["reachable"])
 
 
 async def _visited(

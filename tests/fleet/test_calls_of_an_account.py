@@ -6,6 +6,7 @@ import pytest
 
 from switchbot_automation import QuotaLedger
 from switchbot_automation.fleet.accounts import AccountVisit
+from switchbot_automation.fleet.errands import Errand
 from switchbot_automation.fleet.visit import tick_home
 from switchbot_store import HomeStore, StoreUnavailableError
 
@@ -89,6 +90,23 @@ async def test_calls_of_a_visit_that_could_not_be_written_are_written_by_the_nex
     assert not fleet.store.get(KEY)
     await fleet.visit("b")
     assert fleet.store.get(KEY)["api_requests_total"] == shared.asked
+
+
+@pytest.mark.parametrize("others", [0, 8])
+async def test_what_is_sent_for_a_person_is_counted_once(fleet, others):
+    """Beside visits to other homes of the account, and alone."""
+    shared = Shared(fleet.clock)
+    homes = ["a", *(str(number) for number in range(others))]
+    for home in homes:
+        of_account(fleet.add(home), shared)
+    for action in ("on", "off", "on"):
+        errand = Errand("act", {"zone": "default", "action": action})
+        await asyncio.gather(
+            fleet.visit("a", errand=errand), *(fleet.visit(home) for home in homes[1:])
+        )
+        assert fleet.store.get(KEY)["api_requests_total"] == shared.asked
+        fleet.clock.advance(600)
+    assert len(fleet.clouds["a"].words) == 3
 
 
 async def test_the_number_that_the_cloud_says_is_not_added_to(fleet):

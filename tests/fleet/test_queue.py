@@ -257,6 +257,20 @@ async def test_a_person_s_word_outlives_a_store_that_is_away(fleet, whole, erran
     assert not await fleet.jobs(task=ERRAND)
 
 
+async def test_a_person_s_word_outlives_a_store_that_goes_away_as_it_is_taken_up(fleet):
+    """After the look whether there is such a home, before its settings were read."""
+    fleet.add("42")
+    await fleet.queue.ask("42", {"kind": "act", "zone": "default", "action": "off"})
+    calls = fleet.place.store
+    store = calls.store
+    calls.store = _Away(store, "get_entry")
+    assert await fleet.do_all_that_is_due() == []
+    calls.store = store
+    (waiting,) = await fleet.jobs(task=ERRAND)
+    assert waiting.task_kwargs["failures"] == 1
+    assert fleet.clouds["42"].words == []
+
+
 async def test_a_person_s_word_outlives_a_queue_that_is_away_with_the_store(
     fleet, monkeypatch
 ):

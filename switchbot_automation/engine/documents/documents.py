@@ -364,6 +364,8 @@ class Documents:
         self.upkeep: SideDocument = SideDocument(keys.upkeep)
         """What equipment came to, and what a person was told of it."""
         self._quota = None if quota_key is None else SideDocument(quota_key)
+        self.counts: bool = True
+        """Whether the account's calls are written here, and not by whoever shares the count."""
         self._sides = (self.rules, self.account)
         self.told: SideDocument = SideDocument(keys.told)
         """What the engine that leads tells those that follow; they alone read it."""
@@ -924,7 +926,7 @@ class Documents:
         if self._quota is None:
             return {**home, _OWNER: self._home}
         calls = {key: each for key, each in home.items() if key.startswith(_QUOTA)}
-        if calls:
+        if calls and self.counts:
             self._quota.data = {**self._quota.data, **calls}
         rest = {key: each for key, each in home.items() if key not in calls}
         return {**rest, _OWNER: self._home}
