@@ -53,6 +53,7 @@ from switchbot_store.postgres.schema.migrations import (
     pending,
 )
 from switchbot_store.postgres.schema.shape import COLUMNS as SHAPES
+from switchbot_store.postgres.schema.shape import looked_at
 from switchbot_store.postgres.statements import beginning
 from switchbot_store.postgres.trial import Refusal, refused
 from switchbot_store.postgres.unchecked import AS_THEY_LIE, readable, shown
@@ -152,7 +153,7 @@ class DatabaseFacts:
     `read_only_by` is ``""`` where it accepts writes, else ``"standby"`` or where the setting
     is from, as `pg_settings` has it. `clock_ahead_seconds` is the server's clock less this host's. `through_pooler`:
     something answers in the server's place. `missing` are the names of migrations not
-    applied yet, `adoption` says how far that of a dashboard's table is, `newer` says
+    applied yet, `unfit` says which columns have another type than they should, `adoption` says how far that of a dashboard's table is, `newer` says
     that the schema is beyond this program, `unjudged` why it cannot be known how far it
     is. `revisions` has the revision and time of each
     document asked for that is there, ``-`` where the table has none yet. `identity` is the name that failover stores know the
@@ -176,6 +177,7 @@ class DatabaseFacts:
     connections: int
     schema_version: int
     missing: list[str] = field(default_factory=list)
+    unfit: str = ""
     unmakeable: str = ""
     newer: str = ""
     unjudged: str = ""
@@ -217,7 +219,7 @@ class Inspection:
             answered = time.monotonic()
             # The first statement also starts the session; the second shows the way.
             unread = Unread(connection)
-            version, names, newer, unjudged = unread.or_else(
+            version, names, newer, unjudged, unfit = unread.or_else(
                 _Schema(0), "documents", _schema
             )
             missing = list(names)
@@ -239,6 +241,7 @@ class Inspection:
                 connections=int(texts[7]),
                 schema_version=version,
                 missing=missing,
+                unfit=unfit,
                 unmakeable=unread.or_else("", "documents", cannot_be_made)
                 if tried
                 else "",
@@ -461,6 +464,7 @@ class _Schema(NamedTuple):
     missing: tuple[str, ...] = ()
     newer: str = ""
     unjudged: str = ""
+    unfit: str = ""
 
 
 def _schema(connection: Connection) -> _Schema:
@@ -473,7 +477,8 @@ def _schema(connection: Connection) -> _Schema:
         # What a role may not see, or others replaced, says nothing of this program's age.
         return _Schema(migrations[-1].version, unjudged=reworded(error))
     applied = [each.version for each in migrations if each not in missing]
-    return _Schema(max(applied, default=0), tuple(_names(missing)))
+    unfit = looked_at(connection).unfit if missing else ""
+    return _Schema(max(applied, default=0), tuple(_names(missing)), unfit=unfit)
 
 
 def _unlogged(connection: Connection) -> list[str]:

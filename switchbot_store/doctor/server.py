@@ -206,7 +206,12 @@ def _schema(facts: DatabaseFacts) -> Iterator[SetupFinding]:
         yield SetupFinding(
             "schema",
             "warning",
-            _("not applied yet: {names}", names=", ".join(facts.missing)),
+            "; ".join(
+                (
+                    _("not applied yet: {names}", names=", ".join(facts.missing)),
+                    *([facts.unfit] if facts.unfit else ()),
+                )
+            ),
             _("Run `switchbot-store migrate`, which offers a backup first."),
         )
     else:

@@ -125,7 +125,7 @@ class Mirror:
         self._on_fault = on_fault
         self._held = False
         self._had_files = False
-        self._gone: dict[str, bytes] = {}
+        self._gone: dict[str, Mirrored] = {}
         self._place = directory / DIRECTORY
         self._recent = LineFile(str(self._place / RECENT), lambda: note_gap(directory))
         self._index = Index(directory)
@@ -292,9 +292,12 @@ class Mirror:
 
     def _with_seen(self, documents: dict[str, Mirrored]) -> dict[str, Mirrored]:
         """Return what the files have with what was seen without them, the newer of each."""
-        for key, encoded in self._gone.items():
+        for key, gone in self._gone.items():
+            known = documents.get(key)
             # By the content: not every primary's revisions are known to both.
-            if key in documents and documents[key].encoded == encoded:
+            if known is not None and (
+                known.encoded == gone.encoded or not _is_newer(known, gone)
+            ):
                 del documents[key]
         for key, seen in self._documents.items():
             known = documents.get(key)
@@ -520,7 +523,7 @@ class Mirror:
         if known is None:
             return []
         if not self._held:
-            self._gone[key] = known.encoded
+            self._gone[key] = known
         self._number += 1
         del self._documents[key]
         self._keys.discard(key)

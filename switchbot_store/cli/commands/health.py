@@ -100,6 +100,7 @@ class Health:
     schema_version: int | None = None
     missing_migrations: list[str] = field(default_factory=list)
     last_error: str | None = None
+    unfit: str | None = None
 
 
 @click.command()
@@ -230,6 +231,7 @@ def _postgres(config: StoreConfig) -> Health:
         facts.schema_version,
         facts.missing,
         "; ".join([*problems, *waits, *local, *facts.interrupted]) or None,
+        facts.unfit or None,
     )
 
 
@@ -477,3 +479,5 @@ def _print(found: Health) -> None:
         echo(found.last_error)
     if found.missing_migrations:
         echo(_("Not migrated yet: {names}", names=", ".join(found.missing_migrations)))
+    if found.unfit:
+        echo(_("{what}: `switchbot-store migrate` mends it", what=found.unfit))

@@ -68,6 +68,7 @@ _IN_WORDS: Final = re.compile(
     r"(\d{1,2})[時时点시] ?(\d{1,2})[分분](?: ?(\d{1,2})[秒초])?"
 )
 _HALF_DAY: Final = 12
+_NO_DATE: Final = worded("no date and time of a form that the app writes")
 
 
 def parse_moment(text: str, order: DateOrder | None = None) -> datetime:
@@ -169,6 +170,9 @@ def _month(name: str) -> int:
 
 def _plain(text: str) -> str:
     """Return a date without what differs in looks alone, with ``am`` and ``pm``."""
+    if text.isascii():  # nothing of what follows but this; of a bad file, every line
+        half, word = _HALVES[0]
+        return half.sub(word, text.lower().strip())
     # Phones put narrow spaces before AM, Asian ones wide digits, Arabic ones marks.
     wide = unicodedata.normalize("NFKC", text).casefold()
     letters = "".join(
@@ -193,6 +197,8 @@ def _sound(moment: datetime) -> datetime:
 
 
 def _parse_slowly(text: str, order: DateOrder | None) -> datetime:
+    if ":" not in text and text.isascii():
+        raise ValueError(_NO_DATE)  # other letters have their own sign for it
     plain = _plain(text)
     if found := (_YEAR_FIRST.fullmatch(plain) or _IDEOGRAPHS.fullmatch(plain)):
         year, month, day = map(int, found.groups()[:3])
@@ -208,7 +214,7 @@ def _parse_slowly(text: str, order: DateOrder | None) -> datetime:
         month = _month(found[2])
         day, year = int(found[1]), int(found[3])
     else:
-        raise ValueError(worded("no date and time of a form that the app writes"))
+        raise ValueError(_NO_DATE)
     before, hours, minute, seconds, after = found.groups()[3:]
     hour, second = int(hours), int(seconds or 0)
     if half := before or after:

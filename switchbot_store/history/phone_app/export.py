@@ -74,6 +74,8 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _YEAR_AND_TIME: Final = re.compile(r" *\d{4}\b")
+_NAMED: Final = re.compile("temperature|humidity", re.IGNORECASE)
+"""One of these is in every header, where that is of plain letters."""
 _TIME_ALONE: Final = re.compile(r"[^\d:]*\d{1,2}:\d{2}(?:[^\d].*)?")
 _PACKED: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b")
 """How Excel files and archives begin."""
@@ -451,6 +453,10 @@ def _joined(cells: list[str], at: int) -> list[str]:
 
 
 def _header_within(cells: list[str]) -> ExportColumns | None:
+    """Return what a line below the header says if it is another one."""
+    line = " ".join(cells)
+    if line.isascii() and not _NAMED.search(line):
+        return None
     try:
         return columns_of(cells)
     except StoreDataError:

@@ -1,4 +1,5 @@
-"""Numbers of ours that somebody gave another type are given theirs again.
+"""Numbers of ours that somebody gave another type are given theirs again, and instants
+the parts of a second that a narrower one cut off.
 
 Of the tables of hours, marks and readings, which nobody else writes. Those that a dashboard
 shares are adopted, and documents have a migration of their own.
@@ -23,11 +24,12 @@ SELECT a.attname, w.type
 FROM unnest(%(names)s::text[], %(types)s::text[]) AS w (name, type)
 JOIN pg_attribute a ON a.attrelid = to_regclass(%(table)s) AND a.attname = w.name
     AND a.attnum > 0 AND NOT a.attisdropped
-    AND a.atttypid <> w.type::regtype::oid
+    AND (a.atttypid <> w.type::regtype::oid OR a.atttypmod <> -1)
 JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
 -- Numbers for numbers: of an instant without a zone nobody knows which it was.
-JOIN pg_type other ON other.oid = a.atttypid AND other.typcategory = 'N'
-JOIN pg_type own ON own.oid = w.type::regtype AND own.typcategory = 'N'
+JOIN pg_type other ON other.oid = a.atttypid
+JOIN pg_type own ON own.oid = w.type::regtype
+    AND (own.oid = other.oid OR own.typcategory = 'N' AND other.typcategory = 'N')
 """
 
 

@@ -115,8 +115,10 @@ WITH wanted (place, name, type) AS (VALUES {_WANTED}
 ), keys (place, names) AS (VALUES {_WANTED_KEYS}
 ), defaults (place, name) AS (VALUES {_values(*_DEFAULTS)}
 ), never_null (place, name) AS (VALUES {_values(*_NEVER_NULL)}
-), found (place, name, type, filled, given) AS (
-    SELECT c.relname, a.attname, a.atttypid, a.attnotnull, a.atthasdef
+), found (place, name, type, filled, given, fraction) AS (
+    SELECT c.relname, a.attname, a.atttypid, a.attnotnull, a.atthasdef,
+        -- Of two rows of one second it would keep one; documents are told apart by name.
+        CASE WHEN c.relname <> 'json_store' THEN a.atttypmod ELSE -1 END
     FROM keys k
     JOIN pg_class c ON c.oid = to_regclass(k.place)
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -125,10 +127,11 @@ WITH wanted (place, name, type) AS (VALUES {_WANTED}
     UNION ALL
     SELECT w.place, CASE
         WHEN f.name IS NULL THEN format('has no column %I', w.name)
-        ELSE format('has %I as %s and not as %s', w.name, f.type::regtype, w.type) END
+        ELSE format('has %I as %s and not as %s', w.name,
+            format_type(f.type, nullif(f.fraction, -1)), w.type) END
     FROM wanted w LEFT JOIN found f USING (place, name)
     WHERE to_regclass(w.place) IS NOT NULL
-        AND f.type IS DISTINCT FROM w.type::regtype::oid
+        AND (f.type IS DISTINCT FROM w.type::regtype::oid OR f.fraction <> -1)
     UNION ALL
     SELECT place, format('has no default for %I', name)
     FROM defaults JOIN found USING (place, name) WHERE NOT given
@@ -181,6 +184,17 @@ class Shape(NamedTuple):
             for what in self.wrong.get(table, ())
             if what != "is not there"
         )
+
+    @property
+    def unfit(self) -> str:
+        """Say in words which columns that are there have another type than they should."""
+        found = {
+            table: [
+                what for what in words if what.startswith("has ") and " as " in what
+            ]
+            for table, words in self.wrong.items()
+        }
+        return Shape(found).described()
 
 
 def looked_at(connection: psycopg.Connection[Any]) -> Shape:

@@ -101,6 +101,46 @@ def test_postgres_is_asked_for_everything(invoke, postgres):
     assert "ok: database" in invoke("health").out
 
 
+NOT_THEIRS = {
+    "timestamp": ("text", "text", "timestamptz"),
+    "temperature": ("text", "text", "double precision"),
+    "humidity": ("numeric(3,1)", "numeric", "double precision"),
+    "error_count": ("smallint", "smallint", "bigint"),
+    "last_action": ("varchar(9)", "character varying", "text"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "found", "wanted"),
+    [
+        *((name, *kinds) for name, kinds in NOT_THEIRS.items()),
+        ("timestamp", *["timestamp(0) with time zone"] * 2, "timestamptz"),
+    ],
+)
+def test_a_column_of_another_type_is_named_with_what_mends_it(
+    invoke, postgres, name, given, found, wanted
+):
+    invoke("migrate", "--no-backup")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(
+            f'ALTER TABLE state_history ALTER "{name}" DROP DEFAULT,'
+            f' ALTER "{name}" TYPE {given} USING "{name}"::{given}'
+        )
+    column = f'"{name}"' if name == "timestamp" else name
+    told = f"state_history has {column} as {found.split('(')[0]}"
+    health = invoke("health", "--json").json
+    assert health["unfit"].startswith(told)
+    assert health["unfit"].endswith(f" and not as {wanted}")
+    shown = " ".join(invoke("health").out.split())
+    assert told in shown
+    assert "`switchbot-store migrate` mends it" in shown
+    findings = invoke("doctor", "--json", code=1).json["findings"]
+    assert any(told in each["message"] for each in findings)
+    invoke("migrate", "--no-backup")
+    health = invoke("health", "--json").json
+    assert (health["status"], health["unfit"]) == ("ok", None)
+
+
 def test_a_column_that_the_history_lost_says_nothing_of_documents(invoke, postgres):
     invoke("set", "settings", '{"n": 1}')
     invoke("migrate", "--no-backup")

@@ -157,6 +157,22 @@ class TestASecondOpener:
         assert owner.resync()
         assert flaky.keys() == []
 
+    def test_what_it_deleted_stays_gone_once_the_directory_is_its_own(
+        self, owner, second, flaky, clock
+    ):
+        """Though its former owner's files have what that wrote, before the second did."""
+        owner.set("a", {"n": 1})
+        owner.maintain()
+        clock.advance(1)
+        second.set("a", {"n": 2})
+        assert second.delete("a") is True
+        owner.close()
+        flaky.away = True
+        assert second.get("a") == {}
+        second.set("b", {"n": 1})
+        assert second.status().journal == "held"
+        assert (second.get("a"), second.keys()) == ({}, ["b"])
+
     def test_it_stays_newer_once_the_journal_is_its_own(
         self, owner, second, flaky, clock
     ):

@@ -63,6 +63,10 @@ DAMAGE = {
     "no zone": "ALTER TABLE state_history DROP COLUMN zone",
     "no metadata": "ALTER TABLE state_history DROP COLUMN metadata",
     "narrow": "ALTER TABLE state_history ALTER COLUMN temperature TYPE decimal(4,1)",
+    "whole seconds": "ALTER TABLE state_history"
+    ' ALTER COLUMN "timestamp" TYPE timestamptz(0)',
+    "readings of whole seconds": "ALTER TABLE device_readings"
+    ' ALTER COLUMN "timestamp" TYPE timestamptz(0)',
     "history without a key": "ALTER TABLE state_history"
     " DROP CONSTRAINT state_history_pkey",
     "a number for a key": "ALTER TABLE state_history"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from switchbot_store import StoreConfigError, StoreDataError
 from switchbot_store.history.model import keys_of, late_hours
+from switchbot_store.history.phone_app import dates, export
 from switchbot_store.history.phone_app.dates import order_of, parse_moment
 from switchbot_store.history.phone_app.export import BLOCK_ROWS, AppExport
 from switchbot_store.history.postgres.copy_text import copy_lines
@@ -197,6 +198,53 @@ def test_bad_lines_are_listed_with_their_numbers_and_the_rest_is_kept(tmp_path):
     assert (report.bad, report.rows) == (10, 4)
     assert report.bad_lines[2].text == "2026-09-01 07:58,warm,51"
     assert "warm" in report.bad_lines[2].reason
+
+
+PLAIN = st.text(st.characters(codec="ascii", categories=("L", "N", "P", "Z")))
+
+
+@given(
+    st.one_of(
+        PLAIN,
+        st.from_regex(r"[0-9]{1,4}[-/. ]{1,2}[0-9A-Za-z]{1,9}[ ,]{0,2}[0-9:]{0,9}"),
+        st.from_regex(r"[0-3][0-9]/0[0-9]/2025 [0-9]:[0-5][0-9] ?[apAP]\.? ?[mM]?\.?"),
+    )
+)
+def test_a_date_of_plain_letters_is_what_it_is_among_others(text):
+    """The shorter way that most lines take; a mark of no letter makes it the longer."""
+
+    text = text.encode("ascii", "ignore").decode()
+
+    def moment(date):
+        try:
+            return parse_moment(date, "day")
+        except ValueError as error:
+            return str(error)
+
+    assert dates._plain(text) == dates._plain(f"\u200e{text}")
+    assert moment(text) == moment(f"\u200e{text}")
+
+
+def test_a_file_of_bad_lines_alone_costs_little_of_each(tmp_path, monkeypatch):
+    """Millions of them were looked at for minutes: is it a header, is it Korean?"""
+    lines = [f"nonsense,{number},x" for number in range(5000)]
+    looked_at = []
+
+    def look(function):
+        really = getattr(*function)
+
+        def counted(*arguments):
+            looked_at.append(function[1])
+            return really(*arguments)
+
+        monkeypatch.setattr(*function, counted)
+
+    for function in ((export, "columns_of"), (dates.unicodedata, "normalize")):
+        look(function)
+    samples, report = read(tmp_path, "\n".join([SHORT, *lines]))
+    assert (samples, report.bad, len(report.bad_lines)) == ([], 5000, 1000)
+    assert looked_at.count("columns_of") == 1
+    assert looked_at.count("normalize") < 10
 
 
 def test_python_s_way_of_writing_a_number_is_a_bad_line(tmp_path):
