@@ -28,6 +28,7 @@ from switchbot_automation.core.protect.wear import (
     worn_since,
 )
 from switchbot_automation.core.state.around import OUTDOOR_LASTS, outdoor_of
+from switchbot_automation.core.state.back import expected_back
 from switchbot_automation.core.state.evidence import (
     NONE,
     defies,
@@ -237,6 +238,7 @@ class RoomHealth(NamedTuple):
     reasons: tuple[ReasonCode, ...] = ()
     advice: ReasonCode | None = None
     cause: str | None = None
+    expected_back: datetime | None = None
 
     @property
     def degraded(self) -> bool:
@@ -523,10 +525,10 @@ def _of_excursion(
         return RoomHealth("not_kept", out.since, (*codes, limit))
     if not near and not facts.runs:
         # The sun, people or the night did it, which nothing here can undo.
-        return RoomHealth("recovering", out.since, (ReasonCode.ROOM_BEYOND_REACH,))
+        return _recovering(state, out, ReasonCode.ROOM_BEYOND_REACH, facts, now)
     comes = out.lost is None or _has_just_begun(state, now)
     if comes or _comes_back(state, out, facts, now):
-        return RoomHealth("recovering", out.since, tuple(codes))
+        return _recovering(state, out, ReasonCode.ROOM_OUT_OF_BAND, facts, now)
     if not facts.runs:
         locked = locked_out(zone, state, now) if out.low else None
         codes.append(locked.code if locked else ReasonCode.UNIT_KEPT_OFF)
@@ -537,6 +539,23 @@ def _of_excursion(
     else:
         codes.append(ReasonCode.ROOM_DOES_NOT_FOLLOW)
     return RoomHealth("not_kept", out.since, tuple(codes))
+
+
+def _recovering(
+    state: ZoneState, out: Excursion, code: ReasonCode, facts: _Facts, now: datetime
+) -> RoomHealth:
+    """Return how a room stands that is on its way back, with when it may be there."""
+    found, temperature = RoomHealth("recovering", out.since, (code,)), None
+    beyond, keeping = None, state.keeping or NOTHING
+    if facts.edges is not None and state.last_temperature is not None:
+        temperature = state.last_temperature
+        beyond = _beyond(facts.edges, temperature)
+    if temperature is None or beyond is None or beyond[0] is not out.low:
+        return found
+    known = keeping.warmed if out.low else keeping.cooled
+    course = (state.evidence or NONE).course
+    back = expected_back(out, beyond[1], temperature, course, known=known, now=now)
+    return found._replace(expected_back=back)
 
 
 def _has_just_begun(state: ZoneState, now: datetime) -> bool:

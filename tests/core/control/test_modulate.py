@@ -24,7 +24,7 @@ from switchbot_automation.core.control.steer_learning import learn
 from switchbot_automation.core.decide import decide
 from switchbot_automation.core.home import Snapshot, ZoneSnapshot
 from switchbot_automation.core.state.meter import Reading
-from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.core.state.zone import Doubt, Evidence, Learned, ZoneState
 from switchbot_automation.model import (
     HIGHEST_SETPOINT,
     LOWEST_SETPOINT,
@@ -570,6 +570,33 @@ def test_a_unit_that_may_not_have_heard_is_told_once_more_before_it_counts_as_sp
     assert Steering.from_document(steering.to_document()) == steering
     # What says itself at which setpoint it runs has heard it.
     assert tried(0.1, hours=1, shows=True).full_seconds > 0.0
+
+
+@pytest.mark.parametrize("doubted", [False, True])
+def test_what_is_in_doubt_is_told_again_by_the_doubt_alone(doubted):
+    """A full bucket behind a plug: each of both told it again, seven times in six hours."""
+    settings = parse_settings(
+        default_settings("winter")
+        | {"control": "modulate"}
+        | {"winter": {"min_temp": 18.0, "max_temp": 20.0, "target_temp": 23.0}}
+    )
+    read_at = datetime(2026, 1, 12, 12, tzinfo=UTC)
+    told_at = read_at - timedelta(seconds=3600)
+    doubt = Doubt("plug", told_at, Action.WINTER, 4, read_at + timedelta(hours=3))
+    state = ZoneState(
+        power=Power.ON,
+        action=Action.WINTER,
+        parameter="24,5,3,on",
+        last_action_at=told_at,
+        compressor_started_at=told_at,
+        last_temperature=19.1,
+        evidence=Evidence(doubt=doubt if doubted else None),
+        learned=Learned(steering=tried(0.1, hours=1)),
+    )
+    reading = Reading(19.1, received_at=read_at)
+    snapshot = Snapshot({"default": ZoneSnapshot(reading, state)})
+    decided = decide(snapshot, settings, read_at).zones[0]
+    assert decided.action is (None if doubted else Action.WINTER)
 
 
 def test_a_unit_that_cannot_be_told_again_yet_is_not_spent_meanwhile():
