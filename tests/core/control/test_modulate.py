@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from switchbot_automation.core.control.steer import (
+    DRIVEN,
     OFFSET_BOUNDS,
     Aim,
     Situation,
@@ -360,6 +361,49 @@ def test_a_unit_that_never_throttles_is_not_waited_for(heating, spared):
         replace(heats, setpoint=heats.setpoint + 2.0 * aim.sign),
     ):
         assert steer(aim, believed, at_rest).setpoint is not None
+
+
+def drive(steering, *, heating, falls):
+    """Return what is known after a run past its band, and a rest after it."""
+    sign, aim = (1.0 if heating else -1.0), UNTHROTTLED[heating][0]
+    if heating:
+        aim = replace(aim, low=21.0, high=23.0)
+    runs = Situation(
+        aim.sign * (aim.far + 0.1),
+        4.0 * sign,
+        running=True,
+        setpoint=aim.sign * (aim.far - 6.0),
+        settled_seconds=600.0,
+    )
+    steering = learn(aim, steering, runs, 300.0)
+    for minutes in range(5, 60, 5):
+        slope = -3.0 * sign if falls else 0.1 * sign
+        rests = replace(runs, running=False, setpoint=None, slope=slope)
+        rests = replace(rests, settled_seconds=60.0 * minutes)
+        steering = learn(aim, steering, rests, 300.0)
+    return steering
+
+
+@pytest.mark.parametrize("heating", [True, False])
+def test_a_unit_that_drives_its_room_twice_does_not_throttle(heating):
+    once = drive(Steering(), heating=heating, falls=True)
+    assert 0.0 < once.driven < DRIVEN
+    twice = drive(once, heating=heating, falls=True)
+    assert twice.driven >= DRIVEN
+    assert Steering.from_document(twice.to_document()) == twice
+    # The sun drives it as well, and goes on once the unit rests.
+    sunny = drive(once, heating=heating, falls=False)
+    assert sunny.driven < DRIVEN
+    assert not sunny.drives
+    # After a week it is tried again whether it still does.
+    aim = UNTHROTTLED[heating][0]
+    rests = Situation((aim.low + aim.high) / 2.0, 0.0, running=False)
+    for _hour in range(24 * 6):
+        twice = learn(aim, twice, rests, 3600.0)
+    assert twice.driven >= DRIVEN
+    for _hour in range(24 * 2):
+        twice = learn(aim, twice, rests, 3600.0)
+    assert twice.driven < DRIVEN
 
 
 @pytest.mark.parametrize("heating", [True, False])
