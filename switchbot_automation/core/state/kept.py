@@ -1014,7 +1014,8 @@ def _swings_out(
     """Tell whether a room is out of its band that was in it, by what its unit does.
 
     What begins further out is a change of the band, a cold house after a holiday or an
-    airing; what lasts is judged by how long this room needs.
+    airing, unless the room was within that band just before; what lasts is judged by how long
+    this room needs.
     """
     if facts.edges is None or state.last_temperature is None:
         return None
@@ -1026,7 +1027,19 @@ def _swings_out(
     was_in = before is not None or keeping.status in ("kept", "not_kept")
     near, stopped = out.low is facts.edges.heating, state.compressor_stopped_at
     worked = stopped is not None and now - stopped <= _WORKED_LATELY
-    return was_in and out.furthest <= _FAR_KELVIN and (near or facts.runs or worked)
+    begins = out.furthest <= _FAR_KELVIN or _was_within(state, facts.edges, now)
+    return was_in and begins and (near or facts.runs or worked)
+
+
+def _was_within(state: ZoneState, edges: Edges, now: datetime) -> bool:
+    """Tell whether a room was within a band at the look before, which was not long ago."""
+    begin, read_at = (now - _LOOKS_APART).timestamp(), state.last_read_at or now
+    course = (state.evidence or NONE).course
+    before = [one for at, one in course if begin <= at < read_at.timestamp()]
+    if not before:
+        return False
+    beyond = _beyond(edges, before[-1])
+    return beyond is None or beyond[1] <= _SLACK_KELVIN
 
 
 def _air_counts(zone: ZoneSettings) -> bool:
