@@ -21,6 +21,7 @@ from switchbot_automation.core.control.band import (
     aim_of,
     begun,
     begun_early,
+    is_steered,
     plan,
     with_setpoint,
 )
@@ -500,7 +501,7 @@ def _kept(
     if zone.equipment and not zone.can(on):
         cannot = Reason(ReasonCode.STAGE_CANNOT, {"action": on})
         return paused(zone, seen.state, (*reasons, cannot))
-    if zone.modulates:
+    if is_steered(zone, seen.state):
         return steered(zone, seen, aim, reasons, now)
     if zone.proportions:
         return proportioned(zone, seen, aim, reasons, now, begin=begin)

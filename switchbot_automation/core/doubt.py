@@ -342,7 +342,7 @@ def _weighed(
         room = _Room(edges, temperature, helped)
         state = _learned(zone, state, room, now)
         state = _beside_radiator(zone, _back_again(state, room), room, now)
-        state = _goes_on(_watched_back(state, room, now), room, now)
+        state = _goes_on(_watched_back(zone, state, room, now), room, now)
     doubt = (state.evidence or NONE).doubt
     if doubt is not None and _settled(zone, state, doubt, room, now):
         state = _helped_by_telling(state, doubt, room, now)
@@ -534,14 +534,25 @@ def _goes_by_itself(
     return hour not in _WARM_HOURS
 
 
-def _watched_back(state: ZoneState, room: _Room, now: datetime) -> ZoneState:
-    """Return the state once its room went back while the unit was told to rest."""
+def _watched_back(
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
+) -> ZoneState:
+    """Return the state once its room went back while the unit was told to rest.
+
+    Where it then goes on as no weather takes it at this hour, that shows no more: somebody
+    may have turned the unit on, and by day the sun would be blamed for its work.
+    """
     kept, stopped = state.evidence or NONE, state.compressor_stopped_at
     begin = stopped or state.last_action_at
     if state.power is not Power.OFF or state.uncertain or begin is None:
         return state
-    if has_rested(state) or not room.help.alone(begin):
+    if not room.help.alone(begin):
         return state
+    if has_rested(state):
+        by_itself = _goes_by_itself(zone, state, room, now)
+        gained = _gained(kept, room, now, _RISES_SECONDS) or 0.0
+        driven = gained > _WEATHER_PACE and not by_itself
+        return went_back(state, None) if driven else state
     course = [each for each in kept.course if each[0] >= begin.timestamp()]
     lately = (now - _DEFROSTS_LONG).timestamp()
     back = [one for at, one in course if at >= lately]

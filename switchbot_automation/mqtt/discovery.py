@@ -242,6 +242,7 @@ def state_of(zone: Mapping[str, Any]) -> dict[str, Any]:
         "room": room["status"],
         "advice": room["advice"],
         "problem": bool(room["advice"]),
+        "expected_back": room["expected_back"],
         "why": reasons[0][:255] if reasons else None,
         "reasons": reasons,
     }

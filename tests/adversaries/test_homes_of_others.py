@@ -241,3 +241,26 @@ def test_a_meter_whose_battery_gives_out_costs_few_commands():
     life = lived([Episode(of.MeterDying(), 0, STRUCK, 10**5)], hours=24)
     assert bearable(life.chronicle, life.room) == []
     assert first_told(life, ReasonCode.TEMPERATURE_JUMPED) <= STRUCK + 240
+
+
+@pytest.mark.parametrize("control", slow_after(1, ["switch", "modulate", "auto"]))
+def test_a_room_that_a_unit_of_one_speed_swings_is_told_of(control):
+    """It goes two kelvin past its band between two looks: what began so far out was no swing."""
+    plan = RoomPlan(house="light", begins_at=21.0)
+    life = Life(Household((plan,), control=control, outdoors=8.0, seed=3))
+    unit = life.room.unit
+    strong = unit.parameters.heating_capacity * 2.0
+    unit.parameters = replace(
+        unit.parameters,
+        heating_capacity=strong,
+        minimum_fraction=1.0,
+        thermo_off_error=99.0,
+    )
+    asyncio.run(life.live(hours=32))
+    rooms = [each.health["zones"]["living"]["room"] for each in life.chronicle.samples]
+    swings = [str(ReasonCode.ROOM_SWINGS) in each["reasons"] for each in rooms]
+    # Half of its time is a quarter of a day after some eighteen hours.
+    assert all(swings[24 * 6 :])
+    assert all(
+        each["advice"] for each, is_so in zip(rooms, swings, strict=True) if is_so
+    )

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.control.cases import CASES
+from switchbot_automation.simulation.house.aircon import AirconParameters
+from switchbot_automation.simulation.scenarios import HOUSES
+from tests.control.cases import CASES, Case
 from tests.control.living import live
 from tests.control.peers import Fixed, Hysteresis, Pi, lived_by
 
@@ -53,6 +55,16 @@ async def test_a_heated_floor_is_begun_hours_earlier_and_its_relay_is_spared():
     assert kept.commands <= 48.0
     others = [Hysteresis(share=True), Pi(share=True), Fixed(0.5, 21.0, share=True)]
     assert min(lived_by(case, each).percent_out for each in others) > 5.0
+
+
+async def test_a_unit_that_does_not_throttle_is_turned_on_and_off():
+    """However little is asked it gives all it has: each setpoint was a beep for nothing."""
+    aircon = AirconParameters(minimum_fraction=1.0, thermo_off_error=99.0)
+    case = Case("one speed", replace(HOUSES["default"], aircon=aircon), days=2.5)
+    kept = await live(replace(case, judged_from=1.0), seed=5, control="auto")
+    assert kept.percent_out <= 65.0  # 82 steered
+    assert kept.degree_minutes <= 500.0  # 1400 steered
+    assert kept.commands <= 40.0
 
 
 @pytest.mark.parametrize("setpoint", [16.0, 20.0])

@@ -60,6 +60,19 @@ def test_a_single_leap_is_no_habit():
     assert found[2] == 30.0
 
 
+@pytest.mark.parametrize("up", [1.0, -1.0])
+def test_a_light_room_that_a_strong_unit_drives_is_no_meter_that_jumps(up):
+    """Three kelvin within one look while it works, and back by itself once it rests."""
+    cycle = [0.0, 3.2, 4.6, 3.0, 1.6, 0.7]
+    said = [round(20.0 + up * each, 1) for each in cycle * 12]
+    found, record = judged(zone_of(), said, timedelta(minutes=3))
+    assert found == said
+    assert record.doubt is None
+    # One that falls back in a single look is no room.
+    jumps = [20.0, 20.0 + 4.6 * up, 20.0 + 4.6 * up] * 12
+    assert judged(zone_of(), jumps, timedelta(minutes=3))[1].doubt is not None
+
+
 def test_where_any_value_may_follow_any_other_nothing_is_doubted():
     found, record = judged(zone_of(sensor_slew_kelvin=0), [21.0, 35.0] * 30)
     assert None not in found

@@ -223,6 +223,9 @@ class RoomRow:
             local = since.astimezone()
             day = f"{day_words(local)} {local:%H:%M}"
             word = _("{status} since {since}", status=word, since=day)
+        back = instant(room["expected_back"])
+        if back is not None:
+            word = _("{room}, back about {until}", room=word, until=_clock(back))
         return f"{word}: {room['advice']}" if room["advice"] else word
 
     def _unit(self) -> str:

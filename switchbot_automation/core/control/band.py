@@ -20,6 +20,7 @@ from switchbot_automation.core.control.overshoot import (
     softened,
 )
 from switchbot_automation.core.control.steer import (
+    DRIVEN,
     Advice,
     Aim,
     Situation,
@@ -418,6 +419,17 @@ def spent(zone: ZoneSettings, state: ZoneState) -> bool:
     if zone.modulates:
         return learned.steering.full_seconds > 0.0
     return is_at_end(aim, learned.softening)
+
+
+def is_steered(zone: ZoneSettings, state: ZoneState) -> bool:
+    """Tell whether a unit's setpoint is steered, and does anything.
+
+    Of one that works on however little is asked, each setpoint is a beep, and only on and off
+    keep its room. Who names `modulate` is served as ever.
+    """
+    learned = state.learned
+    driven = learned is not None and learned.steering.driven >= DRIVEN
+    return zone.modulates and not (driven and zone.control == "auto")
 
 
 def asked_the_most(zone: ZoneSettings, state: ZoneState) -> bool:

@@ -77,6 +77,9 @@ _DRIFT = 1.5
 # From so far outside its band a room is brought up a step stronger.
 _LONG_WAY, _FAR_OFF = 1.0, 2.5
 CAUTION_MOST, CAUTION_LEAST = 0.6, -0.2
+DRIVEN, DRIVEN_MOST = 1.5, 4.0
+"""From so often on a unit counts as one that does not throttle; after the second time for a
+week, see `Steering`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,8 @@ class Steering:
     long yet a unit that did not follow one counts as giving all it has. `told` is the
     setpoint it ran at last, `turned` which way that was changed (1.0 up, -1.0 down),
     `reversals` how often the other way was taken next, lately: each fades within hours.
+    `driven` is how often lately a unit worked on however little was asked, and the room fell
+    back once it was stopped; it fades within days. `drives`: this run seems to be such a one.
     """
 
     heating: float | None = None
@@ -120,6 +125,8 @@ class Steering:
     told: float | None = None
     turned: float = 0.0
     reversals: float = 0.0
+    driven: float = 0.0
+    drives: bool = False
 
     def offset(self, *, heating: bool) -> float | None:
         """Return the offset of a season."""
@@ -142,6 +149,8 @@ class Steering:
             "told": self.told,
             "turned": self.turned or None,
             "reversals": self.reversals or None,
+            "driven": self.driven or None,
+            "drives": self.drives or None,
             "trial": asdict(self.trial) if self.trial else None,
         }
         return {"version": _VERSION} | {
@@ -162,9 +171,12 @@ class Steering:
             "told": (-100.0, 100.0),
             "turned": (-1.0, 1.0),
             "reversals": (0.0, 100.0),
+            "driven": (0.0, DRIVEN_MOST),
         }
         found = numbers(document, bounds)
-        return cls(**found, trial=_read_trial(document.get("trial")))
+        drives = document.get("drives") is True
+        trial = _read_trial(document.get("trial"))
+        return cls(**found, drives=drives, trial=trial)
 
 
 def _read_trial(value: Any) -> Trial | None:
@@ -547,7 +559,7 @@ def is_to_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
     something else.
     """
     x = aim.sign * seen.temperature
-    if _never_throttles(aim, seen, x):
+    if never_throttles(aim, seen):
         return True
     if seen.setpoint is None or seen.settled_seconds < SETTLED_SECONDS:
         return False
@@ -588,7 +600,7 @@ def _is_rest_proved(aim: Aim, steering: Steering, seen: Situation, x: float) -> 
     return is_asked_nothing(aim, steering, seen) and not falls
 
 
-def _never_throttles(aim: Aim, seen: Situation, x: float) -> bool:
+def never_throttles(aim: Aim, seen: Situation) -> bool:
     """Tell whether a room goes on over its band, and the unit should long be at rest.
 
     By all that a sensor of its own may be off. One that measures another room works on,
@@ -596,6 +608,7 @@ def _never_throttles(aim: Aim, seen: Situation, x: float) -> bool:
     """
     if seen.setpoint is None or seen.settled_seconds < _SOONEST_SECONDS:
         return False
+    x = aim.sign * seen.temperature
     rises = aim.sign * (seen.slope or 0.0) >= RECOVERS
     past = x - aim.sign * seen.setpoint
     return overruns(aim, x) and rises and past >= RESTS_PAST - OFFSET_BOUNDS[0]

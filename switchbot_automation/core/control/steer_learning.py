@@ -10,6 +10,8 @@ from switchbot_automation.core.control.steer import (
     AHEAD_HOURS,
     CAUTION_LEAST,
     CAUTION_MOST,
+    DRIVEN,
+    DRIVEN_MOST,
     OFFSET_BOUNDS,
     RESTS_PAST,
     RISING_MOST,
@@ -22,6 +24,7 @@ from switchbot_automation.core.control.steer import (
     is_needed,
     is_surely_asked,
     is_to_rest,
+    never_throttles,
     offset_of_a_step_less,
     overruns,
 )
@@ -45,6 +48,8 @@ _GOES_ON = 0.7
 # A command goes out so long after the reading that it follows from, at most.
 _TOLD_LATE_SECONDS = 60.0
 _REVERSAL_HOURS, _FORGOTTEN = 4.0, 0.1
+# Whether a unit that did not throttle still does not is tried again after a week.
+_DRIVEN_HOURS = 171.0
 
 
 def learn(
@@ -58,6 +63,7 @@ def learn(
     """
     steering = _count_reversals(aim, steering, seen, elapsed_seconds)
     steering = _try_capacity(aim, steering, seen, elapsed_seconds)
+    steering = _count_driven(aim, steering, seen, elapsed_seconds)
     if not seen.running:
         return _learn_rest(aim, steering, seen)
     if seen.setpoint is None or seen.slope is None:
@@ -88,6 +94,35 @@ def _count_reversals(
     if not seen.running:
         told, turned = None, 0.0
     return replace(steering, told=told, turned=turned, reversals=reversals)
+
+
+def _count_driven(
+    aim: Aim, steering: Steering, seen: Situation, elapsed: float
+) -> Steering:
+    """Count how often a unit worked on although it was asked for nothing.
+
+    The sun may drive a room as well; one that falls back once the unit was stopped it did not.
+    """
+    driven = steering.driven * math.exp(-elapsed / _HOUR / _DRIVEN_HOURS)
+    driven = driven if driven > _FORGOTTEN else 0.0
+    drives = steering.drives
+    if seen.running:
+        drives = drives or never_throttles(aim, seen)
+    elif drives:
+        drives = seen.settled_seconds <= SHORT_REST_SECONDS + seen.apart_seconds
+        if drives and _falls_back(aim, seen):
+            drives, driven = False, driven + 1.0
+            driven = DRIVEN_MOST if driven >= DRIVEN else driven
+    return replace(steering, driven=driven, drives=drives)
+
+
+def _falls_back(aim: Aim, seen: Situation) -> bool:
+    """Tell whether a room falls, or is to be worked for again, soon after its unit stopped."""
+    falls = seen.settled_seconds >= _METER_FOLLOWS_SECONDS and -aim.sign * (
+        seen.slope or 0.0
+    ) >= (_FALLS_BACK_LATE if seen.apart_seconds else _FALLS_BACK)
+    # One that falls as fast may not have left a wide band yet.
+    return falls or is_needed(aim, seen)
 
 
 def _try_capacity(
@@ -236,11 +271,7 @@ def _learn_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
         return steering
     if seen.settled_seconds > SHORT_REST_SECONDS + seen.apart_seconds:
         return replace(steering, held=None)
-    falls = seen.settled_seconds >= _METER_FOLLOWS_SECONDS and -aim.sign * (
-        seen.slope or 0.0
-    ) >= (_FALLS_BACK_LATE if seen.apart_seconds else _FALLS_BACK)
-    # One that falls as fast may not have left a wide band yet.
-    if not falls and not is_needed(aim, seen):
+    if not _falls_back(aim, seen):
         return steering
     steering = replace(steering, held=None)
     if held >= aim.offset(steering):

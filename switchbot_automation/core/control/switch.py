@@ -211,7 +211,9 @@ def steered(
         detail["sunlit_celsius"] = round(advice.sunlit, 1)
     on = Action.WINTER if aim.heating else Action.SUMMER
     in_force = already_in_force(state, with_setpoint(zone, advice.setpoint), on)
-    if in_force and not advice.again:
+    # A unit in doubt is told again by the doubt, at a pace that people bear.
+    doubted = state.evidence is not None and state.evidence.doubt is not None
+    if in_force and (doubted or not advice.again):
         reasons = (*reasons, Reason(ReasonCode.SETPOINT_KEPT, detail))
         kept = ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=reasons)
         return replace(kept, look_at=look_at)

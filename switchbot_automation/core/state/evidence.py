@@ -319,8 +319,11 @@ def after_sample(state: ZoneState, temperature: float, at: datetime) -> ZoneStat
     return state._replace(evidence=kept._replace(course=course))
 
 
-def went_back(state: ZoneState, at: datetime) -> ZoneState:
-    """Return the state once its room was seen to go back while the unit rests."""
+def went_back(state: ZoneState, at: datetime | None) -> ZoneState:
+    """Return the state once its room was seen to go back while the unit rests.
+
+    None: it goes on since then, as if somebody had turned the unit on.
+    """
     kept = state.evidence or NONE
     return state._replace(evidence=kept._replace(rested_at=at))
 

@@ -28,6 +28,7 @@ from switchbot_automation.core.protect.wear import (
     worn_since,
 )
 from switchbot_automation.core.state.around import OUTDOOR_LASTS, outdoor_of
+from switchbot_automation.core.state.back import expected_back
 from switchbot_automation.core.state.evidence import (
     NONE,
     defies,
@@ -240,6 +241,7 @@ class RoomHealth(NamedTuple):
     reasons: tuple[ReasonCode, ...] = ()
     advice: ReasonCode | None = None
     cause: str | None = None
+    expected_back: datetime | None = None
 
     @property
     def degraded(self) -> bool:
@@ -526,10 +528,10 @@ def _of_excursion(
         return RoomHealth("not_kept", out.since, (*codes, limit))
     if not near and not facts.runs:
         # The sun, people or the night did it, which nothing here can undo.
-        return RoomHealth("recovering", out.since, (ReasonCode.ROOM_BEYOND_REACH,))
+        return _recovering(state, out, ReasonCode.ROOM_BEYOND_REACH, facts, now)
     comes = out.lost is None or _has_just_begun(state, now)
     if comes or _comes_back(state, out, facts, now):
-        return RoomHealth("recovering", out.since, tuple(codes))
+        return _recovering(state, out, ReasonCode.ROOM_OUT_OF_BAND, facts, now)
     if not facts.runs:
         locked = locked_out(zone, state, now) if out.low else None
         codes.append(locked.code if locked else ReasonCode.UNIT_KEPT_OFF)
@@ -540,6 +542,23 @@ def _of_excursion(
     else:
         codes.append(ReasonCode.ROOM_DOES_NOT_FOLLOW)
     return RoomHealth("not_kept", out.since, tuple(codes))
+
+
+def _recovering(
+    state: ZoneState, out: Excursion, code: ReasonCode, facts: _Facts, now: datetime
+) -> RoomHealth:
+    """Return how a room stands that is on its way back, with when it may be there."""
+    found, temperature = RoomHealth("recovering", out.since, (code,)), None
+    beyond, keeping = None, state.keeping or NOTHING
+    if facts.edges is not None and state.last_temperature is not None:
+        temperature = state.last_temperature
+        beyond = _beyond(facts.edges, temperature)
+    if temperature is None or beyond is None or beyond[0] is not out.low:
+        return found
+    known = keeping.warmed if out.low else keeping.cooled
+    course = (state.evidence or NONE).course
+    back = expected_back(out, beyond[1], temperature, course, known=known, now=now)
+    return found._replace(expected_back=back)
 
 
 def _has_just_begun(state: ZoneState, now: datetime) -> bool:
@@ -1022,7 +1041,8 @@ def _swings_out(
     """Tell whether a room is out of its band that was in it, by what its unit does.
 
     What begins further out is a change of the band, a cold house after a holiday or an
-    airing; what lasts is judged by how long this room needs.
+    airing, unless the room was within that band just before; what lasts is judged by how long
+    this room needs.
     """
     if facts.edges is None or state.last_temperature is None:
         return None
@@ -1034,7 +1054,19 @@ def _swings_out(
     was_in = before is not None or keeping.status in ("kept", "not_kept")
     near, stopped = out.low is facts.edges.heating, state.compressor_stopped_at
     worked = stopped is not None and now - stopped <= _WORKED_LATELY
-    return was_in and out.furthest <= _FAR_KELVIN and (near or facts.runs or worked)
+    begins = out.furthest <= _FAR_KELVIN or _was_within(state, facts.edges, now)
+    return was_in and begins and (near or facts.runs or worked)
+
+
+def _was_within(state: ZoneState, edges: Edges, now: datetime) -> bool:
+    """Tell whether a room was within a band at the look before, which was not long ago."""
+    begin, read_at = (now - _LOOKS_APART).timestamp(), state.last_read_at or now
+    course = (state.evidence or NONE).course
+    before = [one for at, one in course if begin <= at < read_at.timestamp()]
+    if not before:
+        return False
+    beyond = _beyond(edges, before[-1])
+    return beyond is None or beyond[1] <= _SLACK_KELVIN
 
 
 def _air_counts(zone: ZoneSettings) -> bool:

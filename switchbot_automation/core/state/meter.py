@@ -49,7 +49,8 @@ _AGREE = 2
 _AGREE_KELVIN = 1.0
 # So far a meter that leaps may go from one reading to the next; another has to say the same.
 _LEAPER_KELVIN = 1.5
-# No room goes so far and comes back to within a kelvin between a few readings.
+# No room goes so far and comes back to within a kelvin between a few readings, the last of
+# the way in one.
 _LEAP_KELVIN, _LEAP_WITHIN = 2.5, timedelta(minutes=15)
 # What did that twice lately is not believed at once; a leap counts half as much after
 # each of the spans.
@@ -332,6 +333,16 @@ def _after_leap(
     lately = leapt_at is not None and now - leapt_at <= _LEAP_WITHIN
     if record.base is not None:
         back = abs(temperature - record.base) <= _AGREE_KELVIN
+        heard = record.temperature if record.odd is None else record.odd
+        went = heard is not None and abs(heard - record.base) > _AGREE_KELVIN
+        if (
+            lately
+            and back
+            and went
+            and abs(temperature - (heard or 0.0)) < _LEAP_KELVIN
+        ):
+            # Little by little, as the room of a strong unit does that was stopped.
+            return record._replace(base=None)
         if lately and back:
             leaps = min(_LEAPS_MOST, _leaps(record, now) + 1.0)
             return record._replace(base=None, leaps=round(leaps, 3), leapt_at=now)

@@ -228,17 +228,20 @@ def _zones(
 
 
 def room_as_json(room: RoomHealth) -> dict[str, Any]:
-    """Return whether a room is kept: `status`, `since`, `reasons`, `advice`.
+    """Return whether a room is kept: `status`, `since`, `reasons`, `advice`, `expected_back`.
 
     `status` is ``kept``, ``recovering``, ``not_kept``, ``blind`` (nothing is known of the
     room), ``paused``, ``off`` or ``unknown``; `reasons` are codes, the cause first; `advice`
-    says what a person can do, "" while there is nothing to be done.
+    says what a person can do, "" while there is nothing to be done; `expected_back` when a
+    room on its way back may be in its band again, None where nobody knows.
     """
+    back = room.expected_back
     return {
         "status": room.status,
         "since": encode_instant(room.since) if room.since else None,
         "reasons": [str(code) for code in room.reasons],
         "advice": advice_words(room.advice, room.cause),
+        "expected_back": encode_instant(back) if back else None,
     }
 
 

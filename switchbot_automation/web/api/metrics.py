@@ -146,6 +146,13 @@ class MetricFigures:
         text = "Whether the room is kept."
         found = {name: room["status"] for name, room in rooms.items()}
         yield _states_of_zones("room_status", text, STATUSES, found)
+        text = "When a room on its way back may be in its band; absent where unknown."
+        back = {
+            name: parse_instant(room["expected_back"]).timestamp()
+            for name, room in rooms.items()
+            if room["expected_back"] is not None
+        }
+        yield _gauge("room_expected_back_timestamp_seconds", text, back, "zone")
         priced = {
             name: zone["price"]
             for name, zone in self._health["zones"].items()

@@ -224,6 +224,7 @@ function noteOf(zone) {
     const values = { status: roomWord(status), since: since && dayAndClock(since, zone.timezone), advice };
     notes.push(since ? _("{status} since {since}. {advice}", values) : _("{status}. {advice}", values));
   }
+  if (zone.room?.expected_back) notes.push(_("Expected back in its band about {until}.", { until: clock(zone.room.expected_back, zone.timezone) }));
   if (zone.price) notes.push(priceWords(zone));
   if (zone.stale) notes.push(zone.read_at ? _("No reading since {since}.", { since: dayAndClock(zone.read_at, zone.timezone) }) : _("No reading yet."));
   if (!zone.enabled && zone.outcome !== "disabled") notes.push(_("The automation is switched off."));

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from switchbot_automation.core.control.steer import (
+    DRIVEN,
     OFFSET_BOUNDS,
     Aim,
     Situation,
@@ -24,7 +25,7 @@ from switchbot_automation.core.control.steer_learning import learn
 from switchbot_automation.core.decide import decide
 from switchbot_automation.core.home import Snapshot, ZoneSnapshot
 from switchbot_automation.core.state.meter import Reading
-from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.core.state.zone import Doubt, Evidence, Learned, ZoneState
 from switchbot_automation.model import (
     HIGHEST_SETPOINT,
     LOWEST_SETPOINT,
@@ -362,6 +363,49 @@ def test_a_unit_that_never_throttles_is_not_waited_for(heating, spared):
         assert steer(aim, believed, at_rest).setpoint is not None
 
 
+def drive(steering, *, heating, falls):
+    """Return what is known after a run past its band, and a rest after it."""
+    sign, aim = (1.0 if heating else -1.0), UNTHROTTLED[heating][0]
+    if heating:
+        aim = replace(aim, low=21.0, high=23.0)
+    runs = Situation(
+        aim.sign * (aim.far + 0.1),
+        4.0 * sign,
+        running=True,
+        setpoint=aim.sign * (aim.far - 6.0),
+        settled_seconds=600.0,
+    )
+    steering = learn(aim, steering, runs, 300.0)
+    for minutes in range(5, 60, 5):
+        slope = -3.0 * sign if falls else 0.1 * sign
+        rests = replace(runs, running=False, setpoint=None, slope=slope)
+        rests = replace(rests, settled_seconds=60.0 * minutes)
+        steering = learn(aim, steering, rests, 300.0)
+    return steering
+
+
+@pytest.mark.parametrize("heating", [True, False])
+def test_a_unit_that_drives_its_room_twice_does_not_throttle(heating):
+    once = drive(Steering(), heating=heating, falls=True)
+    assert 0.0 < once.driven < DRIVEN
+    twice = drive(once, heating=heating, falls=True)
+    assert twice.driven >= DRIVEN
+    assert Steering.from_document(twice.to_document()) == twice
+    # The sun drives it as well, and goes on once the unit rests.
+    sunny = drive(once, heating=heating, falls=False)
+    assert sunny.driven < DRIVEN
+    assert not sunny.drives
+    # After a week it is tried again whether it still does.
+    aim = UNTHROTTLED[heating][0]
+    rests = Situation((aim.low + aim.high) / 2.0, 0.0, running=False)
+    for _hour in range(24 * 6):
+        twice = learn(aim, twice, rests, 3600.0)
+    assert twice.driven >= DRIVEN
+    for _hour in range(24 * 2):
+        twice = learn(aim, twice, rests, 3600.0)
+    assert twice.driven < DRIVEN
+
+
 @pytest.mark.parametrize("heating", [True, False])
 def test_a_room_held_over_its_band_is_asked_a_step_less(heating):
     """Whole degrees settle it at 21.3 or at 20.3; more than is needed is not enough."""
@@ -570,6 +614,33 @@ def test_a_unit_that_may_not_have_heard_is_told_once_more_before_it_counts_as_sp
     assert Steering.from_document(steering.to_document()) == steering
     # What says itself at which setpoint it runs has heard it.
     assert tried(0.1, hours=1, shows=True).full_seconds > 0.0
+
+
+@pytest.mark.parametrize("doubted", [False, True])
+def test_what_is_in_doubt_is_told_again_by_the_doubt_alone(doubted):
+    """A full bucket behind a plug: each of both told it again, seven times in six hours."""
+    settings = parse_settings(
+        default_settings("winter")
+        | {"control": "modulate"}
+        | {"winter": {"min_temp": 18.0, "max_temp": 20.0, "target_temp": 23.0}}
+    )
+    read_at = datetime(2026, 1, 12, 12, tzinfo=UTC)
+    told_at = read_at - timedelta(seconds=3600)
+    doubt = Doubt("plug", told_at, Action.WINTER, 4, read_at + timedelta(hours=3))
+    state = ZoneState(
+        power=Power.ON,
+        action=Action.WINTER,
+        parameter="24,5,3,on",
+        last_action_at=told_at,
+        compressor_started_at=told_at,
+        last_temperature=19.1,
+        evidence=Evidence(doubt=doubt if doubted else None),
+        learned=Learned(steering=tried(0.1, hours=1)),
+    )
+    reading = Reading(19.1, received_at=read_at)
+    snapshot = Snapshot({"default": ZoneSnapshot(reading, state)})
+    decided = decide(snapshot, settings, read_at).zones[0]
+    assert decided.action is (None if doubted else Action.WINTER)
 
 
 def test_a_unit_that_cannot_be_told_again_yet_is_not_spent_meanwhile():

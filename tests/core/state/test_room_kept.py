@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from switchbot_automation.core.state.back import expected_back
 from switchbot_automation.core.state.kept import (
     STATUSES,
     after_look,
@@ -103,7 +104,7 @@ def status(state, at, zone=ZONE):
 def test_a_room_in_its_band_is_kept_since_then():
     state, at = lived([21.0] * 3)
     room = room_health(ZONE, state, at)
-    assert room == ("kept", NOON, (ReasonCode.WITHIN_BAND,), None, None)
+    assert room == ("kept", NOON, (ReasonCode.WITHIN_BAND,), None, None, None)
     assert not room.degraded
 
 
@@ -211,6 +212,82 @@ def test_a_room_that_its_unit_drove_too_far_is_trouble_until_it_is_back(
     assert room_health(zone, state, at)[0:4:3] == ("kept", None)
     state, _none = news_of(zone, state, at)
     assert news_of(zone, state, at + 20 * MINUTE)[1].ended
+
+
+# --- when it is expected back --------------------------------------------------------------
+
+
+def with_course(state, begin, temperatures, every=5):
+    """Return the state with its room's course, a reading every few minutes."""
+    course = tuple(
+        ((begin + every * n * MINUTE).timestamp(), each)
+        for n, each in enumerate(temperatures)
+    )
+    return state._replace(evidence=Evidence(course=course))
+
+
+@pytest.mark.parametrize(
+    ("zone", "hot", "pace"), [(ZONE, 28.0, -0.2), (zone_of(mode="summer"), 17.0, 0.2)]
+)
+def test_a_room_that_its_unit_drove_too_far_is_expected_back_by_its_pace(
+    zone, hot, pace
+):
+    """Six kelvin over for less than it may be: all is well, and nobody knew until when."""
+    went = [hot + pace * n for n in range(7)]
+    state, at = lived(went, zone, on=False)
+    now = at - 5 * MINUTE
+    state = with_course(state, NOON, went)
+    room = room_health(zone, state, now)
+    assert (room.status, room.advice) == ("recovering", None)
+    # 4.8 K at 2.4 K an hour.
+    assert room.expected_back == now + timedelta(hours=2)
+    # It stands still, or goes further: nobody knows.
+    for still in (0.0, -0.1 * pace):
+        went = [hot + still * n for n in range(7)]
+        state, at = lived(went, zone, on=False)
+        state = with_course(state, NOON, went)
+        assert room_health(zone, state, at).expected_back is None
+    inside = 21.0 if zone is ZONE else 24.0
+    state, at = lived([hot, inside], zone, on=False)
+    assert room_health(zone, state, at).expected_back is None
+
+
+def test_until_its_pace_is_seen_its_past_says_when_a_room_is_expected_back():
+    state, at = lived([18.0] * 2)
+    assert room_health(ZONE, state, at).expected_back is None
+    past = state.keeping._replace(warmed=((1.5, 3600.0),))
+    room = room_health(ZONE, state._replace(keeping=past), at)
+    # 2 K take a third longer than 1.5 K took.
+    assert room.expected_back == NOON + timedelta(minutes=80)
+    # That is over, and it is not there.
+    late = NOON + timedelta(minutes=81)
+    room = room_health(ZONE, state._replace(keeping=past), late)
+    assert room.expected_back is None
+
+
+@pytest.mark.parametrize("cold", [18.0, 19.9])
+def test_a_room_that_does_not_come_back_is_expected_at_no_time(cold):
+    went = [cold] * 130
+    state, at = lived(went)
+    state = with_course(state, at - 120 * MINUTE, went[:24])
+    assert room_health(ZONE, state, at).expected_back is None
+
+
+@given(
+    st.lists(st.floats(-40.0, 60.0), min_size=1, max_size=24),
+    st.floats(0.0, 60.0),
+    st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(0.0, 1e7)), max_size=8),
+    st.booleans(),
+    st.integers(0, 100_000),
+)
+def test_whatever_was_read_it_is_expected_within_a_day_or_at_no_time(
+    went, kelvin, known, low, seconds
+):
+    now = NOON + timedelta(seconds=seconds)
+    out = Excursion(NOON - timedelta(days=1), low, max(kelvin, 0.1), 0.0, NOON)
+    course = [((NOON + 5 * n * MINUTE).timestamp(), one) for n, one in enumerate(went)]
+    back = expected_back(out, kelvin, went[-1], course, known=known, now=now)
+    assert back is None or now < back <= now + timedelta(hours=24, minutes=5)
 
 
 # --- what was learned ------------------------------------------------------------------

@@ -316,3 +316,30 @@ def test_a_dip_between_two_looks_was_not_watched_for_as_long():
         evidence=state.evidence._replace(course=course, best=19.6),
     )
     assert looked_at("winter", state, now).evidence.doubt is None
+
+
+@pytest.mark.parametrize("season", ["winter", "summer"])
+@pytest.mark.parametrize(("by", "rests"), [(2.0, False), (1.0, True)])
+def test_a_room_that_goes_on_at_an_hour_of_no_sun_has_not_rested_any_more(
+    season, by, rests
+):
+    """A hand turned it on at night; by day the sun was blamed for all that it then did."""
+    hour = 2 if season == "winter" else 14
+    now = MIDNIGHT + timedelta(hours=hour)
+    past = -4.0 if season == "winter" else 4.0  # within its band, or on its way there
+    last = PAST[season] + past
+    sign = 1.0 if season == "winter" else -1.0
+    went = [round(last - sign * by * (1.0 - step / 6.0), 2) for step in range(7)]
+    state = at_rest(season, now, went, rested_at=now - timedelta(hours=2))
+    assert has_rested(state)
+    state = looked_at(season, state, now)
+    assert has_rested(state) is rests
+    # Seen by day that it goes on past its band, it is told to stop.
+    later = now + timedelta(hours=10)
+    if season == "winter":
+        kept = state.evidence._replace(course=course_of(later, going_on(season, later)))
+        sensing = state.sensing._replace(changed_at=later)
+        noon = state._replace(
+            evidence=kept, sensing=sensing, last_temperature=24.3, last_read_at=later
+        )
+        assert (looked_at(season, noon, later).evidence.doubt is None) is rests

@@ -146,6 +146,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
             "quiet_fan_until": shown.get("quiet_fan_until"),
             "skipped_windows": shown.get("skipped_windows", []),
             "in_window": shown.get("in_window") is not None,
+            "expected_back": (shown.get("room") or {}).get("expected_back"),
             "reasons": [reason["text"] for reason in shown.get("reasons", ())],
         }
 
