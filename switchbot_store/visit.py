@@ -168,6 +168,10 @@ class VisitStore:
         entry = self._read.get(validate_key(key))
         return None if entry is None else _copy(entry.data)
 
+    def unwritten(self) -> dict[str, Document]:
+        """Return what was set and is not written, as after a `leave` that raised."""
+        return {key: _copy(data) for key, data in self._unsaved.items()}
+
     async def leave(self) -> None:
         """Write what was set, all or nothing, in one statement.
 

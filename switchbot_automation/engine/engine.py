@@ -6,7 +6,13 @@ import asyncio
 import logging
 import math
 import os
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import timedelta
@@ -1059,6 +1065,13 @@ class AutomationEngine:
     def leave_calls(self) -> None:
         """Let others write down the account's calls, who share its client's count. No I/O."""
         self._documents.counts = False
+
+    def settled_later(self) -> AbstractContextManager[None]:
+        """Let others of the process wait for what is sent in a block until it is left.
+
+        For a store that writes only then what came of it. No I/O.
+        """
+        return self._parts.commander.settled_later()
 
     @property
     def cloud_answered(self) -> bool | None:

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.clock import SystemClock
+from switchbot_automation.core.state.merging import newest_of
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.core.state.wishes import still_wished
+from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine.documents.keys import keys_of
 from switchbot_automation.engine.observe.meters import account_of, ledger_of
@@ -261,36 +265,40 @@ async def _gone_through(
     store = AsyncHomeStore(visit, home)
     if not (await store.get_entry("settings")).revision:
         raise UnknownHomeError(home)
-    async with place.engine(home, client, visit) as engine:
-        engine.remember((await store.get(LEFT)).get("memory"))
-        trigger = "scheduler"
-        account = account_of(client) or home
-        with engine.patient(place.patience.seconds(account)):
-            if errand is not None:
-                await run_errand(engine, errand)
-                trigger = REFRESH if errand.kind == REFRESH else errand.kind
-            now = place.clock.now()
-            report = await engine.run_once(trigger)
-        place.patience.heard(account, answered=engine.cloud_answered)
+    engine = place.engine(home, client, visit)
+    with engine.settled_later():  # what was sent is told of by `leave`
+        async with engine:
+            engine.remember((await store.get(LEFT)).get("memory"))
+            trigger = "scheduler"
+            account = account_of(client) or home
+            with engine.patient(place.patience.seconds(account)):
+                if errand is not None:
+                    await run_errand(engine, errand)
+                    trigger = REFRESH if errand.kind == REFRESH else errand.kind
+                now = place.clock.now()
+                report = await engine.run_once(trigger)
+            place.patience.heard(account, answered=engine.cloud_answered)
+            if visit.failure is not None:
+                raise visit.failure
+            health = await engine.health(plugins=False)
+            # Of settings that cannot be used there are no zones: nothing is commanded.
+            zones = () if health["settings_error"] else health["zones"]
+            units = units_of(map(engine.zone_in_force, zones), account_of(client))
+            memory = engine.memory()
+            await store.set(
+                LEFT,
+                left_behind(health, report, memory, at=now, late=late, units=units),
+            )
+        try:
+            await visit.leave()
+        except StoreConflictError:
+            await _leave_no_trace_of_a_home_that_is_gone(home, place, visit)
+            if any(map(was_sent, report.commands)):
+                await _tell_what_was_sent(home, place, visit)
+            raise
+        await _leave_no_trace_of_a_home_that_is_gone(home, place, visit)
         if visit.failure is not None:
             raise visit.failure
-        health = await engine.health(plugins=False)
-        # Of settings that cannot be used there are no zones: nothing is commanded.
-        zones = () if health["settings_error"] else health["zones"]
-        units = units_of(map(engine.zone_in_force, zones), account_of(client))
-        memory = engine.memory()
-        await store.set(
-            LEFT,
-            left_behind(health, report, memory, at=now, late=late, units=units),
-        )
-    try:
-        await visit.leave()
-    except StoreConflictError:
-        await _leave_no_trace_of_a_home_that_is_gone(home, place, visit)
-        raise
-    await _leave_no_trace_of_a_home_that_is_gone(home, place, visit)
-    if visit.failure is not None:
-        raise visit.failure
     return Visit(
         home=home,
         at=now,
@@ -302,6 +310,31 @@ async def _gone_through(
         statements=visit.statements,
         zones=tuple(each.zone for each in report.decisions)[:_NAMED],
     )
+
+
+async def _tell_what_was_sent(home: str, place: Place, visit: VisitStore) -> None:
+    """Join what a visit knows of rooms with what another wrote meanwhile.
+
+    It is made anew, and else would take its own command for one of which nobody knows what
+    came of it, and send it once more.
+    """
+    state = f"homes/{home}/state"
+    for key, ours in visit.unwritten().items():
+        if key == state or key.startswith(f"{state}/"):
+            change = partial(_with_ours, ours, visit.as_read(key) or {})
+            await place.store.update(key, change)
+
+
+def _with_ours(
+    ours: dict[str, Any], before: dict[str, Any], found: dict[str, Any]
+) -> dict[str, Any] | None:
+    if not found:
+        return None  # deleted meanwhile
+    theirs = ZoneState.from_document(found)
+    state = newest_of(ZoneState.from_document(ours), theirs)
+    if theirs.pending_manual != ZoneState.from_document(before).pending_manual:
+        state = still_wished(state, theirs.pending_manual)
+    return state.merged_into(found, theirs)
 
 
 async def _leave_no_trace_of_a_home_that_is_gone(

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+from random import Random
 
 import pytest
 
@@ -137,6 +138,32 @@ async def test_two_visitors_at_once_command_once(fleet):
     assert sum(visit.commands for visit in seconds) == 1
     state = HomeStore(fleet.store, "42").get("state")
     assert state["assumed_aircon_power"] == "on"
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_visitors_who_meet_at_any_moment_command_once(fleet, seed):
+    """Also one who was held back by the other's intent, and writes before that one."""
+    turns = Random(seed)
+    for number in range(6):
+        home = str(number)
+        cloud = fleet.add(home, 17.5)
+        answer = cloud._answer
+
+        async def slowly(call, answer=answer):
+            for _ in range(turns.randrange(6)):
+                await asyncio.sleep(0)
+            await answer(call)
+
+        cloud._answer = slowly
+        await asyncio.gather(*[fleet.visit(home) for _ in range(turns.randint(2, 3))])
+        assert len(cloud.words) == 1
+        state = HomeStore(fleet.store, home).get("state")
+        assert state["assumed_aircon_power"] == "on"
+        assert state.get("command_intent") is None
+        fleet.clock.advance(60)
+        cloud.temperature = 18.5
+        await fleet.visit(home)
+        assert len(cloud.words) == 1
 
 
 async def test_a_visitor_that_died_after_its_command_is_not_doubled(fleet):

@@ -9,6 +9,7 @@ import platform
 import sys
 import uuid
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ from switchbot_automation.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
@@ -90,6 +91,7 @@ class Commander:
         self._on_wire: Counter[str] = Counter()
         self._stopped: set[str] = set()
         self._silent = False
+        self._settles_later = False
 
     def begin(self) -> None:
         """Begin a tick: the cloud may have found its words again.
@@ -337,9 +339,21 @@ class Commander:
         Not before: whoever reads an intent whose writer is done with it, but has not
         written what came of it, takes it for abandoned and sends again.
         """
+        self._stopped.clear()
+        if self._settles_later:
+            return
         _SENDING.difference_update(self._sending)
         self._sending.clear()
-        self._stopped.clear()
+
+    @contextmanager
+    def settled_later(self) -> Iterator[None]:
+        """Let what is sent in the block count as on its way until the block is left."""
+        self._settles_later = True
+        try:
+            yield
+        finally:
+            self._settles_later = False
+            self.settle()
 
     async def _clear_way(self, order: Order, intent: Intent) -> Command | None:
         """Record the intent; return the blocked command if it may not be sent."""
