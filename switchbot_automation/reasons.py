@@ -292,6 +292,8 @@ class ReasonCode(StrEnum):
     """The unit is seen to work on although it was told to stop, again and again."""
     RADIATOR_STAYS_WARM = "radiator_stays_warm"
     """A room is too warm, and its radiator stays warm though its valve was told to close."""
+    RADIATOR_STAYS_COLD = "radiator_stays_cold"
+    """A room is too cold, and its radiator stays cold though its valve was told to open."""
     PLUG_MISREADS = "plug_misreads"
     """What its plug measures contradicts a room that does what its unit is told."""
     BELIEF_UNCERTAIN = "belief_uncertain"

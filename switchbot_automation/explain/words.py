@@ -1254,6 +1254,10 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
         "the room is too warm, and its radiator seems to stay warm although its valve "
         "was told to close"
     ),
+    ReasonCode.RADIATOR_STAYS_COLD: later(
+        "the room is too cold, and its radiator stays cold although its valve was told to "
+        "open"
+    ),
     ReasonCode.BELIEF_UNCERTAIN: (
         later("for long nobody knows whether the unit does as it was told")
     ),
@@ -1382,6 +1386,11 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "the room is too warm, and its radiator seems to stay warm although its valve was "
         "told to close: feel it. If it is hot, its valve is stuck: close it by hand. If it "
         "is not, the sun or a pipe warms its thermometer."
+    ),
+    ReasonCode.RADIATOR_STAYS_COLD: later(
+        "the room is too cold, and its radiator stays cold although its valve was told to "
+        "open: the boiler may rest at these hours, or be off. If other radiators are warm, "
+        "this valve is stuck, or its radiator needs bleeding."
     ),
     ReasonCode.PAUSE_TOO_LONG: later(
         "heating and cooling have paused for too long: close the window, "

@@ -305,6 +305,8 @@ def kept_by_auto(document: Mapping[str, Any]) -> dict[str, Any]:
 def not_kept_by_auto(settings: Settings) -> list[str]:
     """Return the zones that are kept, and otherwise than `control: auto` would.
 
+    What keeps humidity, air or the sun is kept alike by every `control`.
+
     >>> from switchbot_automation.settings import parse_settings
     >>> from switchbot_automation.simulation import default_settings
     >>> not_kept_by_auto(parse_settings(default_settings()))
@@ -315,7 +317,10 @@ def not_kept_by_auto(settings: Settings) -> list[str]:
     return [
         zone.name
         for zone in settings.zones.values()
-        if zone.automation_enabled and zone.control != "auto" and zone.aircon_device_id
+        if zone.automation_enabled
+        and zone.control != "auto"
+        and zone.aircon_device_id
+        and zone.kind.own is None
     ]
 
 

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.simulation.account.heating import measured
 from switchbot_automation.simulation.comfort import most_starts_in_an_hour
 from switchbot_automation.simulation.home import RoomSpec
 from switchbot_automation.simulation.house.weather import Climate
@@ -90,17 +89,7 @@ class Heated(Home):
 
     def measure(self, watts):
         """Let the plug say these watts, or what it is to say at an hour; None: the truth."""
-        device = self.cloud.account.devices[DEVICE]
-        vars(device).pop("fields", None)
-        own = device.fields
-
-        def fields():
-            says = watts(self.cloud.elapsed / 3600.0) if callable(watts) else watts
-            found = own()
-            return found | measured(found, says, channel=device.channel)
-
-        if watts is not None:
-            device.fields = fields
+        self.cloud.account.devices[DEVICE].misread = watts
 
     def troubles(self):
         """Return by look what health says first of the room."""
@@ -157,14 +146,7 @@ async def test_a_welded_relay_says_off_and_its_watts_are_believed():
 async def test_a_relay_that_obeys_now_and_then_is_told_on_at_a_bearable_pace(obeys):
     """It used up its repairs of six hours, and the room went cold for two."""
     home = Heated("Plug Mini (EU)", 0, climate=COLD)
-    switched, calls = home.panel.turn, []
-
-    def turn(seconds, *, on):
-        calls.append(seconds)
-        if len(calls) % obeys == 0:
-            switched(seconds, on=on)
-
-    home.panel.turn = turn
+    home.panel.obeys_every = obeys
     await home.live(2)
     rooms = []
     await home.live(6, each=lambda home: rooms.append(home.house.air))

@@ -332,3 +332,19 @@ def test_names_of_different_objects_are_not_the_same(invoke, tmp_path, text):
     path = tmp_path / "a.json"
     path.write_text(text)
     assert invoke("check-config", path).exit_code == 0
+
+
+def test_what_keeps_the_air_is_not_said_to_be_kept_otherwise(invoke, file):
+    """No `control` says anything to a humidifier."""
+    document = default_settings() | {
+        "aircon_device_id": "",
+        "equipment": [
+            {"kind": "thermostat", "device_id": "B0E9FE000002"},
+            {"kind": "humidifier", "device_id": "B0E9FE000003"},
+        ],
+        "humidity": {"min_percent": 40},
+    }
+    file.write_text(json.dumps(document))
+    result = invoke("check-config", file)
+    assert result.exit_code == 0
+    assert "Not kept by" not in result.stdout

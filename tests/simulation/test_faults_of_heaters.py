@@ -55,6 +55,29 @@ async def test_a_relay_that_does_not_move(home, fault, says):
     assert panel.on
 
 
+async def test_a_worn_relay_obeys_one_order_of_so_many_and_tells_all_of_them(home):
+    panel = home.room.unit
+    panel.obeys_every = 3
+    stood = []
+    for command in ("turnOn", "turnOn", "turnOn", "turnOff", "turnOff", "turnOff"):
+        assert await told(home, command) == command.removeprefix("turn").lower()
+        stood.append(panel.on)
+    assert stood == [False, False, True, True, True, False]
+
+
+async def test_a_plug_that_measures_something_else_than_is_drawn(home):
+    plug = home.account.devices[HEATER]
+    await told(home, "turnOn")
+    drawn = home.room.unit.power_draw
+    plug.misread = 60.0
+    assert (await home.status(HEATER)).fields["weight"] == 60.0
+    plug.misread = lambda hours: 100.0 * hours
+    home.clock.advance_to(datetime(2026, 1, 12, 3, tzinfo=UTC))
+    assert (await home.status(HEATER)).fields["weight"] == pytest.approx(300.0)
+    plug.misread = None
+    assert (await home.status(HEATER)).fields["weight"] == drawn > 0.0
+
+
 async def test_a_heater_that_its_own_thermostat_keeps_off(home):
     panel = home.room.unit
     await told(home, "turnOn")

@@ -216,11 +216,15 @@ def beside_radiator(state: ZoneState, celsius: float | None, at: datetime) -> Zo
     if state.power is not Power.OFF:
         hot = state.compressor_running and celsius - room >= _WARM_KELVIN
         content_at = at if _is_there(state, celsius) else None
-        if not hot and kept.warmth is None and content_at is kept.content_at is None:
-            return state
+        cold = state.compressor_running and not hot and content_at is None
+        cold_since = (kept.cold_since or at) if cold else None
         hot_at = at if hot else kept.hot_at
-        kept = kept._replace(warmth=None, hot_at=hot_at, content_at=content_at)
-        return state._replace(evidence=kept)
+        kept = kept._replace(
+            warmth=None, hot_at=hot_at, content_at=content_at, cold_since=cold_since
+        )
+        return (
+            state if kept == (state.evidence or NONE) else state._replace(evidence=kept)
+        )
     stopped = state.compressor_stopped_at or state.last_action_at
     known = kept.warmth
     if known is not None and at - known.seen_at > _WARM_LASTS:
@@ -257,6 +261,19 @@ def is_content(state: ZoneState, now: datetime) -> bool:
     if at is None or not state.compressor_running or now - at > _THERE_LASTS:
         return False
     return told is None or at > told
+
+
+def cold_for(state: ZoneState, now: datetime) -> timedelta | None:
+    """Return how long a radiator has been cold that is to heat, None where it is not.
+
+    One that was never seen to be warm may have a thermometer that does not show it.
+    """
+    kept, runs = state.evidence or NONE, runs_since(state)
+    if kept.cold_since is None or kept.hot_at is None or runs is None:
+        return None
+    if not state.compressor_running or now - kept.hot_at > _USUAL_LASTS:
+        return None
+    return now - max(kept.cold_since, runs)
 
 
 def _with_warmth(state: ZoneState, warmth: Warmth | None) -> ZoneState:

@@ -31,6 +31,7 @@ from switchbot_automation.core.state.around import OUTDOOR_LASTS, outdoor_of
 from switchbot_automation.core.state.back import expected_back
 from switchbot_automation.core.state.evidence import (
     NONE,
+    cold_for,
     defies,
     runs_since,
     stays_warm,
@@ -179,6 +180,7 @@ _COMES_BACK = _DOES_NOT_COME_BACK | {
     ReasonCode.DEVICE_UNRESPONSIVE,
     ReasonCode.HEATER_DRAWS_NOTHING,
     ReasonCode.PLUG_MISREADS,
+    ReasonCode.RADIATOR_STAYS_COLD,
     ReasonCode.RADIATOR_STAYS_WARM,
     ReasonCode.SETPOINT_AT_LIMIT,
     ReasonCode.UNIT_KEPT_OFF,
@@ -186,10 +188,18 @@ _COMES_BACK = _DOES_NOT_COME_BACK | {
     ReasonCode.UNIT_SET_OTHERWISE,
 }
 _BACK_WITHIN = timedelta(hours=26)
+# A radiator is felt within this, with warm water in it.
+_COLD_COUNTS = timedelta(minutes=45)
 # What a heater's own thermostat does to a room in so many hours, it goes on doing.
 _IDLES_LATELY = timedelta(hours=6)
 # What was right a few times need not be.
 _RIGHT_FOR = timedelta(hours=6)
+# A plug that was right, a heater that drew or a relay that obeyed may not do so for long.
+_SHOWN_FOR_LONG = (
+    ReasonCode.PLUG_MISREADS,
+    ReasonCode.HEATER_DRAWS_NOTHING,
+    ReasonCode.DEVICE_UNRESPONSIVE,
+)
 # Of a unit that shows no effect these say the same in other words.
 _OF_NO_EFFECT = frozenset(
     {
@@ -199,7 +209,7 @@ _OF_NO_EFFECT = frozenset(
     }
 )
 _SAME = {
-    ReasonCode.DEVICE_UNRESPONSIVE: _OF_NO_EFFECT,
+    ReasonCode.DEVICE_UNRESPONSIVE: _OF_NO_EFFECT | {ReasonCode.RADIATOR_STAYS_COLD},
     ReasonCode.HEATER_DRAWS_NOTHING: _OF_NO_EFFECT
     | {
         ReasonCode.DEVICE_UNRESPONSIVE,
@@ -208,6 +218,9 @@ _SAME = {
         ReasonCode.UNIT_AT_CAPACITY,
         ReasonCode.UNIT_KEPT_OFF,
     },
+}
+_SAME[ReasonCode.RADIATOR_STAYS_COLD] = _SAME[ReasonCode.HEATER_DRAWS_NOTHING] | {
+    ReasonCode.SETPOINT_AT_LIMIT
 }
 _LONGEST_ERROR = 300
 # Why a meter that answers again may not start a unit yet; what it says of the room is seen.
@@ -664,15 +677,18 @@ def _is_out_too_long(keeping: Keeping, found: RoomHealth) -> bool:
 def _named(
     state: ZoneState, codes: list[ReasonCode], now: datetime
 ) -> list[ReasonCode]:
-    """Return the troubles with what the plug shows of a heater before what comes of it."""
+    """Return the troubles with what is seen of a heater before what comes of it."""
     idles, kept = ReasonCode.HEATER_DRAWS_NOTHING, state.evidence or NONE
     why, idled_at = kept.hindered, kept.idled_at
     lately = idled_at is not None and now - idled_at < _IDLES_LATELY
+    cold, is_cold = ReasonCode.RADIATOR_STAYS_COLD, cold_for(state, now)
     for place, code in enumerate(codes):
         # It is why a room goes to and fro also while the heater draws again.
         swings = code is ReasonCode.ROOM_SWINGS and lately
         if swings or (why is idles and code in _SAME[idles]):
             return [*codes[:place], idles, *codes[place:]]
+        if is_cold is not None and is_cold >= _FELT_AFTER and code in _SAME[cold]:
+            return [*codes[:place], cold, *codes[place:]]
     return codes
 
 
@@ -738,6 +754,10 @@ def _disobeys(
         yield ReasonCode.UNIT_RUNS_ON
     if _idles_below(state, facts, now):
         yield ReasonCode.HEATER_DRAWS_NOTHING
+    if out is not None and edges is not None and out.low is edges.heating:
+        cold = cold_for(state, now)
+        if cold is not None and cold >= _COLD_COUNTS:
+            yield ReasonCode.RADIATOR_STAYS_COLD
     outdoors = outdoor_of(state.surroundings, now)
     if far and stays_warm(kept, now, zone.timezone, outdoors):
         yield ReasonCode.RADIATOR_STAYS_WARM
@@ -1581,6 +1601,8 @@ def _is_said(keeping: Keeping, kind: ReasonCode) -> bool:
 
 def _ends_after(zone: ZoneSettings, state: ZoneState, keeping: Keeping) -> timedelta:
     """Return how long all has to be well until a person is told that it is over."""
+    if is_told(state, ReasonCode.RADIATOR_STAYS_COLD):
+        return _BACK_WITHIN  # a boiler that rested a night does so the next
     over = {each.kind: each.since for each in keeping.over}
     for kind, since in keeping.told:
         at = over.get(kind)
@@ -1593,9 +1615,7 @@ def _ends_after(zone: ZoneSettings, state: ZoneState, keeping: Keeping) -> timed
     if asks and unproven and any(is_told(state, kind) for kind in _SAME):
         # It is well once it does as it is told; that it rests shows nothing.
         return _BACK_WITHIN
-    # A plug that was right a few times, or a heater that drew again, may not be for long.
-    proves = (ReasonCode.PLUG_MISREADS, ReasonCode.HEATER_DRAWS_NOTHING)
-    shown = any(is_told(state, each) for each in proves)
+    shown = any(is_told(state, each) for each in _SHOWN_FOR_LONG)
     return _RIGHT_FOR if shown else _WELL_FOR
 
 

@@ -196,7 +196,8 @@ class Evidence(NamedTuple):
     `warm_told_at`; `usual` is by how many kelvin that was found to be nothing, at `usual_at`.
     `misread`: whether its plug's watts are to be believed, by what the room does.
     `idled_at`: when a heater whose relay was on last drew nothing in a room that had not enough.
-    `hot_at`: when its radiator was last seen to be warm while it was to be. `content_at`:
+    `hot_at`: when its radiator was last seen to be warm while it was to be, and `cold_since`
+    from when on it was seen not to be, though it has not enough. `content_at`:
     when its own thermometer was last seen to be as far as it was set, None where it was not.
     `rested_at`: when the room was last seen to go back while the unit was told to rest, and
     `held` the setpoint that it worked at before, degrees Celsius, None where nobody knows.
@@ -240,6 +241,7 @@ class Evidence(NamedTuple):
     rested_at: datetime | None = None
     held: float | None = None
     idled_at: datetime | None = None
+    cold_since: datetime | None = None
 
     def to_document(self, course: str | None = None) -> dict[str, Any]:
         """Return it as a document, without what is unknown.
@@ -403,6 +405,7 @@ _EVIDENCE_INSTANTS = _Instants(
     "content_at",
     "rested_at",
     "idled_at",
+    "cold_since",
 )
 _KEPT_REPAIRS = 12
 

@@ -88,7 +88,11 @@ def measured(fields: Body, watts: float, *, channel: int = 0) -> Body:
 
 
 class HeaterPlug(CatalogDevice):
-    """A plug or relay that a panel heater hangs on; `channel` 0 where there is but one."""
+    """A plug or relay that a panel heater hangs on; `channel` 0 where there is but one.
+
+    `misread` are the watts that it measures in place of those that are drawn, or what gives
+    them for the hours since the home began; None is a plug that measures rightly.
+    """
 
     def __init__(
         self,
@@ -105,12 +109,20 @@ class HeaterPlug(CatalogDevice):
         self.channel = channel
         self._seconds = seconds
         self._day, self._before = 0, 0.0
+        self.misread: float | Callable[[float], float] | None = None
+
+    @property
+    def _watts(self) -> float:
+        said = self.misread
+        if said is None:
+            return self.panel.power_draw
+        return said(self._seconds() / 3600.0) if callable(said) else said
 
     def fields(self) -> Body:
         """Return the status, with what the panel draws where the product measures."""
         fields = super().fields()
         before = f"switch{self.channel}" if self.channel else ""
-        fields |= measured(fields, self.panel.power_draw, channel=self.channel)
+        fields |= measured(fields, self._watts, channel=self.channel)
         used = f"{before}UsedElectricity" if before else "usedElectricity"
         if used in fields:
             # Watt minutes of the day, which begins with the home's clock.

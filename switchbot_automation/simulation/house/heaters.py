@@ -1,7 +1,7 @@
 """What heats a room and is no air conditioner: a panel on a plug, a radiator with a valve.
 
 What can be wrong with each is a public attribute, to be set at any time: a panel's `broken`,
-`deaf` and `welded`, a radiator's `seized` valve, and in the parameters of both what others
+`deaf`, `welded` and `obeys_every`, a radiator's `seized` valve, and in the parameters of both what others
 have set, a panel's `own_limit` and a radiator's `boiler_rests`.
 
 Powers in watts, temperatures in degrees Celsius, durations in seconds.
@@ -49,7 +49,8 @@ class Panel:
 
     A `broken` panel draws nothing though the relay is on. A `deaf` relay takes every order
     and stays as it is, and so does its button; its status goes on telling how it stands.
-    The contacts of a `welded` relay stay as they are too, and its status tells its orders.
+    The contacts of a `welded` relay stay as they are too, and its status tells its orders, as
+    does that of a worn one, which obeys only one of `obeys_every` orders.
     """
 
     def __init__(self, parameters: PanelParameters, step_seconds: float) -> None:
@@ -58,6 +59,7 @@ class Panel:
         self.broken: bool = False
         self.deaf: bool = False
         self.welded: bool = False
+        self.obeys_every: int = 1
         self.heat: float = 0.0
         self.energy: float = 0.0
         self.starts: list[float] = []
@@ -65,6 +67,7 @@ class Panel:
         self._step = step_seconds
         self._lag = 1.0 - math.exp(-step_seconds / parameters.lag_seconds)
         self._warm = False
+        self._orders = 0
 
     @property
     def conditioning(self) -> bool:
@@ -79,7 +82,9 @@ class Panel:
 
     def turn(self, seconds: float, *, on: bool) -> None:
         """Let the relay switch."""
-        if on is self.on or self.deaf or self.welded:
+        self._orders += 1
+        ignored = self._orders % self.obeys_every != 0
+        if on is self.on or self.deaf or self.welded or ignored:
             return
         self.on = on
         self.switches.append(seconds)
