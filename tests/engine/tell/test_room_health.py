@@ -482,3 +482,17 @@ async def test_what_is_the_matter_with_all_rooms_is_told_once(house, error):
     (_, over) = home.told.said
     assert over[0].endswith(": over")
     assert [each.ended for each in home.notices].count(True) == 3
+
+
+async def test_when_a_room_is_expected_back_is_in_every_word_of_it(home):
+    for minutes in range(0, 60, 5):
+        home.house.cloud.temperature = 18.0 + minutes / 50.0
+        await home.live(5, 5)
+    room = await home.room()
+    assert room["status"] == "recovering"
+    back = datetime.fromisoformat(room["expected_back"])
+    # Some half a kelvin at 1.2 K an hour.
+    now = home.house.clock.now()
+    assert now < back < now + timedelta(minutes=60)
+    shown = home.engine.zone_overview("default")
+    assert shown["room"]["expected_back"] == room["expected_back"]
