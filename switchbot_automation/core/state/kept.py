@@ -194,11 +194,10 @@ _COLD_COUNTS = timedelta(minutes=45)
 _IDLES_LATELY = timedelta(hours=6)
 # What was right a few times need not be.
 _RIGHT_FOR = timedelta(hours=6)
-# A plug that was right, a heater that drew or a relay that obeyed may not do so for long.
+# A plug that was right, or a heater that drew, may not do so for long.
 _SHOWN_FOR_LONG = (
     ReasonCode.PLUG_MISREADS,
     ReasonCode.HEATER_DRAWS_NOTHING,
-    ReasonCode.DEVICE_UNRESPONSIVE,
 )
 # Of a unit that shows no effect these say the same in other words.
 _OF_NO_EFFECT = frozenset(
@@ -1616,6 +1615,8 @@ def _ends_after(zone: ZoneSettings, state: ZoneState, keeping: Keeping) -> timed
         # It is well once it does as it is told; that it rests shows nothing.
         return _BACK_WITHIN
     shown = any(is_told(state, each) for each in _SHOWN_FOR_LONG)
+    # Nor is what obeyed once, where it is asked, done with losing orders.
+    shown = shown or (bool(asks) and is_told(state, ReasonCode.DEVICE_UNRESPONSIVE))
     return _RIGHT_FOR if shown else _WELL_FOR
 
 
