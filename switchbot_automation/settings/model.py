@@ -52,6 +52,9 @@ _NOTIFIER = DEFAULTS["notifiers{}"]
 # What a price leaves of a band: of one that is narrower a meter's step is too much.
 NARROWEST_KELVIN = 1.2
 
+USES = ("meter", "unit", "power", "outdoor", "opening", "presence")
+"""What a device may be there for in a room; `power` measures what its unit draws."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -459,14 +462,20 @@ class ZoneSettings:
     @property
     def devices(self) -> frozenset[str]:
         """The devices of the account that are asked for it."""
-        around = [part.sensors for part in (self.openings, self.presence) if part]
-        beside = (
-            self.aircon_device_id,
-            self.power_meter_device_id,
-            self.outdoor_device_id,
+        return frozenset(device_id for device_id, _use in self.uses)
+
+    @property
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """Each device of it with what it is there for, a word of `USES`."""
+        around = (("opening", self.openings), ("presence", self.presence))
+        named = (
+            *((each, "meter") for each in self.meters),
+            (self.aircon_device_id, "unit"),
+            (self.power_meter_device_id, "power"),
+            (self.outdoor_device_id, "outdoor"),
+            *((each, use) for use, part in around if part for each in part.sensors),
         )
-        named = (*self.meters, *beside, *(each for part in around for each in part))
-        return frozenset(each for each in named if each)
+        return tuple((each, use) for each, use in named if each)
 
     @property
     def actions(self) -> tuple[Action, ...]:

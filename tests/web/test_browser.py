@@ -135,9 +135,26 @@ async def test_the_cards_of_one_room_leave_no_holes_between_them(
         alone = {"rooms": None, "detail": None}
         assert await page.evaluate(STACKED) == alone | below
         # What is opened moves what is below it, and makes no hole in the other column.
-        await page.get_by_text("Upkeep").click()
+        await page.get_by_text("Devices and upkeep").click()
         await page.locator("#upkeep-units tr").first.wait_for()
         assert await page.evaluate(STACKED) == alone | below
+
+
+async def test_each_room_says_which_devices_it_has_and_what_for(pictured, open_page):
+    async with pictured.serve() as url, open_page(url) as page:
+        await page.get_by_text("Devices and upkeep").click()
+        rows = page.locator("#upkeep-rooms tr")
+        await rows.first.wait_for()
+        told = [text.split("\t") for text in await rows.all_inner_texts()]
+        async with page.expect_response("**/api/upkeep") as answered:
+            await page.reload()
+            await page.get_by_text("Devices and upkeep").click()
+        rooms = (await (await answered.value).json())["rooms"]
+    devices = [each for room in rooms for each in room["devices"]]
+    assert [each[0] for each in told] == [
+        each["name"] or each["device_id"] for each in devices
+    ]
+    assert {each[2] for each in told} >= {"meter", "keeps the room"}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -55,6 +55,15 @@ async def test_the_book_of_upkeep_and_the_newest_readings(lived, get):
     assert isinstance(readings[METER, "temperature"], float)
 
 
+async def test_every_device_of_a_room_is_listed_with_what_it_is_there_for(lived, get):
+    async with lived.serve() as url:
+        told = await get(f"{url}api/upkeep")
+    assert [each["zone"] for each in told["rooms"]] == ["living room", "office"]
+    room = {each["device_id"]: each["uses"] for each in told["rooms"][0]["devices"]}
+    unit = SETTINGS["zones"]["living room"]["aircon_device_id"]
+    assert room == {METER: ["meter"], unit: ["unit"]}
+
+
 async def test_a_device_s_chart_and_its_csv(lived, get, http):
     async with lived.serve() as url:
         path = f"{url}api/devices/{METER}/history"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.model import DeviceStatus
     from switchbot_automation.rules.definition.context import Notifier
-    from switchbot_automation.settings.model import Settings
+    from switchbot_automation.settings.model import Settings, ZoneSettings
     from switchbot_automation.upkeep.ledger import UpkeepNews
 
 _LOGGER = logging.getLogger(__name__)
@@ -240,7 +240,8 @@ def report_of(
     """Return the book as the page and the API show it.
 
     `battery` in percent, hours in hours, `energy_wh` and starts by the home's day.
-    `zones` are the rooms for which a device is asked. `needs` is ``battery``, ``filter`` or both, by the settings' limits.
+    `zones` are the rooms for which a device is asked. `rooms` has every device that one
+    has, heard of or not, and what it is there for. `needs` is ``battery``, ``filter`` or both, by the settings' limits.
     """
     below = settings.battery_below if settings else 0
     after = settings.filter_after_hours if settings else 0
@@ -295,4 +296,18 @@ def report_of(
         "filter_after_hours": after,
         "devices": devices,
         "units": units,
+        "rooms": [
+            {"zone": name, "devices": _devices_of(zone, names)}
+            for name, zone in (settings.zones if settings else {}).items()
+        ],
     }
+
+
+def _devices_of(zone: ZoneSettings, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    uses: dict[str, list[str]] = {}
+    for device_id, use in zone.uses:
+        uses.setdefault(device_id, []).append(use)
+    return [
+        {"device_id": device_id, "name": names.get(device_id, ""), "uses": of_it}
+        for device_id, of_it in uses.items()
+    ]

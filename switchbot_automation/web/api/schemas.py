@@ -8,6 +8,7 @@ from switchbot_automation.core.state.kept import STATUSES
 from switchbot_automation.engine.act.wishes import ASKED_BY_PEOPLE, HOLDS
 from switchbot_automation.engine.tell.health import PRICE_LEVELS
 from switchbot_automation.languages import LANGUAGES, UNITS
+from switchbot_automation.settings.model import USES
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "number"}
@@ -279,6 +280,16 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                 starts_by_day={"type": "object"},
                 running_hours_by_day={"type": "object"},
                 needs=_list({"enum": ["filter"]}),
+            )
+        ),
+        rooms=_list(
+            _object(
+                zone=_TEXT,
+                devices=_list(
+                    _object(
+                        device_id=_TEXT, name=_TEXT, uses=_list({"enum": list(USES)})
+                    )
+                ),
             )
         ),
     ),

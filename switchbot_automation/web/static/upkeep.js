@@ -31,6 +31,15 @@ function filterWords(device) {
   return _("{used} of {life} h", { used: number(device.filter_used_hours, 0), life: number(device.filter_life_hours, 0) });
 }
 
+const USES = {
+  meter: _("meter"),
+  unit: _("keeps the room"),
+  power: _("meter of the unit's power"),
+  outdoor: _("meter outdoors"),
+  opening: _("window or door"),
+  presence: _("motion sensor"),
+};
+
 // What nobody gave a name is known by the rooms that it serves.
 const called = ({ name, device_id: id, zones }) => name || (zones.length ? `${zones.map(titleOf).join(", ")} (${id})` : id);
 
@@ -40,6 +49,10 @@ export async function showUpkeep(readOnly) {
     cells([called(device), device.battery == null ? "–" : percent(device.battery), filterWords(device), energy(last(device.energy_wh))], device.needs),
   );
   get("upkeep-devices").replaceChildren(...devices);
+  const used = told.rooms.flatMap((room) =>
+    room.devices.map(({ device_id: id, name, uses }) => cells([name || id, titleOf(room.zone), uses.map((each) => USES[each] ?? each).join(", ")], [])),
+  );
+  get("upkeep-rooms").replaceChildren(...used);
   const units = told.units.map((unit) => {
     const row = cells([titleOf(unit.zone), hours(unit.running_hours, 1), hours(unit.hours_since_upkeep, 1), number(unit.starts, 0)], unit.needs);
     const cell = document.createElement("td");
