@@ -57,6 +57,32 @@ async def test_a_temperature_can_be_wanted_for_good(hass, home):
     assert wish(home)["until"].startswith("9999-")
 
 
+@pytest.mark.parametrize(
+    "until",
+    [
+        "0001-01-02T00:00:00+00:00",
+        "1969-12-31T23:59:59+00:00",
+        "2201-01-01T00:00:00+00:00",
+        "9999-12-31T23:59:59-12:00",
+        "9999-12-31T23:59:59+12:00",
+    ],
+)
+async def test_no_instant_that_is_kept_nowhere_is_taken(hass, home, presets, until):
+    before = band(hass)
+    for name, data in (
+        ("set_temperature", {"target_temp_low": 18.5, "target_temp_high": 20}),
+        ("set_preset", {"preset_mode": "eco"}),
+        ("hold", {"action": "off"}),
+        ("hold", {}),
+    ):
+        with pytest.raises(ServiceValidationError):
+            await act(hass, name, **data, until=until)
+    home.show()
+    assert band(hass) == before
+    assert wish(home) is None
+    assert hass.states.get(ROOM).attributes["hold_until"] is None
+
+
 @pytest.mark.parametrize("given", [{}, {"duration": {"minutes": 5}}])
 async def test_no_temperature_at_all_is_refused(hass, home, given):
     before = band(hass)
