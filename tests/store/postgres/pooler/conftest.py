@@ -7,9 +7,14 @@ from switchbot_store.testing.pgbouncer import PgBouncer, find_pgbouncer
 
 
 @pytest.fixture
-def bouncer(postgres_server):
+def installed():
+    """Skip where there is no PgBouncer; for tests that start one of their own, too."""
     if find_pgbouncer() is None:
         pytest.skip("PgBouncer is not installed: apt-get install pgbouncer")
+
+
+@pytest.fixture
+def bouncer(installed, postgres_server):
     with PgBouncer(postgres_server, users=("hostile",)) as bouncer:
         yield bouncer
 

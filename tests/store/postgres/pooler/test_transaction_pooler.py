@@ -333,7 +333,7 @@ def test_a_schema_of_the_url_where_the_role_has_it(pgbouncer, database_url, word
 
 
 def test_a_pooler_that_passes_over_options_does_not_hide_the_schema(
-    postgres_server, database_url
+    installed, postgres_server, database_url
 ):
     name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
     with (
