@@ -59,6 +59,10 @@ def become():
     # Its own there asks another module than `os`.
     measured = shutil.disk_usage(os.curdir)
     shutil.disk_usage = lambda _path: measured
+    # It removes a tree by descriptors here, and by names there.
+    shutil._use_fd_functions = False
+    if hasattr(shutil, "_rmtree_impl"):  # newer ones have chosen by then
+        shutil._rmtree_impl = shutil._rmtree_unsafe
 
     def refused(*_arguments):
         raise NotImplementedError
