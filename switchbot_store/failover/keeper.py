@@ -252,7 +252,6 @@ class Keeper:
         self._mend_at: float | None = None
         self._look_at: float | None = None
         self.healthy: bool = False
-        self.seen_primary: bool = False
         self.degraded_since: datetime | None = None
         self.last_error: str | None = None
         self.mistake: Exception | None = None
@@ -506,7 +505,6 @@ class Keeper:
             self._drain()
             if self._carry_seconds is None:
                 self._resync.refresh()
-            self.seen_primary = True
 
     def _drain(self, timeout_seconds: float | None = None) -> None:
         """Carry over until nothing is pending, then be healthy."""

@@ -296,6 +296,11 @@ class LocalCopy:
         self._look()
         return {key: self._elsewhere[key] for key in keys if key in self._elsewhere}
 
+    def in_force_elsewhere(self, key: str) -> bool:
+        """Tell whether a journal that is not ours has the newest write of the key."""
+        write = self.others_pending([key]).get(key)
+        return self._in_force(write) is not None
+
     def overtake(self, writes: Mapping[str, PendingWrite]) -> None:
         """Read over these no longer: the primary took something newer from us.
 

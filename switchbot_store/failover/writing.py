@@ -150,7 +150,9 @@ class Writer:
         """Write only if the stored revision equals `revision`; return the new one.
 
         While the primary is away the mirror and the journal are what is compared with,
-        unless they may be old.
+        unless they may be old. Raises StoreUnavailableError where a journal that is not
+        ours has a write of it pending: that is the newest, and the primary knows nothing
+        of it.
         """
         encoded = given.encoded
         new = self._primary.new_revision(encoded, self._local.journal.signature)
@@ -179,6 +181,16 @@ class Writer:
             return new
 
         with self._locks.held([key]):
+            if self._local.in_force_elsewhere(key):
+                raise StoreUnavailableError(
+                    worded(
+                        "not compared: the journal of {directory} has a write of {key!r} "
+                        "that the primary has yet to get ({trouble}); try again then",
+                        directory=self._local.directory,
+                        key=key,
+                        trouble=self._local.trouble,
+                    )
+                )
             return self._acknowledged([key], at_primary, locally, compared=revision)
 
     def delete(self, key: str) -> bool:
@@ -203,9 +215,9 @@ class Writer:
             return existed or was_there
 
         def locally(error: StoreError | None) -> bool:
+            # The primary may have what was never seen here: others write to it, too.
             existed = self._local.may_have(key)
-            if existed or error or not self._keeper.seen_primary:
-                self._record({key: None}, {key: ""}, error)
+            self._record({key: None}, {key: ""}, error)
             return existed
 
         with self._locks.held([key]):

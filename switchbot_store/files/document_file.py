@@ -405,7 +405,7 @@ class DocumentFile:
         self._copied = False
         content = read_content(target)
         if content is not None and not self._is_good(content):
-            self._set_aside(target)
+            self._set_aside(target, content)
         self._readable_again()
         # The current one goes last: a crash between leaves the document whole.
         places = [self._good_path]
@@ -537,7 +537,7 @@ class DocumentFile:
             return good._replace(problem=self._noted_unfinished(bad.data))
         # Written first, so that the path never goes missing.
         temporary = write_temporary(target, good.content.data, like=bad.status)
-        evidence = self._set_aside(target)
+        evidence = self._set_aside(target, bad)
         replace(temporary, target)
         sync_directory(directory_of(target))
         _LOGGER.error(
@@ -670,9 +670,10 @@ class DocumentFile:
         durable, self._durable = self._durable, None
         if current is not None:
             if current.data == durable or self._is_good(current):
-                keep_copy(target, previous_path(target))
+                device = current.status.st_dev
+                keep_copy(target, previous_path(target), device=device)
             else:
-                evidence = self._set_aside(target)
+                evidence = self._set_aside(target, current)
                 _LOGGER.error(
                     "%s holds no document; it was set aside as %s and replaced",
                     target,
@@ -681,10 +682,10 @@ class DocumentFile:
         os.replace(temporary, target)
 
     @staticmethod
-    def _set_aside(target: str) -> str:
+    def _set_aside(target: str, current: Content) -> str:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         evidence = f"{target}.corrupt-{stamp}"
-        keep_copy(target, evidence)
+        keep_copy(target, evidence, device=current.status.st_dev)
         return evidence
 
 

@@ -40,7 +40,15 @@ _PIECE_BYTES: Final = 1024 * 1024
 _PAGE_BYTES: Final = 4096
 """What a write to a file has whole or not at all, also when its process is killed."""
 _AS_IT_STANDS: Final[int] = os.O_WRONLY | _AT_ONCE | NO_LINK
-_NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
+_NO_LINKS: Final = {
+    errno.EPERM,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.EMLINK,
+    errno.ENOSYS,
+}
+_HAS_LINKS: Final[dict[int, bool]] = {}
+"""Of each device met so far whether its files can have several names."""
 _READ_ONLY: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
 _ABANDONED_SECONDS: Final = 60.0
 _LOCK_POLL_SECONDS: Final = 0.002
@@ -281,25 +289,40 @@ def write_durably(path: str, data: bytes | Iterable[bytes]) -> None:
     sync_directory(directory_of(path))
 
 
-def keep_copy(path: str, copy: str) -> None:
-    """Let `copy` name what `path` holds now, `path` staying where it is.
+def keep_copy(path: str, copy: str, *, device: int) -> None:
+    """Let `copy`, beside it, name what `path` holds now, `path` staying where it is.
 
     A hard link where the file system has them; the directory still wants its fsync.
-    Raises OSError.
+    `device` is what `fstat` says of the file. Raises OSError, and then the former `copy`
+    is there still, but for a crash or a disk that fails in this moment.
     """
-    # The one before goes first, and not by a rename: that would free its blocks while the
-    # whole directory waits.
-    with suppress(FileNotFoundError):
-        os.unlink(copy)
     try:
-        os.link(path, copy)
+        if _has_links(path, device):
+            # The one before goes first, and not by a rename: that would free its blocks
+            # while the whole directory waits.
+            with suppress(FileNotFoundError):
+                os.unlink(copy)
+            os.link(path, copy)
+            return
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        content = read_content(path)
-        if content is None:
-            raise
-        replace(write_temporary(copy, content.data, like=content.status), copy)
+        _HAS_LINKS[device] = False
+    content = read_content(path)
+    if content is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    replace(write_temporary(copy, content.data, like=content.status), copy)
+
+
+def _has_links(path: str, device: int) -> bool:
+    """Tell whether a file of this device can have a second name; found out once."""
+    known = _HAS_LINKS.get(device)
+    if known is None:
+        link = temporary_name(path)
+        os.link(path, link)
+        discard(link)
+        known = _HAS_LINKS[device] = True
+    return known
 
 
 def directory_of(path: str) -> str:

@@ -14,6 +14,7 @@ from switchbot_store import (
     ThreadedStore,
 )
 from switchbot_store.failover.keeper import Attempts
+from tests.store.failover.conftest import FlakyStore
 
 
 @pytest.fixture
@@ -208,6 +209,35 @@ class TestRevisions:
         assert store.get("b") == {"n": 2}
         with PostgresStore(server.url()) as other:
             assert other.keys() == ["b"]
+
+
+@pytest.mark.parametrize("profile", ["interactive", "economy"])
+def test_what_the_primary_alone_has_is_deleted_in_an_outage(make, clock, profile):
+    """What was never seen here may be there: its deletion is none that is forgotten."""
+    flaky = FlakyStore(now=clock.now, monotonic=clock.monotonic)
+    store = make(
+        flaky,
+        background=False,
+        now=clock.now,
+        monotonic=clock.monotonic,
+        profile=profile,
+    )
+    store.open()
+    flaky.set("theirs", {"n": 1})
+    flaky.set("later", {"n": 1})
+    flaky.away = True
+    clock.advance(1)
+    assert not store.delete("theirs")
+    assert not store.delete("later")
+    assert store.status().pending == 2
+    clock.advance(1)
+    flaky.away = False
+    flaky.set("later", {"n": 2})
+    assert store.resync()
+    assert (flaky.keys(), store.keys()) == (["later"], ["later"])
+    assert store.get("later") == {"n": 2}
+    lost = {each.key: (each.data, each.origin) for each in store.conflicts()}
+    assert lost == {"theirs": ({"n": 1}, "remote"), "later": ({}, "local")}
 
 
 def test_probes_come_every_second_for_two_minutes_then_ever_slower(

@@ -8,7 +8,11 @@ import textwrap
 
 import pytest
 
-from switchbot_store import PostgresStore, StoreUnavailableError
+from switchbot_store import (
+    PostgresStore,
+    StoreConflictError,
+    StoreUnavailableError,
+)
 from switchbot_store.failover import keeper
 
 
@@ -129,6 +133,7 @@ class TestASecondOpener:
             owner.set(name, {"n": 1})
         flaky.away = False  # the owner has not looked yet
         second.set("set", {"n": 2})
+        second.set("compared", {"n": 1})
         second.compare_and_set(
             "compared", {"n": 2}, second.get_entry("compared").revision
         )
@@ -139,6 +144,33 @@ class TestASecondOpener:
         assert [found[name].data.get("n") for name in names] == [2, 2, 3, 1]
         assert second.get("set") == {"n": 2}
         assert second.keys() == ["again", "compared", "set", "theirs"]
+
+    def test_it_compares_with_nothing_that_the_owner_has_since_acknowledged_anew(
+        self, owner, second, flaky
+    ):
+        """It would be acknowledged, and the owner's write become a conflict later."""
+        owner.set("there", {"n": 0})
+        seen = second.get_entry("there").revision
+        flaky.away = True
+        for name in ("there", "new"):
+            owner.set(name, {"n": 1})
+        pending = owner.get_entry("there").revision
+        flaky.away = False  # the owner has not looked yet
+        for name, revision in (("there", seen), ("there", pending), ("new", "")):
+            with pytest.raises(StoreUnavailableError, match="not compared"):
+                second.compare_and_set(name, {"n": 2}, revision)
+        with pytest.raises(StoreUnavailableError, match="not compared"):
+            second.update("there", lambda found: {"n": found["n"] + 1})
+        assert owner.resync()
+        assert owner.conflicts() == []
+        second.update("there", lambda found: {"n": found["n"] + 1})
+        with pytest.raises(StoreConflictError):
+            second.compare_and_set("new", {"n": 2}, "")
+        found = owner.get_many(["there", "new"])
+        assert {key: entry.data["n"] for key, entry in found.items()} == {
+            "there": 2,
+            "new": 1,
+        }
 
     def test_it_deletes_nothing_that_the_owner_would_bring_back(
         self, owner, second, flaky

@@ -111,10 +111,22 @@ class SecondOpeners(RuleBasedStateMachine):
 
     @rule(number=openers, key=keys)
     def compares(self, number, key):
-        def compare(store, data):
-            store.compare_and_set(key, data, store.get_entry(key).revision)
+        """Where the journal of another has a newer write of it, nobody here knows it.
 
-        self.write(number, key, compare)
+        What the primary acknowledged was compared with what was acknowledged last.
+        """
+        seen = set()
+
+        def compare(store, data):
+            entry = store.get_entry(key)
+            seen.add(entry.data.get("n", 0))
+            store.compare_and_set(key, data, entry.revision)
+
+        store = self.store(number)
+        before = {self.acknowledged[key], *self.refused[key]}
+        newer = store is not None and store._life.local.in_force_elsewhere(key)
+        if self.write(number, key, compare, refused=newer):
+            assert seen <= before or store.status().degraded_since
 
     @rule(number=openers, key=keys)
     def deletes(self, number, key):
@@ -130,15 +142,16 @@ class SecondOpeners(RuleBasedStateMachine):
         )
 
     def write(self, number, key, call, new=None, *, refused=False):
+        """Tell whether it was acknowledged."""
         store = self.store(number)
         if store is None:
-            return
+            return False
         self.number += 1
         new = self.number if new is None else new
         there = not (refused or self.primary.away or self.primary.lose_answers)
         behind = store.status().behind
         try:
-            done = self.on_disk(lambda: call(store, {"n": new}))
+            self.on_disk(lambda: call(store, {"n": new}))
         except StoreConflictError:
             self.never.add(new)
         except StoreUnavailableError:
@@ -149,17 +162,14 @@ class SecondOpeners(RuleBasedStateMachine):
             self.writer[key] = None
         else:
             assert not refused
-            if done is False and (self.primary.away or store.status().degraded_since):
-                # No such document is known here; it may be deleted, or none of it.
-                self.refused[key].add(0)
-                self.writer[key] = None
-                return
             if self.primary.away:
                 assert store.status().journal == "held"
                 assert store.status().degraded_since or self.profile == "economy"
             self.acknowledged[key] = new
             self.refused[key].clear()
             self.writer[key] = store
+            return True
+        return False
 
     @rule(number=openers)
     def says_whether_it_would_acknowledge(self, number):

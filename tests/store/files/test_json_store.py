@@ -1,5 +1,6 @@
 """JsonStore's files, as people see and edit them, and files gone bad."""
 
+import errno
 import json
 import os
 import time
@@ -366,17 +367,51 @@ class TestBadFiles:
         store.delete("settings")
         assert names(directory) == [".lock"]
 
-    def test_file_systems_without_links_keep_generations_too(
-        self, store, directory, monkeypatch
-    ):
+    @pytest.fixture
+    def without_links(self, monkeypatch):
         def no_links(*_):
-            raise PermissionError(1, "Operation not permitted")
+            raise PermissionError(errno.EPERM, "Operation not permitted")
 
         monkeypatch.setattr(os, "link", no_links)
+        monkeypatch.setattr(safe_files, "_HAS_LINKS", {})
+
+    @pytest.mark.usefixtures("without_links")
+    def test_file_systems_without_links_keep_generations_too(self, store, directory):
+        for n in (1, 2, 3):
+            store.set("settings", {"n": n})
+            previous = directory / "settings.json.previous"
+            if n > 1:
+                assert json.loads(previous.read_bytes()) == {"n": n - 1}
+
+    @pytest.mark.usefixtures("without_links")
+    @pytest.mark.parametrize("known", [False, True])
+    def test_a_copy_that_finds_no_room_costs_no_generation(
+        self, store, directory, monkeypatch, known
+    ):
+        """On such a file system a generation is a copy, for which there may be no room."""
         store.set("settings", {"n": 1})
         store.set("settings", {"n": 2})
+        if not known:
+            safe_files._HAS_LINKS.clear()
+        real = safe_files.write_temporary
+
+        def full(path, *arguments, **options):
+            if path.endswith(".previous"):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+            return real(path, *arguments, **options)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(safe_files, "write_temporary", full)
+            with pytest.raises(StoreUnavailableError, match="space"):
+                store.set("settings", {"n": 3})
+        found = {path.name: path.read_text() for path in directory.glob("settings*")}
+        assert {name: json.loads(text)["n"] for name, text in found.items()} == {
+            "settings.json": 2,
+            "settings.json.previous": 1,
+        }
+        store.set("settings", {"n": 3})
         previous = directory / "settings.json.previous"
-        assert json.loads(previous.read_bytes()) == {"n": 1}
+        assert json.loads(previous.read_bytes()) == {"n": 2}
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes by name here")
