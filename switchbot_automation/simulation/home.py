@@ -211,6 +211,9 @@ class SimulatedHome:
     True
     """
 
+    plays_parts = False
+    """Whether it answers for the sensors and actuators of plug-ins as well."""
+
     def __init__(
         self,
         clock: Clock | None = None,

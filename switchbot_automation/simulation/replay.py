@@ -167,6 +167,9 @@ class RecordedCloud:
     Commands and scenes are accepted and kept in `sent`; nothing leaves the process.
     """
 
+    plays_parts = True
+    """Plug-ins' sensors and actuators are played as well, see `PluggedCloud`."""
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._fields: Mapping[str, Any] = {}
@@ -219,7 +222,8 @@ async def replay(
     """Yield each change of decision, feeding every reading at its own instant.
 
     `settings` is a settings document, `state` the state of the zone `default` before the
-    first reading. A document without a meter or an air conditioner gets stand-ins. One
+    first reading. A document without a meter or a unit gets stand-ins; what plug-ins
+    measure and command is played. One
     recording has one meter, so every zone sees the same readings. Raises SettingsError.
     """
     if not readings:
@@ -267,5 +271,8 @@ def _command(report: TickReport, decision: ZoneDecision) -> Action | None:
 def _with_devices(settings: Mapping[str, Any]) -> dict[str, Any]:
     document = dict(settings)
     document["meter_device_id"] = document.get("meter_device_id") or _RECORDED_METER
-    document["aircon_device_id"] = document.get("aircon_device_id") or _RECORDED_AIRCON
+    if not document.get("equipment"):
+        document["aircon_device_id"] = (
+            document.get("aircon_device_id") or _RECORDED_AIRCON
+        )
     return document

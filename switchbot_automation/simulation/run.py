@@ -78,7 +78,8 @@ async def simulate(
     home gets its meters, remotes and scenes under the ids found there. `house` is
     parameters or a name in `scenarios.HOUSES`, the same for every zone; `climate` is the
     weather's, by default that of Lyon. `store` must
-    not hold settings yet. `history` goes to the engine. `on_progress` is called with
+    not hold settings yet. Sensors and actuators of plug-ins are played by simulated devices
+    of their kind, none is made. `history` goes to the engine. `on_progress` is called with
     the share done, 0 to 1. No webhook is ever sent.
 
     Raises SettingsError for settings that cannot be used, a store that already holds
@@ -98,6 +99,8 @@ async def simulate(
     start = datetime.combine(SEASON_STARTS[season], time(), tz).astimezone(UTC)
     clock = SimulatedClock(start)
     home = build_home(clock, parsed, house=_house(house), seed=seed, climate=climate)
+    # A made-up week lights nobody's stove.
+    home.plays_parts = True
     engine = AutomationEngine(home, store, history=history, clock=clock)
     ticks = await _drive(engine, clock, start + timedelta(days=days), on_progress)
     home.advance()

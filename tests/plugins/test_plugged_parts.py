@@ -1,15 +1,17 @@
 """A zone whose meter, unit and offset are plug-ins': no call to the cloud is spent."""
 
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from switchbot_automation import AutomationEngine
 from switchbot_automation.cloud.talk.quota import QuotaLedger
+from switchbot_automation.model import Action
 from switchbot_automation.plugins import registry
 from switchbot_automation.settings.read import check_settings
-from switchbot_automation.simulation import SimulatedClock, SimulatedHome
+from switchbot_automation.simulation import SimulatedClock, SimulatedHome, simulate
+from switchbot_automation.simulation.replay import RecordedReading, replay
 from switchbot_store import MemoryStore
 
 STOVE = """
@@ -261,3 +263,42 @@ async def test_a_change_of_settings_shows_no_secret(stove_house, living):
         assert change.changes
         assert "KEYKEYKEY" not in str(change.to_dict())
         assert "T0PSECRET" not in str(change.to_dict())
+
+
+ALL_DAY = [{"days": [*range(7)], "start": "00:00", "end": "00:00"}]
+KINDS_OF_STOVES = ("aircon", "thermostat", "heater")
+
+
+def of_kind(word):
+    document = {key: ROOM[key] for key in ROOM if key != "aircon_device_id"}
+    unit = {"kind": word, "device_id": "plugin:stove"}
+    return document | {"equipment": [unit], "time_windows": ALL_DAY}
+
+
+@pytest.mark.parametrize("word", KINDS_OF_STOVES)
+async def test_a_made_up_week_plays_the_parts_and_lights_no_real_stove(
+    stove_house, word
+):
+    """It warms its made-up room, and is told nothing at home."""
+    report = await simulate(of_kind(word), days=2, season="winter")
+    assert stove_house.LOG == []
+    assert report.kwh_per_day > 1
+    assert report.series.meter[-1] != stove_house.ROOM["temperature"]
+    assert 18 < report.series.room[-1] < 25
+
+
+@pytest.mark.parametrize("word", [*KINDS_OF_STOVES, None])
+async def test_a_recording_is_measured_and_commanded_in_place_of_the_parts(
+    stove_house, word
+):
+    """Nothing leaves a replay, and what is measured now is no part of it."""
+    start = datetime(2026, 1, 5, 8, tzinfo=UTC)
+    readings = [
+        RecordedReading(start + timedelta(minutes=10 * number), celsius, 40.0)
+        for number, celsius in enumerate((21.0, 19.0, 18.5, 23.0))
+    ]
+    document = ROOM if word is None else of_kind(word)
+    changes = [each async for each in replay(readings, document)]
+    assert stove_house.LOG == []
+    assert [each.temperature for each in changes][:2] == [21.0, 19.0]
+    assert Action.WINTER in [each.command for each in changes]

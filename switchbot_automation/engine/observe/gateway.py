@@ -88,6 +88,8 @@ _REMOTES_FRESH_SECONDS = 86400.0
 
 
 _PLUGIN_TYPE: Final = "plugin"
+# The groups of plug-ins that stand for devices.
+_PLAYED: Final = frozenset({"sensors", "actuators"})
 
 # What a network, a device or a cloud does not raise: somebody's code has to be mended.
 _MISTAKES: Final = (
@@ -600,10 +602,14 @@ class PluggedCloud:
 
     The parts are made at first use and kept as long as their settings stay the same;
     one that has a `close` is closed when they are not.
+
+    A client that `plays_parts`, as a recording's and that of a simulation, answers for
+    sensors and actuators itself: none is made, so that nothing real is told anything.
     """
 
     def __init__(self, client: CloudApi, documents: Documents, clock: Clock) -> None:
         self._client = client
+        self._played = bool(getattr(client, "plays_parts", False))
         self._documents = documents
         self._clock = clock
         self._made: dict[str, tuple[str, Any]] = {}
@@ -626,7 +632,7 @@ class PluggedCloud:
 
     async def status(self, device_id: str) -> DeviceStatus:
         """Ask the cloud, or read a plug-in's sensor. Raises PluginError."""
-        if not device_id.startswith(PLUGIN_PREFIX):
+        if self._played or not device_id.startswith(PLUGIN_PREFIX):
             return await self._client.status(device_id)
         name = device_id.removeprefix(PLUGIN_PREFIX)
         fields = await self._part(name, "sensors").read()
@@ -646,7 +652,7 @@ class PluggedCloud:
         command_type: str = "command",
     ) -> CommandResult:
         """Command a device of the account, or a plug-in's actuator."""
-        if not device_id.startswith(PLUGIN_PREFIX):
+        if self._played or not device_id.startswith(PLUGIN_PREFIX):
             return await self._client.command(
                 device_id, command, parameter, command_type
             )
@@ -727,7 +733,10 @@ class PluggedCloud:
     @property
     def _parts(self) -> Mapping[str, PluginPart]:
         settings = self._documents.life.settings
-        return settings.plugins if settings else {}
+        parts = settings.plugins if settings else {}
+        if not self._played:
+            return parts
+        return {name: each for name, each in parts.items() if each.group not in _PLAYED}
 
     def _part(self, name: str, group: str) -> Any:
         """Return a part, made of its settings. Raises PluginError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.model import PLUGIN_PREFIX
 from switchbot_automation.simulation.account.families import CatalogDevice
 
 if TYPE_CHECKING:
@@ -44,8 +45,12 @@ class ThermostatDevice(CatalogDevice):
     ) -> Callable[[], Body | None]:
         """Check the command; see `VirtualDevice.prepare`."""
         carry_out = super().prepare(command, parameter, command_type)
+        # It plays one of another make, which is told its setpoint alone.
+        plays = self.device_id.startswith(PLUGIN_PREFIX)
 
         def obey() -> Body | None:
+            if plays and command == "setManualModeTemperature":
+                self.state["mode"] = _MANUAL
             # In another mode it is presumed to be taken, and to change nothing.
             manual = self.state["mode"] == _MANUAL
             if command == "setManualModeTemperature" and manual:
