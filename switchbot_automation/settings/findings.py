@@ -27,7 +27,7 @@ from switchbot_automation.outside.wording import nearest
 from switchbot_automation.settings.checks import dotted, key_of
 from switchbot_automation.settings.for_nothing import for_nothing
 from switchbot_automation.settings.model import NARROWEST_KELVIN
-from switchbot_automation.settings.scale import in_celsius
+from switchbot_automation.settings.scale import in_celsius, in_unit_of
 from switchbot_automation.settings.secrets import shown_key
 from switchbot_automation.settings.table.zone import SEASONS
 
@@ -49,6 +49,9 @@ _WAYS: Final = (
 _DAY_MINUTES: Final = 1440
 _WEEK_MINUTES: Final = 7 * _DAY_MINUTES
 _TRIES: Final = 8
+# Of a season, in degrees Celsius: within them lie all others.
+_WIDEST: Final = {"min_temp": 10.0, "max_temp": 35.0, "target_temp": 21.0}
+_ZONE_PATH: Final = ("zones", "its name", "the setting")
 # A motion sensor shows a movement for about a minute.
 _SHOWN_SECONDS: Final = 90
 # From so wide a band on a price moves enough heat to be worth it.
@@ -78,19 +81,49 @@ def findings(
     for _ in range(_TRIES):
         if readable is not None or not errors:
             break
-        bad = {_setting_at(document, error.path) for error in errors} - left_out
-        if not bad:
+        bad = {_worst_at(document, error.path, left_out) for error in errors}
+        if bad <= left_out:
             break
         left_out |= bad
         rest = _without(document, left_out)
+        _stand_in(rest, left_out)
         readable, errors = read(rest)
-        found += [each for each in errors if not _follows(document, each, left_out)]
+        # Once all the rest is read each error is of its own value alone.
+        found += [
+            each
+            for each in errors
+            if readable is not None or not _follows(document, each, left_out)
+        ]
     if readable is None:
         return Findings(found, [], None)
-    unknown = {str(path[-1]) for path in left_out}
+    unknown = {_setting_of(path) for path in left_out}
     found += home_errors(rest, readable, unknown=unknown)
     hardly_meant = warnings(rest, readable, unknown=unknown)
     return Findings(_each_once(found), _each_once(hardly_meant), settings)
+
+
+def _worst_at(document: Mapping[str, Any], path: str, left_out: set[_Path]) -> _Path:
+    """Return what is left out for an error: its value, or the whole setting if that was.
+
+    An entry of a list takes the list with it.
+    """
+    setting = _setting_at(document, path)
+    keys, at = list(setting), _at(document, setting)
+    left = path.removeprefix(dotted(setting)).removeprefix(".")
+    while left and isinstance(at, Mapping):
+        key = key_of(left, at)
+        if key is None:
+            break
+        keys.append(key)
+        at, left = at[key], left[len(shown_key(key)) :].removeprefix(".")
+    inner = tuple(keys)
+    return setting if inner in left_out else inner
+
+
+def _setting_of(path: _Path) -> str:
+    """Return the name of the setting that a path lies in, of a zone or of the home."""
+    zone = len(_ZONE_PATH)
+    return str(path[:zone][-1] if path[0] == _ZONE_PATH[0] else path[0])
 
 
 def _setting_at(document: Mapping[str, Any], path: str) -> _Path:
@@ -113,28 +146,34 @@ def _first_key(path: str, of: object) -> str:
 
 
 def _without(document: Mapping[str, Any], paths: set[_Path]) -> dict[str, Any]:
-    rest = {key: each for key, each in document.items() if (key,) not in paths}
-    zones = rest.get("zones")
-    if isinstance(zones, Mapping):
-        rest["zones"] = {
-            name: {
-                key: each
-                for key, each in zone.items()
-                if ("zones", name, key) not in paths
-            }
-            if isinstance(zone, Mapping)
-            else zone
-            for name, zone in zones.items()
-            if ("zones", name) not in paths
-        }
-    return rest
+    return {
+        key: _without(each, {path[1:] for path in paths if path[:1] == (key,)})
+        if isinstance(each, Mapping)
+        else each
+        for key, each in document.items()
+        if (key,) not in paths
+    }
+
+
+def _stand_in(rest: dict[str, Any], left_out: set[_Path]) -> None:
+    """Put temperatures that are needed, and that nothing is said of, where none can be read."""
+    for path in left_out:
+        season = next((key for key in path if key in SEASONS), None)
+        keys = path[: path.index(season)] if season else ()
+        place = _at(rest, keys)
+        if season is None or "presets" in path or not isinstance(place, dict):
+            continue
+        needed = in_unit_of(rest, {season: _WIDEST})[season]
+        given = place.get(season, {})
+        if isinstance(given, Mapping):
+            place[season] = needed | given
 
 
 def _follows(
     document: Mapping[str, Any], error: SettingsError, left_out: set[_Path]
 ) -> bool:
     """Tell whether an error only comes of what was left out."""
-    gone = {path[-1] for path in left_out}
+    gone = {_setting_of(path) for path in left_out}
     if _setting_at(document, error.path)[-1] in gone:
         return True
     needs = {"presets": "no preset", "plugins": "plugins has no", "zones": "no zone"}
@@ -354,9 +393,10 @@ def warnings(
     for zone in settings.zones.values():
         if zone.lead:
             continue
-        if _is_sent(zone) and not zone.steers:
-            found += _out_of_reach(document, zone, settings.unit)
-        found += _beside_a_limit(document, zone, settings.unit)
+        if unknown.isdisjoint((*SEASONS, "presets")):
+            if _is_sent(zone) and not zone.steers:
+                found += _out_of_reach(document, zone, settings.unit)
+            found += _beside_a_limit(document, zone, settings.unit)
         found += _needs_weather(document, zone)
         found += [
             SettingsError(

@@ -216,6 +216,47 @@ def test_every_problem_is_named_in_one_run():
     }
 
 
+def test_what_is_right_beside_something_wrong_is_looked_at_too():
+    """All of `winter` was left out for one value that could not be read, and with it the rest."""
+    document = BASE | {
+        "winter": {"min_temp": 9, "max_temp": 11, "target_temp": 12, "fan_speed": 9},
+        "cascade": ["button"],
+        "zones": {
+            "den": {"winter": {"max_temp": "warm", "target_temp": 40}},
+            "hall": {"winter": {"max_temp": 21, "target_temp": 15}},
+        },
+    }
+    report = found(document)
+    assert sorted(paths(report.errors)) == [
+        "aircon_device_id",  # that of both zones
+        "winter.fan_speed",
+        "winter.min_temp",
+        "zones.den.aircon_device_id",
+        "zones.den.winter.max_temp",
+        "zones.den.winter.target_temp",
+        "zones.hall.aircon_device_id",
+    ]
+    sent = document | {"cascade": ["command"]}
+    assert set(paths(found(sent).errors)) >= {
+        "winter.target_temp",
+        "zones.hall.winter.target_temp",
+    }
+
+
+@pytest.mark.parametrize("key", ["min_temp", "max_temp", "target_temp", "fan_speed"])
+@pytest.mark.parametrize("unit", ["celsius", "fahrenheit"])
+def test_a_value_that_cannot_be_read_hides_no_other_problem(unit, key):
+    whole = {"min_temp": 20, "max_temp": 22, "target_temp": 21}
+    if unit == "fahrenheit":
+        whole = {"min_temp": 68, "max_temp": 72, "target_temp": 70}
+    document = BASE | {"unit": unit, "aircon_device_id": ""}
+    document |= {"summer": whole, "winter": {**whole, key: "x"}}
+    found_at = paths(found(document).errors)
+    assert f"winter.{key}" in found_at
+    assert "aircon_device_id" in found_at
+    assert len(found_at) == 2
+
+
 @given(
     st.dictionaries(
         st.sampled_from(
