@@ -85,6 +85,8 @@ def become():
         for name in names.split():
             if hasattr(module, name):
                 delattr(module, name)
+    if hasattr(os, "process_cpu_count"):  # newer ones ask what was taken away
+        os.process_cpu_count = os.cpu_count
     # Last: where there is such a module, the standard library takes this for Windows.
     sys.modules[IMITATED] = imitation
 

@@ -216,13 +216,17 @@ async def test_ctrl_c_at_any_question_is_told_from_no_answer(
     async with asyncio.timeout(PATIENCE_SECONDS):
         while question not in told or not told.endswith(b": "):
             told += await running.process.stdout.read(1)
-    ended = asyncio.ensure_future(running.ended())
-    while not ended.done():
-        # What comes between the question and the read is seen after the read alone: a
-        # person presses once more.
-        running.process.send_signal(signal.SIGINT)
-        await asyncio.wait({ended}, timeout=5.0)
-    code, _, err = ended.result()
+    # The end of the line with ^C. Not before by `communicate`: since CPython 3.13 it closes
+    # what is typed, and the end of that is no Ctrl-C.
+    heard = asyncio.ensure_future(running.process.stderr.read(1))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not heard.done():
+            # What comes between the question and the read is seen after the read alone: a
+            # person presses once more.
+            running.process.send_signal(signal.SIGINT)
+            await asyncio.wait({heard}, timeout=5.0)
+    code, _, err = await running.ended()
+    err = heard.result().decode() + err
     assert code == 130
     assert "Abort" not in err
     assert "Traceback" not in err
