@@ -71,6 +71,9 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 OWN_NAMESPACE: Final = "switchbot_store"
 _FILE_NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
+# Found here and not where they are read, on a thread: what that imports is waited for, for
+# ever, by a child that is forked in this moment.
+_OWN_FILES: Final = resources.files("switchbot_store.postgres") / "sql"
 
 # What each of our own files makes. A table that is gone again, or has another shape than
 # the file gave it, was dropped or replaced by somebody: its file is applied anew.
@@ -253,11 +256,7 @@ class NewerSchemaError(MigrationError):
 
 def load_migrations(directory: Path | Traversable | None = None) -> list[Migration]:
     """Return the files of a directory in order. Raises MigrationError."""
-    place = (
-        resources.files("switchbot_store.postgres") / "sql"
-        if directory is None
-        else directory
-    )
+    place = _OWN_FILES if directory is None else directory
     migrations = []
     for file in place.iterdir():
         match = _FILE_NAME.fullmatch(file.name)
