@@ -310,6 +310,17 @@ def pending(
 
 def _found(connection: psycopg.Connection[Any], namespace: str) -> tuple[int, Shape]:
     """Return the version that a database has by its number, and what its tables lack."""
+    try:
+        return _looked(connection, namespace)
+    except psycopg.errors.QueryCanceled:
+        # Behind a transaction pooler the time that a role gives a statement is in force,
+        # but for what a transaction says of itself.
+        with connection.transaction():
+            connection.execute(_NO_LIMIT.encode())
+            return _looked(connection, namespace)
+
+
+def _looked(connection: psycopg.Connection[Any], namespace: str) -> tuple[int, Shape]:
     shape = looked_at(connection)
     version = version_of(connection, namespace, own=OWN_NAMESPACE)
     return version, shape if namespace == OWN_NAMESPACE else Shape({})
