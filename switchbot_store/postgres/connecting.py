@@ -20,6 +20,7 @@ and whether the server lets in who leaves out the `options`.
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - a name is looked up on a thread; see `_in_time`
 import os
 import queue
 import random
@@ -491,7 +492,11 @@ def _resolved(parameters: dict[str, Any]) -> list[str]:
 
 
 def _in_time(work: Callable[[], T], expires_at: float) -> T:
-    """Return what `work` returns on a thread of its own, which nobody waits for later."""
+    """Return what `work` returns on a thread of its own, which nobody waits for later.
+
+    What it needs was imported before: a child that is forked while a thread imports waits
+    for that module for ever.
+    """
     answers: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
 
     def run() -> None:

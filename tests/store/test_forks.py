@@ -2,12 +2,15 @@
 
 import ast
 import os
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 import switchbot_store
 from switchbot_store import (
@@ -107,6 +110,42 @@ def test_what_a_thread_of_the_parent_was_at_holds_up_no_child(tmp_path, make):
     lock, use = make(tmp_path)
     with held_by_another_thread(lock):
         assert in_a_child(use)
+
+
+_USED = """
+import sys, threading, traceback
+from switchbot_store import FailoverStore, HistorySample, PostgresStore
+from switchbot_store.history import HistoryService
+from switchbot_store.history.postgres import PostgresHistory
+from datetime import UTC, datetime
+
+class Watching:
+    def find_spec(self, name, path=None, target=None):
+        if threading.current_thread() is not threading.main_thread():
+            print(name, threading.current_thread().name)
+
+url, directory = sys.argv[1:]
+store = FailoverStore(PostgresStore(url), directory)
+history = HistoryService(PostgresHistory(url))
+sys.meta_path.insert(0, Watching())
+with store, history:
+    store.set("a", {"n": 1})
+    store.update("a", lambda found: {"n": found["n"] + 1})
+    store.lease("leader", ttl_seconds=9)
+    store.delete("a")
+    history.record(HistorySample(datetime.now(UTC)))
+    history.flush()
+    history.cleanup()
+"""
+
+
+def test_no_thread_of_a_store_imports_anything(postgres_server, tmp_path):
+    """A child that is forked meanwhile waits for that module for ever."""
+    database = postgres_server.create_database()
+    url = make_conninfo(postgres_server.url(database), host="localhost")
+    command = [sys.executable, "-c", _USED, url, str(tmp_path / "host")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_every_other_lock_is_of_what_knows_its_process():

@@ -71,6 +71,9 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 OWN_NAMESPACE: Final = "switchbot_store"
 _FILE_NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
+# Found here and not where they are read, on a thread: what that imports is waited for, for
+# ever, by a child that is forked in this moment.
+_OWN_FILES: Final = resources.files("switchbot_store.postgres") / "sql"
 
 # What each of our own files makes. A table that is gone again, or has another shape than
 # the file gave it, was dropped or replaced by somebody: its file is applied anew.
@@ -253,11 +256,7 @@ class NewerSchemaError(MigrationError):
 
 def load_migrations(directory: Path | Traversable | None = None) -> list[Migration]:
     """Return the files of a directory in order. Raises MigrationError."""
-    place = (
-        resources.files("switchbot_store.postgres") / "sql"
-        if directory is None
-        else directory
-    )
+    place = _OWN_FILES if directory is None else directory
     migrations = []
     for file in place.iterdir():
         match = _FILE_NAME.fullmatch(file.name)
@@ -311,6 +310,17 @@ def pending(
 
 def _found(connection: psycopg.Connection[Any], namespace: str) -> tuple[int, Shape]:
     """Return the version that a database has by its number, and what its tables lack."""
+    try:
+        return _looked(connection, namespace)
+    except psycopg.errors.QueryCanceled:
+        # Behind a transaction pooler the time that a role gives a statement is in force,
+        # but for what a transaction says of itself.
+        with connection.transaction():
+            connection.execute(_NO_LIMIT.encode())
+            return _looked(connection, namespace)
+
+
+def _looked(connection: psycopg.Connection[Any], namespace: str) -> tuple[int, Shape]:
     shape = looked_at(connection)
     version = version_of(connection, namespace, own=OWN_NAMESPACE)
     return version, shape if namespace == OWN_NAMESPACE else Shape({})

@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from switchbot_store import PostgresHistory, PostgresStore
+from switchbot_store.postgres.schema import migrations
 from switchbot_store.testing import HistoryContract, StoreContract
 
 BEYOND_A_STATEMENT = (
@@ -46,3 +47,24 @@ def test_the_role_is_hostile(pooled_url):
         assert "/" in text
         isolation = other.execute("SHOW transaction_isolation").fetchone()[0]
         assert isolation in {"repeatable read", "serializable"}
+
+
+def test_a_statement_that_the_role_cuts_short_keeps_nobody_from_starting(
+    pooled_url, database_url, hostile_role, monkeypatch
+):
+    """Looking at the tables takes longer than others, on a server that just started."""
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        admin.execute(
+            f"ALTER ROLE {hostile_role} IN DATABASE {admin.info.dbname}"
+            " SET statement_timeout = '400ms'"
+        )
+    looked_at = migrations.looked_at
+
+    def slowly(connection):
+        connection.execute("SELECT pg_sleep(0.8)")
+        return looked_at(connection)
+
+    monkeypatch.setattr(migrations, "looked_at", slowly)
+    with PostgresStore(pooled_url, pooler=True) as store:
+        store.set("a", {"n": 1})
+        assert store.get("a") == {"n": 1}
