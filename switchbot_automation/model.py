@@ -460,6 +460,7 @@ class PluginPart:
 
     `fingerprint` tells it from one with other settings. The factory takes the config and,
     where it is known, the `plugins.PluginContext`, which it hands on to who wants it.
+    `tells`: it is an actuator that can be read.
     """
 
     group: str
@@ -467,3 +468,4 @@ class PluginPart:
     config: Any = field(repr=False)
     factory: Callable[..., Any] = field(repr=False)
     fingerprint: str = ""
+    tells: bool = False

@@ -16,7 +16,8 @@ notifiers  a `rules.context.Notifier`
 sensors    an object with ``async read() -> Mapping``: a status, as a meter's, in
            Celsius unless its `scale` says ``fahrenheit``
 actuators  an object with ``async send(command, parameter)``: a zone's unit, which gets
-           ``setAll`` with "temperature,mode,fan,on", and ``turnOff``
+           what SwitchBot's own devices of its kind take (docs/how-to/equipment.md), as an
+           air conditioner ``setAll`` with "temperature,mode,fan,on", and ``turnOff``
 offsets    an object with ``kelvin(zone, now) -> float | None``, quick, no I/O
 series     an object with ``async read() -> series.Series``: a price of the hours to come
 ========== ===========================================================================
@@ -180,7 +181,9 @@ class Plugin:
     `schema` takes the object as it stands in the settings, without the key that names
     the plug-in, and returns what `factory` makes the part of; it raises
     `voluptuous.Invalid` for what is wrong. A `voluptuous.Schema` is one. `api_version`
-    is that of this module when the plug-in was written. `wants_context`, whether the factory
+    is that of this module when the plug-in was written. `tells`, of an actuator: it has
+    ``async read()`` as well, its status in the words of its kind's own devices, by which
+    the engine sees what became of a command and what a hand did. `wants_context`, whether the factory
     has a parameter `context`, is found out by whoever loads the plug-in.
     """
 
@@ -188,6 +191,7 @@ class Plugin:
     factory: Callable[..., Any]
     api_version: int
     wants_context: bool = False
+    tells: bool = False
 
 
 class Registry:
@@ -301,7 +305,8 @@ def _checked(group: str, name: str, found: Any) -> Plugin:
     if not callable(schema) or not callable(factory):
         raise PluginError(worded("needs a callable schema and factory"), plugin=name)
     wants = _wants_context(group, name, factory)
-    return Plugin(schema, factory, version, wants_context=wants)
+    tells = bool(getattr(found, "tells", False))
+    return Plugin(schema, factory, version, wants_context=wants, tells=tells)
 
 
 def _wants_context(group: str, name: str, factory: Callable[..., Any]) -> bool:

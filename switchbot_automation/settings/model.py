@@ -276,6 +276,7 @@ class ZoneSettings:
     feels_like: bool = _ZONE["feels_like"]
     lead: str = ""
     without_unit: bool = False
+    unit_tells: bool = False
     backed_up: bool = False
     air_left: bool = False
     plausible_min_celsius: float = _ZONE["plausible_min_celsius"]
@@ -377,7 +378,8 @@ class ZoneSettings:
         object.__setattr__(self, "learns", learns)
         object.__setattr__(self, "ways", frozenset(filter(self._first_way, Action)))
         object.__setattr__(self, "without_way", self._without_way())
-        readable = not looks_infrared(self.aircon_device_id) and (
+        told = self.unit_tells or not looks_infrared(self.aircon_device_id)
+        readable = told and (
             # What a plug says of itself is what is read as its watts.
             self.power_meter_device_id != self.aircon_device_id
         )

@@ -34,7 +34,7 @@ from switchbot_automation.languages import (
     unit_of,
     worded,
 )
-from switchbot_automation.model import DEFAULT_ZONE, Action
+from switchbot_automation.model import DEFAULT_ZONE, PLUGIN_PREFIX, Action
 from switchbot_automation.outside.bounds import (
     MOST_LEVELS,
     MOST_VALUES,
@@ -1105,10 +1105,18 @@ def _air_left(units: Iterable[EquipmentUnit], unit: EquipmentUnit) -> bool:
 def _completed(merged: dict[str, Any]) -> dict[str, Any]:
     # A dashboard's document, which names no way of control, is run as the dashboard would.
     merged.setdefault("overshoot_learning", "control" in merged)
+    merged["unit_tells"] = _tells(merged)
     if merged.get("control") == "auto":
         for key in ("optimum_start", "predictive_polling"):
             merged.setdefault(key, True)
     return merged
+
+
+def _tells(merged: Mapping[str, Any]) -> bool:
+    """Tell whether a zone's unit is a plug-in's that can be read."""
+    device = merged.get("aircon_device_id") or ""
+    part = merged.get("plugins", {}).get(device.removeprefix(PLUGIN_PREFIX))
+    return device.startswith(PLUGIN_PREFIX) and part is not None and part.tells
 
 
 # What a zone says of its first unit, and of no other.
@@ -1196,7 +1204,8 @@ def _presume(merged: dict[str, Any], unit: EquipmentUnit) -> None:
         # Without a thermostat of its own it would go on all night as the end of a window
         # happens to find it: a heater that is on for a share of each cycle, a humidifier.
         merged.setdefault("turn_off_outside_windows", True)
-    if "measures_power" in kind.options and unit.measures_power:
+    plugged = unit.device_id.startswith(PLUGIN_PREFIX)
+    if "measures_power" in kind.options and unit.measures_power and not plugged:
         merged.setdefault("power_meter_device_id", unit.device_id)
         merged.setdefault("power_meter_channel", unit.channel or 1)
 

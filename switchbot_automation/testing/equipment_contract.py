@@ -13,7 +13,8 @@ fixture that it behaves like that kind::
 
 `device` has ``async send(command, parameter)``, as every actuator, and
 ``async read() -> Mapping``, as every sensor: its status in the words of SwitchBot's API.
-A device that cannot be read sets `tells` to False. No asyncio plugin is needed.
+One whose `Plugin` has ``tells=True`` is read by the engine as well. A device that cannot
+be read sets `tells` to False. No asyncio plugin is needed, only pytest.
 """
 
 from __future__ import annotations

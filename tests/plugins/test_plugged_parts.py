@@ -4,11 +4,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import voluptuous as vol
 
 from switchbot_automation import AutomationEngine
 from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.model import Action
-from switchbot_automation.plugins import registry
+from switchbot_automation.plugins import API_VERSION, Plugin, registry
+from switchbot_automation.rules.definition.lookup import part_kind
 from switchbot_automation.settings.read import check_settings
 from switchbot_automation.simulation import SimulatedClock, SimulatedHome, simulate
 from switchbot_automation.simulation.replay import RecordedReading, replay
@@ -302,3 +304,103 @@ async def test_a_recording_is_measured_and_commanded_in_place_of_the_parts(
     assert stove_house.LOG == []
     assert [each.temperature for each in changes][:2] == [21.0, 19.0]
     assert Action.WINTER in [each.command for each in changes]
+
+
+class Told:
+    """An actuator that can be read; a hand turns it, and a loose cable keeps it still."""
+
+    def __init__(self):
+        self.on, self.deaf, self.sent, self.reads = False, False, [], 0
+
+    async def send(self, command, parameter):
+        self.sent.append((command, parameter))
+        if not self.deaf:
+            self.on = command != "turnOff"
+
+    async def read(self):
+        self.reads += 1
+        return {"power": "on" if self.on else "off", "mode": 1 if self.on else 2}
+
+
+class Warmed:
+    """A room of such a unit, and how it is lived in."""
+
+    def __init__(self, word, *, tells):
+        self.unit, self.celsius = Told(), 18.0
+        plugin = Plugin(dict, lambda _config: self.unit, API_VERSION, tells=tells)
+        registry().add("actuators", "told", plugin)
+        meter = Plugin(dict, lambda _config: self, API_VERSION)
+        registry().add("sensors", "room", meter)
+        self.clock, store = SimulatedClock(), MemoryStore()
+        parts = {"unit": {"actuator": "told"}, "meter": {"sensor": "room"}}
+        entry = {"kind": word, "device_id": "plugin:unit"}
+        document = of_kind(word) | {
+            "plugins": parts,
+            "meter_device_id": "plugin:meter",
+            "equipment": [entry],
+        }
+        store.set("settings", document)
+        home = SimulatedHome(self.clock)
+        self.engine = AutomationEngine(home, store, clock=self.clock)
+
+    async def read(self):
+        return {"temperature": round(self.celsius, 1), "humidity": 40}
+
+    async def live(self, hours):
+        for _minute in range(round(hours * 60)):
+            if self.clock.now() >= self.engine.next_wakeup:
+                await self.engine.run_once()
+            gain = (0.9 if self.unit.on else 0.0) - (self.celsius - 5.0) / 40.0
+            self.celsius += gain / 60.0
+            self.clock.advance(60)
+
+    async def troubles(self):
+        return (await self.engine.health())["zones"]["default"]["room"]["reasons"]
+
+
+@pytest.fixture
+def brought():
+    yield
+    registry.cache_clear()
+
+
+@pytest.mark.parametrize("word", ["heater", "thermostat"])
+@pytest.mark.usefixtures("brought")
+async def test_an_actuator_that_tells_is_seen_to_ignore_its_commands(word):
+    """Its own status says within two hours what the room would say after three."""
+    room = Warmed(word, tells=True)
+    await room.live(5)
+    assert room.unit.reads > 0
+    assert "device_unresponsive" not in await room.troubles()
+    room.unit.deaf, room.unit.on = True, False
+    seen = set()
+    for _half in range(4):
+        await room.live(0.5)
+        seen |= {*await room.troubles()}
+    assert {"device_unresponsive", "belief_contradicted"} & seen
+
+
+@pytest.mark.usefixtures("brought")
+async def test_an_actuator_that_does_not_tell_is_never_read(caplog):
+    """Nor is it taken for a plug whose watts could be asked."""
+    room = Warmed("heater", tells=False)
+    await room.live(5)
+    assert room.unit.sent
+    assert room.unit.reads == 0
+    assert "cannot be read" not in caplog.text
+
+
+@pytest.mark.usefixtures("brought")
+def test_an_actuator_that_is_to_tell_and_cannot_is_refused(stove_house):
+    """As one is that cannot be told."""
+    del stove_house
+    plugin = Plugin(dict, lambda _config: Mute(), API_VERSION, tells=True)
+    registry().add("actuators", "mute", plugin)
+    kind = part_kind("mute", "actuator", {}, "actuators")
+    with pytest.raises(vol.Invalid, match="made a Mute without 'read'"):
+        kind.make({})
+
+
+class Mute:
+    async def send(self, command, parameter):
+        pass

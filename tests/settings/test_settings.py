@@ -153,6 +153,7 @@ def test_every_field_of_a_zone_is_in_the_table():
     names = {renamed.get(name, name) for name in named}
     keys = {spec.name for spec in settings_table() if not spec.section}
     worked_out = {"name", "overlay", "lead", "without_unit", "backed_up", "air_left"}
+    worked_out |= {"unit_tells"}
     assert names - worked_out == keys - {
         "api_quota_warning_threshold",
         "battery_below",

@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
-from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.requests import UnitLook
 from switchbot_automation.core.state.refusals import (
     READ,
@@ -523,18 +522,22 @@ class Observer:
         `aircon_poll_cooldown_minutes` ago.
         """
         device_id = zone.aircon_device_id
-        if not device_id or looks_infrared(device_id):
+        if not device_id or not zone.unit_readable:
             return None
         now = self._clock.now()
         cooldown = timedelta(minutes=zone.aircon_poll_cooldown_minutes)
         if not forced and last is not None and now - last < cooldown:
             return None
-        if not self._quota.allows_read():
-            return None
-        remotes = await self._known_remotes()
-        if remotes is None or device_id in remotes:
+        if not (_of_plugin((device_id,)) or await self._is_asked(device_id)):
             return None
         return UnitLook(await self._fields(device_id), self._clock.now())
+
+    async def _is_asked(self, device_id: str) -> bool:
+        """Tell whether a unit of the account may be asked now, and is no remote."""
+        if not self._quota.allows_read():
+            return False
+        remotes = await self._known_remotes()
+        return remotes is not None and device_id not in remotes
 
     async def fields_of(self, device_id: str) -> Mapping[str, Any] | None:
         """Return what a device's status says and can be believed, None without one."""
@@ -631,11 +634,13 @@ class PluggedCloud:
         return replace(listed, devices=(*listed.devices, *sensors))
 
     async def status(self, device_id: str) -> DeviceStatus:
-        """Ask the cloud, or read a plug-in's sensor. Raises PluginError."""
+        """Ask the cloud, or read a plug-in's part. Raises PluginError."""
         if self._played or not device_id.startswith(PLUGIN_PREFIX):
             return await self._client.status(device_id)
         name = device_id.removeprefix(PLUGIN_PREFIX)
-        fields = await self._part(name, "sensors").read()
+        part = self._parts.get(name)
+        group = "actuators" if part is not None and part.tells else "sensors"
+        fields = await self._part(name, group).read()
         if not isinstance(fields, Mapping):
             kind = type(fields).__name__
             raise PluginError(

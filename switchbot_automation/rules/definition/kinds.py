@@ -48,10 +48,11 @@ from switchbot_automation.schedule.sun import SUNRISE, SUNSET
 
 
 class PartKind(NamedTuple):
-    """How one kind is read."""
+    """How one kind is read; `tells`: it is an actuator that can be."""
 
     schema: Callable[[object], Any]
     make: Callable[..., Any]
+    tells: bool = False
 
 
 _SUBJECT = {"zone": text, "device": text, "attribute": text, "unchecked": flag}

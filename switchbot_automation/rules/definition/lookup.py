@@ -138,9 +138,12 @@ def part_kind(
     plugins = _registry()
     plugin = plugins.get(group, word) if isinstance(word, str) else None
     if plugin is not None:
+        tells = plugin.tells and group == "actuators"
+        asked = (*_ASKED_OF[group], "read") if tells else _ASKED_OF[group]
         return PartKind(
             partial(_by_plugin, str(word), plugin.schema),
-            partial(_made, str(word), plugin, _ASKED_OF[group]),
+            partial(_made, str(word), plugin, asked),
+            tells=tells,
         )
     broken = plugins.failure(group, word) if isinstance(word, str) else None
     if broken:

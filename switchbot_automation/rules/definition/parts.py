@@ -73,5 +73,10 @@ def _part(name: object, value: object) -> PluginPart:
     rest = {each: value[each] for each in value if each != key}
     kind = part_kind(value[key], key, {}, _GROUPS[key])
     return PluginPart(
-        _GROUPS[key], str(value[key]), kind.schema(rest), kind.make, fingerprint(value)
+        _GROUPS[key],
+        str(value[key]),
+        kind.schema(rest),
+        kind.make,
+        fingerprint(value),
+        tells=kind.tells,
     )
