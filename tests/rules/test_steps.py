@@ -13,6 +13,7 @@ BELL, LAMP, DOOR = "BE1100000001", "1A0000000002", "D00000000001"
 RING = {"trigger": "webhook", "device": BELL}
 STATE = {"device": "Front door", "attribute": "openState"}
 OPEN = {"condition": "state", **STATE, "state": "open"}
+CLOCK = {"condition": "time", "after": "00:00"}
 CLOSED = {"condition": "state", **STATE, "state": "close"}
 CLOSES = {"trigger": "state", **STATE, "to": "close"}
 MINUTE = {"delay": {"minutes": 1}}
@@ -65,6 +66,29 @@ async def test_a_condition_on_the_way_ends_the_run_unless_it_holds(
     await rung(house, say("before"), OPEN, say("after"))
     assert told(house) == heard
     assert last(house)["outcome"] == outcome
+
+
+@pytest.mark.parametrize("door", ["close", None])
+@pytest.mark.parametrize(
+    ("block", "heard"),
+    [
+        ({"if": CLOCK, "then": [OPEN, say("never")]}, ["on"]),
+        ({"choose": {"conditions": CLOCK, "sequence": [OPEN, say("never")]}}, ["on"]),
+        ({"sequence": [OPEN, say("never")]}, ["on"]),
+        (
+            {"repeat": {"count": 2, "sequence": [say("round"), OPEN, say("never")]}},
+            ["round", "round", "on"],
+        ),
+        ({"if": CLOCK, "then": {"sequence": [OPEN]}, "else": say("never")}, ["on"]),
+    ],
+)
+async def test_a_condition_inside_a_block_ends_no_more_than_its_sequence(
+    house, block, heard, door
+):
+    house.cloud.door = door
+    await rung(house, block, say("on"))
+    assert told(house) == heard
+    assert last(house)["outcome"] == "finished"
 
 
 @pytest.mark.parametrize(

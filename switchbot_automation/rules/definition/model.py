@@ -148,7 +148,7 @@ Parts: TypeAlias = "tuple[Condition | Trigger, ...]"
 
 @dataclass(frozen=True, slots=True)
 class ConditionStep:
-    """Goes on only if all of them hold; else the run is over."""
+    """Goes on only if all of them hold; else the sequence that it stands in is over."""
 
     conditions: tuple[Condition, ...]
 

@@ -23,6 +23,7 @@ from switchbot_automation.rules.definition.steps import MOST_ROUNDS, MOST_STEPS
 from switchbot_automation.rules.running.evaluate import broken, looked, with_run
 from switchbot_automation.rules.running.run import (
     after,
+    behind,
     holder,
     into,
     once_more,
@@ -101,6 +102,8 @@ def go(
         return Flow(run, action=step)
     if step.delay is not None:
         return _delayed(run, step, now, rehearsed=rehearsed)
+    if isinstance(step.block, ConditionStep):
+        return _asked(rule, run, step, home, now)
     return _through(run, step, step.block, home, now, rehearsed=rehearsed)
 
 
@@ -114,12 +117,6 @@ def _through(
     rehearsed: bool,
 ) -> Flow:
     match block:
-        case ConditionStep():
-            held = all_hold(block.conditions, home, now)
-            if held is True:
-                return Flow(after(_said(run, step, now, held=True)))
-            word = "conditions_unknown" if held is None else "conditions_not_met"
-            return _over(run, step, now, word, held=held)
         case StopStep():
             if block.failed:
                 return _over(run, step, now, "failed", error=block.why)
@@ -136,6 +133,22 @@ def _through(
         case GroupStep():
             return Flow(into(run, 0))
     raise TypeError(f"{step.kind} is no step that is known")
+
+
+def _asked(rule: Rule, run: RuleRun, step: Step, home: Home, now: datetime) -> Flow:
+    """Go on if the conditions hold, else behind the sequence they stand in.
+
+    As in Home Assistant: that is the run's end only where it stands in no block.
+    """
+    block = step.block
+    asked = block.conditions if isinstance(block, ConditionStep) else ()
+    held = all_hold(asked, home, now)
+    if held is True:
+        return Flow(after(_said(run, step, now, held=True)))
+    if run.inside:
+        return Flow(behind(rule, _said(run, step, now, held=held)))
+    word = "conditions_unknown" if held is None else "conditions_not_met"
+    return _over(run, step, now, word, held=held)
 
 
 def _branch_over(

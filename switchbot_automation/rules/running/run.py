@@ -247,6 +247,13 @@ def after(run: RuleRun) -> RuleRun:
     return replace(run, inside=(*run.inside[:-1], replace(frame, step=frame.step + 1)))
 
 
+def behind(rule: Rule, run: RuleRun) -> RuleRun:
+    """Return the run behind the last step of the block's sequence that it stands in."""
+    steps, _ = _levels(rule, run)[-1]
+    frame = replace(run.inside[-1], step=len(steps))
+    return replace(run, inside=(*run.inside[:-1], frame))
+
+
 def into(
     run: RuleRun, branch: int, rounds: int = 0, now: datetime | None = None
 ) -> RuleRun:
