@@ -236,7 +236,7 @@ def after_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSta
     """Return the state of an `auto` zone with the season that a reading asks for."""
     if zone.mode != AUTO or state.last_temperature_stale:
         return state
-    stopped = state.compressor_stopped_at
+    stopped = _rests_since(state)
     rested = (now - stopped).total_seconds() if stopped else math.inf
     if state.compressor_running or state.uncertain:
         rested = 0.0
@@ -251,6 +251,19 @@ def after_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSta
     if season == learned.season:
         return state
     return with_learned(state, replace(learned, season=season))
+
+
+def _rests_since(state: ZoneState) -> datetime | None:
+    """Return since when the unit rests, as far as that tells of its own heat.
+
+    A room that goes on as if the unit worked has it told OFF again and again. With each the
+    unit would seem to have rested from then on, and what the sun does be waited for anew.
+    """
+    stopped = state.compressor_stopped_at
+    doubt = state.evidence.doubt if state.evidence else None
+    if stopped is None or doubt is None or doubt.by != "room":
+        return stopped
+    return min(stopped, doubt.since)
 
 
 class _Told:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_automation.core.control.season import Season, season_of
+from switchbot_automation.core.overlay import after_season
+from switchbot_automation.core.state.zone import Doubt, Evidence, Learned, ZoneState
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.model import Action, Power
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import default_settings, simulate
 from switchbot_store import MemoryStore
@@ -36,6 +41,29 @@ def test_a_room_that_stays_too_warm_is_cooled_once_the_dwell_is_over():
 def test_heat_the_unit_left_behind_is_no_reason_to_cool():
     winter = Season("winter", 1e9)
     assert after(winter, 26.5, hours=12, rested=1800.0).name == "winter"
+
+
+@pytest.mark.parametrize(("by", "name"), [("room", "summer"), ("plug", "winter")])
+def test_off_told_again_to_a_unit_in_doubt_is_no_reason_to_wait_for_the_sun_anew(
+    by, name
+):
+    """A room in the sun was told OFF three times in two hours, and cooled as late.
+
+    A unit that its plug saw at work did leave heat behind.
+    """
+    begin = datetime(2026, 4, 12, 10, tzinfo=UTC)
+    doubt = Doubt(by, begin, Action.OFF, tries=1)
+    learned = Learned(season=Season("winter", begin.timestamp() - 12 * HOUR))
+    evidence = Evidence(doubt=doubt)
+    state = ZoneState(last_temperature=29.0, learned=learned, evidence=evidence)
+    for minute in range(0, 130, 10):
+        now = begin + timedelta(minutes=minute)
+        if minute % 50 == 0:
+            state = state._replace(
+                power=Power.OFF, action=Action.OFF, compressor_stopped_at=now
+            )
+        state = after_season(ZONE, state, now)
+    assert state.learned.season.name == name
 
 
 @pytest.mark.parametrize("temperature", [20.0, 22.5, 26.0])
