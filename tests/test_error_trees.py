@@ -1,12 +1,15 @@
 """Each package has one tree of errors, drawn in its docstring, and shadows no builtin."""
 
 import builtins
+import copy
+import dataclasses
 import importlib
 import inspect
 import pickle
 import pkgutil
 import re
 from datetime import UTC, datetime
+from enum import Enum
 
 import pytest
 
@@ -83,9 +86,11 @@ def made(error):
         "retry_after_seconds": 1.5,
     }
     given, named = [], {}
-    if error.__init__ in (Exception.__init__, RuntimeError.__init__):
+    try:
+        parameters = inspect.signature(error).parameters
+    except ValueError:  # it takes what a builtin takes
         return error("what happened")
-    for name, each in inspect.signature(error).parameters.items():
+    for name, each in parameters.items():
         if each.kind is each.VAR_POSITIONAL:
             given.append("what happened")
         elif each.kind is each.KEYWORD_ONLY:
@@ -95,17 +100,53 @@ def made(error):
     return error(*given, **named)
 
 
-@pytest.mark.parametrize(("module", "root"), TREES)
-def test_every_error_travels_between_processes(module, root):
-    """With its words and all that a handler asks it for."""
+def test_every_error_travels_between_processes():
+    """With its words and all that a handler asks it for, those outside the trees too."""
+    errors = set()
     for package in (switchbot_store, switchbot_automation):
         for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not {"__main__", "testing"} & set(each.name.split(".")):
-                importlib.import_module(each.name)
-    errors = every_error(getattr(module, root))
-    assert len(errors) >= len(classes_of(module))
+                module = importlib.import_module(each.name)
+                errors |= {
+                    member
+                    for _, member in inspect.getmembers(module, inspect.isclass)
+                    if issubclass(member, BaseException)
+                    and member.__module__.startswith("switchbot_")
+                }
+    for param in TREES:
+        module, root = param.values
+        assert every_error(getattr(module, root)) <= errors
+    ways = [
+        copy.copy,
+        copy.deepcopy,
+        *(
+            lambda error, protocol=protocol: pickle.loads(pickle.dumps(error, protocol))
+            for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)
+        ),
+    ]
     for error in errors:
         before = made(error)
-        after = pickle.loads(pickle.dumps(before))
-        assert type(after) is error
-        assert (str(after), vars(after)) == (str(before), vars(before))
+        for way in ways:
+            after = way(before)
+            assert type(after) is error
+            assert (str(after), vars(after)) == (str(before), vars(before))
+            assert after.args == before.args
+
+
+def test_every_public_value_is_found_by_its_own_name():
+    """Which is how it is found where it arrives in another process."""
+    seen = 0
+    for package in (switchbot_store, switchbot_automation):
+        for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if {"__main__", "testing"} & set(each.name.split(".")):
+                continue
+            for _, member in inspect.getmembers(
+                importlib.import_module(each.name), inspect.isclass
+            ):
+                if member.__module__ != each.name or member.__name__.startswith("_"):
+                    continue
+                is_value = issubclass(member, Enum) or hasattr(member, "_fields")
+                if is_value or dataclasses.is_dataclass(member):
+                    assert pickle.loads(pickle.dumps(member)) is member
+                    seen += 1
+    assert seen > 300

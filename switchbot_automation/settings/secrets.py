@@ -356,6 +356,10 @@ class SecretMaskError(ValueError):
         self.path = path
         self.conflict = conflict
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with words and attributes."""
+        return BaseException.__new__, (type(self), *self.args), self.__dict__
+
 
 class SecretDifference(NamedTuple):
     """A secret that differs: its masks before and after, None where there is none."""

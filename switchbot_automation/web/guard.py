@@ -189,6 +189,10 @@ class RequestRefusedError(Exception):
         self.close = close
         self.details = details
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with words and attributes."""
+        return BaseException.__new__, (type(self), *self.args), self.__dict__
+
 
 class Access(Enum):
     """Who may use a route."""

@@ -75,6 +75,10 @@ class HintedError(click.ClickException):
         super().__init__(message)
         self.hint: Final = hint
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with words and attributes."""
+        return BaseException.__new__, (type(self), *self.args), self.__dict__
+
     def told(self) -> str:
         """Return both, for a person."""
         return f"{self.message}; {self.hint}"

@@ -23,6 +23,8 @@ _LONGEST: Final = 200
 """What a store takes for a key, see `switchbot_store.Document`."""
 BESIDE: Final = "_beside/"
 """Before the key of a document that lies beside a person's text."""
+_OTHERS: Final = ("_", "accounts/")
+"""What engines, leases and accounts keep for themselves begins so; no list shows the first."""
 
 
 class Keys(NamedTuple):
@@ -66,6 +68,17 @@ def keys_of(settings_key: str, state_key: str, home: str | None = None) -> Keys:
     for name, key in (("settings_key", settings_key), ("state_key", state_key)):
         if not key:
             raise StoreConfigError(worded("{name} is empty", name=name), variable=name)
+        if key.startswith(_OTHERS):
+            raise StoreConfigError(
+                worded(
+                    "{name} {key!r} is no name for it: with {start!r} begins what is "
+                    "kept beside",
+                    name=name,
+                    key=key,
+                    start=next(each for each in _OTHERS if key.startswith(each)),
+                ),
+                variable=name,
+            )
         if len(placed(home, BESIDE + key)) > _LONGEST - len("_inbox/"):
             raise StoreConfigError(
                 worded("{name} is too long: {key!r}", name=name, key=key), variable=name
