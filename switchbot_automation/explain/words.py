@@ -69,7 +69,7 @@ def reason_words(
     `at` is the instant from which it is looked at: those of another day are shown with
     their date, as all are where it is None.
     """
-    if not _INSTANTS.isdisjoint(reason):
+    if not is_timeless(reason):
         return _put_in_words(reason, tz, at)
     # Rooms have the same reasons, with the same tenths of a degree, again and again. By
     # their text, as 1, 1.0 and True are one key and are not written alike.
@@ -80,6 +80,11 @@ def reason_words(
             _TIMELESS.clear()
         told = _TIMELESS[key] = _put_in_words(reason, tz, at)
     return told
+
+
+def is_timeless(reason: Mapping[str, Any]) -> bool:
+    """Tell whether a reason is said alike at every instant, and wherever its home is."""
+    return _INSTANTS.isdisjoint(reason)
 
 
 _MOST_TIMELESS: Final = 4096

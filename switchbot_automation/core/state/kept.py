@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 from switchbot_automation.core.control.air import too_wet, wanted_of
 from switchbot_automation.core.control.band import (
@@ -266,6 +266,16 @@ def room_health(zone: ZoneSettings, state: ZoneState, now: datetime) -> RoomHeal
 
     `zone` are its settings in force, with the season and what lies over them.
     """
+    code = _stays_well(zone, state, now)
+    if code is None:
+        return thorough_health(zone, state, now)
+    # So it is with nearly every room that is looked at.
+    keeping = state.keeping or NOTHING
+    return RoomHealth(cast("Status", keeping.status), keeping.since, (code,))
+
+
+def thorough_health(zone: ZoneSettings, state: ZoneState, now: datetime) -> RoomHealth:
+    """Return what `room_health` does, whatever there is to be seen."""
     keeping, facts = state.keeping or NOTHING, _facts(zone, state, now)
     found = _standing(zone, state, keeping, facts, now)
     if not zone.automation_enabled:
@@ -917,26 +927,29 @@ def after_look(
 
     `zone` are its settings in force; `problem` is why the reading gave no temperature.
     """
-    if _stays_well(zone, state, now):
+    if _stays_well(zone, state, now) is not None:
         return Looked(state, tells=False)
     return after_thorough_look(zone, state, problem, now)
 
 
-def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
-    """Tell whether a room surely stands as at the last look, with nothing the matter.
+def _stays_well(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> ReasonCode | None:
+    """Return why a room surely stands as at the last look, with nothing the matter.
 
-    So it is at nearly every look. Only what is plain counts here; all else is looked
-    into, and may well come to the same.
+    So it is at nearly every look. Only what is plain counts here; all else is None, is
+    looked into, and may well come to the same.
     """
     keeping, record, check = state.keeping, state.sensing, state.check
     if keeping is None or record is None or keeping.since is None:
-        return False
+        return None
     evidence, temperature = state.evidence, state.last_temperature
     matters = (
         keeping.excursion
         or keeping.swings
         or keeping.air
         or keeping.blind_since
+        or keeping.blind_why
         or keeping.unsure_since
         or keeping.failed
         or keeping.told
@@ -953,23 +966,32 @@ def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
         or worn_since(zone, state, now) is not None
     )
     if matters or temperature is None:
-        return False
+        return None
     idle = _left_alone(zone, state, now)
     if idle is not None:
-        return idle[0] == "off" == keeping.status
+        return idle[1] if idle[0] == "off" == keeping.status else None
+    if keeping.status != "kept":
+        return None
+    return _well_kept(zone, state, temperature, now)
+
+
+def _well_kept(
+    zone: ZoneSettings, state: ZoneState, celsius: float, now: datetime
+) -> ReasonCode | None:
+    """Return why a room that was kept still is, None where that is not plain."""
     if keeps_air(zone):
         want = _air_wanted(zone, state, now)
         known = _air_unknown(zone, state) is None
         stands = known and want is not None and not want.works
-        return keeping.status == "kept" and stands
+        return want.reason.code if want is not None and stands else None
     edges = edges_of(as_asked(zone))
-    return (
-        keeping.status == "kept"
-        and edges is not None
-        and _air_past(zone, state, now) is not True
+    stands = (
+        edges is not None
         and zone.mode in ("winter", "summer")
-        and _beyond(edges, temperature) is None
+        and _beyond(edges, celsius) is None
+        and _air_past(zone, state, now) is not True
     )
+    return ReasonCode.WITHIN_BAND if stands else None
 
 
 def _matters(evidence: Evidence, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from switchbot_automation.core.control.band import aim_of, as_asked
 from switchbot_automation.core.control.season import AUTO
@@ -17,7 +17,7 @@ from switchbot_automation.engine.act.wishes import possible_for
 from switchbot_automation.engine.tell.health import price_as_json, room_as_json
 from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.trace import reasons_as_json
-from switchbot_automation.explain.words import reason_words
+from switchbot_automation.explain.words import is_timeless, reason_words
 from switchbot_automation.languages import CELSIUS, error_words
 from switchbot_automation.languages import translated as _
 from switchbot_automation.schedule.windows import foreseen_boundary, in_window
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.engine.documents.documents import Documents
-    from switchbot_automation.model import TickReport, ZoneDecision
+    from switchbot_automation.model import Reason, TickReport, ZoneDecision
     from switchbot_automation.schedule.windows import TimeWindow
     from switchbot_automation.settings.model import Settings, ZoneSettings
     from switchbot_store import StoreStatus
 
 _T = TypeVar("_T")
+Reasons: TypeAlias = "tuple[Reason, ...]"
 
 _IN_A_TURN = 50
 """How many zones are looked at before others have their turn: a few milliseconds."""
@@ -66,7 +67,7 @@ def overview(
     if settings is not None:
         made = {each.zone: each for each in report.decisions} if report else {}
         seasonal = in_force(settings, lambda name: documents.states[name], now)
-        schedules = _Schedules(now)
+        look = _Look(now)
         for number, (name, zone) in enumerate(seasonal.zones.items(), start=1):
             state, decision = documents.states[name], made.get(name)
             as_set = settings.zones[name]
@@ -77,9 +78,8 @@ def overview(
                     zone,
                     state,
                     decision,
-                    now=now,
+                    look=look,
                     room=documents.states[zone.lead or name],
-                    schedules=schedules,
                 )
             )
             if not number % _IN_A_TURN:
@@ -153,9 +153,8 @@ def zone_overview(
         zone,
         documents.states[name],
         made,
-        now=now,
+        look=_Look(now),
         room=documents.states[zone.lead or name],
-        schedules=_Schedules(now),
     )
 
 
@@ -172,7 +171,10 @@ class BySettings:
     def of(
         self, settings: Settings, as_set: ZoneSettings, zone: ZoneSettings
     ) -> dict[str, Any]:
-        """Return it of a zone as it is set and as it is in force: what a host may change."""
+        """Return it of a zone as it is set and as it is in force: what a host may change.
+
+        What is to be told of it now is None in it.
+        """
         if self._settings is not settings:
             self._settings, self._known = settings, {}
         known = self._known.get(zone.name)
@@ -188,6 +190,34 @@ class BySettings:
 
 
 _CHANGEABLE = ("band", "wanted", "beside", "presets", "possible")
+_OF_NOW = (
+    "windows",
+    "in_window",
+    "next_change",
+    "temperature",
+    "humidity",
+    "outdoor",
+    "read_at",
+    "stale",
+    "power",
+    "action",
+    "power_since",
+    "uncertain",
+    "last_action",
+    "last_action_at",
+    "hold_until",
+    "wish",
+    "quiet_fan_until",
+    "skipped_windows",
+    "waiting",
+    "outcome",
+    "reasons",
+    "room",
+    "error_count",
+    "last_error",
+    "price",
+)
+"""In this order a zone's values follow those of its settings."""
 
 
 def _as_ever(
@@ -218,70 +248,59 @@ def _as_ever(
         ],
         "presets": list(zone.presets),
         "possible": possible_for(settings, as_set, zone),
+        **dict.fromkeys(_OF_NOW),
     }
 
 
 def _zone(
-    as_ever: dict[str, Any],
+    told: dict[str, Any],
     as_set: ZoneSettings,
     zone: ZoneSettings,
     state: ZoneState,
     decision: ZoneDecision | None,
     *,
-    now: datetime,
+    look: _Look,
     room: ZoneState,
-    schedules: _Schedules,
 ) -> dict[str, Any]:
-    """Return what is told of one unit; `room` is the state of the first unit of its room.
+    """Return `told` with what is to be told of one unit now; see `BySettings.of`.
 
-    With that are kept the wishes, and the price.
+    `room` is the state of the first unit of its room. With that are kept the wishes, and
+    the price. A home of a thousand rooms is told at every tick, so each of its values is
+    put where it belongs, as it would cost a third more to put two mappings together.
     """
-    schedule = schedules.of(zone)
-    pending = state.pending_manual
-    reasons = reasons_as_json(decision.reasons) if decision else []
-    held = state.hold_until is not None and state.hold_until > now
-    return as_ever | {
-        "windows": schedules.of(as_set).windows,
-        "in_window": schedule.in_window,
-        "next_change": schedule.next_change,
-        "temperature": state.last_temperature,
-        "humidity": state.last_humidity,
-        "outdoor": outdoor_of(state.surroundings, now),
-        "read_at": instant_or_none(state.last_read_at),
-        "stale": bool(zone.meters) and is_stale(zone, state, now),
-        "power": str(state.power),
-        "action": str(state.action) if state.action else None,
-        "power_since": instant_or_none(power_since(state)),
-        "uncertain": state.uncertain,
-        "last_action": state.last_action,
-        "last_action_at": instant_or_none(state.last_action_at),
-        "hold_until": instant_or_none(state.hold_until) if held else None,
-        "wish": _wish(room, now),
-        "quiet_fan_until": (
-            encode_instant(room.quiet_until)
-            if room.quiet_until is not None and now < room.quiet_until
-            else None
-        ),
-        "skipped_windows": [
-            each.to_document() for each in room.skipped if now < each.ends
-        ],
-        "waiting": (
-            {
-                "action": str(pending.action),
-                "due_at": encode_instant(pending.due_at),
-            }
-            if pending
-            else None
-        ),
-        "outcome": str(decision.outcome) if decision else None,
-        "reasons": [
-            {**each, "text": reason_words(each, zone.timezone, now)} for each in reasons
-        ],
-        "room": room_as_json(room_health(zone, state, now)),
-        "error_count": state.error_count,
-        "last_error": state.last_error,
-        "price": price_as_json(zone, room, now),
-    }
+    now, schedule, pending = look.now, look.schedule(zone), state.pending_manual
+    hold, quiet = state.hold_until, room.quiet_until
+    told["windows"] = look.schedule(as_set).windows
+    told["in_window"] = schedule.in_window
+    told["next_change"] = schedule.next_change
+    told["temperature"] = state.last_temperature
+    told["humidity"] = state.last_humidity
+    told["outdoor"] = outdoor_of(state.surroundings, now)
+    told["read_at"] = instant_or_none(state.last_read_at)
+    told["stale"] = bool(zone.meters) and is_stale(zone, state, now)
+    told["power"] = str(state.power)
+    told["action"] = str(state.action) if state.action else None
+    told["power_since"] = instant_or_none(power_since(state))
+    told["uncertain"] = state.uncertain
+    told["last_action"] = state.last_action
+    told["last_action_at"] = instant_or_none(state.last_action_at)
+    told["hold_until"] = encode_instant(hold) if hold and hold > now else None
+    told["wish"] = _wish(room, now)
+    told["quiet_fan_until"] = encode_instant(quiet) if quiet and now < quiet else None
+    told["skipped_windows"] = [
+        each.to_document() for each in room.skipped if now < each.ends
+    ]
+    if pending is not None:
+        action, due_at = str(pending.action), encode_instant(pending.due_at)
+        told["waiting"] = {"action": action, "due_at": due_at}
+    if decision is not None:
+        told["outcome"] = str(decision.outcome)
+    told["reasons"] = look.reasons(zone, decision.reasons if decision else ())
+    told["room"] = room_as_json(room_health(zone, state, now))
+    told["error_count"] = state.error_count
+    told["last_error"] = state.last_error
+    told["price"] = price_as_json(zone, room, now)
+    return told
 
 
 def _wanted(as_set: ZoneSettings, zone: ZoneSettings) -> dict[str, float] | None:
@@ -317,28 +336,47 @@ class _Schedule(NamedTuple):
     next_change: str | None
 
 
-class _Schedules:
-    """The windows of a home at one instant: zones that share theirs are told alike."""
+class _Look:
+    """One look at the home: what zones share is told once for all of them.
+
+    All of it is said in the language and the unit that are spoken when it begins.
+    """
 
     def __init__(self, now: datetime) -> None:
-        self._now = now
-        self._known: dict[tuple[int, int], _Schedule] = {}
+        self.now = now
+        self._schedules: dict[tuple[int, int], _Schedule] = {}
+        self._reasons: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def of(self, zone: ZoneSettings) -> _Schedule:
+    def schedule(self, zone: ZoneSettings) -> _Schedule:
         """Return what is told of a zone's windows."""
         # By identity: the settings of this look keep them alive, and to compare windows
         # by their values takes longer than to tell them.
         key = id(zone.time_windows), id(zone.timezone)
-        found = self._known.get(key)
+        found = self._schedules.get(key)
         if found is None:
-            windows, now, tz = zone.time_windows, self._now, zone.timezone
+            windows, now, tz = zone.time_windows, self.now, zone.timezone
             window = in_window(windows, now, tz)
-            found = self._known[key] = _Schedule(
+            found = self._schedules[key] = _Schedule(
                 [_window(each) for each in windows],
                 _window(window) if window else None,
                 instant_or_none(foreseen_boundary(windows, now, tz)),
             )
         return found
+
+    def reasons(self, zone: ZoneSettings, reasons: Reasons) -> list[dict[str, Any]]:
+        """Return the reasons of a zone's decision, in words too."""
+        told = []
+        for each in reasons:
+            # By its text, as 1, 1.0 and True are one key and are not written alike.
+            key = each.code, repr(each.detail)
+            found = self._reasons.get(key)
+            if found is None:
+                (found,) = reasons_as_json((each,))
+                found["text"] = reason_words(found, zone.timezone, self.now)
+                if is_timeless(found):
+                    self._reasons[key] = found
+            told.append(found.copy())
+        return told
 
 
 def _window(window: TimeWindow) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from switchbot_automation.core.state.kept import (
     after_look,
     after_thorough_look,
     room_health,
+    thorough_health,
 )
 from switchbot_automation.core.state.zone import (
     Excursion,
@@ -75,6 +76,7 @@ def lived(kind, values, *, runs=True):
         assert looked == after_thorough_look(zone, state, None, now)
         state = looked.state
         found.append(room_health(zone, state, now))
+        assert found[-1] == thorough_health(zone, state, now)
     return found
 
 

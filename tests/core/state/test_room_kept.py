@@ -20,6 +20,7 @@ from switchbot_automation.core.state.kept import (
     command_taken,
     news_of,
     room_health,
+    thorough_health,
 )
 from switchbot_automation.core.state.refusals import Scope, Tried, after_tries
 from switchbot_automation.core.state.zone import (
@@ -865,3 +866,12 @@ def test_a_room_with_nothing_the_matter_is_as_a_thorough_look_finds_it(
     assert after_look(zone, state, problem, now) == after_thorough_look(
         zone, state, problem, now
     )
+
+
+@settings(max_examples=drawn(150, many=1000))
+@given(rooms(), st.sampled_from([NOON, NOON + 40 * MINUTE, LATE]))
+def test_the_health_of_a_room_that_is_well_is_as_a_thorough_look_tells_it(room, now):
+    zone, state = room
+    assert room_health(zone, state, now) == thorough_health(zone, state, now)
+    looked = after_look(zone, state, None, now).state
+    assert room_health(zone, looked, now) == thorough_health(zone, looked, now)

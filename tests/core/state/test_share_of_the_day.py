@@ -14,6 +14,7 @@ from switchbot_automation.core.state.kept import (
     after_thorough_look,
     news_of,
     room_health,
+    thorough_health,
 )
 from switchbot_automation.core.state.zone import Keeping, ZoneState
 from switchbot_automation.model import ReasonCode
@@ -51,6 +52,7 @@ def told(zone, states):
         assert looked == after_thorough_look(zone, state, None, now)
         state, new = news_of(zone, looked.state, now)
         found.append(room_health(zone, state, now))
+        assert found[-1] == thorough_health(zone, state, now)
         if new is not None:
             news.append(new)
         document = state.keeping.to_document()
