@@ -1214,7 +1214,7 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ),
     ReasonCode.AIR_BEYOND_UNIT: later(
         "the air is past its limit for much of the day, which is more than the unit can "
-        "take away"
+        "make good"
     ),
     ReasonCode.ROOM_SWINGS: later(
         "the room is out of its band for much of the day, for a short while each time"
@@ -1421,9 +1421,10 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "whether it can do this at all."
     ),
     ReasonCode.AIR_BEYOND_UNIT: later(
-        "the air is past its limit for more of the day than the unit can help: open a "
-        "window, add a unit that takes it away (a dehumidifier for humidity, a fan for "
-        "CO2, which no purifier takes away), or set another limit."
+        "the air is past its limit for more of the day than the unit can help: add a unit "
+        "that makes it good (a humidifier where it is too dry, a dehumidifier where it is "
+        "too damp, a fan for CO2, which no purifier takes away), open a window where that "
+        "helps, or set another limit."
     ),
     ReasonCode.ROOM_SWINGS: later(
         "the room swings out of its band again and again: where it is not set yet, "

@@ -196,3 +196,24 @@ async def test_beside_a_run_that_one_keeps_what_was_asked_for(start, act, home, 
     assert "default: set_preset_mode, until" in out
     await running.event(event="decision", zone="default")
     assert (await running.end())[0] == 0
+
+
+@pytest.fixture
+def home_in_tokyo(home):
+    document = SETTINGS | {"timezone": "Asia/Tokyo"}
+    Path(home["STORE_DIRECTORY"], "settings.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("machine", "named"), [("UTC", " (Asia/Tokyo)"), ("Asia/Tokyo", "")]
+)
+@pytest.mark.usefixtures("home_in_tokyo")
+async def test_an_end_is_told_on_the_clock_by_which_it_was_asked_for(
+    act, home, machine, named
+):
+    """In a container, whose clock is UTC, 18:30 came back as the hour of another clock."""
+    home["TZ"] = machine
+    words = ("set_temperature", "21", "22.5", "--hold", "18:30")
+    code, out, err = await act("default", *words)
+    assert code == 0, err
+    assert out.strip().endswith(f"18:30:00{named}")

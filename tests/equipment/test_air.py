@@ -25,11 +25,13 @@ from switchbot_automation.core.overlay import zone_in_force
 from switchbot_automation.core.protect.yielding import AGAINST, ORDER, yields_to
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.equipment.table import KINDS
-from switchbot_automation.model import Action
+from switchbot_automation.explain.words import advice_words
+from switchbot_automation.model import Action, ReasonCode
 from switchbot_automation.settings.findings import warnings
 from switchbot_automation.settings.model import Air, Humidity, Profile
 from switchbot_automation.settings.read import check_settings, parse_settings
 from switchbot_automation.simulation import Fault
+from switchbot_automation.simulation.home import RoomSpec, UnitSpec
 from switchbot_automation.simulation.house.aircon import AirconMode
 from tests.adversaries.life import WINDOWS
 from tests.equipment.homes import (
@@ -505,3 +507,41 @@ async def test_a_lost_meter_leaves_nothing_running_but_what_stays():
 def test_a_humidifier_says_what_keeps_it_from_its_work(fields, why):
     assert KINDS["humidifier"].hindrance(fields) == why
     assert KINDS["dehumidifier"].hindrance(fields) is None
+
+
+async def test_a_tank_that_is_filled_again_ends_what_was_told_of_it():
+    """The two days without water are no word about what the unit can do.
+
+    Nor has the air to be right at once: it was told, an hour after the tank was filled and for
+    a day and a half, that the air did not follow and was more than the unit could help.
+    """
+    entry = {"kind": "humidifier", "device_id": DEVICE}
+    wanted = {"min_percent": 40, "max_percent": 60}
+    room = RoomSpec(further=(UnitSpec("humidifier", DEVICE),))
+    document = roomed(AIRCON, entry, humidity=wanted, time_windows=WINDOWS["always"])
+    home = Home(document, rooms=[room])
+
+    async def stands():
+        return (await home.engine.health())["zones"][SECOND]["room"]
+
+    await home.live(4)
+    home.unit().empty = True
+    await home.live(50)
+    assert (await stands())["reasons"][0] == "tank_empty"
+    home.unit().empty = False
+    seen = []
+    for _hour in range(24):
+        await home.live(1)
+        seen.append(await stands())
+    assert {"tank_empty"} >= {why for each in seen[:2] for why in each["reasons"]} - {
+        "humidity_below"
+    }
+    assert {each["status"] for each in seen[2:]} <= {"recovering", "kept"}
+    assert seen[-1]["status"] == "kept"
+
+
+async def test_what_is_beyond_a_unit_is_told_with_what_would_help():
+    """Too dry is no less beyond a unit than too damp, and another unit helps then."""
+    assert "a humidifier where it is too dry" in advice_words(
+        ReasonCode.AIR_BEYOND_UNIT
+    )

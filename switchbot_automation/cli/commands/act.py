@@ -122,7 +122,8 @@ def act(  # noqa: PLR0917  # click passes every one by name
             await engine.look()
             with measuring(engine.unit):
                 answer, command = await _done(engine, room, action, values, hold)
-                return answer, command, _told(answer, command)
+                tz = engine.zone_in_force(room).timezone
+                return answer, command, _told(answer, command, tz)
 
     with (
         get_store(config) as store,
@@ -197,14 +198,15 @@ async def _done(
     }, None
 
 
-def _told(answer: dict[str, Any], command: Command | None) -> str:
+def _told(answer: dict[str, Any], command: Command | None, tz: tzinfo) -> str:
+    """Say what was done; an instant on the room's clock, by which it was asked for too."""
     if answer["action"] == SKIP_NEXT_WINDOW:
         told = _("; ").join(answer["reasons"])
         return f"{answer['zone']}: {told}"
     if command is not None:
         said = sentence(command)
         why = (
-            reason_words(each, _here(), datetime.now(UTC))
+            reason_words(each, tz, datetime.now(UTC))
             for each in reasons_as_json(command.reasons)
         )
         return _("; ").join([said, *(each for each in why if each not in said)])
@@ -219,13 +221,16 @@ def _told(answer: dict[str, Any], command: Command | None) -> str:
         "{zone}: {action}, until {until}",
         zone=answer["zone"],
         action=word_of("wish", answer["action"]),
-        until=moment(ends, _here(), datetime.now(UTC)) if ends else until,
+        until=_ends(ends, tz) if ends else until,
     )
 
 
-def _here() -> tzinfo:
-    """Return the clock of who sits here, as of now."""
-    return datetime.now().astimezone().tzinfo or UTC
+def _ends(at: datetime, tz: tzinfo) -> str:
+    """Return when something ends, with the name of the clock where another hangs here."""
+    said = moment(at, tz, datetime.now(UTC))
+    if at == FOR_EVER or at.astimezone().utcoffset() == at.astimezone(tz).utcoffset():
+        return said
+    return f"{said} ({tz})"
 
 
 def _celsius(text: str, unit: str) -> float:

@@ -1047,7 +1047,9 @@ def _with_shares(
     air = None
     if _air_counts(zone):
         runs = _takes_none(zone) or not keeps_air(zone) or facts.runs
-        past = _air_past(zone, state, now) if seen else None
+        # With an empty tank it shows nothing of what it can do.
+        works = seen and (state.evidence or NONE).hindered is None
+        past = _air_past(zone, state, now) if works else None
         air = _shared(keeping.air, past and runs if past is not None else None, now)
     if swings is keeping.swings and air is keeping.air:
         return keeping
@@ -1342,7 +1344,8 @@ def _of_air(
     if code not in _AIR_MOVES or value is None or limit is None:
         return None
     low, beyond = code is ReasonCode.HUMIDITY_BELOW, round(abs(value - limit), 3)
-    if out is None or out.low is not low:
+    hindered = (state.evidence or NONE).hindered is not None
+    if out is None or out.low is not low or hindered:
         return Excursion(now, low, beyond, value, now, helped=False)
     if _takes_none(zone) or not facts.runs or state.uncertain:
         return out._replace(turned=value, moved_at=now, lost=None)
