@@ -89,6 +89,7 @@ from switchbot_automation.core.state.meter import (
 )
 from switchbot_automation.core.state.meter import judged as judge_meters
 from switchbot_automation.core.state.refusals import (
+    fails_again,
     is_refused,
     refuses_setting,
     still_believed,
@@ -749,7 +750,9 @@ def _act(
         only_decided = _not_sent(decided, verdict, CommandStatus.DECIDED)
         commands, reasons = (*early, only_decided), only_decided.reasons
     elif decided.action is not None and verdict.allowed:
-        order = order_of(zone, decided, seen.snapshot.zones[decided.zone].state)
+        order = order_of(
+            zone, decided, seen.snapshot.zones[decided.zone].state, seen.at
+        )
         command: Command = (yield Send(order)).value
         commands = (*early, command)
         blocked_until = command.blocked_until
@@ -784,11 +787,13 @@ def _act(
     )
 
 
-def order_of(zone: ZoneSettings, decided: ZoneDecision, state: ZoneState) -> Order:
+def order_of(
+    zone: ZoneSettings, decided: ZoneDecision, state: ZoneState, now: datetime
+) -> Order:
     """Return the order that carries a decision out. Raises ValueError for none to send.
 
     A unit that refuses the setpoint it is steered to is sent the zone's own, by all the
-    ways there are.
+    ways there are; so is one at rest that could not be told again and again.
     """
     action, steered = decided.action, decided.setpoint
     if action is None:
@@ -797,7 +802,7 @@ def order_of(zone: ZoneSettings, decided: ZoneDecision, state: ZoneState) -> Ord
         # By every way there is: a scene that heats keeps frost off, too.
         zone, steered = against_frost(zone, steered), None
     reasons, (wish, beyond) = decided.reasons, asked_of(zone, action)
-    aimed = _aimed_at(zone, action, steered, state) if steered else None
+    aimed = _aimed_at(zone, action, steered, state, now) if steered else None
     if aimed is not None:
         zone = aimed
     elif beyond is not None:
@@ -816,14 +821,23 @@ def order_of(zone: ZoneSettings, decided: ZoneDecision, state: ZoneState) -> Ord
 
 
 def _aimed_at(
-    zone: ZoneSettings, action: Action, setpoint: float, state: ZoneState
+    zone: ZoneSettings,
+    action: Action,
+    setpoint: float,
+    state: ZoneState,
+    now: datetime,
 ) -> ZoneSettings | None:
-    """Return the zone as if it asked for a setpoint; None where its unit refuses that."""
+    """Return the zone as if it asked for a setpoint; None where that is not to be had."""
     aimed = with_setpoint(zone, setpoint)
     wanted, up = set_all_parameter(aimed, action), rounds_up(zone, action)
     device = zone.aircon_device_id
-    taken = wanted and not refuses_setting(state, device, wanted, up=up)
-    return aimed if taken else None
+    if not wanted or refuses_setting(state, device, wanted, up=up):
+        return None
+    # Of one that does so already no other way has more to say.
+    works = state.compressor_running and state.action is action
+    if not works and zone.has_beside_commands(action):
+        return None if fails_again(state, device, wanted, now) else aimed
+    return aimed
 
 
 def _not_sent(

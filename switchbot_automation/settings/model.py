@@ -461,6 +461,17 @@ class ZoneSettings:
         }
         return next((rung for rung in self.cascade if configured[rung]), None)
 
+    def has_beside_commands(self, action: Action) -> bool:
+        """Tell whether an action can be carried out otherwise than by a command."""
+        others = {
+            "webhook": self.webhooks,
+            "scene": self.scenes,
+            "button": self.buttons if self.aircon_device_id else {},
+        }
+        return any(
+            rung in self.cascade and ways.get(action) for rung, ways in others.items()
+        )
+
     @property
     def devices(self) -> frozenset[str]:
         """The devices of the account that are asked for it."""

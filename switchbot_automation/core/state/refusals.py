@@ -292,6 +292,21 @@ def refuses_setting(state: ZoneState, device: str, wanted: str, *, up: bool) -> 
     return all(is_known(state.refusals, way_of_setting(device, each)) for each in both)
 
 
+def fails_again(state: ZoneState, device: str, wanted: str, now: datetime) -> bool:
+    """Tell whether a `setAll` failed more than once running, and not long ago.
+
+    Whoever has other ways to its unit takes them then: what fails for a while may fail for days.
+    """
+    way = way_of_setting(device, wanted)
+    return any(
+        not is_for_good(each)
+        and each.times > 1
+        and now - each.at < WAITS[-1]
+        and _covers(each, way)
+        for each in state.refusals
+    )
+
+
 # --- what came of trying --------------------------------------------------------------
 
 
@@ -464,6 +479,9 @@ def fingerprint(zone: ZoneSettings) -> str:
         base.winter,
         base.summer,
         sorted(base.presets.items()),
+        base.equipment,
+        base.humidity,
+        base.air,
     )
     return digest(repr(said))
 

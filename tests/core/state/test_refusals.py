@@ -14,7 +14,13 @@ from switchbot_automation.core.state import refusals as known
 from switchbot_automation.core.state.refusals import Scope, Tried
 from switchbot_automation.core.state.zone import Refusal, Way, ZoneState
 from switchbot_automation.model import Action, ReasonCode
-from switchbot_automation.settings.model import Profile, ZoneSettings
+from switchbot_automation.settings.model import (
+    Air,
+    EquipmentUnit,
+    Humidity,
+    Profile,
+    ZoneSettings,
+)
 
 NOW = datetime(2026, 1, 12, tzinfo=UTC)
 UNIT = "02-202008110034-13"
@@ -286,6 +292,9 @@ def test_what_fails_for_a_while_changes_nothing():
         {"half_degrees": True},
         {"cascade": ("command",)},
         {"aircon_device_id": "other"},
+        {"equipment": (EquipmentUnit("heater", UNIT, channel=2),)},
+        {"humidity": Humidity(min_percent=40)},
+        {"air": Air(max_co2_ppm=900)},
     ],
 )
 def test_other_settings_end_it_and_the_same_do_not(change):

@@ -349,6 +349,32 @@ async def test_a_steered_unit_that_takes_no_setpoint_gets_the_other_ways(house):
     assert "heat" in house.cloud.words
 
 
+@pytest.mark.parametrize("error", FOR_A_WHILE)
+async def test_a_steered_unit_that_is_not_reached_gets_the_other_ways_too(house, error):
+    """A room went cold for days beside a button that worked, as its command failed "a while"."""
+    house.configure(control="modulate", buttons={"winter": "heat", "off": "off"})
+    tried = refusing(house, set_all(error))
+    await live(house, 15.0, hours=1)
+    assert house.cloud.words == ["heat"]
+    # One wait after the second failure, and no key is pressed twice.
+    assert len([word for _at, word in tried if word.startswith("setAll")]) <= 3
+
+
+async def test_a_steered_unit_is_commanded_again_once_it_is_reached(house):
+    house.configure(control="modulate", buttons={"winter": "heat", "off": "off"})
+    failing = [FOR_A_WHILE[0]]
+    refusing(
+        house,
+        lambda _device, word: failing[0] if failing and "setAll" in word else None,
+    )
+    await live(house, 15.0, hours=1)
+    failing.clear()
+    await live(house, 25.0, hours=1)
+    assert house.cloud.words == ["heat", "turnOff"]
+    await live(house, 15.0, hours=1)
+    assert house.cloud.words[2].startswith("setAll")
+
+
 @pytest.mark.parametrize("error", [NOT_FOUND, WRONG_ID])
 async def test_a_meter_that_is_not_found_is_read_a_few_times_a_day(house, error):
     house.cloud.broken["status"] = error
