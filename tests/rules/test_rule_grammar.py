@@ -99,6 +99,19 @@ def test_home_assistants_shapes_are_read(parts):
             {"triggers": {"platform": "time", "at": "07:00"}},
             "triggers.platform: is not had here: write `trigger`",
         ),
+        (actions({"delay": "{{ 5 }}"}), "delay: is not had here: there are no templ"),
+        (
+            {"triggers": {**STATE, "to": ["open", "{{ x }}"]}},
+            "to: is not had here: there are no templates",
+        ),
+        (
+            {"triggers": {"trigger": "webhook", "webhook_id": "x"}},
+            "engine.run_rule starts a rule from outside",
+        ),
+        (
+            actions({"sequence": [TELL], "continue_on_error": True}),
+            "continue_on_error: is not had here: write it in each of the actions",
+        ),
         (actions({"scene": "scene.film"}), "scene: is not had here: use action scene"),
         (actions({**TELL, "metadata": {}}), "metadata: is not had here: leave it out"),
         (

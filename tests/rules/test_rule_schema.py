@@ -203,6 +203,8 @@ def test_an_edited_rule_is_told_from_the_one_before(rule):
 
 def test_a_duration_may_be_written_as_in_home_assistant(rule):
     written = [{"hours": 1, "minutes": 30}, "01:30:00", "1:30", {"minutes": 90}]
+    # As its editor writes every one.
+    written.append({"hours": 1, "minutes": 29, "seconds": 59, "milliseconds": 1000})
     read = rule(triggers=[{**HOT, "for": each} for each in written])
     assert {each.lasting.total_seconds() for each in read.triggers} == {5400.0}
     assert isinstance(read.triggers[0], triggers.NumericTrigger)

@@ -68,6 +68,13 @@ async def test_a_condition_on_the_way_ends_the_run_unless_it_holds(
     assert last(house)["outcome"] == outcome
 
 
+async def test_an_until_that_is_switched_off_is_over_after_one_round(house):
+    until = {"until": {**CLOSED, "enabled": False}, "sequence": say("round")}
+    await rung(house, {"repeat": until}, say("on"))
+    await house.live(60)
+    assert told(house) == ["round", "on"]
+
+
 @pytest.mark.parametrize("door", ["close", None])
 @pytest.mark.parametrize(
     ("block", "heard"),

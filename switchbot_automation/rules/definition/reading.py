@@ -20,7 +20,7 @@ from switchbot_automation.rules.definition.lookup import (
     read_part,
     without_labels,
 )
-from switchbot_automation.rules.definition.values import each_of, text
+from switchbot_automation.rules.definition.values import NO_TEMPLATES, each_of, text
 
 if TYPE_CHECKING:
     from switchbot_automation.rules.definition.model import Condition, Trigger
@@ -35,8 +35,9 @@ class NamedTrigger(NamedTuple):
 
 
 _ENTITY: Final = "name a `device` or a `zone` instead, and its `attribute`"
-_TEMPLATE: Final = (
-    "there are no templates; state, numeric_state and a plug-in can say it"
+_TEMPLATE: Final = NO_TEMPLATES
+_OUTSIDE: Final = (
+    "webhook is a device's event here; engine.run_rule starts a rule from outside"
 )
 
 _KEYS: Mapping[str, str] = {
@@ -58,7 +59,13 @@ _TRIGGERS_INSTEAD = Instead(
         "conversation": "engine.run_rule starts a rule from outside",
         "persistent_notification": "there are none",
     },
-    {"platform": "write `trigger`, its newer name in Home Assistant", **_KEYS},
+    {
+        "platform": "write `trigger`, its newer name in Home Assistant",
+        "webhook_id": _OUTSIDE,
+        "local_only": _OUTSIDE,
+        "allowed_methods": _OUTSIDE,
+        **_KEYS,
+    },
     dotted="use state, numeric_state, sun or webhook, with the `device` or `zone` itself",
 )
 _CONDITIONS_INSTEAD = Instead(

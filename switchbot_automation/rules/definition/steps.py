@@ -93,6 +93,10 @@ _INSTEAD = Instead(
     dotted="use command with a `device` or `zone`, scene, webhook, hold or notify",
 )
 
+_OF_BLOCKS: Mapping[str, str] = {
+    "continue_on_error": "write it in each of the actions that may fail"
+}
+
 
 def read_steps(value: object) -> tuple[Step, ...]:
     """Read one step or a list of them, at least one."""
@@ -184,7 +188,7 @@ def _made_of(
 ) -> tuple[Step, ...]:
     rest, enabled = without_labels(value)
     if kind != "condition":
-        refuse_keys(rest, _INSTEAD.keys)
+        refuse_keys(rest, {**_INSTEAD.keys, **_OF_BLOCKS})
     step = replace(read(rest), key=_key(kind, rest))
     return (step,) if enabled else ()
 
@@ -326,9 +330,11 @@ def _rounds(value: object) -> RepeatStep:
         raise vol.Invalid(
             worded("needs one of count, while and until, to know when it ends")
         )
+    # Nothing asked of `until`, since all of it is switched off, is true after one round.
+    once = 1 if read.get("until") == () else None
     return RepeatStep(
         read["sequence"],
-        read.get("count"),
+        read.get("count", once),
         read.get("while", ()),
         read.get("until", ()),
     )

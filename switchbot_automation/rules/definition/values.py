@@ -24,6 +24,8 @@ _CLOCK = re.compile(r"(\d{1,4}):([0-5]\d)(?::([0-5]\d))?")
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _PATTERN = re.compile(r"(/?)(\d{1,2})")
 _UNITS = {"days": 86400.0, "hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
+# Written by Home Assistant's editor into every duration.
+_UNITS |= {"milliseconds": 0.001}
 _LONGEST_SECONDS = 31 * 86400.0
 _FARTHEST_SECONDS = 43200.0
 _LONGEST_TEXT = 1000
@@ -290,6 +292,27 @@ def anything(value: object) -> Any:
     return value
 
 
+NO_TEMPLATES = "there are no templates; state, numeric_state and a plug-in can say it"
+# What a text may hold is the catalogue's to say: a rule that is stored goes on with it.
+_TEXTS = frozenset({"alias", "message", "title", "parameter"})
+
+
+def _refuse_templates(value: Mapping[Any, Any]) -> None:
+    """Refuse what Home Assistant would render."""
+    errors = []
+    for key, each in value.items():
+        written = each if isinstance(each, list) else [each]
+        if key not in _TEXTS and any(map(_is_template, written)):
+            said = worded("is not had here: {instead}", instead=NO_TEMPLATES)
+            errors.append(vol.Invalid(said, path=[str(key)]))
+    if errors:
+        raise vol.MultipleInvalid(errors)
+
+
+def _is_template(value: object) -> bool:
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
 class Shape:
     """An object with known keys; says of an unknown one what may have been meant."""
 
@@ -313,6 +336,7 @@ class Shape:
             )
         if (refused := too_many_unknown(value, self._known)) is not None:
             raise vol.Invalid(refused)
+        _refuse_templates(value)
         errors = [
             vol.Invalid(
                 worded("unknown{key}", key=near(key, self._known)), path=[str(key)]
