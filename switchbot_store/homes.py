@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from switchbot_store.codec import (
     HOMES,
+    UnreadableError,
     checked_documents,
     checked_keys,
     checked_revisions,
@@ -24,7 +25,7 @@ from switchbot_store.interface import StoreInterface, checked_store
 from switchbot_store.languages import worded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from switchbot_store.interface import AsyncLease, AsyncStore
     from switchbot_store.lease import Lease
@@ -92,6 +93,28 @@ def home_of(key: str) -> str | None:
         return None
     home, slash, rest = name.removeprefix(HOMES).partition("/")
     return home if home and slash and rest else None
+
+
+def read_each(
+    store: StoreInterface, keys: Sequence[str]
+) -> tuple[dict[str, Entry], dict[str, UnreadableError]]:
+    """Return what is under each of many keys, and of those that cannot be read why not.
+
+    For documents of many homes: what somebody wrote by hand over one's concerns no other.
+    Raises StoreUnavailableError where the store does not answer.
+    """
+    if not keys:
+        return {}, {}
+    try:
+        return store.get_many(keys), {}
+    except UnreadableError as error:
+        if len(keys) == 1:
+            return {}, {keys[0]: error}
+    # By halves: of thousands there are few.
+    middle = len(keys) // 2
+    entries, problems = read_each(store, keys[:middle])
+    others, more = read_each(store, keys[middle:])
+    return entries | others, problems | more
 
 
 class _Names:

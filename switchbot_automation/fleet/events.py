@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter, OrderedDict
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from switchbot_automation.cloud.events.events import (
     WebhookRefusal,
 )
 from switchbot_automation.outside.bounds import Allowance
+from switchbot_store.codec import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -143,9 +145,18 @@ class FleetEvents:
         if len(homes) < 2 or self._store is None:  # noqa: PLR2004 - one has no other
             return homes
         keys = {f"homes/{home}/settings": home for home in homes}
-        found = await self._store.get_many(keys)
+        try:
+            found = await self._store.get_many(keys)
+        except UnreadableError:
+            # One of them is no document: its home cannot be looked after, the others can.
+            found = {}
+            for key in keys:
+                with suppress(UnreadableError):
+                    found |= await self._store.get_many([key])
         return [
-            home for key, home in keys.items() if _names(found[key].data, device_id)
+            home
+            for key, home in keys.items()
+            if key in found and _names(found[key].data, device_id)
         ]
 
 

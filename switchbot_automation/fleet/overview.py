@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.fleet.summary import LEFT
 from switchbot_automation.instants import stored_instant
-from switchbot_automation.languages import error_words, packed, unpacked, worded
+from switchbot_automation.languages import (
+    error_words,
+    packed,
+    reworded,
+    unpacked,
+    worded,
+)
+from switchbot_store.homes import read_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from switchbot_store import StoreInterface
@@ -114,16 +121,29 @@ def summaries(store: StoreInterface, now: datetime) -> Iterator[HomeSummary]:
         and key.removesuffix(settings) not in known
     ]
     for start in range(0, len(visited), _PAGE):
-        for key, entry in store.get_many(visited[start : start + _PAGE]).items():
+        entries, unread = read_each(store, visited[start : start + _PAGE])
+        for key, entry in entries.items():
             home = key.removeprefix("homes/").removesuffix(left)
             yield summary_of(home, entry.data, now)
+        yield from _unread(unread, left, now)
     for start in range(0, len(unvisited), _PAGE):
-        for key, entry in store.get_many(unvisited[start : start + _PAGE]).items():
+        entries, unread = read_each(store, unvisited[start : start + _PAGE])
+        yield from _unread(unread, settings, now)
+        for key, entry in entries.items():
             since = entry.updated_at
             if entry.revision and (since is None or now - since > _LATE):
                 home = key.removeprefix("homes/").removesuffix(settings)
                 problem = packed(worded("no worker has come to an end with it yet"))
                 yield summary_of(home, {"problem": problem}, now)
+
+
+def _unread(
+    problems: Mapping[str, Exception], name: str, now: datetime
+) -> Iterator[HomeSummary]:
+    """Tell of homes of which a document cannot be read: nobody can visit them."""
+    for key, error in problems.items():
+        home = key.removeprefix("homes/").removesuffix(name)
+        yield summary_of(home, {"problem": packed(reworded(error))}, now)
 
 
 class FleetSurvey(NamedTuple):

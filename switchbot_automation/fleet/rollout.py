@@ -15,6 +15,7 @@ from switchbot_automation.fleet.spread import backtest_homes
 from switchbot_automation.languages import reworded, worded
 from switchbot_automation.settings.read import parse_settings
 from switchbot_store import HomeStore, StoreConflictError, StoreDataError
+from switchbot_store.codec import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +28,8 @@ ROLLOUTS: Final = "_rollouts"
 """The home's document that holds what each rollout changed."""
 _ORDER: Final = "order"
 """Which rollout lies over which: their keys keep no order in every store."""
+_OF_ONE_HOME: Final = (SettingsError, StoreDataError, UnreadableError)
+"""What is wrong with one home alone, and holds no other up."""
 _WORSE_SHARE: Final = 1.1
 _WORSE_DEGREE_MINUTES: Final = 60.0
 _WORSE_STARTS: Final = 3
@@ -116,7 +119,7 @@ def roll_out(
             continue
         try:
             yield _applied(HomeStore(store, home), rollout, changes, dry_run=dry_run)
-        except (SettingsError, StoreDataError) as error:
+        except _OF_ONE_HOME as error:
             yield Rolled(home, "failed", reworded(error))
 
 
@@ -132,7 +135,7 @@ def roll_back(
     for home in homes:
         try:
             found = _put_back(HomeStore(store, home), rollout)
-        except (SettingsError, StoreDataError) as error:
+        except _OF_ONE_HOME as error:
             yield Rolled(home, "failed", reworded(error))
             continue
         if found is not None:
@@ -195,7 +198,7 @@ def _may_have(view: HomeStore, rollout: str, changes: Document) -> bool:
         if rollout in entries[ROLLOUTS].data or not entries["settings"].data:
             return False
         parse_settings({**entries["settings"].data, **changes})
-    except (SettingsError, StoreDataError):
+    except _OF_ONE_HOME:
         return False  # which `_applied` says
     return True
 

@@ -13,6 +13,7 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from switchbot_store.codec import (
+    UnreadableError,
     checked_documents,
     checked_keys,
     checked_revisions,
@@ -264,6 +265,8 @@ class GatheringStore(ThreadedStore):
             self.calls += 1
             found = self.store.get_many(keys)
         except (StoreUnavailableError, StoreClosedError) as error:
+            if isinstance(error, UnreadableError) and len(calls) > 1:
+                return self._read_by_halves(calls)  # it answers, and one is no document
             return [error] * len(calls)
         except Exception as error:  # noqa: BLE001 - told to its one caller
             if len(calls) == 1:
@@ -284,6 +287,10 @@ class GatheringStore(ThreadedStore):
                 answers.append(self.store.get_many(call.keys))
             asked.update(call.keys)
         return answers
+
+    def _read_by_halves(self, calls: list[_Read]) -> list[dict[str, Entry] | Exception]:
+        middle = len(calls) // 2
+        return [*self.read(calls[:middle]), *self.read(calls[middle:])]
 
     def weigh(self, calls: list[_Write]) -> list[Exception | None]:
         """Return for each what is wrong with it; StoreDataError, `_LargeError` or None."""

@@ -33,6 +33,7 @@ from switchbot_automation.fleet.shared_store import for_a_fleet
 from switchbot_automation.languages import error_words, later_in, translated_in
 from switchbot_automation.languages import translated as _
 from switchbot_store import StoreConfig, ThreadedStore, checked_home, get_store
+from switchbot_store.homes import read_each
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -602,9 +603,9 @@ def _having_settings(store: StoreInterface, homes: Sequence[str]) -> Iterator[st
     for start in range(0, len(homes), _HOMES_AT_ONCE):
         some = homes[start : start + _HOMES_AT_ONCE]
         keys = [f"homes/{home}/settings" for home in some]
-        entries = store.get_many(keys)
+        entries, unread = read_each(store, keys)
         for home, key in zip(some, keys, strict=True):
-            if entries[key].revision:
+            if key in unread or entries[key].revision:
                 yield home
 
 
