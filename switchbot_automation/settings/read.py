@@ -43,6 +43,7 @@ from switchbot_automation.outside.bounds import (
 )
 from switchbot_automation.outside.urls import named_secret
 from switchbot_automation.outside.wording import (
+    MOST_UNKNOWN,
     SHOWN_CHARACTERS,
     few_hints,
     nearest,
@@ -567,8 +568,8 @@ def _by_action(
 ) -> Mapping[Action, str]:
     if not isinstance(value, Mapping):
         raise vol.Invalid(worded("expected an object, got {value}", value=shown(value)))
-    if (refused := too_many_unknown(value, set(Action))) is not None:
-        raise vol.Invalid(refused)
+    if len(value) > MOST_UNKNOWN and (told := too_many_unknown(value, set(Action))):
+        raise vol.Invalid(told)
     given: dict[Action, str] = {}
     errors = []
     for key, each in value.items():
@@ -792,9 +793,8 @@ def _object(section: str, value: object, *, in_zone: bool) -> Any:
     if not isinstance(value, Mapping):
         raise vol.Invalid(worded("expected an object, got {value}", value=shown(value)))
     schema = _schema(section, in_zone=in_zone)
-    refused = too_many_unknown(value, schema.schema)
-    if refused is not None:
-        raise vol.Invalid(refused)
+    if len(value) > MOST_UNKNOWN and (told := too_many_unknown(value, schema.schema)):
+        raise vol.Invalid(told)
     return schema(dict(value))
 
 
