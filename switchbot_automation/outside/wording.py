@@ -24,7 +24,8 @@ SHOWN_CHARACTERS: Final = 60
 _SLASHES_OF_A_TIMEZONE = 2
 
 
-_MOST_UNKNOWN: Final = 50
+MOST_UNKNOWN: Final = 50
+"""As many unknown keys of an object are each told of."""
 _MOST_HINTS: Final = 50
 _LONGEST_WORD: Final = 200
 _left: ContextVar[list[int] | None] = ContextVar("hints_left", default=None)
@@ -74,13 +75,11 @@ def nearest(
 def too_many_unknown(given: Collection[Any], known: Collection[Any]) -> str | None:
     """Return what is wrong with an object's keys where so many of them are unknown.
 
-    None where there are few: then each is told of. More are no slips, and cost as much
-    time as there are.
+    None where there are few: then each is told of, as in every object of no more than
+    `MOST_UNKNOWN` keys. More are no slips, and cost as much time as there are.
     """
-    if len(given) <= _MOST_UNKNOWN:
-        return None
     unknown = [key for key in given if key not in known]
-    if len(unknown) <= _MOST_UNKNOWN:
+    if len(unknown) <= MOST_UNKNOWN:
         return None
     return worded(
         "{number} unknown settings, the first of them {first}",

@@ -43,6 +43,7 @@ from switchbot_automation.outside.bounds import (
 )
 from switchbot_automation.outside.urls import named_secret
 from switchbot_automation.outside.wording import (
+    MOST_UNKNOWN,
     SHOWN_CHARACTERS,
     few_hints,
     nearest,
@@ -87,7 +88,7 @@ from switchbot_automation.settings.model import (
 )
 from switchbot_automation.settings.scale import in_celsius, range_errors
 from switchbot_automation.settings.spec import Kind, SettingSpec
-from switchbot_automation.settings.table import ALIASES, DEFAULTS, section_of_table
+from switchbot_automation.settings.table import ALIASES, DEFAULTS, SECTIONS
 from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_store.codec import problem_of
 from switchbot_store.zone_rules import zone_of
@@ -114,7 +115,7 @@ _MOST_NAMED = {
 
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
 # What a document says once, of the whole home.
-_OF_HOME = tuple(spec.key for spec in section_of_table("") if not spec.per_zone)
+_OF_HOME = tuple(key for key, spec in SECTIONS[""].items() if not spec.per_zone)
 _ANY = re.compile(".*", re.DOTALL)
 _CASCADES = {"direct": ("scene", "command"), "ifttt": ("webhook",)}
 _DEVICE_ID = re.compile(r"[A-Za-z0-9:_.-]*")
@@ -567,8 +568,8 @@ def _by_action(
 ) -> Mapping[Action, str]:
     if not isinstance(value, Mapping):
         raise vol.Invalid(worded("expected an object, got {value}", value=shown(value)))
-    if (refused := too_many_unknown(value, set(Action))) is not None:
-        raise vol.Invalid(refused)
+    if len(value) > MOST_UNKNOWN and (told := too_many_unknown(value, set(Action))):
+        raise vol.Invalid(told)
     given: dict[Action, str] = {}
     errors = []
     for key, each in value.items():
@@ -659,9 +660,10 @@ def _plugins(_spec: SettingSpec, value: object) -> Mapping[str, Any]:
     return read_parts(value)
 
 
-def _meaning(spec: SettingSpec) -> str:
+def _missing(meaning: str) -> str:
     # One with an example of JSON would be taken for a template.
-    return spec.meaning if "{" in spec.meaning else worded(spec.meaning)
+    words = meaning if "{" in meaning else worded(meaning)
+    return worded("is missing: {meaning}", meaning=words)
 
 
 def _section(_spec: SettingSpec, value: object) -> object:
@@ -791,9 +793,8 @@ def _object(section: str, value: object, *, in_zone: bool) -> Any:
     if not isinstance(value, Mapping):
         raise vol.Invalid(worded("expected an object, got {value}", value=shown(value)))
     schema = _schema(section, in_zone=in_zone)
-    refused = too_many_unknown(value, schema.schema)
-    if refused is not None:
-        raise vol.Invalid(refused)
+    if len(value) > MOST_UNKNOWN and (told := too_many_unknown(value, schema.schema)):
+        raise vol.Invalid(told)
     return schema(dict(value))
 
 
@@ -812,9 +813,9 @@ def _each(item: Callable[[object], Any], check_list: Any, value: object) -> Any:
 def _schema(section: str, *, in_zone: bool) -> vol.Schema:
     # Made once a document has such a part: one has few of the forty, and all of them are
     # as much memory as half of the modules that read settings.
-    rows = section_of_table(section)
+    rows = SECTIONS.get(section, {})
     schema: dict[Any, Any] = {}
-    for spec in rows:
+    for name, spec in rows.items():
         convert: Any = partial(_converted, spec)
         if in_zone and not spec.per_zone:
             convert = _refuse_in_zone
@@ -822,22 +823,19 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
             convert = partial(_object, spec.name, in_zone=in_zone)
         elif spec.kind is Kind.SECTIONS:
             inner = partial(_object, f"{spec.name}[]", in_zone=in_zone)
-            make = _MAKERS[spec.key]
+            make = _MAKERS[name]
             convert = partial(_each, vol.All(inner, make), convert)
         elif spec.kind in (Kind.GROUPS, Kind.PRESETS, Kind.NOTIFIERS):
             inner = partial(_object, f"{spec.name}{{}}", in_zone=in_zone)
             convert = partial(_each_by_name, inner, convert)
         # A bare name is optional to voluptuous; each marker would be a schema of its own,
         # two thirds of the memory of the whole.
-        key: Any = spec.key
+        key: Any = name
         if spec.required:
-            key = vol.Required(
-                spec.key,
-                msg=worded("is missing: {meaning}", meaning=_meaning(spec)),
-            )
+            key = vol.Required(name, msg=spec.meaning)
         schema[key] = convert
         schema.update(dict.fromkeys(spec.aliases, convert))
-    known = tuple(name for spec in rows for name in (spec.key, *spec.aliases))
+    known = tuple(each for name, spec in rows.items() for each in (name, *spec.aliases))
     schema[vol.Extra] = partial(_refuse_unknown, known)
     return vol.Schema(schema)
 
@@ -899,6 +897,9 @@ def _settings_error(error: vol.Invalid, prefix: _Path) -> SettingsError:
     message: str = error.error_message
     if isinstance(error, _UnknownKeyError):
         message = error.describe()
+    elif isinstance(error, vol.RequiredFieldInvalid):
+        # Worded here rather than in the schema: most documents lack nothing.
+        message = _missing(message)
     keys = (key if isinstance(key, int) else str(key) for key in error.path)
     kind = UnknownSettingError if isinstance(error, _UnknownKeyError) else SettingsError
     return kind(message, path=dotted((*prefix, *keys)))

@@ -38,7 +38,8 @@ _ENERGY: Final = ("usedElectricity", "switch1UsedElectricity", "switch2UsedElect
 POWER: Final = ("weight", "power", "switch1Power", "switch2Power")
 """What devices call the watts that they draw."""
 _METERED: Final = frozenset({*_ENERGY, *POWER})
-_UPKEEP: Final = _METERED | {"battery", "filterElement"}
+UPKEEP: Final = _METERED | {"battery", "filterElement"}
+"""What says something of upkeep; `facts_of` anything else knows nothing."""
 
 
 class Facts(NamedTuple):
@@ -65,7 +66,7 @@ def facts_of(values: Mapping[str, Any]) -> Facts:
     >>> facts_of({"filterElement": {"usedHours": 12, "effectiveUsageHours": 240}})[1:3]
     (12.0, 240.0)
     """
-    if _UPKEEP.isdisjoint(values):
+    if UPKEEP.isdisjoint(values):
         return _NOTHING
     battery = number(values.get("battery"))
     element = values.get("filterElement")

@@ -200,9 +200,9 @@ def language_of_page(request: web.Request) -> str:
 def as_json(
     body: Any, *, status: int = 200, headers: dict[str, str] | None = None
 ) -> web.Response:
-    """Answer with JSON."""
+    """Answer with JSON; an instant in UTC is written with a ``Z``."""
     return web.Response(
-        body=orjson.dumps(body),
+        body=orjson.dumps(body, option=orjson.OPT_UTC_Z),
         status=status,
         headers=headers,
         content_type="application/json",
@@ -324,7 +324,8 @@ def as_known_json(
     keeps the answer, asks every time whether it still holds, and shares it with nobody.
     """
     telling = {key: value for key, value in body.items() if key not in apart}
-    etag = hashlib.blake2b(orjson.dumps(telling), digest_size=12).hexdigest()
+    told = orjson.dumps(telling, option=orjson.OPT_UTC_Z)
+    etag = hashlib.blake2b(told, digest_size=12).hexdigest()
     headers = {
         "ETag": f'W/"{etag}"',
         "Cache-Control": "private, no-cache",

@@ -54,8 +54,8 @@ class Shared:
         """Return the answer, or the last one known while the database is away.
 
         Also when it takes longer than a second: those who ask later may have it. Answers
-        are JSON values. Raises what `ask` raises; StoreUnavailableError only when the
-        question was never answered.
+        are JSON values and instants; the last one known has these as texts. Raises what
+        `ask` raises; StoreUnavailableError only when the question was never answered.
         """
 
         async def remembered() -> Any:
@@ -80,7 +80,7 @@ class Shared:
         return Answer(value, None)
 
     def _remember(self, key: Hashable, value: Any) -> None:
-        self._last[key] = orjson.dumps(value)
+        self._last[key] = orjson.dumps(value, option=orjson.OPT_UTC_Z)
         self._last.move_to_end(key)
         if len(self._last) > _MOST_LAST:
             self._last.popitem(last=False)

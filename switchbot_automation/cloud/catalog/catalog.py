@@ -734,8 +734,10 @@ def _string(raw: Any, field: StatusField) -> Value | None:
     exact = [
         known for known in field.values if str(known).casefold() == text.casefold()
     ]
+    if exact:
+        return str(exact[0])
     alike = [known for known in field.values if folded(known) == folded(text)]
-    return str((exact or alike or [text])[0])
+    return str((alike or [text])[0])
 
 
 def _object(raw: Any, _field: StatusField) -> Value | None:

@@ -180,12 +180,13 @@ class SettingsLife:
         """
         if entry.revision == self.revision:
             return
+        document = entry.data
         try:
-            settings = self.readable(entry.data)
+            settings = self.readable(document)
         except SettingsError as error:
-            self._ahead = _Ahead(entry.data, error)
+            self._ahead = _Ahead(document, error)
         else:
-            self._ahead = _Ahead(entry.data, settings)
+            self._ahead = _Ahead(document, settings)
 
     def readable(self, document: Mapping[str, Any]) -> Settings:
         """Return the settings of a document, without what stood in it while it was good.

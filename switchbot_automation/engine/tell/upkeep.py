@@ -19,7 +19,7 @@ from switchbot_automation.explain.words import upkeep_words
 from switchbot_automation.languages import chosen, measuring, speaking, spoken
 from switchbot_automation.model import Power
 from switchbot_automation.outside.wording import error_words
-from switchbot_automation.upkeep.ledger import UpkeepLedger, facts_of
+from switchbot_automation.upkeep.ledger import UPKEEP, UpkeepLedger, facts_of
 from switchbot_automation.upkeep.readings import readings_of
 from switchbot_store import DeviceReading
 
@@ -106,8 +106,8 @@ class UpkeepWatch:
         self._names = dict(names)
 
     def _take(self, device_id: str, values: Mapping[str, Any], at: datetime) -> None:
-        ledger, day = self._own(), self._day(at)
-        ledger.saw(device_id, facts_of(values), at, day)
+        if not UPKEEP.isdisjoint(values):  # meters say most, and nothing of it
+            self._own().saw(device_id, facts_of(values), at, self._day(at))
         if len(self._waiting) < _MOST_WAITING:
             self._waiting.append((at, device_id, values))
 

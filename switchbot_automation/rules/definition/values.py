@@ -14,7 +14,12 @@ from typing import Any, TypeAlias
 import voluptuous as vol
 
 from switchbot_automation.languages import worded
-from switchbot_automation.outside.wording import nearest, shown, too_many_unknown
+from switchbot_automation.outside.wording import (
+    MOST_UNKNOWN,
+    nearest,
+    shown,
+    too_many_unknown,
+)
 
 Reader: TypeAlias = Callable[[object], Any]
 
@@ -334,7 +339,9 @@ class Shape:
             raise vol.Invalid(
                 worded("expected an object, got {value}", value=shown(value))
             )
-        if (refused := too_many_unknown(value, self._known)) is not None:
+        if len(value) > MOST_UNKNOWN and (
+            refused := too_many_unknown(value, self._known)
+        ):
             raise vol.Invalid(refused)
         _refuse_templates(value)
         errors = [

@@ -52,18 +52,19 @@ def settings_table() -> list[SettingSpec]:
     return list(_TABLE)
 
 
-_SECTIONS: dict[str, tuple[SettingSpec, ...]] = {
-    section: tuple(each for each in _TABLE if each.section == section)
+SECTIONS: Final[Mapping[str, Mapping[str, SettingSpec]]] = {
+    section: {each.key: each for each in _TABLE if each.section == section}
     for section in dict.fromkeys(each.section for each in _TABLE)
 }
+"""The settings of each section by their own keys, "" for the top."""
 
 DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     section: {
-        spec.key: spec.default
-        for spec in rows
+        key: spec.default
+        for key, spec in rows.items()
         if spec.default is not None and not spec.required
     }
-    for section, rows in _SECTIONS.items()
+    for section, rows in SECTIONS.items()
 }
 """What each section means by a key that is left out, as a document would say it.
 
@@ -72,8 +73,3 @@ The only home of a default: `settings.model` and `settings.read` take theirs fro
 
 ALIASES = tuple((each.key, alias) for each in _TABLE for alias in each.aliases)
 """The present key of every older name."""
-
-
-def section_of_table(section: str) -> tuple[SettingSpec, ...]:
-    """Return the settings of one section, "" for the top."""
-    return _SECTIONS.get(section, ())

@@ -14,7 +14,6 @@ from aiohttp import web
 
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.explain.trace import Decisions, told_at
-from switchbot_automation.instants import parse_instant, zulu
 from switchbot_automation.languages import (
     CELSIUS,
     error_words,
@@ -111,8 +110,8 @@ async def _chart(
         rows = _whole(found.rows, timedelta(seconds=width or 0), present)
     return {
         "zone": zone.name,
-        "start": zulu(start),
-        "end": zulu(end),
+        "start": start,
+        "end": end,
         "band": {"low": aim.low, "high": aim.high} if aim else None,
         "source": source,
         "bucket_seconds": width,
@@ -132,7 +131,7 @@ def _whole(
     told = []
     nexts = [*(row["timestamp"] for row in rows), present][1:]
     for row, following in zip(rows, nexts, strict=True):
-        told.append({**row, "timestamp": zulu(row["timestamp"])})
+        told.append(dict(row))
         ends = row["timestamp"] + width
         held = min(following, row["timestamp"] + _HELD)
         if row.get("assumed_aircon_power") == "on" and held > ends:
@@ -166,7 +165,7 @@ def _as_columns(chart: dict[str, Any]) -> dict[str, Any]:
     chart = chart | {"rows": []}
     if not rows:
         return chart | {"origin": None, "columns": {}}
-    stamps = [parse_instant(row["timestamp"]) for row in rows]
+    stamps = [row["timestamp"] for row in rows]
     width = timedelta(seconds=chart["bucket_seconds"] or 1)
     places = [(stamp - stamps[0]) // width for stamp in stamps]
     columns = {}
@@ -201,8 +200,8 @@ async def beside(request: web.Request) -> web.Response:
         _check_range(start, end, _LONGEST_HOURS)
         answer: dict[str, Any] = {
             "zone": zone.name,
-            "start": zulu(start),
-            "end": zulu(end),
+            "start": start,
+            "end": end,
             "bucket_seconds": None,
         }
         wanted = (
@@ -218,7 +217,7 @@ async def beside(request: web.Request) -> web.Response:
                     start, end, device, attribute, points=points
                 )
                 told = [
-                    {"at": zulu(row["timestamp"]), key: round(row["value"], 2)}
+                    {"at": row["timestamp"], key: round(row["value"], 2)}
                     for row in found.rows
                     if isinstance(row["value"], int | float)
                 ]
@@ -373,7 +372,7 @@ async def decisions(request: web.Request) -> web.Response:
         end = asked[1] or site.engine.clock.now() + timedelta(milliseconds=1)
         start = asked[0] or end - timedelta(hours=hours)
         _check_range(start, end, _DECIDED_HOURS)
-        made: dict[str, Any] = {"start": zulu(start), "bands": []}
+        made: dict[str, Any] = {"start": start, "bands": []}
         if site.history is None:
             return made | {"decisions": _remembered(site, name)}
         return made | await told(site.history, name, zone.timezone, start, end)
@@ -467,7 +466,7 @@ class _Told:
         bands = self._bands
         if bands and [bands[-1]["low"], bands[-1]["high"]] == band:
             return
-        since = zulu(max(row["timestamp"], self._start))
+        since = max(row["timestamp"], self._start)
         if bands and bands[-1]["since"] == since:
             bands.pop()
         bands.append({"since": since, "low": band[0], "high": band[1]})
@@ -478,7 +477,7 @@ class _Told:
         reasons = [each for each in metadata.get("reasons") or () if "code" in each]
         commands = metadata.get("commands") or []
         key = (metadata.get("outcome"), *(each["code"] for each in reasons))
-        at = zulu(row["timestamp"])
+        at = row["timestamp"]
         if key == self._last and not commands:
             run = self._runs[-1]
             run["until"] = at

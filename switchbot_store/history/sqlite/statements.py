@@ -407,7 +407,7 @@ _ONE_ZONE: Final = "zones(zone) AS (SELECT :zone)"
 def buckets(*, edged: bool, every_zone: bool, columns: tuple[str, ...]) -> str:
     """Return the statement whose rows have these of `BUCKET_COLUMNS`, in this order.
 
-    By the rollup as far as it is there; without it see `raw_buckets`. What is not selected is not computed either.
+    By the rollup as far as it is there; without it see `raw_buckets` of `store.py`. What is not selected is not computed either.
     """
     selected = {"timestamp": "s.bucket AS timestamp"} | {
         name: _text_of(name) for name in _TEXT_COLUMNS

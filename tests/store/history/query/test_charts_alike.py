@@ -11,7 +11,7 @@ import pytest
 from switchbot_store import HistorySample, PostgresHistory, SqliteHistory
 from switchbot_store.history.model import BucketPlan
 from switchbot_store.history.query.buckets import plan_points
-from switchbot_store.history.sqlite.raw_buckets import Cut, raw_buckets
+from switchbot_store.history.sqlite.store import Cut, raw_buckets
 from switchbot_store.testing.history_model import HistoryModel
 from switchbot_store.testing.history_samples import near
 
