@@ -101,6 +101,8 @@ _STANDBY_SHARE, _STANDBY_LEAST = 1.0 / 6.0, 5.0
 # A unit that idles at its setpoint draws as little as one that is off; the room tells.
 _LOST_KELVIN = 0.5
 _FOLLOWS_KELVIN = 0.2
+# How far a difference of temperatures may be from a round one.
+_ROUNDED = 1e-6
 # So much a room loses on after an order, until a unit that does something else follows it.
 _GOES_ON_KELVIN = 0.2
 _DEFROSTS, _DEFROST_WATCHED = timedelta(minutes=16), timedelta(minutes=14)
@@ -821,8 +823,10 @@ def _idled_at(state: ZoneState, room: _Room) -> datetime | None:
     if offset is not None and offset > 0.0:
         # Beside it, it is that much further than in the room.
         asked -= offset if heating else -offset
+    # A day's samples, at every look: only what lies at the edge is rounded.
     for at, one in reversed(kept.course):
-        if _Room(room.edges, one).gained(asked) >= 0.0:
+        past = one - asked if heating else asked - one
+        if past >= 0.0 or (past > -_ROUNDED and round(past, 6) >= 0.0):
             return datetime.fromtimestamp(at, UTC)
     return None
 

@@ -28,6 +28,7 @@ from switchbot_automation.web.api.encoding import event_as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
 
     from switchbot_automation.engine import AutomationEngine
     from switchbot_automation.engine.tell.events import Event
@@ -77,6 +78,7 @@ class Live:
         self._homes: dict[str, _Home] = {}
         """The home as those know it who hear of changes, by language."""
         self._zones_are_others = False
+        self._last_at: tuple[datetime | None, str | None] = None, None
         self.decisions: dict[str, deque[dict[str, Any]]] = {}
         self.counts: Counter[tuple[str, ...]] = Counter()
         self.dropped: int = 0
@@ -179,12 +181,7 @@ class Live:
 
     def _hear(self, event: Event) -> None:
         self._last_id += 1
-        told = _Told(
-            event,
-            self._last_id,
-            f"{self.boot}-{self._last_id}",
-            unit=self._engine.unit,
-        )
+        told = _Told(event, self._last_id, self.boot, unit=self._engine.unit)
         if isinstance(event, WebhookReceived) and not self._queues:
             # A busy house sends thousands that nobody looks at.
             self._kept.append(told)
@@ -221,10 +218,12 @@ class Live:
 
     def _remember(self, event: DecisionMade, told: _Told) -> None:
         decision = event.decision
-        kept = self.decisions.setdefault(decision.zone, deque(maxlen=_KEPT_DECISIONS))
+        kept = self.decisions.get(decision.zone)
+        if kept is None:
+            kept = self.decisions[decision.zone] = deque(maxlen=_KEPT_DECISIONS)
         key = (decision.outcome, [each.code for each in decision.reasons])
         if kept and kept[-1]["key"] == key:
-            kept[-1]["until"] = zulu(event.at)
+            kept[-1]["until"] = self._written(event.at)
             kept[-1]["looks"] += 1
             return
         facts = told.facts(ENGLISH)
@@ -239,6 +238,12 @@ class Live:
                 "commands": [],
             }
         )
+
+    def _written(self, at: datetime) -> str | None:
+        """Write an instant down, once for all the decisions of a tick."""
+        if at is not self._last_at[0]:
+            self._last_at = at, zulu(at)
+        return self._last_at[1]
 
     def _note_command(self, facts: dict[str, Any]) -> None:
         kept = self.decisions.get(facts["zone"])
@@ -373,14 +378,14 @@ def _differing(now: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
 class _Told:
     """One event, and the frames that tell of it, each encoded when it is first needed."""
 
-    __slots__ = ("_event", "_frames", "_id", "_unit", "number")
+    __slots__ = ("_boot", "_event", "_frames", "_unit", "number")
 
-    def __init__(self, event: Event, number: int, event_id: str, *, unit: str) -> None:
+    def __init__(self, event: Event, number: int, boot: str, *, unit: str) -> None:
         self.number = number
+        self._boot = boot
         self._unit = unit
         self._event = event
-        self._id = event_id
-        self._frames: dict[str, bytes] = {}
+        self._frames: dict[str, bytes] | None = None
 
     @property
     def is_decision(self) -> bool:
@@ -394,9 +399,12 @@ class _Told:
 
     def frame(self, language: str) -> bytes:
         """Return its frame in a language. Raises TypeError as `facts` does."""
+        if self._frames is None:
+            self._frames = {}
         if language not in self._frames:
+            event_id = f"{self._boot}-{self.number}"
             facts = self.facts(language)
-            self._frames[language] = _frame(self._event.kind, facts, self._id)
+            self._frames[language] = _frame(self._event.kind, facts, event_id)
         return self._frames[language]
 
 
