@@ -209,6 +209,52 @@ async def test_a_failure_for_good_still_turns_off_what_was_turned_on(house):
     assert house.outcomes == ["failed", "turned_off"]
 
 
+@pytest.mark.parametrize("edited", [None, [], [{**WAITS, "enabled": False}]])
+async def test_what_an_on_without_an_answer_turned_on_is_turned_off(house, edited):
+    taken, lost = house.cloud.command, [True]
+
+    async def command(*said):
+        result = await taken(*said)
+        if lost:
+            raise CloudTimeoutError("no answer")
+        return result
+
+    house.cloud.command = command
+    await opened(house)
+    if edited is not None:
+        house.rules(*edited)
+    else:
+        await house.live(2 * 3600)
+        assert house.outcomes == ["failed"]
+    lost.clear()
+    house.restarted()
+    await house.live(4 * 3600)
+    assert (house.cloud.sent[0], house.cloud.sent[-1]) == ("turnOn", "turnOff")
+
+
+@pytest.mark.parametrize("rounds", [3, 40])
+async def test_a_run_that_a_bound_ends_turns_off_and_is_told_of(
+    house, rounds, monkeypatch
+):
+    monkeypatch.setattr("switchbot_automation.rules.running.flow.MOST_ROUNDS", rounds)
+    clock = {"condition": "time", "after": "00:00"}
+    loop = {"repeat": {"while": clock, "sequence": [{"delay": {"minutes": 1}}]}}
+    await opened(house, {**WAITS, "actions": [ON, loop, OFF]})
+    await house.live(rounds * 60 + 3600)
+    assert house.cloud.sent == ["turnOn", "turnOff"]
+    assert house.outcomes == ["failed", "turned_off"]
+    ((title, words),) = house.told.messages
+    assert (title, f"went round {rounds} times" in words) == ("Rule failed", True)
+
+
+async def test_a_stop_that_is_an_error_is_told_of_and_ends_as_it_is_written(house):
+    stop = {"stop": "too warm", "error": True}
+    await opened(house, {**WAITS, "actions": [ON, stop, OFF]})
+    await house.live(3600)
+    assert house.cloud.sent == ["turnOn"]
+    assert house.told.messages == [("Rule failed", "Rule it failed: stop: too warm")]
+
+
 async def test_a_step_may_fail_where_it_says_so(house):
     house.cloud.broken["command"] = BadParameterError("152")
     may = {**ON, "continue_on_error": True}

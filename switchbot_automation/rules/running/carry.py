@@ -35,6 +35,7 @@ from switchbot_automation.rules.running.services import (
     Services,
     failure,
     passes,
+    perhaps_done,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from switchbot_automation.model import Command
     from switchbot_automation.rules.definition.context import Home
     from switchbot_automation.rules.definition.model import Rule, RuleAction, Step
+    from switchbot_automation.rules.running.flow import Flow
     from switchbot_automation.rules.running.memory import Memory
     from switchbot_automation.settings.model import Settings
 
@@ -107,10 +109,10 @@ class Carrier:
                 found = go(rule, run, home, now, rehearsed=rehearsed)
             except Exception as error:  # noqa: BLE001 - a plug-in's condition, perhaps
                 why = {"action": "?", "ok": False, "error": failure(error)}
-                return self._ended(memory, rule, run.saying(why), "failed")
+                return await self._failed(memory, rule, run.saying(why))
             run, step = found.run, found.action
             if found.outcome:
-                return self._ended(memory, rule, run, found.outcome)
+                return await self._over(memory, rule, found)
             if found.waits:
                 return with_run(memory, rule, run, now)
             if step is None or step.action is None:
@@ -119,6 +121,7 @@ class Carrier:
                 waits = replace(run, due_at=now + _STORE_RETRY)
                 return with_run(memory, rule, waits, now)
             said = await self._do(rule, run, step, step.action, home)
+            run = replace(run, perhaps=run.perhaps or bool(said.pop("perhaps", False)))
             memory = self._guarded(memory, rule, run, step.action, said)
             again = bool(said.pop("passing", False)) and not step.continue_on_error
             later = self._again(run, step, said, now) if again else None
@@ -193,13 +196,15 @@ class Carrier:
             memory = replace(memory, guards=found.guards, endings=endings)
         return memory, found.next_at
 
-    async def _failed(self, memory: Memory, rule: Rule, run: RuleRun) -> Memory:
-        """End a run whose step failed; what it turned on is still turned off."""
+    async def _failed(
+        self, memory: Memory, rule: Rule, run: RuleRun, *, owes: bool = True
+    ) -> Memory:
+        """End a run that failed; what it turned on is still turned off, if it `owes` that."""
         now = self._services.clock.now()
         before = memory.last_outcome(rule.id)
         memory = without_run(memory, rule, run)
-        did = any(each.get("ok") is not False for each in run.done)
-        run = replace(run, owed=owed(rule, run) if did else ())
+        did = run.perhaps or any(each.get("ok") is not False for each in run.done)
+        run = replace(run, owed=owed(rule, run) if did and owes else ())
         memory = memory.cut(rule.id, run, "failed", now)
         if rule.notify_on_failure and not run.dry_run and before != "failed":
             name = rule.alias or rule.id
@@ -240,6 +245,7 @@ class Carrier:
                 # An OFF is sent to whatever was turned on, in the catalogue or not.
                 action = DeviceCommand(each.target, "turnOff", unchecked=True)
             said = await self._act(each.rule, run, "command", action, home)
+            said.pop("perhaps", None)
             later = each.later(now) if said.pop("passing", False) else None
             if later is not None:
                 memory = replace(memory, endings=(*memory.endings, later))
@@ -321,8 +327,14 @@ class Carrier:
         except Exception as error:  # noqa: BLE001 - any client, sender or plug-in
             _LOGGER.warning("rule %s: %s failed: %s", rule_id, kind, failure(error))
             passing = passes(error, once=action.once)
-            return {**said, "ok": False, "error": failure(error), "passing": passing}
+            wrong = {"ok": False, "error": failure(error), "passing": passing}
+            return {**said, **wrong, "perhaps": perhaps_done(error)}
         return {**storable(detail), **said, "ok": True}
+
+    async def _over(self, memory: Memory, rule: Rule, found: Flow) -> Memory:
+        if found.outcome == "failed":
+            return await self._failed(memory, rule, found.run, owes=found.cut)
+        return self._ended(memory, rule, found.run, found.outcome)
 
     def _ended(self, memory: Memory, rule: Rule, run: RuleRun, outcome: str) -> Memory:
         memory = without_run(memory, rule, run)

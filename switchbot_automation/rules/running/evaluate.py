@@ -262,7 +262,7 @@ def next_run(memory: Memory) -> datetime | None:
 def with_run(memory: Memory, rule: Rule, run: RuleRun, now: datetime) -> Memory:
     """Return the memory with a run as it is now."""
     mine, run = memory.of(rule), noted(rule, run)
-    run = replace(run, owed=owed(rule, run) if run.done else ())
+    run = replace(run, owed=owed(rule, run) if run.done or run.perhaps else ())
     if run.due_at is None:
         run = replace(run, waits_from=None)
     elif run.due_at != next((it.due_at for it in mine.runs if it.id == run.id), None):

@@ -47,14 +47,16 @@ LEAST_ROUND: Final = timedelta(seconds=10)
 class Flow(NamedTuple):
     """Where a step of the way led.
 
-    `action`: do it, and then go on behind it. `outcome`: the run is over. `waits`: not
-    now. Without any of them, just go on.
+    `action`: do it, and then go on behind it. `outcome`: the run is over; `cut`: by a
+    bound, which nobody wrote into the rule. `waits`: not now. Without any of them, just
+    go on.
     """
 
     run: RuleRun
     action: Step | None = None
     outcome: str = ""
     waits: bool = False
+    cut: bool = False
 
 
 def asked_by(rule: Rule, run: RuleRun) -> frozenset[str]:
@@ -92,7 +94,8 @@ def go(
         return Flow(run, outcome="finished")
     if run.taken >= MOST_STEPS:
         why = f"took {MOST_STEPS} steps, which is the most"
-        return _over(run, step or inside, now, "failed", error=why)
+        over = _over(run, step or inside, now, "failed", error=why)
+        return over._replace(cut=True)
     home = replace(home, cause=run.cause)
     if step is None:
         return _branch_over(run, inside, home, now, rehearsed=rehearsed)
@@ -168,7 +171,7 @@ def _branch_over(
         return Flow(out(_said(run, step, now, rounds=frame.round, **told)))
     if frame.round >= MOST_ROUNDS:
         why = f"went round {frame.round} times, which is the most"
-        return _over(run, step, now, "failed", error=why)
+        return _over(run, step, now, "failed", error=why)._replace(cut=True)
     if block.count is None:
         began = frame.began
         if began is None or began > now:  # the clock was set back since

@@ -82,7 +82,8 @@ class RuleRun:
     waits for triggers, which remember this; `look_at` is when they want to look again,
     `heard` what the first of them fired with. `owed` is what it would still turn off,
     see `running.endings`. `waits_from` is when it began to wait for `due_at`. `tries`:
-    how often its next step failed, since `fails_since`, with `trouble`.
+    how often its next step failed, since `fails_since`, with `trouble`. `perhaps`: a step
+    that failed may have been done, since an answer was lost.
     """
 
     id: str
@@ -107,6 +108,7 @@ class RuleRun:
     tries: int = 0
     fails_since: datetime | None = None
     trouble: str = ""
+    perhaps: bool = False
 
     def not_later_than(self, now: datetime) -> RuleRun:
         """Return it after the clock was set back, if it was: a delay is no longer for that."""
@@ -171,6 +173,7 @@ class RuleRun:
             "tries": self.tries,
             "fails_since": self.fails_since.isoformat() if self.fails_since else None,
             "trouble": self.trouble,
+            "perhaps": self.perhaps,
         }
         document |= {name: value for name, value in more.items() if value}
         if self.wait is not None:
@@ -218,6 +221,7 @@ class RuleRun:
             tries=max(integer(document.get("tries")) or 0, 0),
             fails_since=instant(document.get("fails_since")),
             trouble=text(document.get("trouble")) or "",
+            perhaps=document.get("perhaps") is True,
         )
 
 

@@ -472,6 +472,13 @@ def passes(error: BaseException, *, once: bool) -> bool:
     return not once and isinstance(error, OSError)  # TimeoutError is one
 
 
+def perhaps_done(error: BaseException) -> bool:
+    """Tell whether what failed may have been done all the same: its answer was lost."""
+    if isinstance(error, CloudError | WebhookError):
+        return error.maybe_sent
+    return isinstance(error, OSError)
+
+
 _FOR_GOOD: Final = (
     AuthError,
     UnsupportedCommandError,
