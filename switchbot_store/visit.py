@@ -7,6 +7,7 @@ unless every document that was read and changed is still the one that was read.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from switchbot_store.codec import (
@@ -21,7 +22,7 @@ from switchbot_store.errors import StoreConflictError, StoreError
 from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from switchbot_store.interface import AsyncLease
     from switchbot_store.model import Change, Document, StoreStatus
@@ -70,7 +71,8 @@ class VisitStore:
         self._read: dict[str, Entry] = {}
         self._unsaved: dict[str, Document] = {}
         self.made: set[str] = set()
-        """The keys that had no document before this visit and have one by it."""
+        """The keys that had no document before this visit and have one by it, or may have
+        one where the store did not answer."""
         self.statements: int = 0
         """How many calls went to the store behind."""
         self.failure: StoreError | None = None
@@ -118,9 +120,8 @@ class VisitStore:
         """Write now, if the stored revision equals `revision`; return the new one."""
         if validate_key(key) in self._unsaved:
             await self._write_midway(asked=[key])
-        new = await self._ask(self._whole.compare_and_set(key, data, revision))
-        if not revision:
-            self.made.add(key)
+        with self._making(() if revision else (key,)):
+            new = await self._ask(self._whole.compare_and_set(key, data, revision))
         self._read[key] = Entry(_copy(data), new, None)
         return new
 
@@ -225,11 +226,22 @@ class VisitStore:
         if not changed:
             return
         known = {key: self._read[key].revision for key in changed if key in self._read}
-        await self._ask(self._whole.set_many_if(changed, known))
-        self.made |= {key for key, revision in known.items() if not revision}
+        with self._making(key for key, revision in known.items() if not revision):
+            await self._ask(self._whole.set_many_if(changed, known))
         for key in changed:
             self._read.pop(key, None)
             del self._unsaved[key]
+
+    @contextmanager
+    def _making(self, keys: Iterable[str]) -> Iterator[None]:
+        """Note what is made, before: of an answer that does not come nobody knows."""
+        new = set(keys) - self.made
+        self.made |= new
+        try:
+            yield
+        except StoreConflictError:
+            self.made -= new
+            raise
 
     def _joining(self, key: str) -> Change:
         join, before, ours = self._joins[key], self._read[key].data, self._unsaved[key]

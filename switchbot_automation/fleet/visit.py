@@ -41,6 +41,7 @@ from switchbot_store import (
     VisitStore,
     checked_home,
 )
+from switchbot_store.homes import prefix_of
 
 if TYPE_CHECKING:
     import logging
@@ -68,6 +69,8 @@ _LONGEST_BACKOFF_SECONDS: Final = 120.0
 _MOST_DOUBLINGS: Final = 5
 # Errors that say what is amiss, and with what. All others are mistakes in the code.
 _OUTSIDE: Final = (AutomationError, StoreError, OSError)
+_TAKING_BACK: Final = 5
+"""So often a store that is away is asked again whether a home is gone: two and a half minutes."""
 _NAMED: Final = 64
 """So many zones are named to the next visitor; of a home with more it asks once more."""
 
@@ -223,6 +226,7 @@ async def do_for_person(home: str, place: Place, errand: Errand) -> int:
                     raise
                 sent = 0  # not refused: the store went away before they were read
             kept = await _is_kept(engine)
+    await _taken_back_if_gone(home, place)
     # What was sent is not sent again for that: to press a button twice undoes it.
     if not sent and not kept:
         raise StoreUnavailableError(
@@ -249,6 +253,9 @@ async def _visited(
     visit = AccountVisit(place.store, client, [f"homes/{home}/{key}" for key in keys])
     try:
         return await _gone_through(home, place, client, visit, errand=errand, late=late)
+    except StoreUnavailableError:
+        await _leave_no_trace_of_a_home_that_is_gone(home, place, visit)
+        raise
     finally:
         visit.end()
 
@@ -347,7 +354,29 @@ async def _leave_no_trace_of_a_home_that_is_gone(
     and one that commands for the first time. Raises UnknownHomeError.
     """
     made = sorted(key for key in visit.made if key.startswith(f"homes/{home}/"))
-    if made and not (await place.store.get_entry(f"homes/{home}/settings")).revision:
-        for key in made:
-            await place.store.delete(key)
-        raise UnknownHomeError(home)
+    if made:
+        await _taken_back_if_gone(home, place, made)
+
+
+async def _taken_back_if_gone(
+    home: str, place: Place, made: Iterable[str] | None = None
+) -> None:
+    """Delete what was made of a home that has no settings any more; None is all it has.
+
+    A store that goes away meanwhile is waited for: nobody would look again. Raises
+    UnknownHomeError where the home is gone, StoreUnavailableError after some minutes.
+    """
+    for failures in range(_TAKING_BACK + 1):
+        try:
+            if (await place.store.get_entry(f"homes/{home}/settings")).revision:
+                return
+            if made is None:
+                await place.store.forget(prefix_of(home))
+            for key in made or ():
+                await place.store.delete(key)
+        except StoreUnavailableError:
+            if failures == _TAKING_BACK:
+                raise
+            await place.clock.sleep(wait_after(failures).total_seconds())
+        else:
+            raise UnknownHomeError(home)

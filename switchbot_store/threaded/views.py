@@ -134,6 +134,10 @@ class ThreadedStore:
         """Remove the document; tell whether there was one."""
         return await self._run(self.store.delete, key)
 
+    async def forget(self, prefix: str) -> int:
+        """Delete every document whose key begins so; see `StoreInterface.forget`."""
+        return await self._run(self.store.forget, prefix)
+
     async def keys(self) -> list[str]:
         """Return the sorted keys, without the internal ones."""
         return await self._run(self.store.keys)

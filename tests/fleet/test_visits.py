@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -14,7 +15,7 @@ from switchbot_automation.errors import (
     UnknownZoneError,
 )
 from switchbot_automation.fleet.accounts import AccountVisit
-from switchbot_automation.fleet.errands import checked_errand
+from switchbot_automation.fleet.errands import Errand, checked_errand
 from switchbot_automation.fleet.summary import LEFT
 from switchbot_automation.languages import error_words, speaking
 from switchbot_store import HomeStore, StoreUnavailableError
@@ -296,6 +297,68 @@ async def test_of_a_home_that_is_deleted_under_a_visit_nothing_comes_to_be_again
     cloud.status = deletes
     with pytest.raises(UnknownHomeError):
         await fleet.visit("42")
+    assert fleet.store.keys_with("homes/42/") == []
+    assert fleet.store.keys_with("homes/7/") == ["homes/7/settings"]
+
+
+class CutOff:
+    """A store that does not answer some calls, which it may have done all the same."""
+
+    def __init__(self, inner):
+        self._inner = inner
+        self.cuts = {}
+
+    def __getattr__(self, name):
+        found = getattr(self._inner, name)
+        if name not in {"get_entry", "get_many", "set_many_if", "delete", "forget"}:
+            return found
+
+        async def call(*given):
+            cut = self.cuts.pop(name, None)
+            if cut == "after":
+                await found(*given)
+            if cut:
+                raise StoreUnavailableError("cut off")
+            return await found(*given)
+
+        return call
+
+
+@pytest.mark.parametrize("cut", ["get_entry", "delete", "set_many_if"])
+async def test_of_a_home_deleted_as_the_store_went_away_nothing_is_left(fleet, cut):
+    """Whether it was away as the visit wrote, or as it looked again."""
+    cloud = fleet.add("42", 21.0)
+    store = CutOff(fleet.place.store)
+    fleet.place = replace(fleet.place, store=store)
+    status = cloud.status
+
+    async def deletes(*words):
+        fleet.store.forget("homes/42/")
+        store.cuts[cut] = "after" if cut == "set_many_if" else "before"
+        return await status(*words)
+
+    cloud.status = deletes
+    with pytest.raises(UnknownHomeError):
+        await fleet.visit("42")
+    assert store.cuts == {}
+    assert fleet.store.keys_with("homes/42/") == []
+    store.cuts.clear()
+
+
+async def test_of_a_home_deleted_under_a_person_s_errand_nothing_is_left(fleet):
+    cloud = fleet.add("42", 21.0)
+    fleet.add("7")
+    await fleet.visit("42")
+    command = cloud.command
+
+    async def deletes(*words, **named):
+        fleet.store.forget("homes/42/")
+        return await command(*words, **named)
+
+    cloud.command = deletes
+    errand = Errand("act", {"zone": "default", "action": "on"})
+    with pytest.raises(UnknownHomeError):
+        await fleet.visit("42", errand=errand)
     assert fleet.store.keys_with("homes/42/") == []
     assert fleet.store.keys_with("homes/7/") == ["homes/7/settings"]
 
