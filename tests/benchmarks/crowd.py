@@ -8,6 +8,7 @@ import json
 import resource
 import sys
 from contextlib import suppress
+from math import log10
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -59,8 +60,22 @@ def measure(*, quick: bool) -> list[Figure]:
     return [
         *asyncio.run(_on_files(ticks)),
         *asyncio.run(_asked(10 if quick else 40)),
-        *asyncio.run(_heard(65, ticks)),
-        *asyncio.run(_heard(ZONES, ticks)),
+        *_listeners(ticks),
+    ]
+
+
+def _listeners(ticks: int) -> list[Figure]:
+    """What those cost who listen: few and many of them, few zones and many."""
+    few, _ = asyncio.run(_heard(65, ticks, LISTENERS // 10))
+    many, figures = asyncio.run(_heard(65, ticks, LISTENERS))
+    zones, of_zones = asyncio.run(_heard(ZONES, ticks, LISTENERS))
+    more = log10(many / few)
+    by_zones = log10(zones / many) / log10(ZONES / 65)
+    return [
+        *figures,
+        Figure("CPU of 65 zones, exponent from 50 to 500 listeners", more, "", 1.1),
+        *of_zones,
+        Figure("CPU of 500 listeners, exponent from 65 zones", by_zones, "", 1.1),
     ]
 
 
@@ -185,8 +200,11 @@ async def _costs(
         return costs
 
 
-async def _heard(zones: int, ticks: int) -> list[Figure]:
-    """Every tick told to 500 listeners in another process, which read all of it."""
+async def _heard(zones: int, ticks: int, listeners: int) -> tuple[float, list[Figure]]:
+    """Every tick told to listeners in another process, which read all of it.
+
+    Return the CPU that it takes more by that, in ms and at least 0.1, and the figures.
+    """
     clock = SimulatedClock(START)
     cloud = InstantCloud(clock)
     store = MemoryStore()
@@ -196,7 +214,7 @@ async def _heard(zones: int, ticks: int) -> list[Figure]:
     async with engine:
         plain = [await _ticked(engine, cloud, clock, each) for each in range(ticks)]
         async with serve(engine, port=0) as url:
-            arguments = (__file__, url, str(LISTENERS), str(ticks))
+            arguments = (__file__, url, str(listeners), str(ticks))
             others = await asyncio.create_subprocess_exec(
                 sys.executable, *arguments, stdout=asyncio.subprocess.PIPE
             )
@@ -204,7 +222,7 @@ async def _heard(zones: int, ticks: int) -> list[Figure]:
             gc.collect()
             alone = _resident()
             await others.stdout.readline()
-            memory = (_resident() - alone) / LISTENERS
+            memory = (_resident() - alone) / listeners
             for number in range(ticks):
                 began = process_time()
                 await _ticked(engine, cloud, clock, number)
@@ -214,9 +232,9 @@ async def _heard(zones: int, ticks: int) -> list[Figure]:
             await others.wait()
     # The least of each: neighbours on the machine can only add to it.
     more = (min(told) - min(plain)) * 1000
-    name = f"{LISTENERS} listeners, {zones} zones"
-    return [
-        Figure(f"{name}, lost", LISTENERS - heard["listeners"], "", 0),
+    name = f"{listeners} listeners, {zones} zones"
+    return max(more, 0.1), [
+        Figure(f"{name}, lost", listeners - heard["listeners"], "", 0),
         Figure(f"{name}, homes told a tick", heard["homes"] / ticks, "", 1),
         Figure(f"{name}, told to each a tick", heard["bytes"] / ticks / 1024, "KB"),
         Figure(f"{name}, CPU of a tick over that unheard", more, "ms", 40),

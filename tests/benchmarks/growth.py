@@ -6,6 +6,7 @@ A figure that grows has its exponent over ten times as much: 1 is in proportion,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
@@ -47,8 +48,13 @@ STEP = timedelta(seconds=30)
 FIELDS = ("temperature", "humidity")
 PENDING = Path(__file__).with_name("pending.py")
 IMPORTED = """
+import sys
 import switchbot_automation.cli.app, switchbot_automation.cli.commands.live
-import switchbot_store.history.sqlite.store
+if "postgres" in sys.argv:
+    import switchbot_store.failover, switchbot_store.postgres.store
+    import switchbot_store.history.postgres.store
+else:
+    import switchbot_store.history.sqlite.store
 status = open("/proc/self/status").read()
 print(int(status.split("VmRSS:")[1].split()[0]) / 1000)
 """
@@ -65,7 +71,8 @@ def measure(*, quick: bool) -> list[Figure]:
             *_pending(place / "pending", 10_000 if quick else 100_000),
             *_row_sizes(place / "rows", 5_000 if quick else 20_000),
             *_charts(place / "charts", 60 if quick else 365),
-            _imported(),
+            _imported("files", 45),
+            _imported("postgres", 55),
         ]
 
 
@@ -341,11 +348,10 @@ def _charts(place: Path, days: int) -> list[Figure]:
     for count, step in ((1, 30), (50, 1800)):
         zones = [f"zone{number:02}" for number in range(count)]
         backend = _filled(place / f"{count}.sqlite3", zones, days, step)
-        began = perf_counter()
-        while backend.roll_up(now=NOW):
-            pass
-        rolled = perf_counter() - began
         service = HistoryService(backend, now=lambda: NOW)
+        if count == 1:
+            figures += _not_summarised(service, place / "1.sqlite3", days)
+        rolled, longest = _summarised(backend)
 
         def chart(span: timedelta, service=service, zone=zones[count // 2]) -> object:
             return service.query(NOW - span, NOW, zone=zone, points=500, fields=FIELDS)
@@ -355,6 +361,7 @@ def _charts(place: Path, days: int) -> list[Figure]:
         figures += [
             Figure(name, taken[count], "ms", 14),
             Figure(f"SQLite, summary of {days} days of {count} zones", rolled, "s"),
+            Figure("... its longest step", longest * 1e3, "ms"),
         ]
         if count == 1:
             figures.append(
@@ -369,6 +376,43 @@ def _charts(place: Path, days: int) -> list[Figure]:
         service.close()
     grown = _exponent(taken[1], taken[50], 50)
     return [*figures, Figure("... exponent from 1 to 50 zones", grown, "", 0.1)]
+
+
+def _summarised(backend: SqliteHistory) -> tuple[float, float]:
+    """Summarise all hours; return how long that took, and its longest step."""
+    steps = []
+    more: object = True
+    while more:
+        began = perf_counter()
+        more = backend.roll_up(now=NOW)
+        steps.append(perf_counter() - began)
+    return sum(steps), max(steps)
+
+
+def _not_summarised(service: HistoryService, path: Path, days: int) -> list[Figure]:
+    """Measure a chart of rows whose hours wait to be summarised, and a plain GROUP BY."""
+    start = NOW - timedelta(days=days)
+    with contextlib.closing(sqlite3.connect(path)) as peer:
+
+        def grouped() -> object:
+            return peer.execute(
+                """SELECT timestamp / 86400000000, avg(temperature), min(temperature),
+                    max(temperature), avg(humidity), count(*)
+                FROM state_history WHERE zone = 'zone00' GROUP BY 1"""
+            ).fetchall()
+
+        floor = _cpu(grouped, 1, 3)
+    ours = _cpu(
+        lambda: service.query(start, NOW, zone="zone00", points=500, fields=FIELDS),
+        1,
+        3,
+    )
+    name = f"SQLite, {days} days not summarised yet, CPU"
+    return [
+        Figure("SQLite, these rows by a plain GROUP BY, CPU", floor, "s"),
+        Figure(name, ours, "s", 0.5),
+        Figure(name, ours / floor, "x GROUP BY"),
+    ]
 
 
 def _held_up(service: HistoryService) -> Figure:
@@ -410,7 +454,8 @@ def _held_up(service: HistoryService) -> Figure:
     return Figure(name, worst * 1e3, "ms", 20)
 
 
-def _imported() -> Figure:
-    command = [sys.executable, "-c", IMPORTED]
+def _imported(kind: str, goal: float) -> Figure:
+    command = [sys.executable, "-c", IMPORTED, kind]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return Figure("memory of all that `run` imports, files", float(done.stdout), "MB")
+    name = f"memory of all that `run` imports, {kind}"
+    return Figure(name, float(done.stdout), "MB", goal)

@@ -178,8 +178,10 @@ def _files(rounds: int, operations: int) -> list[Figure]:
                 rounds=rounds,
                 operations=1,
             )
-            kept = _kept(store)
+            syncs = _syncs(store)
+            kept = kept_memory(store)
     return [
+        Figure(f"fsyncs of JsonStore set_many of {BATCH}", syncs, "", BATCH + 3),
         Figure(
             f"JsonStore set_many of {BATCH}", many.ratio("store", "bare"), "x bare", 1.2
         ),
@@ -189,6 +191,23 @@ def _files(rounds: int, operations: int) -> list[Figure]:
         Figure("read and parse one file", getting.microseconds("bare"), "us"),
         Figure("JsonStore get", getting.ratio("store", "bare"), "x bare"),
     ]
+
+
+def _syncs(store: JsonStore) -> int:
+    """Return how many files and directories a batch of documents is synced for."""
+    counted: list[int] = []
+    fsync = os.fsync
+
+    def counting(descriptor: int) -> None:
+        counted.append(descriptor)
+        fsync(descriptor)
+
+    os.fsync = counting
+    try:
+        store.set_many({f"z{each}": document(-1) for each in range(BATCH)})
+    finally:
+        os.fsync = fsync
+    return len(counted)
 
 
 def _memory(rounds: int, operations: int) -> list[Figure]:
@@ -201,7 +220,7 @@ def _memory(rounds: int, operations: int) -> list[Figure]:
             rounds=rounds,
             operations=operations,
         )
-        kept = _kept(store)
+        kept = kept_memory(store)
     return [
         Figure("memory of a kept document of 1 KB, MemoryStore", kept, "KB", 1.35),
         Figure("MemoryStore set", times.microseconds("set"), "us"),
@@ -209,7 +228,7 @@ def _memory(rounds: int, operations: int) -> list[Figure]:
     ]
 
 
-def _kept(store: StoreInterface) -> float:
+def kept_memory(store: StoreInterface) -> float:
     """Return how much more memory a document takes once it was set, in KB."""
     tracemalloc.start()
     try:

@@ -28,6 +28,8 @@ WAYS = {
     "control: modulate, optimum_start": {"control": "modulate", "optimum_start": True},
 }
 GOAL_SECONDS = 60.0
+# What the dashboard's profile is meant to take, which reads a meter every minute.
+GOALS = {"the dashboard's profile": 30.0}
 
 
 def measure(*, quick: bool) -> list[Figure]:
@@ -38,7 +40,7 @@ def measure(*, quick: bool) -> list[Figure]:
         report = asyncio.run(simulate(default_settings() | extra, days=days, seed=1))
         what = f"{days} simulated days, {name}"
         figures += [
-            Figure(what, report.wall_seconds, "s", goal),
+            Figure(what, report.wall_seconds, "s", goal and GOALS.get(name, goal)),
             Figure("... ticks of the engine", report.ticks, ""),
         ]
     with TemporaryDirectory() as directory:
