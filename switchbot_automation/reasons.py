@@ -276,6 +276,8 @@ class ReasonCode(StrEnum):
     """Its plug lets the current through, and the heater draws none while its room is cold."""
     UNIT_AT_CAPACITY = "unit_at_capacity"
     """The unit runs, and it is not enough for this weather and this room."""
+    SET_ELSEWHERE = "set_elsewhere"
+    """The unit runs as its scene, webhook or button sets it, and it is not enough."""
     SETPOINT_AT_LIMIT = "setpoint_at_limit"
     """The unit runs, and no more may be asked of it than is."""
     UNIT_KEPT_OFF = "unit_kept_off"

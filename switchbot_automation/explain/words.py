@@ -1227,6 +1227,10 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.UNIT_AT_CAPACITY: later(
         "the unit runs, and it is not enough for the room"
     ),
+    ReasonCode.SET_ELSEWHERE: later(
+        "the unit runs as its scene, webhook or button sets it, and it is not enough "
+        "for the room"
+    ),
     ReasonCode.SETPOINT_AT_LIMIT: later(
         "the unit runs at the most that is asked of it beyond its target, and the room "
         "stays out of its band"
@@ -1453,6 +1457,11 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "the unit runs and gives all it has, which is not enough: a higher fan speed, "
         "a window that opens earlier or no rest at night may help, else a lower band "
         "or another heater beside it."
+    ),
+    ReasonCode.SET_ELSEWHERE: later(
+        "the unit runs as its scene, webhook or button sets it, which leaves the room out "
+        "of its band: another setpoint or a higher fan speed there may help, else another "
+        "band."
     ),
     ReasonCode.SETPOINT_AT_LIMIT: later(
         "the unit runs, and no more is asked of it than 6 K beyond target_temp, at which "

@@ -450,6 +450,13 @@ class ZoneSettings:
             if action is not Action.OFF
         )
 
+    @property
+    def is_set_elsewhere(self) -> bool:
+        """Whether what it is set to is in a scene, a webhook or a learned button alone."""
+        starts = [action for action in self.actions if action is not Action.OFF]
+        ways = {self._first_way(action) for action in starts}
+        return bool(starts) and "command" not in ways
+
     def _first_way(self, action: Action) -> str | None:
         """Return the rung that carries an action out, unless it fails; None without any."""
         device = bool(self.aircon_device_id) and action in self.kind.able

@@ -166,6 +166,7 @@ _WELL_FOR = timedelta(minutes=10)
 _DOES_NOT_COME_BACK = frozenset(
     {
         ReasonCode.UNIT_AT_CAPACITY,
+        ReasonCode.SET_ELSEWHERE,
         ReasonCode.ROOM_DOES_NOT_FOLLOW,
         ReasonCode.ROOM_SWINGS,
         ReasonCode.BELIEF_CONTRADICTED,
@@ -560,7 +561,8 @@ def _of_excursion(
     elif near and not unit.unsure and asked_the_most(zone, state):
         codes.append(ReasonCode.SETPOINT_AT_LIMIT)
     elif near and unit.shown and out.fell < _FELL_KELVIN:
-        codes.append(ReasonCode.UNIT_AT_CAPACITY)
+        at_most = ReasonCode.UNIT_AT_CAPACITY
+        codes.append(ReasonCode.SET_ELSEWHERE if zone.is_set_elsewhere else at_most)
     else:
         codes.append(ReasonCode.ROOM_DOES_NOT_FOLLOW)
     return RoomHealth("not_kept", out.since, tuple(codes))

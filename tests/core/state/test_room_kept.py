@@ -141,6 +141,21 @@ def test_a_room_that_falls_under_a_unit_believed_to_run_is_not_kept():
     assert room.advice is ReasonCode.ROOM_DOES_NOT_FOLLOW
 
 
+@pytest.mark.parametrize(
+    "ways",
+    [
+        {"aircon_device_id": "", "scenes": {Action.WINTER: "S1", Action.OFF: "S2"}},
+        {"cascade": ("button",), "buttons": {Action.WINTER: "h", Action.OFF: "o"}},
+    ],
+)
+def test_a_unit_that_a_scene_sets_is_not_said_to_give_all_it_has(ways):
+    """What its scene asks for nobody here knows: it may well be too little."""
+    state = ZoneState(last_action_at=NOON, last_aircon_poll_at=NOON + MINUTE)
+    state, at = lived([18.0] * 14, state=state)
+    zone = replace(ZONE, **ways)
+    assert room_health(zone, state, at).advice is ReasonCode.SET_ELSEWHERE
+
+
 def test_a_unit_seen_to_run_is_at_its_limit():
     state = ZoneState(last_action_at=NOON, last_aircon_poll_at=NOON + MINUTE)
     state, at = lived([18.0] * 14, state=state)
