@@ -23,6 +23,7 @@ from switchbot_automation.core.protect.safety import (
     may_run,
     next_stage,
 )
+from switchbot_automation.core.protect.stages import beside, joined_lately
 from switchbot_automation.core.state.evidence import plug_interval
 from switchbot_automation.core.state.meter import APP_START, value_known_since
 from switchbot_automation.core.state.zone import with_slopes
@@ -335,18 +336,40 @@ def next_read(
 
 
 def unit_reads_at(
-    zone: ZoneSettings, state: ZoneState, quota: Quota | None
+    zone: ZoneSettings, state: ZoneState, first: ZoneState, quota: Quota | None
 ) -> datetime | None:
     """Return when a further unit of a room needs the room's meter read at the latest.
 
-    The room's first unit says when its meter is read; where that one rests it may be long
-    until then, and safety would doubt a meter that nobody asked. None where this unit
-    does not mind.
+    The room's `first` unit says when its meter is read; where that one rests it may be
+    long until then, and safety would doubt a meter that nobody asked. Where it runs and
+    this one helps, the room crosses thresholds that are this one's alone. None where this
+    unit does not mind.
     """
-    seconds, last = _borne(zone, state), state.asked_at
-    if last is None or seconds == math.inf:
+    last = state.asked_at
+    if last is None:
+        return None
+    seconds = _borne(zone, state)
+    if first.compressor_running:
+        seconds = min(seconds, _until_it_acts(zone, state, last))
+    if seconds == math.inf:
         return None
     return last + timedelta(seconds=quota.stretched(seconds) if quota else seconds)
+
+
+def _until_it_acts(zone: ZoneSettings, state: ZoneState, last: datetime) -> float:
+    """Return for how many seconds a unit that helps another needs no reading.
+
+    For what it does now, or did until lately: one that never joined waits for the first.
+    """
+    edges, temperature = edges_of(beside(zone)), state.last_temperature
+    if edges is None or temperature is None or state.last_temperature_stale:
+        return math.inf
+    if not (state.compressor_running or joined_lately(state, last)):
+        return math.inf
+    waits = seconds_to_crossings(edges, state, temperature, last)
+    if waits[0] <= 0.0:
+        return float(zone.poll_interval_seconds)
+    return max(FLOOR_SECONDS, waits[0] - value_age(state, last))
 
 
 def _borne(zone: ZoneSettings, state: ZoneState) -> float:

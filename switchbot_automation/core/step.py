@@ -533,7 +533,8 @@ def _waiting(
         if lead not in waiting:
             continue
         owed = (
-            unit_reads_at(settings.zones[name], states[name], quota) for name in further
+            unit_reads_at(settings.zones[name], states[name], states[lead], quota)
+            for name in further
         )
         if any(at is not None and at <= now + _TOGETHER for at in owed):
             waiting.discard(lead)
@@ -996,7 +997,7 @@ def rest(
             # unit, and not any earlier for being asked for again.
             if read_at is not None and look_at is not None and look_at > now:
                 read_at = min(read_at, max(look_at, now + _TOGETHER))
-            owed = unit_reads_at(zone, state, quota)
+            owed = unit_reads_at(zone, state, states[zone.lead], quota)
             if read_at is not None and owed is not None:
                 read_at = min(read_at, max(owed, now + _LEAST))
         elif zone.predictive:

@@ -8,6 +8,7 @@ import pytest
 
 from switchbot_automation import ManualAction
 from switchbot_automation.core.decide import concerned
+from switchbot_automation.core.pace import unit_reads_at
 from switchbot_automation.core.protect.stages import (
     beside,
     late_for,
@@ -45,6 +46,9 @@ from tests.equipment.homes import (
 
 HEATER = {"kind": "heater", "device_id": DEVICE}
 NOW = STARTS["winter"].replace(hour=12)
+
+
+LONG_AGO = NOW - timedelta(hours=4)
 
 
 def ago(**span):
@@ -211,6 +215,42 @@ def test_what_helped_lately_in_vain_helps_again_at_once():
         last_temperature=20.0,
     )
     assert not stage(idle, lately(5, ago(hours=2))).works
+
+
+def owed_minutes(second_state, first_state=None):
+    """After how many minutes the second unit wants the room's meter read, by noon's."""
+    second = units()[1]
+    at = unit_reads_at(second, second_state, first_state or heating(LONG_AGO), None)
+    return None if at is None else (at - NOW) / timedelta(minutes=1)
+
+
+def read_at(temperature, **more):
+    return {
+        "last_temperature": temperature,
+        "last_read_at": NOW,
+        "value_since": NOW,
+        **more,
+    }
+
+
+def test_a_unit_that_helps_has_the_meter_read_before_it_leaves_or_is_needed_again():
+    # Its band is 20 to 21: it leaves in the middle, where the first one goes on.
+    near, far = (
+        owed_minutes(heating(ago(minutes=20), **read_at(temperature)))
+        for temperature in (20.4, 19.0)
+    )
+    assert 1.0 <= near < far
+    assert near < 5.0
+    # It has just left; the room falls without it, and it is needed as soon as it is back.
+    off = {"power": Power.OFF, "compressor_started_at": ago(hours=1)}
+    lately = ZoneState(**off, compressor_stopped_at=ago(minutes=1), **read_at(20.6))
+    assert 1.0 <= owed_minutes(lately) < 5.0
+    long_ago = ZoneState(**off, compressor_stopped_at=ago(hours=4), **read_at(20.6))
+    assert owed_minutes(long_ago) is None
+    # Beside a first that rests nobody is needed, and one that never joined waits.
+    resting = ZoneState(power=Power.OFF, compressor_stopped_at=ago(minutes=5))
+    assert owed_minutes(lately, resting) is None
+    assert owed_minutes(ZoneState(power=Power.OFF, **read_at(20.6))) is None
 
 
 @pytest.mark.parametrize(

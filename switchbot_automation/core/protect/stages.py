@@ -196,6 +196,12 @@ def _began_before(state: ZoneState, other: ZoneState) -> bool:
     return started is not None and since is not None and started < since
 
 
+def joined_lately(state: ZoneState, now: datetime) -> bool:
+    """Tell whether a unit worked until lately, so that it may be needed again."""
+    stopped = state.compressor_stopped_at
+    return stopped is not None and now - stopped < _JOINED
+
+
 def _helps_again(
     zone: ZoneSettings,
     state: ZoneState,
@@ -207,11 +213,11 @@ def _helps_again(
 
     Not where it worked in that one's place: nobody knows yet what that can by itself.
     """
-    stopped, started = state.compressor_stopped_at, state.compressor_started_at
+    started = state.compressor_started_at
     since, temperature = other.compressor_started_at, room.last_temperature
-    if stopped is None or started is None or since is None or temperature is None:
+    if started is None or since is None or temperature is None:
         return False
-    lately = now - stopped < _JOINED and since < started
+    lately = joined_lately(state, now) and since < started
     # Its share of a cycle may have ended for now.
     short = _short_kelvin(beside(zone), temperature, within=0.5)
     return lately and short is not None and short >= 0.0
