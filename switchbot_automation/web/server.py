@@ -161,8 +161,7 @@ class _Door:
             return protocol
 
         def let_in(visitor: socket.socket, known: bool) -> None:
-            full = len(server.connections) - len(self._strangers) >= MOST_CONNECTIONS
-            if full:
+            if self._full(server):
                 visitor.close()
                 return
             make = known_one if known else connect
@@ -177,6 +176,23 @@ class _Door:
             yield f"http://{shown}:{bound}/"
         finally:
             porch.close()
+
+    def _full(self, server: web.Server) -> bool:
+        """Tell whether all places of those who are known are taken.
+
+        A connection that was told to close stays in aiohttp's list until the loop comes to
+        it, and is no stranger's any more: a flood of strangers is no reason to refuse.
+        """
+        known = len(server.connections) - len(self._strangers)
+        if known < MOST_CONNECTIONS:
+            return False
+        open_ones = sum(
+            each not in self._strangers
+            and each.transport is not None
+            and not each.transport.is_closing()
+            for each in server.connections
+        )
+        return open_ones >= MOST_CONNECTIONS
 
     def _meet(self, protocol: web.RequestHandler) -> None:
         loop = asyncio.get_running_loop()

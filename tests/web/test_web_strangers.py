@@ -254,7 +254,11 @@ async def test_who_knows_the_webhooks_path_keeps_neither_owner_nor_cloud_out(
             one[1].write(said)
             await one[1].drain()
         cloud = await connect(url)
-        assert await answer_to(cloud, WHOLE) == 400  # it is no event
+        # It is no event; and all who know the path share what may be sent there in a while,
+        # which so many at once may have used up by then. It is heard and answered at once.
+        assert await answer_to(cloud, WHOLE) in (
+            {400, 429} if said == WHOLE * 50 else {400}
+        )
         owner = await connect(url)
         assert await answer_to(owner, OWNER) == 200
         close(owner, cloud, *sending)
