@@ -347,7 +347,7 @@ class Keeper:
 
         Plans what follows on that, as `mirror_changed` and `primary_answered` do.
         """
-        self._mirror.put_many(documents)
+        self._local.took(documents)
         if self._mirror_at is None or self._look_at is None:
             self.mirror_changed()
             self.primary_answered()

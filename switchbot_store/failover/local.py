@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from switchbot_store.codec import encode, is_internal
 from switchbot_store.errors import StoreUnavailableError
+from switchbot_store.failover.beside import Beside
 from switchbot_store.failover.conflicts import ConflictLog
 from switchbot_store.failover.journal import DIRECTORY, Journal, look_at_journal
 from switchbot_store.failover.journal import FILE as JOURNAL_FILE
@@ -56,6 +57,7 @@ class LocalCopy:
         self.journal: Journal = Journal(directory, self.failed)
         self.mirror: Mirror = Mirror(directory, self.failed)
         self.conflicts: ConflictLog = ConflictLog(directory)
+        self.beside: Beside = Beside(directory / DIRECTORY)
         self.distrusted: set[str] = set()
         """Keys of which the mirror is known to be behind the primary."""
         self._plain = JsonStore(directory, paths=paths)
@@ -96,6 +98,8 @@ class LocalCopy:
 
     def open(self) -> None:
         """Take the directory and read it; look on where it cannot be had now."""
+        # What was told to another process may be older than what this one finds.
+        self.beside.saw_all(self.beside.size)
         if not self.take():
             self._look()
 
@@ -259,6 +263,7 @@ class LocalCopy:
 
     def entry(self, key: str, *, stale: bool) -> Entry:
         """Return the newest document known here. Raises StoreUnavailableError."""
+        self._hear()
         if stale:
             self._look()
         # In this order: what leaves the journal is in the mirror before.
@@ -267,6 +272,7 @@ class LocalCopy:
 
     def entries(self, keys: list[str], *, stale: bool) -> dict[str, Entry]:
         """Return several, as of one moment. Raises StoreUnavailableError."""
+        self._hear()
         if stale:
             self._look()
         with self.journal.view:
@@ -308,6 +314,24 @@ class LocalCopy:
         """
         self._overtaken.update({key: _name(write) for key, write in writes.items()})
 
+    def took(self, documents: Mapping[str, Mirrored | None]) -> None:
+        """Keep what the primary took from this process; tell who has the journal."""
+        self.mirror.put_many(documents)
+        if self.owner and not self.held:
+            self.beside.tell(documents, self._now())
+        self.beside.saw(documents)
+
+    def _hear(self) -> None:
+        """Take what other processes of this host wrote since this one saw it."""
+        for key, heard in self.beside.hear().items():
+            known = self.mirror.get(key)
+            is_newer = known is None or not (
+                known.revision == heard.revision
+                or (known.updated_at is not None and known.updated_at > heard.at)
+            )
+            if is_newer and key not in self.journal.pending:
+                self.mirror.put_many({key: heard.document})
+
     def _entry(
         self,
         key: str,
@@ -337,6 +361,7 @@ class LocalCopy:
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys that begin with `prefix`, the internal ones too."""
+        self._hear()
         self._look()
         # In this order: what leaves the journal is in the mirror before.
         writes = self._writes_with(prefix)
@@ -406,6 +431,7 @@ class LocalCopy:
         journal's lock. Raises StoreUnavailableError, and then nothing is written.
         """
         at = self._now()
+        self._hear()
         try:
             self.journal.record(
                 self._pending(key, encoded, revisions[key], at, tried=tried)

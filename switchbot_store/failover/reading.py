@@ -143,6 +143,7 @@ class Reader:
 
     def _take(self, key: str, entry: Entry, known: Mirrored | None) -> None:
         self._local.mirror.put_seen(key, mirrored(entry), known)
+        self._local.beside.saw([key])
         self._keeper.mirror_changed()
 
     def _notice(self, missing: Mapping[str, Mirrored]) -> None:

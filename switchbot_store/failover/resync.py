@@ -68,6 +68,7 @@ class Resync:
         self._primary = primary
         self._journal = local.journal
         self._mirror = local.mirror
+        self._beside = local.beside
         self._policy = policy
         self._now = now
         self.turn: threading.RLock = threading.RLock()
@@ -87,6 +88,7 @@ class Resync:
 
     def refresh(self) -> None:
         """Let the mirror see all that the primary holds."""
+        told = self._beside.size
         before = self._mirror.picture()
         known = {key: each.revision for key, each in before.items()}
         with time_limit(_CALL_SECONDS, connect_seconds=_CALL_SECONDS):
@@ -107,6 +109,9 @@ class Resync:
         }
         self._mirror.put_all(documents, before)
         self._mirror.caught_up()
+        self._beside.saw_all(told)
+        if self._journal.held:
+            self._beside.forget(told)
         self.lineage.adopt(entries)
 
     def _carry(self, writes: Sequence[PendingWrite]) -> None:

@@ -303,6 +303,17 @@ def _prefix(payload: bytes) -> bytes:
     return b"%08x " % zlib.crc32(payload)
 
 
+def framed(payload: bytes) -> bytes:
+    """Return a whole line of such a file."""
+    return _line(payload)
+
+
+def unframed(line: bytes) -> bytes | None:
+    """Return what a line holds, None for one that is damaged."""
+    payload = line[_PREFIX_LENGTH:-1]
+    return payload if line == _line(payload) else None
+
+
 def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:

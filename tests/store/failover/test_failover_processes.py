@@ -172,6 +172,29 @@ class TestASecondOpener:
             "new": 1,
         }
 
+    def test_what_it_wrote_before_an_outage_the_owner_goes_on_from(
+        self, owner, second, flaky
+    ):
+        """Else the owner would compare with what was there before, and undo it."""
+        owner.set_many({"a": {"n": 0}, "gone": {"n": 0}, "mine": {"n": 0}})
+        second.update("a", lambda found: {"n": found["n"] + 1})
+        second.set("new", {"n": 1})
+        second.delete("gone")
+        second.set("mine", {"n": 1})
+        owner.set("mine", {"n": 2})
+        second.set("again", {"n": 1})
+        owner.delete("again")
+        flaky.away = True
+        owner.update("a", lambda found: {"n": found["n"] + 1})
+        assert owner.keys() == ["a", "mine", "new"]
+        assert (owner.get("mine"), owner.get("new")) == ({"n": 2}, {"n": 1})
+        with pytest.raises(StoreConflictError):
+            owner.compare_and_set("new", {"n": 2}, "")
+        flaky.away = False
+        assert owner.resync()
+        assert (flaky.get("a"), owner.conflicts()) == ({"n": 2}, [])
+        assert not list(owner.directory.rglob("beside*"))
+
     def test_it_deletes_nothing_that_the_owner_would_bring_back(
         self, owner, second, flaky
     ):
