@@ -731,11 +731,12 @@ def _followed_after_all(
         return state
     if said not in (Action.OFF, season_action(zone)):
         return state
-    begin = at.timestamp()
+    begin, settles = at.timestamp(), _SETTLES.total_seconds()
+    if state.learned is not None:
+        # What a late meter says until then is of before the order.
+        settles += state.learned.lateness.seconds
     before = [one for when, one in kept.course if when <= begin]
-    since = [
-        one for when, one in kept.course if when >= begin + _SETTLES.total_seconds()
-    ]
+    since = [one for when, one in kept.course if when >= begin + settles]
     if not before or len(since) < _SHOWN_SAMPLES:
         return state
     sign = 1.0 if _goes_up(state, said) else -1.0

@@ -48,6 +48,14 @@ async def test_a_late_meter_makes_it_no_busier(name):
     assert kept.percent_out <= 2.0
 
 
+async def test_a_late_meter_is_known_where_no_answer_comes():
+    """What it said of before an order was held against the order: stopped, told again, started."""
+    kept = await live(some("late, answers lost", 3.0, 1.0), control="auto")
+    assert kept.percent_out <= 2.0
+    assert kept.starts <= 1.5
+    assert kept.commands <= 9.0
+
+
 async def test_a_heated_floor_is_begun_hours_earlier_and_its_relay_is_spared():
     case = some("screed of 4.5 cm", 4.0, 2.0)
     kept = await live(case, control="auto")

@@ -236,6 +236,14 @@ def after_observation(
     learned = replace(learned, trend=trend, starts=_starts(learned, state))
     aim = aim_of(zone)
     elapsed = (now - before[0]).total_seconds() if before else 0.0
+    if aim is not None and not helped:
+        begun = _running_since(zone, state)
+        lateness = learned.lateness.after(
+            now.timestamp(),
+            aim.sign * temperature,
+            None if begun is None else begun.timestamp(),
+        )
+        learned = replace(learned, lateness=lateness)
     if aim is not None:
         goal = aim.sign * aim.wake if goal is None else goal
         air = (temperature + before[1]) / 2.0 if before else temperature
@@ -615,6 +623,11 @@ def _situation(
     changed = last_change(state)
     since = (now - changed).total_seconds() if changed else math.inf
     begin, enough = now - _LATELY, _LATELY_READINGS
+    late = timedelta(seconds=learned.lateness.seconds)
+    if changed is not None and late and not learned.reports.apart:
+        # What a late meter says of the order comes only then.
+        changed += late
+        since = max(0.0, since - late.total_seconds())
     if learned.reports.apart:
         # What a meter says that reports seldom is as old as its report.
         said_at = learned.reports.first

@@ -492,7 +492,12 @@ def _unpaired(
     if unit:
         kept = replace(kept, starts=learned.starts)
     if meters:
-        kept = replace(kept, trend=learned.trend, reports=learned.reports)
+        kept = replace(
+            kept,
+            trend=learned.trend,
+            reports=learned.reports,
+            lateness=learned.lateness,
+        )
     return state._replace(slope_bounds=None, learned=kept)
 
 

@@ -24,6 +24,7 @@ from operator import attrgetter, is_not
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from switchbot_automation.core.control.lateness import NEVER_STARTED, Lateness
 from switchbot_automation.core.control.overshoot import Softening
 from switchbot_automation.core.control.reports import NEVER_READ, Reports
 from switchbot_automation.core.control.resting import Resting
@@ -1472,6 +1473,7 @@ class Learned:
     starts: tuple[float, ...] = ()
     """When the compressor was started lately, POSIX seconds, ascending."""
     reports: Reports = NEVER_READ
+    lateness: Lateness = NEVER_STARTED
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document."""
@@ -1483,6 +1485,7 @@ class Learned:
             "softening": self.softening.to_document(),
             "starts": list(self.starts),
             "reports": self.reports.to_list(),
+            "lateness": self.lateness.to_list(),
         }
 
     @classmethod
@@ -1498,6 +1501,7 @@ class Learned:
             Season.from_document(_section(value, "season")),
             _starts_of(value.get("starts")),
             Reports.from_list(value.get("reports")),
+            Lateness.from_list(value.get("lateness")),
         )
 
 
