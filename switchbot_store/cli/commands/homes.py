@@ -63,6 +63,9 @@ def export(home: str, file: Path, as_json: bool) -> None:
     """Write the documents and the history of HOME to FILE.
 
     It is a backup: `switchbot-store --home OTHER restore FILE` brings it back.
+
+    Under another name OTHER's engine commands nothing until the key `home` in the document
+    `state` is OTHER, too: `switchbot-store --home OTHER edit state`.
     """
     config = StoreConfig.from_env().whole
     with (
