@@ -13,8 +13,10 @@ import json
 import logging
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import orjson
 from aiohttp import web
@@ -336,6 +338,17 @@ def as_known_json(
     return as_json(body, headers=headers)
 
 
+def as_csv(body: bytes, name: str) -> web.Response:
+    """Answer with rows as a file, which a browser keeps under its name."""
+    quoted = quote(name, safe="")
+    return web.Response(
+        body=body,
+        content_type="text/csv",
+        charset="utf-8",
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quoted}"},
+    )
+
+
 async def add_headers(
     request: web.Request,  # noqa: ARG001 - the signal's signature
     response: web.StreamResponse,
@@ -515,3 +528,13 @@ def number_of(
             worded("{name}: {least:g} to {most:g}", name=name, least=least, most=most),
         )
     return number
+
+
+def check_range(start: datetime, end: datetime, most_hours: float) -> None:
+    """Refuse a range that goes backwards or is too long. Raises RequestRefusedError."""
+    if not start < end or end - start > timedelta(hours=most_hours):
+        message = worded(
+            "start must be before end, by {most_hours:g} days at most",
+            most_hours=most_hours / 24,
+        )
+        raise RequestRefusedError(422, "range", message)

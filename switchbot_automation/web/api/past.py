@@ -8,9 +8,6 @@ import io
 from datetime import UTC, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
-
-from aiohttp import web
 
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.explain.trace import Decisions, told_at
@@ -25,7 +22,9 @@ from switchbot_automation.upkeep.ledger import POWER
 from switchbot_automation.web.api.encoding import in_words
 from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
+    as_csv,
     as_known_json,
+    check_range,
     instant_of,
     number_of,
     site_of,
@@ -35,6 +34,8 @@ from switchbot_store import StoreUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, tzinfo
+
+    from aiohttp import web
 
     from switchbot_automation.settings.model import ZoneSettings
     from switchbot_automation.web.request import Site
@@ -98,7 +99,7 @@ async def _chart(
     *,
     present: datetime,
 ) -> dict[str, Any]:
-    _check_range(start, end, _LONGEST_HOURS)
+    check_range(start, end, _LONGEST_HOURS)
     aim = aim_of(zone)
     source, width = "none", None
     rows: list[dict[str, Any]] = []
@@ -138,15 +139,6 @@ def _whole(
             ran = row.get("aircon_on_seconds") or 0
             told[-1]["aircon_on_seconds"] = ran + (held - ends).total_seconds()
     return told
-
-
-def _check_range(start: datetime, end: datetime, most_hours: float) -> None:
-    if not start < end or end - start > timedelta(hours=most_hours):
-        message = worded(
-            "start must be before end, by {most_hours:g} days at most",
-            most_hours=most_hours / 24,
-        )
-        raise RequestRefusedError(422, "range", message)
 
 
 # What is drawn: (key of the row, name of the column, digits).
@@ -197,7 +189,7 @@ async def beside(request: web.Request) -> web.Response:
     async def ask() -> dict[str, Any]:
         end = asked[1] or site.engine.clock.now()
         start = asked[0] or end - timedelta(hours=hours)
-        _check_range(start, end, _LONGEST_HOURS)
+        check_range(start, end, _LONGEST_HOURS)
         answer: dict[str, Any] = {
             "zone": zone.name,
             "start": start,
@@ -241,7 +233,7 @@ async def rows_as_csv(request: web.Request) -> web.Response:
     hours = number_of(request, "hours", _DAY, 0.1, _EXPORTED_HOURS)
     end = instant_of(request, "end") or site.engine.clock.now()
     start = instant_of(request, "start") or end - timedelta(hours=hours)
-    _check_range(start, end, _EXPORTED_HOURS)
+    check_range(start, end, _EXPORTED_HOURS)
     unit = site.engine.unit
     file = io.BytesIO()
     async with site.heavy:
@@ -259,13 +251,8 @@ async def rows_as_csv(request: web.Request) -> web.Response:
     if unit != CELSIUS:
         body = await asyncio.to_thread(_csv_in, body, unit)
     day = start.astimezone(zone.timezone).date().isoformat()
-    name = quote(f"{zone.name} {day}.csv", safe="")
-    return web.Response(
-        body=body,
-        content_type="text/csv",
-        charset="utf-8",
-        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
-    )
+    name = f"{zone.name} {day}.csv"
+    return as_csv(body, name)
 
 
 def _csv_in(body: bytes, unit: str) -> bytes:
@@ -371,7 +358,7 @@ async def decisions(request: web.Request) -> web.Response:
     async def ask() -> dict[str, Any]:
         end = asked[1] or site.engine.clock.now() + timedelta(milliseconds=1)
         start = asked[0] or end - timedelta(hours=hours)
-        _check_range(start, end, _DECIDED_HOURS)
+        check_range(start, end, _DECIDED_HOURS)
         made: dict[str, Any] = {"start": start, "bands": []}
         if site.history is None:
             return made | {"decisions": _remembered(site, name)}

@@ -7,16 +7,15 @@ import csv
 import io
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
-
-from aiohttp import web
 
 from switchbot_automation.instants import zulu
 from switchbot_automation.languages import CELSIUS, from_celsius, worded
 from switchbot_automation.web.guard import RequestRefusedError
 from switchbot_automation.web.request import (
+    as_csv,
     as_json,
     as_known_json,
+    check_range,
     instant_of,
     number_of,
     site_of,
@@ -24,7 +23,8 @@ from switchbot_automation.web.request import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+
+    from aiohttp import web
 
 _DAY: Final = 24.0
 _LONGEST_HOURS: Final = 400 * _DAY
@@ -74,7 +74,7 @@ async def device_history(request: web.Request) -> web.Response:
     async def ask() -> dict[str, Any]:
         last = end or site.engine.clock.now()
         first = start or last - timedelta(hours=hours)
-        _check_range(first, last, _LONGEST_HOURS)
+        check_range(first, last, _LONGEST_HOURS)
         answer: dict[str, Any] = {
             "device_id": device,
             "attribute": attribute,
@@ -111,7 +111,7 @@ async def device_rows_as_csv(request: web.Request) -> web.Response:
     hours = number_of(request, "hours", _DAY, 0.1, _EXPORTED_HOURS)
     end = instant_of(request, "end") or site.engine.clock.now()
     start = instant_of(request, "start") or end - timedelta(hours=hours)
-    _check_range(start, end, _EXPORTED_HOURS)
+    check_range(start, end, _EXPORTED_HOURS)
     unit = site.engine.unit
     file = io.BytesIO()
     async with site.heavy:
@@ -128,13 +128,8 @@ async def device_rows_as_csv(request: web.Request) -> web.Response:
     body = file.getvalue()
     if unit != CELSIUS:
         body = await asyncio.to_thread(_csv_in, body, unit)
-    name = quote(f"{device} {start.date().isoformat()}.csv", safe="")
-    return web.Response(
-        body=body,
-        content_type="text/csv",
-        charset="utf-8",
-        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
-    )
+    name = f"{device} {start.date().isoformat()}.csv"
+    return as_csv(body, name)
 
 
 def _csv_in(body: bytes, unit: str) -> bytes:
@@ -161,12 +156,3 @@ def _attribute(request: web.Request) -> str:
     if not 0 < len(attribute) <= _LONGEST_NAME:
         raise RequestRefusedError(422, "attribute", worded("attribute: a name, as CO2"))
     return attribute
-
-
-def _check_range(start: datetime, end: datetime, most_hours: float) -> None:
-    if not start < end or end - start > timedelta(hours=most_hours):
-        message = worded(
-            "start must be before end, by {most_hours:g} days at most",
-            most_hours=most_hours / 24,
-        )
-        raise RequestRefusedError(422, "range", message)

@@ -117,7 +117,12 @@ def _newer(home):
         (_keep, "ok", ""),
         (_nul, "degraded", "last good is used"),
         (_both_bad, "error", "is damaged; repair it"),
-        (_edited, "degraded", "line 1 column 9"),
+        # CPython 3.13 points at the comma itself.
+        (
+            _edited,
+            "degraded",
+            f"line 1 column {8 if sys.version_info >= (3, 13) else 9}",
+        ),
         (_malformed, "error", "it is damaged: stop the programs"),
         (_malformed_spill, "error", "it is damaged: stop the programs"),
         (_newer, "error", "upgrade this program"),
