@@ -71,13 +71,18 @@ class Beside:
             orjson.dumps([_row(key, at, documents[key]) for key in documents])
         )
         with suppress(OSError):
-            descriptor = os.open(self._path, _WRITING, 0o600)
-            try:
-                if os.fstat(descriptor).st_size > _MOST_BYTES:
-                    os.ftruncate(descriptor, 0)
-                os.write(descriptor, line)
-            finally:
-                os.close(descriptor)
+            while not self._added(line):
+                pass  # the owner had read it all and removed it meanwhile
+
+    def _added(self, line: bytes) -> bool:
+        descriptor = os.open(self._path, _WRITING, 0o600)
+        try:
+            if os.fstat(descriptor).st_size > _MOST_BYTES:
+                os.ftruncate(descriptor, 0)
+            os.write(descriptor, line)
+            return os.fstat(descriptor).st_nlink > 0
+        finally:
+            os.close(descriptor)
 
     @property
     def size(self) -> int:
@@ -85,10 +90,13 @@ class Beside:
         with self._lock:
             return self._size()
 
-    def saw(self, keys: Iterable[str]) -> None:
-        """Note that these were seen or written: what was told before is older."""
-        with self._lock:
-            if size := self._size():
+    def saw(self, keys: Iterable[str], size: int) -> None:
+        """Note that these were seen or written after the file was so long.
+
+        What was told until then is older. What was told since may be newer.
+        """
+        if size:
+            with self._lock:
                 self._seen |= dict.fromkeys(keys, size)
 
     def saw_all(self, size: int) -> None:

@@ -342,12 +342,14 @@ class Keeper:
             # Where it arose was logged; each raising would make the traceback longer.
             raise mistake.with_traceback(None)
 
-    def took(self, documents: Mapping[str, Mirrored | None]) -> None:
+    def took(self, documents: Mapping[str, Mirrored | None], told: int) -> None:
         """Keep in the mirror what the primary took; None for what it deleted.
+
+        `told` is how long the file of other processes was before it was asked.
 
         Plans what follows on that, as `mirror_changed` and `primary_answered` do.
         """
-        self._local.took(documents)
+        self._local.took(documents, told)
         if self._mirror_at is None or self._look_at is None:
             self.mirror_changed()
             self.primary_answered()

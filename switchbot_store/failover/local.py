@@ -314,12 +314,15 @@ class LocalCopy:
         """
         self._overtaken.update({key: _name(write) for key, write in writes.items()})
 
-    def took(self, documents: Mapping[str, Mirrored | None]) -> None:
-        """Keep what the primary took from this process; tell who has the journal."""
+    def took(self, documents: Mapping[str, Mirrored | None], told: int) -> None:
+        """Keep what the primary took from this process; tell who has the journal.
+
+        `told` is how much others had told before it was asked.
+        """
         self.mirror.put_many(documents)
         if self.owner and not self.held:
             self.beside.tell(documents, self._now())
-        self.beside.saw(documents)
+        self.beside.saw(documents, told)
 
     def _hear(self) -> None:
         """Take what other processes of this host wrote since this one saw it."""

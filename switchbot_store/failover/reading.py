@@ -95,14 +95,15 @@ class Reader:
         return answer
 
     def _seen_one(self, key: str) -> Entry:
-        known = self._local.mirror.get(key)
+        known, told = self._local.mirror.get(key), self._local.beside.size
         entry = self._primary.store.get_entry(key)
-        return self._see({key: entry}, {key: known})[key]
+        return self._see({key: entry}, {key: known}, told)[key]
 
     def _seen(self, keys: list[str]) -> dict[str, Entry]:
         """Read from the primary and let the mirror see it."""
         known = {key: self._local.mirror.get(key) for key in keys}
-        return self._see(self._primary.store.get_many(keys), known)
+        told = self._local.beside.size
+        return self._see(self._primary.store.get_many(keys), known, told)
 
     def _seen_keys(self) -> list[str]:
         known = self._local.mirror.picture()
@@ -117,7 +118,10 @@ class Reader:
         return sorted(keys | self._local.mirror.all_left_over().keys())
 
     def _see(
-        self, entries: dict[str, Entry], known: Mapping[str, Mirrored | None]
+        self,
+        entries: dict[str, Entry],
+        known: Mapping[str, Mirrored | None],
+        told: int,
     ) -> dict[str, Entry]:
         """Let the mirror see what the primary has; return what is in force."""
         missing = {}
@@ -127,9 +131,9 @@ class Reader:
                 missing[key] = mine
             elif mine is not None and mine.origin != self._local.mirror.identity:
                 self._lineage.replaced({key: entry})
-                self._take(key, entry, mine)
+                self._take(key, entry, mine, told)
             elif entry.revision != (mine.revision if mine else ""):
-                self._take(key, entry, mine)
+                self._take(key, entry, mine, told)
             self._local.distrusted.discard(key)
         if not missing:
             return entries
@@ -141,9 +145,9 @@ class Reader:
         }
         return {**entries, **in_force}
 
-    def _take(self, key: str, entry: Entry, known: Mirrored | None) -> None:
+    def _take(self, key: str, entry: Entry, known: Mirrored | None, told: int) -> None:
         self._local.mirror.put_seen(key, mirrored(entry), known)
-        self._local.beside.saw([key])
+        self._local.beside.saw([key], told)
         self._keeper.mirror_changed()
 
     def _notice(self, missing: Mapping[str, Mirrored]) -> None:

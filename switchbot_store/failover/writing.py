@@ -131,13 +131,15 @@ class Writer:
         }
 
         def at_primary(_error: StoreError | None) -> None:
+            told = self._local.beside.size
             self._primary.set(given, revisions)
             at = self._now()
             self._keeper.took(
                 {
                     key: Mirrored(each, revisions[key], at)
                     for key, each in encoded.items()
-                }
+                },
+                told,
             )
 
         def locally(error: StoreError | None) -> None:
@@ -158,7 +160,7 @@ class Writer:
         new = self._primary.new_revision(encoded, self._local.journal.signature)
 
         def at_primary(error: StoreError | None) -> str:
-            expected = self._there(key, revision)
+            expected, told = self._there(key, revision), self._local.beside.size
             try:
                 if error is None:
                     made = self._primary.compare_and_set(key, given, expected, new)
@@ -168,7 +170,7 @@ class Writer:
                 # The mirror is behind; the next read asks the primary.
                 self._local.distrusted.add(key)
                 raise
-            self._keeper.took({key: Mirrored(encoded, made, self._now())})
+            self._keeper.took({key: Mirrored(encoded, made, self._now())}, told)
             return made
 
         def locally(error: StoreError | None) -> str:
@@ -210,8 +212,9 @@ class Writer:
             tried = tried or known is not None
             # A reader who finds it gone must not take it for another's doing.
             leaving.add(key)
+            told = self._local.beside.size
             existed = self._primary.delete(key, known.revision if known else "")
-            self._keeper.took({key: None})
+            self._keeper.took({key: None}, told)
             return existed or was_there
 
         def locally(error: StoreError | None) -> bool:
