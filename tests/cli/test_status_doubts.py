@@ -1,6 +1,7 @@
 """What `status` says of devices and rooms whose word is not believed."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -93,3 +94,20 @@ def test_a_room_says_since_when_it_is_paused():
     )
     assert "paused since" in shown.cells()[3]
     assert shown.as_json()["paused_since"]
+
+
+@pytest.mark.parametrize("name", ["Pacific/Kiritimati", "America/St_Johns"])
+def test_a_room_tells_instants_by_its_own_clock(name):
+    """Its windows and wishes go by that, wherever the machine stands."""
+    heard, ends = NOW - timedelta(hours=5), NOW + timedelta(hours=3)
+    shown = room(
+        {"timezone": name},
+        {
+            "last_temperature": 20.0,
+            "last_read_at": heard.isoformat(),
+            "hold_until": ends.isoformat(),
+        },
+    ).cells()
+    here = ZoneInfo(name)
+    assert f"{heard.astimezone(here):%H:%M}" in shown[1]
+    assert f"{ends.astimezone(here):%H:%M}" in shown[3]

@@ -120,6 +120,7 @@ class RoomRow:
         now: datetime,
     ) -> None:
         self._name = zone.name
+        self._tz = zone.timezone
         self._enabled = zone.automation_enabled
         self._state = state
         self._unreadable = sorted(unreadable_instants(document))
@@ -171,16 +172,16 @@ class RoomRow:
             read = _("{celsius:g} °C", celsius=float(state.last_temperature))
             if state.last_humidity is not None:
                 read += _(", {percent:g} %", percent=float(state.last_humidity))
-            read = _at(read, state.last_read_at)
+            read = self._at(read, state.last_read_at)
             if self._stale:
                 read += _(", not known since")
         for meter, (why, since) in self._doubts.items():
             words = reason_words({"code": str(why)}, UTC)
-            meter_then = _at(_("{meter} not believed", meter=meter), since)
+            meter_then = self._at(_("{meter} not believed", meter=meter), since)
             read += f"; {meter_then}: {words}"
         automation = word_of("power", "on" if self._enabled else "off")
         if state.hold_until is not None and state.hold_until > datetime.now(UTC):
-            local = state.hold_until.astimezone()
+            local = state.hold_until.astimezone(self._tz)
             until = f"{day_words(local)} {local:%H:%M}"
             automation += (
                 _(", held until resumed")
@@ -191,12 +192,14 @@ class RoomRow:
             automation += (
                 _(", fan low until resumed")
                 if state.quiet_until == FOR_EVER
-                else _(", fan low until {until}", until=_clock(state.quiet_until))
+                else _(", fan low until {until}", until=self._clock(state.quiet_until))
             )
         if self._skipped:
             automation += f"; {skipped_words(self._skipped)}"
         if self._paused is not None:
-            automation += _(", paused since {since}", since=_clock(self._paused[0]))
+            automation += _(
+                ", paused since {since}", since=self._clock(self._paused[0])
+            )
         automation += self._priced()
         if self._unreadable:
             names = ", ".join(self._unreadable)
@@ -210,22 +213,31 @@ class RoomRow:
         if price["level"] == "unknown":
             return _(", the price of energy unknown")
         at = instant(price["until"])
-        until = _clock(at) if at else ""
+        until = self._clock(at) if at else ""
         if price["level"] == "stores":
             return _(", stores cheap energy until {until}", until=until)
         return _(", spares dear energy until {until}", until=until)
+
+    def _at(self, what: str, at: datetime | None) -> str:
+        """Return what was so, and when, if that is known."""
+        return _("{what} at {at}", what=what, at=self._clock(at)) if at else what
+
+    def _clock(self, at: datetime) -> str:
+        """Return an instant on the room's clock: its windows and wishes go by that."""
+        local = at.astimezone(self._tz)
+        return f"{weekday(local)} {local:%H:%M}"
 
     def _kept(self) -> str:
         room = self._room
         word = _(STATUS_WORDS[room["status"]])
         since = instant(room["since"])
         if room["status"] != "kept" and since is not None:
-            local = since.astimezone()
+            local = since.astimezone(self._tz)
             day = f"{day_words(local)} {local:%H:%M}"
             word = _("{status} since {since}", status=word, since=day)
         back = instant(room["expected_back"])
         if back is not None:
-            word = _("{room}, back about {until}", room=word, until=_clock(back))
+            word = _("{room}, back about {until}", room=word, until=self._clock(back))
         return f"{word}: {room['advice']}" if room["advice"] else word
 
     def _unit(self) -> str:
@@ -235,7 +247,9 @@ class RoomRow:
             unit = _("{unit}, uncertain", unit=unit)
         if state.last_action:
             sent = _("{action} sent", action=told_words(state.last_action))
-            unit = _("{unit}: {sent}", unit=unit, sent=_at(sent, state.last_action_at))
+            unit = _(
+                "{unit}: {sent}", unit=unit, sent=self._at(sent, state.last_action_at)
+            )
         return unit
 
 
@@ -297,13 +311,3 @@ def read_rooms() -> Rooms:
 
 def _instant(at: datetime | None) -> str | None:
     return timestamp(at) if at else None
-
-
-def _at(what: str, at: datetime | None) -> str:
-    """Return what was so, and when, if that is known."""
-    return _("{what} at {at}", what=what, at=_clock(at)) if at else what
-
-
-def _clock(at: datetime) -> str:
-    local = at.astimezone()
-    return f"{weekday(local)} {local:%H:%M}"
