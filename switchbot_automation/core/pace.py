@@ -23,7 +23,7 @@ from switchbot_automation.core.protect.safety import (
     may_run,
     next_stage,
 )
-from switchbot_automation.core.protect.stages import beside, joined_lately
+from switchbot_automation.core.protect.stages import beside, helps
 from switchbot_automation.core.state.evidence import plug_interval
 from switchbot_automation.core.state.meter import APP_START, value_known_since
 from switchbot_automation.core.state.zone import with_slopes
@@ -349,7 +349,7 @@ def unit_reads_at(
     if last is None:
         return None
     seconds = _borne(zone, state)
-    if first.compressor_running:
+    if helps(state, first, last):
         seconds = min(seconds, _until_it_acts(zone, state, last))
     if seconds == math.inf:
         return None
@@ -357,14 +357,9 @@ def unit_reads_at(
 
 
 def _until_it_acts(zone: ZoneSettings, state: ZoneState, last: datetime) -> float:
-    """Return for how many seconds a unit that helps another needs no reading.
-
-    For what it does now, or did until lately: one that never joined waits for the first.
-    """
+    """Return for how many seconds a unit that helps another needs no reading."""
     edges, temperature = edges_of(beside(zone)), state.last_temperature
     if edges is None or temperature is None or state.last_temperature_stale:
-        return math.inf
-    if not (state.compressor_running or joined_lately(state, last)):
         return math.inf
     waits = seconds_to_crossings(edges, state, temperature, last)
     if waits[0] <= 0.0:

@@ -196,10 +196,19 @@ def _began_before(state: ZoneState, other: ZoneState) -> bool:
     return started is not None and since is not None and started < since
 
 
-def joined_lately(state: ZoneState, now: datetime) -> bool:
-    """Tell whether a unit worked until lately, so that it may be needed again."""
+def helps(state: ZoneState, other: ZoneState, now: datetime) -> bool:
+    """Tell whether a unit works beside another that runs, or did until lately.
+
+    One that never joined it, or worked in its place, does not.
+    """
+    if not other.compressor_running:
+        return False
+    started, since = state.compressor_started_at, other.compressor_started_at
+    if started is None or since is None or started <= since:
+        return False
     stopped = state.compressor_stopped_at
-    return stopped is not None and now - stopped < _JOINED
+    lately = stopped is not None and now - stopped < _JOINED
+    return state.compressor_running or lately
 
 
 def _helps_again(
@@ -213,11 +222,11 @@ def _helps_again(
 
     Not where it worked in that one's place: nobody knows yet what that can by itself.
     """
-    started = state.compressor_started_at
+    stopped, started = state.compressor_stopped_at, state.compressor_started_at
     since, temperature = other.compressor_started_at, room.last_temperature
-    if started is None or since is None or temperature is None:
+    if stopped is None or started is None or since is None or temperature is None:
         return False
-    lately = joined_lately(state, now) and since < started
+    lately = now - stopped < _JOINED and since < started
     # Its share of a cycle may have ended for now.
     short = _short_kelvin(beside(zone), temperature, within=0.5)
     return lately and short is not None and short >= 0.0
