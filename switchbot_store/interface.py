@@ -149,8 +149,7 @@ class StoreInterface(ABC):
         `revisions` has keys of `documents` with what `get_entry` said of them; "" is a
         document that was never set. The rest are written whatever is there. Raises
         StoreConflictError naming a key of which it is not so. Nothing was written then
-        by PostgreSQL and in memory, unless somebody else made that very document in the
-        same moment; the derived form may have written those before it.
+        by PostgreSQL and in memory; the derived form may have written those before it.
         """
         documents = checked_documents(documents)
         revisions = checked_revisions(revisions)

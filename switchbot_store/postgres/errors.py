@@ -17,6 +17,7 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.languages import worded
+from switchbot_store.postgres.statements import MADE_BETWEEN
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _BROKEN_CLASS: Final = "08"
@@ -61,6 +62,7 @@ _NOTHING_DONE: Final = frozenset(
     {
         "40001",  # serialization_failure
         "40P01",  # deadlock_detected
+        MADE_BETWEEN,
     }
 )
 _OTHER_SHAPE: Final = frozenset(

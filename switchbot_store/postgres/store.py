@@ -32,6 +32,7 @@ from switchbot_store.languages import reworded, worded
 from switchbot_store.model import Document, Entry, StoreStatus
 from switchbot_store.postgres import statements
 from switchbot_store.postgres.connections import Answer, Connection, Connections
+from switchbot_store.postgres.errors import is_nothing_done
 from switchbot_store.postgres.replay import replayed
 from switchbot_store.postgres.schema.migrations import migrate_documents
 from switchbot_store.postgres.trial import VALUE_REFUSED, documents_refused
@@ -397,8 +398,10 @@ class PostgresStore(StoreInterface):
         def judged(connection: Connection, expires_at: float) -> list[Row]:
             try:
                 return work(connection, expires_at)
-            except VALUE_REFUSED:
-                refusal = documents_refused(connection)
+            except VALUE_REFUSED as error:
+                refusal = (
+                    None if is_nothing_done(error) else documents_refused(connection)
+                )
                 if refusal is None:
                     raise
             # Not in the server's words, which may have some of the document.

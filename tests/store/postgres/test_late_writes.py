@@ -4,11 +4,19 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import psycopg
 import pytest
+from psycopg_pool import ConnectionPool
 
-from switchbot_store import PostgresStore, SlowConnectionError, time_limit
+from switchbot_store import (
+    PostgresStore,
+    SlowConnectionError,
+    StoreConflictError,
+    time_limit,
+)
 
 WAIT_SECONDS = 30
 PIDS = (
@@ -164,6 +172,39 @@ def test_of_what_waited_for_a_new_row_too_long_nothing_is_done(
     ended(beside)
     assert store.get("b") == ({"n": 9} if commits else {})
     assert (store.get("a"), store.get("c")) == ({}, {})
+
+
+@pytest.mark.parametrize("pooled", [False, True], ids=["own", "pool of a host"])
+def test_where_another_makes_a_document_meanwhile_none_is_written(
+    store, beside, blocker, database_url, pooled
+):
+    """Who hears of a conflict does it all again: what was written would count twice."""
+    store.set_many({"a": {"n": 0}, "c": {"n": 0}})
+    seen = {key: store.get_entry(key).revision for key in "abc"}
+    blocker.execute(
+        "INSERT INTO json_store (kind, data, updated_at)"
+        """ VALUES ('b', '{"n": 9}', now())"""
+    )
+    with ExitStack() as stack:
+        writer = store
+        if pooled:
+            named = {"application_name": "switchbot_store"}
+            pool = stack.enter_context(
+                ConnectionPool(database_url, kwargs=named, min_size=1, open=True)
+            )
+            writer = stack.enter_context(PostgresStore(pool=pool))
+        threads = stack.enter_context(ThreadPoolExecutor(1))
+        written = threads.submit(writer.set_many_if, SOME, seen)
+        waits = PIDS + " AND wait_event_type = 'Lock'"
+        until(lambda: beside.execute(waits).fetchall())
+        blocker.commit()
+        with pytest.raises(StoreConflictError) as raised:
+            written.result(WAIT_SECONDS)
+        assert raised.value.key == "b"
+        assert raised.value.revision == store.get_entry("b").revision
+        assert {key: store.get(key)["n"] for key in "abc"} == {"a": 0, "b": 9, "c": 0}
+        writer.set_many_if(SOME, {**seen, "b": raised.value.revision})
+    assert {key: store.get(key)["n"] for key in "abc"} == {"a": 1, "b": 1, "c": 1}
 
 
 @pytest.mark.parametrize("seconds", [-86_400.0, -1.0, 1.0, 86_400.0])
