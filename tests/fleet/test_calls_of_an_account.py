@@ -2,16 +2,27 @@
 
 import asyncio
 
+import psycopg
 import pytest
 
 from switchbot_automation import QuotaLedger
 from switchbot_automation.fleet.accounts import AccountVisit
 from switchbot_automation.fleet.errands import Errand
 from switchbot_automation.fleet.visit import tick_home
-from switchbot_store import HomeStore, StoreUnavailableError
+from switchbot_store import (
+    HomeStore,
+    PostgresStore,
+    SqliteHistory,
+    StoreUnavailableError,
+)
+from tests.fleet.conftest import Fleet
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 KEY = f"accounts/{ACCOUNT}/quota"
+WAITING = (
+    "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    " AND datname = current_database()"
+)
 
 
 class Shared:
@@ -90,6 +101,34 @@ async def test_calls_of_a_visit_that_could_not_be_written_are_written_by_the_nex
     assert not fleet.store.get(KEY)
     await fleet.visit("b")
     assert fleet.store.get(KEY)["api_requests_total"] == shared.asked
+
+
+async def test_calls_are_counted_once_where_another_makes_the_state_meanwhile(
+    database_url,
+):
+    """As a first visit by another process, which notes what it is about to send."""
+    with PostgresStore(database_url) as store:
+        fleet = Fleet(store, SqliteHistory(":memory:"))
+        shared = Shared(fleet.clock)
+        for home in "ab":
+            of_account(fleet.add(home), shared)
+        await fleet.visit("b")
+        with psycopg.connect(database_url) as other:
+            other.execute(
+                "INSERT INTO json_store (kind, data, updated_at)"
+                """ VALUES ('homes/a/state', '{"home": "a"}', now())"""
+            )
+            visit = asyncio.create_task(fleet.visit("a"))
+            with psycopg.connect(database_url, autocommit=True) as beside:
+                while not beside.execute(WAITING).fetchall():
+                    assert not visit.done()
+                    await asyncio.sleep(0.01)
+            other.commit()
+            await visit
+        assert store.get(KEY)["api_requests_total"] == shared.asked
+        await fleet.place.store.detach()
+        await fleet.place.history.detach()
+        fleet.service.close()
 
 
 @pytest.mark.parametrize("others", [0, 8])
