@@ -27,6 +27,7 @@ from switchbot_store import (
     get_history,
     get_store,
 )
+from switchbot_store.codec import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -49,6 +50,7 @@ _LET_WORK: Final = {
     "distributed.worker.memory.monitor-interval": "1s",
 }
 _NOT_OF_A_HOME: Final = frozenset({"days", "season", "seed"})
+_OF_ONE_HOME: Final = (AutomationError, StoreDataError, UnreadableError, HistoryError)
 
 
 @contextmanager
@@ -200,7 +202,7 @@ def backtest_home(asked: Document) -> Document:
                 datetime.fromisoformat(asked["start"]),
                 datetime.fromisoformat(asked["end"]),
             )
-        except (AutomationError, StoreDataError, HistoryError) as error:
+        except _OF_ONE_HOME as error:
             return {"home": home, "problem": reworded(error)}
     return {"home": home, "report": report.to_dict()}
 

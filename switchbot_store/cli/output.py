@@ -212,6 +212,10 @@ def choose_home(home: str | None) -> None:
     """Let what is run see one home, as the variable SWITCHBOT_HOME does."""
     if home is None:
         return
+    if not home:
+        # As a variable of a script that is not set. Empty, SWITCHBOT_HOME counts as absent:
+        # what is meant for one home would be done to the one without a name.
+        raise Misuse(_("--home names no home: it is empty"))
     before = os.environ.get(_HOME_VARIABLE)
     os.environ[_HOME_VARIABLE] = home
 

@@ -181,12 +181,16 @@ def test_a_candidate_is_tried_over_all_homes(tmp_path, monkeypatch):
     assert all("days of readings" in each["problem"] for each in found["reports"])
     some = CliRunner().invoke(application, [*words[:-1], "2"])
     assert "0 of 1 homes" in some.output
+    typo = CliRunner().invoke(application, [*words[:-1], "2,never", "--json"])
+    assert (typo.exit_code, typo.stdout) == (1, "")
+    assert "'never'" in json.loads(typo.stderr)["message"]
     assert CliRunner().invoke(application, [*words, "--zone", "a"]).exit_code == 2
 
 
 def test_the_path_of_a_home_s_webhook(monkeypatch):
     monkeypatch.setenv("SWITCHBOT_FLEET_WEBHOOK_KEY", "k" * 32)
     assert run("webhook-path", "42").startswith("/webhook/42/")
+    assert "names no home" in run("webhook-path", "a/b", code=2)
     monkeypatch.setenv("SWITCHBOT_FLEET_WEBHOOK_KEY", "k")
     assert "at least 32" in run("webhook-path", "42", code=2)
 

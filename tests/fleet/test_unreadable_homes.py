@@ -3,6 +3,7 @@
 import asyncio
 import time
 from copy import deepcopy
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from switchbot_automation.cli.commands.fleet import _having_settings
 from switchbot_automation.fleet.events import FleetEvents
 from switchbot_automation.fleet.overview import fleet_overview
 from switchbot_automation.fleet.rollout import roll_back, roll_out
+from switchbot_automation.fleet.spread import backtest_homes, spreading
 from switchbot_automation.fleet.summary import LEFT
 from switchbot_automation.fleet.visit import Place, tick_home
 from switchbot_automation.simulation import SimulatedClock
@@ -93,6 +95,27 @@ def test_settings_are_rolled_out_to_the_others_and_go_back(store, overwrite):
     assert [each.home for each in back if each.what == "back"] == others
     assert [each.home for each in back if each.what == "failed"] == [BROKEN]
     assert HomeStore(store, "1").get("settings") == WINTER_ROOM
+
+
+def test_a_candidate_is_tried_over_the_others(
+    store, overwrite, database_url, monkeypatch
+):
+    overwrite("settings")
+    monkeypatch.setenv("STORE_BACKEND", "postgres")
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("POSTGRES_URL", database_url)
+    with spreading() as alone:
+        found = backtest_homes(
+            alone,
+            HOMES,
+            MONDAY_NOON,
+            MONDAY_NOON + timedelta(days=4),
+            changes={"hysteresis_celsius": 0.5},
+        )
+    assert [each["home"] for each in found] == HOMES
+    for each in found:
+        why = "holds no" if each["home"] == BROKEN else "days of readings"
+        assert why in each["problem"]
 
 
 async def test_it_is_told_of_among_the_others(store, overwrite):

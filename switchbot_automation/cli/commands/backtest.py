@@ -172,16 +172,18 @@ def _backtest_homes(
     *,
     as_json: bool,
 ) -> None:
-    from switchbot_automation.fleet.spread import (  # noqa: PLC0415 - only for who has many
+    from switchbot_automation.cli.commands.fleet import with_settings  # noqa: PLC0415 - only for who has many
+    from switchbot_automation.fleet.spread import (  # noqa: PLC0415 - likewise
         backtest_homes,
         over_homes,
         spreading,
     )
 
-    names = [each for each in homes.split(",") if each]
     if homes == "all":
         with get_store(for_a_fleet(StoreConfig.from_env())) as store:
             names = list_homes(store)
+    else:
+        names = with_settings([each for each in homes.split(",") if each])
     if not names:
         raise click.ClickException(_("there is no home"))
     with (

@@ -114,7 +114,7 @@ def sow(homes: tuple[str, ...], spread: float, shards: int, as_json: bool) -> No
     are added, and after another number of --shards. Where one of HOMES has no settings,
     none is sown.
     """
-    wanted = _with_settings(homes) if homes else _homes_with_settings()
+    wanted = with_settings(homes) if homes else _homes_with_settings()
 
     async def sown() -> int:
         async with _queue(shards) as queue:
@@ -236,7 +236,7 @@ def ask(
         if not equals:
             raise Misuse(_("{text!r}: NAME=VALUE is wanted", text=each))
         document[name] = value
-    _with_settings([home])
+    with_settings([home])
 
     async def asked() -> int:
         async with _queue(shards) as queue:
@@ -455,10 +455,11 @@ def webhook_path(home: str, key: str, as_json: bool) -> None:
     """Print the path of HOME's webhook URL, which is a secret."""
     from switchbot_automation.fleet.webhooks import path_of  # noqa: PLC0415 - the extra `fleet`
 
+    path = path_of(key, checked_home(home))
     if as_json:
-        print_json({"home": home, "path": path_of(key, home)})
+        print_json({"home": home, "path": path})
     else:
-        echo(path_of(key, home))
+        echo(path)
 
 
 @fleet.command()
@@ -585,7 +586,7 @@ def _homes_with_settings() -> list[str]:
         return list(_having_settings(store, list_homes(store)))
 
 
-def _with_settings(homes: Sequence[str]) -> list[str]:
+def with_settings(homes: Sequence[str]) -> list[str]:
     """Return the homes, each once. Raises UnknownHomeError for the first without settings.
 
     Whoever visits such a home lets it be, so that nobody would hear of a wrong name.

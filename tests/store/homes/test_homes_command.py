@@ -87,6 +87,16 @@ def test_the_home_is_also_told_by_the_environment(config, environment, invoke): 
     assert "SWITCHBOT_HOME" in invoke("get", code=2).err
 
 
+def test_a_home_that_is_told_and_has_no_name_is_not_no_home(config, invoke):  # noqa: F811
+    """As `--home "$HOME_NAME"` in a script where that is not set."""
+    with get_store(config) as store:
+        store.set("settings", {"word": "of the one home"})
+    told = invoke("--home", "", "set", "settings", "{}", code=2)
+    assert "--home names no home" in told.err
+    with get_store(config) as store:
+        assert store.get("settings") == {"word": "of the one home"}
+
+
 def test_nothing_of_a_deleted_home_is_left_on_the_disk(
     environment,  # noqa: F811
     invoke,  # noqa: F811
