@@ -343,7 +343,7 @@ def in_window(
     if not windows:
         return None
     # In UTC: of one timezone both readings of a repeated hour count as equal.
-    now = now_utc.astimezone(UTC)
+    now = now_utc if now_utc.tzinfo is UTC else now_utc.astimezone(UTC)
     asked = _latest.get(in_window)
     if asked is not None and asked.is_of(windows, now, tz):
         return cast("TimeWindow | None", asked.answer)
@@ -537,10 +537,13 @@ def _next(
 ) -> datetime | None:
     if not windows:
         return None
-    now = now_utc.astimezone(UTC)
+    now = now_utc if now_utc.tzinfo is UTC else now_utc.astimezone(UTC)
     asked = _latest.get(wanted)
-    if asked is not None and asked.is_of(windows, now, tz):
-        return cast("datetime | None", asked.answer)
+    if asked is not None and asked.windows is windows and asked.tz is tz:
+        at = cast("datetime | None", asked.answer)
+        # The first change after an instant is that of all instants up to it.
+        if asked.now == now or (at is not None and asked.now < now < at):
+            return at
     at = _found(windows, now, tz, wanted)
     _keep(wanted, windows, now, tz, at)
     return at

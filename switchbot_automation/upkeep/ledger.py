@@ -402,6 +402,8 @@ def _raise_to(days: dict[str, float], day: str, value: float) -> None:
 
 
 def _cut(days: dict[str, Any]) -> None:
+    if len(days) <= _MOST_DAYS:
+        return  # at every tick but the first of a day
     for old in sorted(days)[:-_MOST_DAYS]:
         del days[old]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -294,7 +295,8 @@ def _history_file(config: StoreConfig) -> Iterator[SetupFinding]:
     keeps_file = config.backend not in ("memory", "postgres")
     if keeps_file and is_there(config.directory / FILE_NAME):
         yield from history_clock(config)
-        refusal = SqliteHistory(config.directory / FILE_NAME).write_refusal()
+        with closing(SqliteHistory(config.directory / FILE_NAME)) as history:
+            refusal = history.write_refusal()
         if refusal is not None:
             yield SetupFinding(
                 "history", "problem", refusal, _("Mend it: no row can be recorded.")

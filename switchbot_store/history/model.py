@@ -324,12 +324,14 @@ class HistoryBackend(ABC):
     Every call raises StoreUnavailableError when the place cannot be reached. `now` is
     always aware UTC.
 
+    >>> from contextlib import closing
     >>> from datetime import UTC, datetime
     >>> from switchbot_store import HistoryBackend, HistorySample, SqliteHistory
     >>> at = datetime(2026, 1, 12, tzinfo=UTC)
     >>> def twice(rows: HistoryBackend) -> list[int]:
     ...     return [rows.write([HistorySample(at)], now=at) for _ in range(2)]
-    >>> twice(SqliteHistory("rows.sqlite"))
+    >>> with closing(SqliteHistory("rows.sqlite")) as rows:
+    ...     twice(rows)
     [1, 0]
     """
 

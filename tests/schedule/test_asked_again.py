@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+import random
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from switchbot_automation.schedule.windows import (
@@ -51,3 +52,25 @@ def test_both_readings_of_a_repeated_hour_are_two_instants():
     for _ in range(2):
         assert next_boundary(night, first, BERLIN) == soon
         assert next_boundary(night, again, BERLIN) == next_day
+
+
+def test_an_answer_holds_up_to_the_change_that_it_names_and_no_further():
+    """Asked on, back, and at both sides of each change; of a list nothing is kept."""
+    night = TimeWindow(DAYS, time(23), time(2, 15))
+    once = TimeWindow(DAYS, time(9), time(10), last_day=date(2026, 10, 25))
+    windows = (MORNING, EVENING, night, once)
+    chance = random.Random(7)
+    # Over the end of summer time, and a week further, where `once` is over.
+    at = datetime(2026, 10, 24, 12, tzinfo=UTC)
+    for _ in range(600):
+        for question in (next_boundary, next_start, next_end):
+            assert question(windows, at, BERLIN) == question(list(windows), at, BERLIN)
+        upcoming = next_boundary(windows, at, BERLIN)
+        at = chance.choice(
+            (
+                upcoming,
+                upcoming - timedelta.resolution,
+                at + timedelta(minutes=chance.randrange(200)),
+                at - timedelta(minutes=chance.randrange(100)),
+            )
+        )

@@ -152,6 +152,7 @@ class SqliteReadings(ReadingBackend):
     >>> place = SqliteReadings(":memory:")
     >>> place.write([DeviceReading(at, "C1", "CO2", 725.0)]), place.latest()[0].value
     (1, 725.0)
+    >>> place.close()
     """
 
     name = "sqlite"

@@ -456,6 +456,21 @@ AGGREGATES: Final = _with(
     columns=_ROWS_READ,
 )
 
+FIRST_LATE: Final = """
+SELECT min(bucket), count(*) FROM state_history_late
+WHERE <OF_ZONE> AND bucket >= :start AND bucket < :end
+"""
+HAS_FROZEN: Final = """
+SELECT 1 FROM state_history_hourly
+WHERE <OF_ZONE> AND bucket >= :start AND bucket < :end AND frozen LIMIT 1
+"""
+
+
+def of_zones(statement: str, zone: str | None) -> str:
+    """Return such a statement for one zone, by its key, or for all."""
+    return _with(statement, of_zone="true" if zone is None else "zone = :zone")
+
+
 THROUGH: Final = "SELECT through FROM state_history_rollup"
 SET_THROUGH: Final = "INSERT OR REPLACE INTO state_history_rollup VALUES (1, ?)"
 LATE: Final = """

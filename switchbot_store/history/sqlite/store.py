@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from bisect import bisect_left, bisect_right
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter, mul, sub
 from time import monotonic
@@ -53,6 +55,8 @@ _HOUR: Final = 3600 * _SECOND
 _BEFORE_ALL: Final = -(10**17)
 _TRIED: Final = "_health"
 """A zone of which nothing stays."""
+_FEW_HOURS: Final = 24
+"""So many hours without a summary cost a chart less than a second way to their rows."""
 _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
 
@@ -222,49 +226,19 @@ class SqliteHistory(HistoryBackend):
         wanted: tuple[str, ...] = sql.BUCKET_COLUMNS
         if columns is not None:
             wanted = tuple(dict.fromkeys((*KEY_FIELDS, *columns)))
-        if not plan.rollup:
-            return self._raw_buckets(plan, zone, now, wanted)
-        pieces = [[to_micros(each) for each in piece] for piece in plan.pieces()]
-        split = [to_micros(hour) for hour in plan.split_hours]
-        values: dict[str, Any] = {
-            "zone": zone,
-            "start": to_micros(plan.start),
-            "end": to_micros(plan.end),
-            "now": to_micros(now),
-            "hold": HOLD_SECONDS * _SECOND,
-            "first_hour": to_micros(hour_of(plan.start)),
-            "pieces": orjson.dumps(pieces).decode(),
-            "split": orjson.dumps(split).decode(),
-        }
-        if plan.edges is None:
-            values["origin"] = to_micros(plan.origin)
-            values["width"] = plan.width_seconds * _SECOND
-        statement = sql.buckets(
-            edged=plan.edges is not None,
-            every_zone=zone is None,
-            columns=wanted,
-        )
         with self._file.reading() as connection:
-            if plan.edges is not None:
-                _set_edges(connection, plan.edges)
-            cursor = connection.execute(statement, values)
-            names = _names(cursor)
-            return [_named(row, names) for row in cursor]
-
-    def _raw_buckets(
-        self, plan: BucketPlan, zone: str | None, now: datetime, wanted: Sequence[str]
-    ) -> list[HistoryRow]:
-        cut = Cut(
-            to_micros(plan.start),
-            to_micros(plan.end),
-            to_micros(now),
-            to_micros(plan.origin),
-            plan.width_seconds * _SECOND,
-            None if plan.edges is None else [to_micros(edge) for edge in plan.edges],
-        )
-        with self._file.reading() as connection:
-            zones = [zone] if zone is not None else _zones(connection)
-            return raw_buckets(connection, zones, wanted, cut)
+            if not plan.rollup:
+                return _by_rows(connection, plan, zone, now, wanted)
+            with _at_one_moment(connection):
+                seam = _end_of_summary(connection, plan, zone, now)
+                if seam is None:
+                    return _by_hours(connection, plan, zone, now, wanted)
+                found = []
+                if plan.start < seam:
+                    summarised = replace(plan, end=seam)
+                    found = _by_hours(connection, summarised, zone, now, wanted)
+                    plan = replace(plan, start=seam)
+                return found + _by_rows(connection, plan, zone, now, wanted)
 
     def aggregates(
         self, since: datetime, *, zone: str | None = None
@@ -406,6 +380,103 @@ class SqliteHistory(HistoryBackend):
             if row["metadata"] is not None:
                 row["metadata"] = _metadata(row["metadata"])
         return rows
+
+
+@contextlib.contextmanager
+def _at_one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """See in several statements what there was at the first of them."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:  # SQLite ends it itself where the disk fails
+            connection.execute("COMMIT")
+
+
+def _end_of_summary(
+    connection: sqlite3.Connection, plan: BucketPlan, zone: str | None, now: datetime
+) -> datetime | None:
+    """Return the edge of a bucket from where on most hours are not summarised yet.
+
+    None where they are but for a few, and where some that stand alone would be missed:
+    those whose rows are gone.
+    """
+    row = connection.execute(sql.THROUGH).fetchone()
+    start, end = to_micros(plan.start), to_micros(plan.end)
+    values = {"zone": zone, "start": to_micros(hour_of(plan.start)), "end": end}
+    first, hours = connection.execute(
+        sql.of_zones(sql.FIRST_LATE, zone), values
+    ).fetchone()
+    through = start if row is None else max(start, row[0])
+    if hours >= _FEW_HOURS:
+        through = min(through, max(start, first))
+    if end - through < _FEW_HOURS * _HOUR:
+        return None
+    if through == start:
+        seam = plan.start
+    elif plan.edges is None:
+        width = plan.width_seconds * _SECOND
+        past = to_micros(plan.origin) - through
+        seam = from_micros(through + past % width)
+    else:
+        seam = plan.edges[bisect_left(plan.edges, from_micros(through))]
+    values["start"] = to_micros(hour_of(seam))
+    # What is of later than now holds until the next row, which may lie behind the seam.
+    if seam >= plan.end or plan.start < seam > now:
+        return None
+    found = connection.execute(sql.of_zones(sql.HAS_FROZEN, zone), values)
+    return None if found.fetchone() else seam
+
+
+def _by_hours(
+    connection: sqlite3.Connection,
+    plan: BucketPlan,
+    zone: str | None,
+    now: datetime,
+    wanted: tuple[str, ...],
+) -> list[HistoryRow]:
+    pieces = [[to_micros(each) for each in piece] for piece in plan.pieces()]
+    split = [to_micros(hour) for hour in plan.split_hours]
+    values: dict[str, Any] = {
+        "zone": zone,
+        "start": to_micros(plan.start),
+        "end": to_micros(plan.end),
+        "now": to_micros(now),
+        "hold": HOLD_SECONDS * _SECOND,
+        "first_hour": to_micros(hour_of(plan.start)),
+        "pieces": orjson.dumps(pieces).decode(),
+        "split": orjson.dumps(split).decode(),
+    }
+    if plan.edges is None:
+        values["origin"] = to_micros(plan.origin)
+        values["width"] = plan.width_seconds * _SECOND
+    else:
+        _set_edges(connection, plan.edges)
+    statement = sql.buckets(
+        edged=plan.edges is not None, every_zone=zone is None, columns=wanted
+    )
+    cursor = connection.execute(statement, values)
+    names = _names(cursor)
+    return [_named(row, names) for row in cursor]
+
+
+def _by_rows(
+    connection: sqlite3.Connection,
+    plan: BucketPlan,
+    zone: str | None,
+    now: datetime,
+    wanted: Sequence[str],
+) -> list[HistoryRow]:
+    cut = Cut(
+        to_micros(plan.start),
+        to_micros(plan.end),
+        to_micros(now),
+        to_micros(plan.origin),
+        plan.width_seconds * _SECOND,
+        None if plan.edges is None else [to_micros(edge) for edge in plan.edges],
+    )
+    zones = [zone] if zone is not None else _zones(connection)
+    return raw_buckets(connection, zones, wanted, cut)
 
 
 def _is_in(
