@@ -150,6 +150,11 @@ def test_a_pipe_that_nobody_writes_to_yet_holds_nobody_up(accounts):
         assert file["2"].token == "two"
     reading.join()
     assert file["2"].token == "another"
+    # What was written made the pipe another one: it is read again, once somebody writes.
+    (waiting,) = readers()
+    accounts.path.open("wb").close()
+    waiting.join()
+    assert file["2"].token == "another"
 
 
 def readers():
